@@ -1,0 +1,74 @@
+package io.github.maskalign.core.nn;
+
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.training.ParameterStore;
+import ai.djl.training.initializer.Initializer;
+import ai.djl.util.PairList;
+import io.github.maskalign.core.script.ScriptFunction;
+
+/**
+ * Transformer block with adaLN-Zero conditioning: the block of DiT and SiT, and of the token mixer.
+ *
+ * <pre>
+ * shift_msa, scale_msa, gate_msa, shift_mlp, scale_mlp, gate_mlp = chunks(Linear(SiLU(c)))
+ * x ← x + gate_msa · Attention(LN(x)·(1 + scale_msa) + shift_msa)
+ * x ← x + gate_mlp · MLP(LN(x)·(1 + scale_mlp) + shift_mlp)
+ * </pre>
+ *
+ * <p>Inputs: {@code x} (N, T, D) and condition {@code c} (N, D), float32. Output: (N, T, D), float32. LN has
+ * eps 1e-6 and no affine parameters; the MLP uses the tanh form of GELU. The modulation starts at zero, so a
+ * fresh block is the identity. Source: DiT section 3.2 (arXiv 2212.09748), SiT (arXiv 2401.08740).
+ */
+public final class AdaLnZeroBlock extends ScriptedBlock {
+    private final ScriptFunction function;
+
+    /**
+     * Creates a block.
+     *
+     * @param width token width D
+     * @param heads attention heads; must divide D
+     * @param mlpRatio width of the MLP's hidden layer over D
+     * @param qkNorm whether q and k are normalised over the head width
+     * @param precision arithmetic of the matrix products
+     * @throws IllegalArgumentException if heads does not divide width
+     */
+    public AdaLnZeroBlock(int width, int heads, double mlpRatio, boolean qkNorm, Precision precision) {
+        if (heads < 1 || width % heads != 0) {
+            throw new IllegalArgumentException("numHeads must divide hiddenSize " + width + " but was " + heads);
+        }
+        long hidden = (long) (width * mlpRatio);
+        linear("attn.qkv", width, 3L * width);
+        if (qkNorm) {
+            int d = width / heads;
+            norm("attn.q_norm", d);
+            norm("attn.k_norm", d);
+        }
+        linear("attn.proj", width, width);
+        linear("mlp.fc1", width, hidden);
+        linear("mlp.fc2", hidden, width);
+        zeroLinear("adaLN_modulation.1", width, 6L * width);
+        function = ScriptFunction.of(
+                        AdaLnZeroBlock.class,
+                        "ada_ln_zero_block.py",
+                        qkNorm ? "qk_norm_ada_ln_zero_block" : "ada_ln_zero_block")
+                .bind("heads", heads)
+                .bind("bf16", precision == Precision.BFLOAT16);
+    }
+
+    private void norm(String name, int width) {
+        parameter(name + ".weight", new Shape(width), Initializer.ONES);
+        parameter(name + ".bias", new Shape(width), Initializer.ZEROS);
+    }
+
+    @Override
+    protected NDList forwardInternal(
+            ParameterStore store, NDList inputs, boolean training, PairList<String, Object> params) {
+        return function.call(arguments(store, training, inputs.get(0), inputs.get(1)));
+    }
+
+    @Override
+    public Shape[] getOutputShapes(Shape[] inputShapes) {
+        return new Shape[] {inputShapes[0]};
+    }
+}

@@ -1,0 +1,8 @@
+/**
+ * Parts that SiT, the token mixer and the encoders are made of. The arithmetic of each lies beside it as a
+ * TorchScript source file: {@code ada_ln_zero_block.py} for {@link AdaLnZeroBlock} and so on.
+ */
+@NullMarked
+package io.github.maskalign.core.nn;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,34 @@
+package io.github.maskalign.core.script;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+
+/**
+ * Reverse-mode differentiation of a recorded loss, without touching the arrays' own gradient fields.
+ *
+ * <p>In contrast to DJL's {@code GradientCollector} the gradients are results like any other: they belong
+ * to the manager that is named, there is nothing to clear between steps, and several threads may
+ * differentiate at once.
+ */
+public final class Autograd {
+    private static final ScriptFunction GRADIENTS = ScriptFunction.of(Autograd.class, "autograd.py", "gradients");
+
+    private Autograd() {}
+
+    /**
+     * Returns d loss / d parameter for every parameter.
+     *
+     * @param loss a 0-d array recorded with gradient mode on
+     * @param parameters arrays that require gradients
+     * @param owner the manager the gradients belong to
+     * @return gradients in the order and shape of the parameters; zeros where the loss does not depend on one
+     * @throws IllegalArgumentException if the loss is no scalar
+     */
+    public static NDList gradients(NDArray loss, NDList parameters, NDManager owner) {
+        if (loss.size() != 1) {
+            throw new IllegalArgumentException("a loss must be one number but has shape " + loss.getShape());
+        }
+        return GRADIENTS.callOn(owner, loss, parameters);
+    }
+}

@@ -1,0 +1,203 @@
+package io.github.maskalign.core.script;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A TorchScript function that can be called with NDArrays, differentiably.
+ *
+ * <pre>{@code
+ * ScriptFunction block = ScriptFunction.of(SiTBlock.class, "sit_block.py", "sit_block")
+ *         .bind("heads", 12)
+ *         .bind("bf16", false);
+ * NDArray y = block.call(x, c, qkvWeight, ...).singletonOrThrow();
+ * }</pre>
+ *
+ * <p>Arguments follow the order of the {@code def} line. A {@code Tensor} takes an {@link NDArray}, a
+ * {@code List[Tensor]} an {@link NDList}; a {@code float}, {@code int} or {@code bool} is bound once as a
+ * constant or given to each call as a Java number or boolean. Results belong to the manager of the first
+ * array, or to the one given to {@link #callOn}. Whether a graph is recorded is decided by the thread's
+ * gradient mode and by the arguments, as for any NDArray operation.
+ *
+ * <p>Instances are immutable and may be shared; the compiled module behind them belongs to one thread, with
+ * the graph optimiser off, so that equal inputs give equal bits on every call.
+ */
+public final class ScriptFunction {
+    private final ScriptSource source;
+    private final ScriptSignature signature;
+    private final Map<String, String> constants;
+
+    private ScriptFunction(ScriptSource source, ScriptSignature signature, Map<String, String> constants) {
+        this.source = source;
+        this.signature = signature;
+        this.constants = constants;
+    }
+
+    /**
+     * Names a function of a resource file.
+     *
+     * @param anchor a class in whose package the file lies
+     * @param resource file name, such as {@code "sit_block.py"}
+     * @param function name of a function defined there
+     * @throws IllegalArgumentException if the file or the function does not exist
+     */
+    public static ScriptFunction of(Class<?> anchor, String resource, String function) {
+        ScriptSource source = ScriptSource.read(anchor, resource);
+        return new ScriptFunction(source, source.signature(function), Map.of());
+    }
+
+    /** Returns this function with an {@code int} or {@code float} parameter fixed. */
+    public ScriptFunction bind(String parameter, Number value) {
+        return bindLiteral(parameter, literal(value));
+    }
+
+    /** Returns this function with a {@code bool} parameter fixed. */
+    public ScriptFunction bind(String parameter, boolean value) {
+        return bindLiteral(parameter, value ? "True" : "False");
+    }
+
+    /**
+     * Calls the function; results belong to the manager of the first array.
+     *
+     * @param arguments one {@link NDArray}, {@link NDList}, {@link Number} or {@link Boolean} for each
+     *     parameter that is not bound
+     * @throws IllegalArgumentException if number or kind of the arguments do not fit the signature
+     */
+    public NDList call(Object... arguments) {
+        return callOn(firstManager(arguments), arguments);
+    }
+
+    /** Calls a function that returns one tensor. */
+    public NDArray callForOne(Object... arguments) {
+        return call(arguments).singletonOrThrow();
+    }
+
+    /** Calls the function; results belong to {@code owner}. */
+    public NDList callOn(NDManager owner, Object... arguments) {
+        check(arguments);
+        NDList results = CompiledModules.ofThisThread().run(this, owner, arguments);
+        ScriptTape tape = ScriptTape.current();
+        if (tape != null) {
+            tape.record(this, arguments, results);
+        }
+        return results;
+    }
+
+    String name() {
+        return signature.name();
+    }
+
+    ScriptSource source() {
+        return source;
+    }
+
+    ScriptSignature signature() {
+        return signature;
+    }
+
+    /** Parameters that a call has to give, in order. */
+    List<ScriptSignature.Parameter> openParameters() {
+        List<ScriptSignature.Parameter> open = new ArrayList<>();
+        for (ScriptSignature.Parameter p : signature.parameters()) {
+            if (!constants.containsKey(p.name())) {
+                open.add(p);
+            }
+        }
+        return open;
+    }
+
+    /** Text of a call in which the open parameters are the given expressions. */
+    String callText(List<String> expressions) {
+        List<String> all = new ArrayList<>();
+        int next = 0;
+        for (ScriptSignature.Parameter p : signature.parameters()) {
+            String constant = constants.get(p.name());
+            all.add(constant != null ? constant : expressions.get(next++));
+        }
+        return "__torch__." + signature.name() + "(" + String.join(", ", all) + ")";
+    }
+
+    /** The archive of this function alone: its identity for the cache of compiled modules. */
+    String moduleCode() {
+        List<String> declared = new ArrayList<>();
+        List<String> passed = new ArrayList<>();
+        for (ScriptSignature.Parameter p : openParameters()) {
+            declared.add(p.name() + ": " + (p.isScalar() ? "Tensor" : p.type()));
+            passed.add(p.isScalar() ? p.type() + "(" + p.name() + ")" : p.name());
+        }
+        return source.code() + "class Fn(Module):\n  __parameters__ = []\n  __buffers__ = []\n  training : bool\n"
+                + "  def forward(self: __torch__.Fn, " + String.join(", ", declared) + ") -> " + signature.result()
+                + ":\n    return " + callText(passed) + "\n";
+    }
+
+    private ScriptFunction bindLiteral(String parameter, String literal) {
+        boolean known = signature.parameters().stream().anyMatch(p -> p.name().equals(parameter) && p.isScalar());
+        if (!known) {
+            throw new IllegalArgumentException(
+                    "script function " + signature.name() + " has no scalar parameter " + parameter);
+        }
+        Map<String, String> bound = new LinkedHashMap<>(constants);
+        bound.put(parameter, literal);
+        return new ScriptFunction(source, signature, Collections.unmodifiableMap(bound));
+    }
+
+    static String literal(Number value) {
+        if (value instanceof Integer || value instanceof Long) {
+            return value.toString();
+        }
+        double d = value.doubleValue();
+        if (!Double.isFinite(d)) {
+            throw new IllegalArgumentException("a script constant must be finite but was " + value);
+        }
+        return Double.toString(d);
+    }
+
+    private void check(Object[] arguments) {
+        List<ScriptSignature.Parameter> open = openParameters();
+        if (open.size() != arguments.length) {
+            throw new IllegalArgumentException("script function " + signature.name() + " takes " + open.size()
+                    + " arguments " + open + " but was given " + arguments.length);
+        }
+        for (int i = 0; i < arguments.length; i++) {
+            ScriptSignature.Parameter p = open.get(i);
+            Object a = arguments[i];
+            boolean fits = switch (p.type()) {
+                case "Tensor" -> a instanceof NDArray;
+                case "List[Tensor]" -> a instanceof NDList list && !list.isEmpty();
+                case "float" -> a instanceof Number;
+                case "int" -> a instanceof Integer || a instanceof Long;
+                case "bool" -> a instanceof Boolean;
+                default -> false;
+            };
+            if (!fits) {
+                throw new IllegalArgumentException("argument " + p.name() + " of script function " + signature.name()
+                        + " must be a " + p.type() + " but was " + describe(a));
+            }
+        }
+    }
+
+    private static String describe(Object a) {
+        return a instanceof NDList list && list.isEmpty()
+                ? "an empty NDList"
+                : "a " + a.getClass().getSimpleName();
+    }
+
+    private NDManager firstManager(Object[] arguments) {
+        for (Object a : arguments) {
+            if (a instanceof NDArray array) {
+                return array.getManager();
+            }
+            if (a instanceof NDList list && !list.isEmpty()) {
+                return list.get(0).getManager();
+            }
+        }
+        throw new IllegalArgumentException(
+                "script function " + signature.name() + " was given no array: name the owner with callOn");
+    }
+}

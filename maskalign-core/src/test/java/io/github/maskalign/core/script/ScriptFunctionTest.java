@@ -1,0 +1,155 @@
+package io.github.maskalign.core.script;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import ai.djl.engine.Engine;
+import ai.djl.engine.EngineException;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.training.GradientCollector;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class ScriptFunctionTest {
+    private static final ScriptFunction AFFINE = ScriptFunction.of(ScriptFunctionTest.class, "probe.py", "affine");
+
+    private NDManager manager;
+
+    @BeforeEach
+    void open() {
+        manager = NDManager.newBaseManager();
+    }
+
+    @AfterEach
+    void close() {
+        manager.close();
+    }
+
+    private NDArray array(int rows, int columns, float first) {
+        return manager.arange(rows * columns)
+                .toType(ai.djl.ndarray.types.DataType.FLOAT32, true)
+                .mul(0.1f)
+                .add(first)
+                .reshape(rows, columns);
+    }
+
+    @Test
+    void functionEqualsTheSameArithmeticOnArrays() {
+        NDArray x = array(3, 5, -0.4f);
+        NDArray w = array(7, 5, -1f);
+        NDArray b = manager.ones(new Shape(7));
+
+        NDArray y = AFFINE.bind("scale", 0.5).bind("bf16", false).callForOne(x, w, b);
+
+        NDArray expected = x.matMul(w.transpose()).add(b).mul(0.5f);
+        assertThat(y.sub(expected).abs().max().getFloat()).isLessThan(1e-6f); // fp32, five terms
+        assertThat(y.getManager()).isSameAs(x.getManager());
+    }
+
+    @Test
+    void gradientFlowsToParametersAndMatchesTheArrayTwin() {
+        NDArray x = array(3, 5, -0.4f);
+        NDArray w = array(7, 5, -1f);
+        NDArray b = manager.ones(new Shape(7));
+        w.setRequiresGradient(true);
+        b.setRequiresGradient(true);
+        ScriptFunction f = AFFINE.bind("scale", 2.0).bind("bf16", false);
+
+        try (GradientCollector collector = Engine.getInstance().newGradientCollector()) {
+            collector.backward(f.callForOne(x, w, b).square().sum());
+        }
+
+        NDArray y = x.matMul(w.stopGradient().transpose()).add(b.stopGradient()).mul(2f);
+        NDArray expected = y.mul(4f).transpose().matMul(x);
+        assertThat(relative(w.getGradient(), expected)).isLessThan(1e-6);
+    }
+
+    @Test
+    void bfloat16ModeRoundsOperandsButGivesFloat32() {
+        NDArray x = array(3, 5, 0.123f);
+        NDArray w = array(7, 5, -1.07f);
+        NDArray b = manager.zeros(new Shape(7));
+
+        NDArray exact = AFFINE.bind("scale", 1.0).bind("bf16", false).callForOne(x, w, b);
+        NDArray rounded = AFFINE.bind("scale", 1.0).bind("bf16", true).callForOne(x, w, b);
+
+        assertThat(rounded.getDataType()).isEqualTo(ai.djl.ndarray.types.DataType.FLOAT32);
+        assertThat(relative(rounded, exact)).isBetween(1e-5, 1e-2); // bfloat16 keeps 8 bits
+    }
+
+    @Test
+    void listsScalarsAndSeveralResultsCrossTheBridge() {
+        NDList arrays = new NDList(array(2, 2, 1f), array(1, 3, 0f));
+        arrays.get(0).setName("blocks.0.weight");
+        ScriptFunction stats = ScriptFunction.of(ScriptFunctionTest.class, "probe.py", "stats");
+
+        NDList results = stats.call(arrays, 2);
+
+        double expected = 1 + 1.21 + 1.44 + 1.69 + 0 + 0.01 + 0.04;
+        assertThat(results.get(0).getFloat()).isCloseTo((float) expected, org.assertj.core.data.Offset.offset(1e-5f));
+        assertThat(results.get(1).getFloat())
+                .isCloseTo((float) Math.sqrt(expected), org.assertj.core.data.Offset.offset(1e-5f));
+        assertThat(arrays.get(0).getName()).isEqualTo("blocks.0.weight");
+    }
+
+    @Test
+    void foreachInPlaceChangesTheGivenArrays() {
+        NDList arrays = new NDList(array(2, 2, 1f), array(1, 3, 0f));
+        NDList by = new NDList(manager.ones(new Shape(2, 2)), manager.ones(new Shape(1, 3)));
+
+        ScriptFunction.of(ScriptFunctionTest.class, "probe.py", "increment").call(arrays, by);
+
+        assertThat(arrays.get(0).toFloatArray()[0]).isEqualTo(2f);
+        assertThat(arrays.get(1).toFloatArray()[0]).isEqualTo(1f);
+    }
+
+    @Test
+    void repeatedCallsGiveEqualBitsInEveryGradient() {
+        NDArray w = array(7, 5, -1f);
+        w.setRequiresGradient(true);
+        ScriptFunction f = AFFINE.bind("scale", 1.0 / 3).bind("bf16", false);
+        List<float[]> gradients = new ArrayList<>();
+
+        for (int i = 0; i < 5; i++) {
+            try (NDManager step = manager.newSubManager();
+                    GradientCollector collector = Engine.getInstance().newGradientCollector()) {
+                NDArray x = array(3, 5, -0.4f);
+                x.attach(step);
+                collector.backward(
+                        f.callForOne(x, w, manager.ones(new Shape(7))).tanh().sum());
+                gradients.add(w.getGradient().toFloatArray());
+                w.getGradient().subi(w.getGradient().duplicate());
+            }
+        }
+
+        assertThat(gradients).allSatisfy(g -> assertThat(g).isEqualTo(gradients.get(0)));
+    }
+
+    @Test
+    void wrongArgumentsAreNamed() {
+        NDArray x = manager.ones(new Shape(2, 2));
+
+        assertThatThrownBy(() -> AFFINE.call(x, x)).hasMessageContaining("takes 5 arguments");
+        assertThatThrownBy(() -> AFFINE.call(x, x, x, true, true))
+                .hasMessage("argument scale of script function affine must be a float but was a Boolean");
+        assertThatThrownBy(() -> AFFINE.bind("weight", 1)).hasMessageContaining("no scalar parameter weight");
+        assertThatThrownBy(() -> ScriptFunction.of(ScriptFunctionTest.class, "probe.py", "nothing"))
+                .hasMessageContaining("no script function nothing");
+        assertThatThrownBy(() -> ScriptFunction.of(ScriptFunctionTest.class, "absent.py", "f"))
+                .hasMessageContaining("absent.py");
+        assertThatThrownBy(() -> AFFINE.call(x, manager.ones(new Shape(2, 3)), x, 1.0, false))
+                .isInstanceOf(EngineException.class)
+                .hasMessageContaining("affine")
+                .hasMessageContaining("(2, 3)");
+    }
+
+    static double relative(NDArray a, NDArray b) {
+        return a.sub(b).norm().getFloat() / b.norm().getFloat();
+    }
+}
