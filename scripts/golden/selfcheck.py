@@ -1,0 +1,167 @@
+"""Checks the reference against published numbers and slow twins before any fixture is written."""
+
+import math
+
+import torch
+
+from parity_cases import CASES, SEED, build, inputs_of
+from golden_file import Draws
+from sit_reference import SiT, SiTConfig, position_table, time_features, tokenise, unpatchify
+
+VARIANTS = {"S": (384, 12, 6), "B": (768, 12, 12), "L": (1024, 24, 16), "XL": (1152, 28, 16)}
+COUNTS = {  # (variant, patch): official with 2C rows, C rows, C rows + projector to 768
+    ("S", 2): (32963360, 32957200, 39515664),
+    ("B", 2): (130512416, 130500112, 137845008),
+    ("B", 8): (130881536, 130684672, 138029568),
+    ("L", 4): (458053760, 457988160, 465857344),
+    ("XL", 2): (675129632, 675111184, 683242512),
+}
+REG_COUNTS = {"B": (131683600, 139028496), "L": (459664144, 467533328), "XL": (676886032, 685017360)}
+MASKALIGN_COUNTS = {"B": (152940304, 160285200), "XL": (724696336, 732827664)}
+
+
+def near(actual, expected, tolerance):
+    actual = float(torch.as_tensor(actual).detach())
+    assert abs(actual - expected) <= tolerance, f"expected {expected} but was {actual}"
+
+
+def count(variant, **changes):
+    """Parameters of a full-size model, computed from the shapes alone."""
+    width, depth, heads = VARIANTS[variant]
+    config = SiTConfig(hidden_size=width, depth=depth, num_heads=heads, **changes)
+    with torch.device("meta"):
+        model = SiT(config)
+    return sum(p.numel() for p in model.parameters()), len(model.state_dict())
+
+
+def check_counts():
+    for (variant, p), expected in COUNTS.items():
+        got = [count(variant, patch_size=p, **c)[0] for c in ({"learn_sigma": True}, {}, {"z_dims": (768,)})]
+        assert tuple(got) == expected, f"{variant}/{p}: expected {expected} but was {got}"
+    for variant, expected in REG_COUNTS.items():
+        got = tuple(count(variant, cls_dim=768, z_dims=z)[0] for z in ((), (768,)))
+        assert got == expected, f"REG {variant}: expected {expected} but was {got}"
+    for variant, expected in MASKALIGN_COUNTS.items():
+        got = tuple(count(variant, cls_dim=768, z_dims=z, mixer_layers=2)[0] for z in ((), (768,)))
+        assert got == expected, f"MaskAlign {variant}: expected {expected} but was {got}"
+    assert count("XL")[1] == 292 and count("B", z_dims=(768,))[1] == 138 and count("XL", z_dims=(768,))[1] == 298
+    assert count("XL", z_dims=(768,), cls_dim=768)[1] == 304
+
+
+def check_tables():
+    table = position_table(768, 16)[3 * 16 + 5]
+    for channel, value in {0: -0.95892427, 1: -0.99857347, 192: 0.28366219, 384: 0.14112001, 576: -0.9899925}.items():
+        near(table[channel], value, 1e-7)
+    features = time_features(torch.tensor([0.37]))[0]
+    for channel, value in {0: 0.93232733, 1: 0.941308, 127: 1.0, 128: 0.36161545, 129: 0.33754882}.items():
+        near(features[channel], value, 2e-7)
+
+
+def check_layout():
+    image = torch.arange(2 * 3 * 8 * 8.0).reshape(2, 3, 8, 8)
+    tokens, p, g = tokenise(image, 2), 2, 4
+    assert torch.equal(unpatchify(tokens, 2, 3), image)
+    for i, j, a, b, c in [(0, 0, 0, 0, 0), (1, 2, 1, 0, 2), (3, 0, 0, 1, 1), (2, 3, 1, 1, 0)]:
+        assert tokens[1, i * g + j, (a * p + b) * 3 + c] == image[1, c, i * p + a, j * p + b]
+
+
+def naive_block(state, prefix, x, c, heads):
+    """The block written with loops over heads and explicit formulas only."""
+    def linear(name, value):
+        return value @ state[f"{prefix}.{name}.weight"].T + state[f"{prefix}.{name}.bias"]
+
+    def norm(value):
+        mean = value.mean(-1, keepdim=True)
+        return (value - mean) / ((value - mean).square().mean(-1, keepdim=True) + 1e-6).sqrt()
+
+    width = x.shape[-1]
+    d = width // heads
+    table = linear("adaLN_modulation.1", c / (1 + (-c).exp()))
+    shift1, scale1, gate1, shift2, scale2, gate2 = [table[:, None, k * width : (k + 1) * width] for k in range(6)]
+    qkv = linear("attn.qkv", norm(x) * (1 + scale1) + shift1)
+    mixed = []
+    for h in range(heads):
+        q, k, v = [qkv[..., part * width + h * d : part * width + (h + 1) * d] for part in range(3)]
+        weights = (q @ k.transpose(1, 2) / math.sqrt(d)).exp()
+        mixed.append(weights / weights.sum(-1, keepdim=True) @ v)
+    x = x + gate1 * linear("attn.proj", torch.cat(mixed, -1))
+    u = linear("mlp.fc1", norm(x) * (1 + scale2) + shift2)
+    u = 0.5 * u * (1 + torch.tanh(math.sqrt(2 / math.pi) * (u + 0.044715 * u**3)))
+    return x + gate2 * linear("mlp.fc2", u)
+
+
+def check_model():
+    """Every case: a model of explicit formulas agrees in float64, and float32 stays far inside the tolerance."""
+    for name, (family, config, batch, kept, ordered, exact_table, _) in CASES.items():
+        draws = Draws(SEED, f"parity/{name}")
+        if family == "maskalign":
+            config = SiTConfig(**{**vars(config), "placement": "DROP"})
+        model, state = build(config, draws, exact_table)
+        inputs = inputs_of(config, family, batch, kept, ordered, draws)
+        given = {key: value.double() if value.is_floating_point() else value for key, value in inputs.items()}
+        output = model(**given)
+        double = {key: value.double() for key, value in state.items()}
+        v, z = naive_model(double, config, **given)
+        near((v - output.velocity).norm() / v.norm(), 0, 1e-12)
+        for mine, theirs in zip(z, output.z):
+            near((mine - theirs).norm() / mine.norm(), 0, 1e-12)
+        error = (model.float()(**inputs).velocity - v).norm() / v.norm()
+        near(error, 0, 2e-6)
+
+
+def naive_model(state, config, x, t, y, cls=None, keep=None):
+    """Velocity and projected tokens from explicit formulas, loops over patches and a list of tokens."""
+    def linear(name, value):
+        return value @ state[f"{name}.weight"].T + state[f"{name}.bias"]
+
+    def silu(value):
+        return value / (1 + (-value).exp())
+
+    def norm(value):
+        mean = value.mean(-1, keepdim=True)
+        return (value - mean) / ((value - mean).square().mean(-1, keepdim=True) + 1e-6).sqrt()
+
+    p, g, n = config.patch_size, config.grid, len(t)
+    f = torch.tensor([math.exp(-math.log(10000) * k / 128) for k in range(128)], dtype=torch.float64)
+    angles = t[:, None] * f
+    c = linear("t_embedder.mlp.2", silu(linear("t_embedder.mlp.0", torch.cat([angles.cos(), angles.sin()], 1))))
+    c = c + state["y_embedder.embedding_table.weight"][y]
+    kernel = state["x_embedder.proj.weight"].flatten(1)
+    tokens = [x[:, :, i * p : i * p + p, j * p : j * p + p].flatten(1) @ kernel.T + state["x_embedder.proj.bias"]
+              for i in range(g) for j in range(g)]
+    if cls is not None:
+        tokens.insert(0, norm(linear("cls_projectors2", cls)) * state["wg_norm.weight"] + state["wg_norm.bias"])
+    h = torch.stack(tokens, 1) + state["pos_embed"]
+    for i in range(config.mixer_layers):
+        h = naive_block(state, f"mixer.{i}", h, c, config.num_heads)
+    if keep is not None:
+        h = torch.stack([torch.stack([h[s, 0], *[h[s, 1 + k] for k in keep[s]]]) for s in range(n)])
+    z = []
+    for i in range(config.depth):
+        h = naive_block(state, f"blocks.{i}", h, c, config.num_heads)
+        if i + 1 == config.encoder_depth:
+            for k in range(len(config.z_dims)):
+                u = silu(linear(f"projectors.{k}.0", h))
+                z.append(linear(f"projectors.{k}.4", silu(linear(f"projectors.{k}.2", u))))
+    shift, scale = linear("final_layer.adaLN_modulation.1", silu(c))[:, None].chunk(2, -1)
+    out = linear("final_layer.linear", norm(h) * (1 + scale) + shift)[:, 0 if cls is None else 1 :]
+    if keep is not None:
+        return out, z
+    channels = config.in_channels * (2 if config.learn_sigma else 1)
+    v = torch.zeros(n, config.in_channels, g * p, g * p, dtype=torch.float64)
+    for ch in range(config.in_channels):
+        for a in range(p):
+            for b in range(p):
+                v[:, ch, a::p, b::p] = out[..., (a * p + b) * channels + ch].view(n, g, g)
+    return v, z
+
+
+def main():
+    torch.set_num_threads(1)
+    for check in (check_tables, check_layout, check_counts, check_model):
+        check()
+        print(f"{check.__name__}: ok")
+
+
+if __name__ == "__main__":
+    main()
