@@ -156,9 +156,56 @@ def naive_model(state, config, x, t, y, cls=None, keep=None):
     return v, z
 
 
+def check_placements():
+    """Keeping every token changes nothing; bypassed tokens arrive unchanged; dropped ones leave no gradient."""
+    draws = Draws(SEED, "selfcheck")
+    config = SiTConfig(**{**vars(CASES["reg-p2"][1]), "depth": 4, "route_start": 1, "route_end": 2})
+    plain, state = build(config, draws)
+    inputs = inputs_of(config, "maskalign", 2, 16, False, draws)
+    given = {key: value.double() if value.is_floating_point() else value for key, value in inputs.items()}
+    everything = given.pop("keep")
+    expected = plain(**given)
+    for placement in ("DROP", "LOSS_ONLY", "ROUTE", "DROP_REINSERT"):
+        model = SiT(SiTConfig(**{**vars(config), "placement": placement})).double()
+        model.load_state_dict(plain.state_dict(), strict=False)
+        out = model(**given, keep=everything)
+        v = out.velocity
+        if placement == "DROP":
+            rows = torch.empty_like(v)
+            for s in range(len(v)):
+                rows[s, everything[s]] = v[s]
+            v = unpatchify(rows, config.patch_size, config.in_channels)
+        near((v - expected.velocity).abs().max(), 0, 1e-12)
+        near((out.cls - expected.cls).abs().max(), 0, 1e-12)
+
+        keep = everything[:, :6]
+        dropped = everything[:, 6:]
+        model.zero_grad()
+        model.pos_embed.requires_grad_()
+        output = model(**{key: value[:1] for key, value in given.items()}, keep=keep[:1])
+        output.velocity.square().mean().backward()
+        gradient = model.pos_embed.grad[0, 1:][dropped[0]]
+        assert (gradient == 0).all() == placement.startswith("DROP"), placement
+    identity = SiT(SiTConfig(**{**vars(config), "placement": "ROUTE"})).double()
+    identity.load_state_dict({key: value.double() for key, value in state.items()})
+    short = SiT(SiTConfig(**{**vars(config), "depth": 2})).double()
+    for model in (identity, short):  # the route's blocks act on kept tokens, so skipping them shows on the others
+        model.final_layer.load_state_dict(plain.final_layer.state_dict())
+    short.load_state_dict({key: value for key, value in identity.state_dict().items() if "blocks.2" not in key
+                           and "blocks.3" not in key}, strict=False)
+    short.blocks[1] = torch.nn.Identity()
+    short.blocks[1].forward = lambda x, c: x
+    identity.blocks[3].forward = lambda x, c: x
+    mine, theirs = identity(**given, keep=keep).velocity, short(**given).velocity
+    mine, theirs = tokenise(mine, config.patch_size), tokenise(theirs, config.patch_size)
+    for s in range(len(mine)):
+        near((mine[s, dropped[s]] - theirs[s, dropped[s]]).abs().max(), 0, 1e-12)
+        assert (mine[s, keep[s]] - theirs[s, keep[s]]).abs().max() > 1e-3
+
+
 def main():
     torch.set_num_threads(1)
-    for check in (check_tables, check_layout, check_counts, check_model):
+    for check in (check_tables, check_layout, check_counts, check_model, check_placements):
         check()
         print(f"{check.__name__}: ok")
 
