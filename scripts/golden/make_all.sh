@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Regenerates every golden fixture, byte for byte on the pinned versions.
+# Usage: scripts/golden/make_all.sh          (PYTHON=... chooses the interpreter)
+#        scripts/golden/make_all.sh --check  (fails if a committed fixture would change)
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+python=${PYTHON:-python3}
+export PYTHONDONTWRITEBYTECODE=1
+
+if [[ $# -gt 1 || ($# -eq 1 && $1 != --check) ]]; then
+    sed -n '2,4p' "${BASH_SOURCE[0]}" >&2
+    exit 2
+fi
+
+cd "$here"
+for script in selfcheck parity_cases core_cases optimizer_cases sampler_cases placement_cases vit_cases; do
+    "$python" "$script.py"
+done
+
+if [[ ${1:-} == --check ]]; then
+    cd "$root"
+    changed=$(git status --porcelain -- '*/src/test/resources/golden')
+    if [[ -n $changed ]]; then
+        printf 'These fixtures changed:\n%s\n' "$changed" >&2
+        exit 1
+    fi
+    echo 'All fixtures are as committed.'
+fi
