@@ -6,6 +6,7 @@ import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
 import io.github.maskalign.core.script.ScriptFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Transformer block with adaLN-Zero conditioning: the block of DiT and SiT, and of the token mixer.
@@ -23,17 +24,31 @@ import io.github.maskalign.core.script.ScriptFunction;
 public final class AdaLnZeroBlock extends ScriptedBlock {
     private final ScriptFunction function;
 
+    /** Creates a block whose condition is as wide as its tokens. */
+    public AdaLnZeroBlock(int width, int heads, double mlpRatio, boolean qkNorm, Precision precision) {
+        this(width, width, heads, mlpRatio, qkNorm, Initializer.ZEROS, precision);
+    }
+
     /**
      * Creates a block.
      *
      * @param width token width D
+     * @param conditionWidth width of the condition c
      * @param heads attention heads; must divide D
      * @param mlpRatio width of the MLP's hidden layer over D
      * @param qkNorm whether q and k are normalised over the head width
+     * @param modulation initial weights of the modulation; zeros make the block start as the identity
      * @param precision arithmetic of the matrix products
      * @throws IllegalArgumentException if heads does not divide width
      */
-    public AdaLnZeroBlock(int width, int heads, double mlpRatio, boolean qkNorm, Precision precision) {
+    public AdaLnZeroBlock(
+            int width,
+            int conditionWidth,
+            int heads,
+            double mlpRatio,
+            boolean qkNorm,
+            Initializer modulation,
+            Precision precision) {
         if (heads < 1 || width % heads != 0) {
             throw new IllegalArgumentException("numHeads must divide hiddenSize " + width + " but was " + heads);
         }
@@ -47,7 +62,8 @@ public final class AdaLnZeroBlock extends ScriptedBlock {
         linear("attn.proj", width, width);
         linear("mlp.fc1", width, hidden);
         linear("mlp.fc2", hidden, width);
-        zeroLinear("adaLN_modulation.1", width, 6L * width);
+        parameter("adaLN_modulation.1.weight", new Shape(6L * width, conditionWidth), modulation);
+        parameter("adaLN_modulation.1.bias", new Shape(6L * width), Initializer.ZEROS);
         function = ScriptFunction.of(
                         AdaLnZeroBlock.class,
                         "ada_ln_zero_block.py",
@@ -63,7 +79,7 @@ public final class AdaLnZeroBlock extends ScriptedBlock {
 
     @Override
     protected NDList forwardInternal(
-            ParameterStore store, NDList inputs, boolean training, PairList<String, Object> params) {
+            ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
         return function.call(arguments(store, training, inputs.get(0), inputs.get(1)));
     }
 

@@ -33,7 +33,8 @@ public final class ParameterKeys {
         for (Pair<String, Block> child : block.getChildren()) {
             String name = child.getKey()
                     .substring(String.format(Locale.ROOT, "%02d", number++).length());
-            collect(child.getValue(), prefix + name + ".", out);
+            // a child without a name has its parameters at the level of its parent
+            collect(child.getValue(), name.isEmpty() ? prefix : prefix + name + ".", out);
         }
     }
 }

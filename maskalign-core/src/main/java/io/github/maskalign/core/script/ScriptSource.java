@@ -5,6 +5,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -13,13 +14,17 @@ import java.util.regex.Pattern;
  * TorchScript functions read from a resource file and from the files it imports.
  *
  * <p>A line {@code from linear import linear} takes in {@code linear.py} from the same package, or from
- * this package if it is not there. Calls between functions are qualified the way an archive needs it, so
+ * {@code core.nn} or this package if it is not there. Calls between functions are qualified the way an archive needs it, so
  * the files themselves stay plain Python.
  */
 final class ScriptSource {
     private static final Pattern IMPORT = Pattern.compile("(?m)^from\\s+(\\w+)\\s+import\\s+.*$");
     /** Headers for the reader and for a Python type checker; the archive's parser does not know them. */
     private static final Pattern PYTHON_ONLY = Pattern.compile("(?m)^(import|from\\s+(typing|torch))\\b.*$");
+
+    /** Where a file is looked for: beside the caller, then among the shared functions. */
+    private static final List<String> FOLDERS =
+            List.of("", "/io/github/maskalign/core/nn/", "/io/github/maskalign/core/script/");
 
     private final Map<String, String> files = new LinkedHashMap<>();
     private final Map<String, ScriptSignature> signatures = new LinkedHashMap<>();
@@ -90,15 +95,16 @@ final class ScriptSource {
     }
 
     private static String text(Class<?> anchor, String resource) {
-        InputStream in = anchor.getResourceAsStream(resource);
-        try (InputStream stream = in != null ? in : ScriptSource.class.getResourceAsStream(resource)) {
-            if (stream == null) {
-                throw new IllegalArgumentException(
-                        "script file " + resource + " is neither beside " + anchor.getName() + " nor in core.script");
+        for (String folder : FOLDERS) {
+            try (InputStream in = anchor.getResourceAsStream(folder + resource)) {
+                if (in != null) {
+                    return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+                }
+            } catch (IOException e) {
+                throw new UncheckedIOException("script file " + resource + " cannot be read", e);
             }
-            return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new UncheckedIOException("script file " + resource + " cannot be read", e);
         }
+        throw new IllegalArgumentException("script file " + resource + " is neither beside " + anchor.getName()
+                + " nor in core.nn or core.script");
     }
 }

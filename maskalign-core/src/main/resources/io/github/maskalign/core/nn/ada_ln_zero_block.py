@@ -2,12 +2,7 @@ from torch import Tensor
 from typing import List
 from attention import attention, qk_norm_attention
 from linear import linear
-
-
-# LN(x) (1 + scale) + shift, without learned affine parameters.
-def modulated_norm(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    h = torch.layer_norm(x, [x.size(2)], None, None, 1e-6)  # (N, T, D)
-    return torch.addcmul(shift, h, 1 + scale)  # (N, T, D)
+from modulated_norm import modulated_norm
 
 
 # The six modulations of a block: Linear(SiLU(c)), cut into D-wide pieces, each (N, 1, D) in float32.

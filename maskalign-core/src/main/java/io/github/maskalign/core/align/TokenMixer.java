@@ -1,0 +1,105 @@
+package io.github.maskalign.core.align;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.AbstractBlock;
+import ai.djl.nn.Block;
+import ai.djl.training.ParameterStore;
+import ai.djl.training.initializer.Initializer;
+import ai.djl.util.PairList;
+import io.github.maskalign.core.nn.AdaLnZeroBlock;
+import io.github.maskalign.core.nn.Initializers;
+import io.github.maskalign.core.nn.Precision;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The pre-mask token-mixing block: a few transformer layers over all tokens, before some are dropped, so that
+ * the kept tokens carry what the dropped ones knew.
+ *
+ * <p>{@code H̄ = M_ψ(H, t, y)} (MaskAlign, eq. 7), conditioned through the model's own {@code c = time + label}.
+ * If its width m differs from D, {@code H̄ = H + W_out layers(W_in H)} with W_out starting at zero. The mixer
+ * is part of the network and stays on when sampling. Keys: {@code 0.attn.qkv.weight}, ...,
+ * {@code down.weight}, {@code up.weight}.
+ *
+ * <p>Inputs: tokens (N, T, D) and c (N, D). Output: (N, T, D).
+ */
+public final class TokenMixer extends AbstractBlock {
+    private static final byte VERSION = 1;
+
+    private final int conditionWidth;
+    private final int layerWidth;
+    private final boolean conditioned;
+    private final List<Block> layers = new ArrayList<>();
+    private final @Nullable WidthChange down;
+    private final @Nullable WidthChange up;
+
+    /**
+     * Creates a mixer.
+     *
+     * @param config its shape; needs at least one layer
+     * @param width the model's token width D
+     * @param modelHeads heads used if the config names none
+     * @param precision arithmetic of the matrix products
+     * @throws IllegalArgumentException if there is no layer or the heads do not divide the width
+     */
+    public TokenMixer(MixerConfig config, int width, int modelHeads, Precision precision) {
+        super(VERSION);
+        if (config.layers() < 1) {
+            throw new IllegalArgumentException("a token mixer needs at least one layer");
+        }
+        conditionWidth = width;
+        layerWidth = config.width() == 0 ? width : config.width();
+        conditioned = config.conditioning() != MixerConfig.Conditioning.NONE;
+        int heads = config.heads() == 0 ? modelHeads : config.heads();
+        Initializer modulation = config.conditioning() == MixerConfig.Conditioning.ADALN_PLAIN_INIT
+                ? Initializers.XAVIER_UNIFORM
+                : Initializer.ZEROS;
+        for (int i = 0; i < config.layers(); i++) {
+            Block layer = conditioned
+                    ? new AdaLnZeroBlock(layerWidth, width, heads, config.mlpRatio(), false, modulation, precision)
+                    : new PreNormBlock(layerWidth, heads, config.mlpRatio(), precision);
+            layers.add(addChildBlock(Integer.toString(i), layer));
+        }
+        boolean bottleneck = layerWidth != width;
+        down = bottleneck ? addChildBlock("down", WidthChange.down(width, layerWidth, precision)) : null;
+        up = bottleneck ? addChildBlock("up", WidthChange.up(layerWidth, width, precision)) : null;
+    }
+
+    @Override
+    protected NDList forwardInternal(
+            ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
+        NDArray tokens = inputs.get(0);
+        NDArray c = inputs.get(1);
+        NDArray h = down == null ? tokens : one(down, store, training, tokens); // (N, T, m)
+        for (Block layer : layers) {
+            h = conditioned ? one(layer, store, training, h, c) : one(layer, store, training, h);
+        }
+        return new NDList(up == null ? h : one(up, store, training, h, tokens)); // (N, T, D)
+    }
+
+    private static NDArray one(Block block, ParameterStore store, boolean training, NDArray... inputs) {
+        return block.forward(store, new NDList(inputs), training).singletonOrThrow();
+    }
+
+    @Override
+    protected void initializeChildBlocks(NDManager manager, DataType dataType, Shape... inputShapes) {
+        Shape tokens = inputShapes[0];
+        Shape inner = new Shape(tokens.get(0), tokens.get(1), layerWidth);
+        Shape c = new Shape(tokens.get(0), conditionWidth);
+        layers.forEach(layer -> layer.initialize(manager, dataType, inner, c));
+        if (down != null && up != null) {
+            down.initialize(manager, dataType, tokens);
+            up.initialize(manager, dataType, inner, tokens);
+        }
+    }
+
+    @Override
+    public Shape[] getOutputShapes(Shape[] inputShapes) {
+        return new Shape[] {inputShapes[0]};
+    }
+}

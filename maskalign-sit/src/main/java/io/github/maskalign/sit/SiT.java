@@ -1,0 +1,295 @@
+package io.github.maskalign.sit;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.AbstractBlock;
+import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
+import ai.djl.training.ParameterStore;
+import ai.djl.util.PairList;
+import io.github.maskalign.core.align.Projector;
+import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.align.TokenMixer;
+import io.github.maskalign.core.nn.AdaLnZeroBlock;
+import io.github.maskalign.core.nn.Initializers;
+import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.core.nn.SinCosPositions;
+import io.github.maskalign.core.script.ScriptFunction;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Scalable interpolant transformer: predicts the velocity of a noised latent.
+ *
+ * <pre>
+ * latent (+ class token) → patch embed + positions → token mixer → drop tokens → blocks → heads
+ *                                                                       └ tap at alignmentDepth → projectors
+ * </pre>
+ *
+ * <p>With everything optional left out this is SiT (arXiv 2401.08740); with a projector REPA (arXiv 2410.06940), with
+ * a class token REG, with mixer and subset MaskAlign (arXiv 2606.08788, section 4). Parameter keys are those of the
+ * official checkpoints; the mixer's begin with {@code mixer.}. A fresh model predicts exactly 0.
+ *
+ * <p>As a DJL block it takes {@code (x, t, y)}, followed by the class token if the model has one, and optionally by
+ * the kept indices, and returns {@link SiTOutput#toNDList()}. See {@link SiTInput} for shapes and ranges.
+ */
+public final class SiT extends AbstractBlock {
+    private static final byte VERSION = 1;
+    private static final String ROWS = "token_rows.py";
+
+    private final SiTConfig config;
+    private final Parameter positions;
+    private final @Nullable Parameter maskToken;
+    private final PatchEmbed xEmbedder;
+    private final TimestepEmbedder tEmbedder;
+    private final LabelEmbedder yEmbedder;
+    private final @Nullable ClassTokenEmbedder classEmbedder;
+    private final @Nullable TokenMixer mixer;
+    private final List<Block> blocks = new ArrayList<>();
+    private final List<Block> projectors = new ArrayList<>();
+    private final FinalLayer finalLayer;
+
+    private final ScriptFunction dropLabels;
+    private final ScriptFunction gatherTokens;
+    private final ScriptFunction scatterTokens;
+    private final ScriptFunction reinsertTokens;
+    private final ScriptFunction unpatchify;
+
+    /** Creates a model in float32. */
+    public SiT(SiTConfig config) {
+        this(config, Precision.FLOAT32);
+    }
+
+    /** Creates a model; parameters get their arrays in {@code initialize}. */
+    @SuppressWarnings("this-escape")
+    public SiT(SiTConfig config, Precision precision) {
+        super(VERSION);
+        this.config = config;
+        int width = config.hiddenSize();
+        boolean cls = config.hasClassToken();
+        float[] table = SinCosPositions.table(width, config.grid(), cls ? 1 : 0);
+        positions = addParameter(Parameter.builder()
+                .setName("pos_embed")
+                .setType(Parameter.Type.OTHER)
+                .optShape(new Shape(1, table.length / width, width))
+                .optInitializer(Initializers.constant(table))
+                .optRequiresGrad(false)
+                .build());
+        maskToken = config.placement() == SubsetPlacement.DROP_REINSERT
+                ? addParameter(Parameter.builder()
+                        .setName("mask_token")
+                        .setType(Parameter.Type.WEIGHT)
+                        .optShape(new Shape(1, 1, width))
+                        .optInitializer(Initializers.NORMAL_002)
+                        .build())
+                : null;
+        xEmbedder = addChildBlock("x_embedder", new PatchEmbed(config, precision));
+        tEmbedder = addChildBlock("t_embedder", new TimestepEmbedder(width, precision));
+        int labels = config.numClasses() + (config.classDropoutProb() > 0 ? 1 : 0);
+        yEmbedder = addChildBlock("y_embedder", new LabelEmbedder(labels, width));
+        classEmbedder = cls ? addChildBlock("", new ClassTokenEmbedder(config, precision)) : null;
+        mixer = config.mixer().layers() > 0
+                ? addChildBlock("mixer", new TokenMixer(config.mixer(), width, config.numHeads(), precision))
+                : null;
+        for (int i = 0; i < config.depth(); i++) {
+            blocks.add(addChildBlock(
+                    "blocks." + i,
+                    new AdaLnZeroBlock(width, config.numHeads(), config.mlpRatio(), config.qkNorm(), precision)));
+        }
+        for (int k = 0; k < config.encoderWidths().size(); k++) {
+            Projector head = new Projector(
+                    width, config.projectorDim(), config.encoderWidths().get(k), precision);
+            projectors.add(addChildBlock("projectors." + k, head));
+        }
+        finalLayer = addChildBlock("final_layer", new FinalLayer(config, precision));
+
+        dropLabels =
+                ScriptFunction.of(SiT.class, "label_embedder.py", "drop_labels").bind("null_label", config.nullLabel());
+        gatherTokens = ScriptFunction.of(SiT.class, ROWS, "gather_tokens").bind("class_token", cls);
+        scatterTokens = ScriptFunction.of(SiT.class, ROWS, "scatter_tokens").bind("class_token", cls);
+        reinsertTokens = ScriptFunction.of(SiT.class, ROWS, "reinsert_tokens")
+                .bind("total", config.tokens() + (cls ? 1 : 0))
+                .bind("class_token", cls);
+        unpatchify = ScriptFunction.of(SiT.class, "final_layer.py", "unpatchify")
+                .bind("grid", config.grid())
+                .bind("patch", config.patchSize())
+                .bind("predicted", config.outChannels())
+                .bind("channels", config.inChannels());
+    }
+
+    /** Returns what the model was built from. */
+    public SiTConfig config() {
+        return config;
+    }
+
+    /** Gives all parameters their arrays and initial values. */
+    public void initialize(NDManager manager) {
+        int side = config.inputSize();
+        Shape x = new Shape(1, config.inChannels(), side, side);
+        Shape one = new Shape(1);
+        initialize(
+                manager,
+                DataType.FLOAT32,
+                config.hasClassToken()
+                        ? new Shape[] {x, one, one, new Shape(1, config.classTokenWidth())}
+                        : new Shape[] {x, one, one});
+    }
+
+    /**
+     * Predicts velocities.
+     *
+     * @param store where the parameters' arrays come from
+     * @param in the batch; results belong to the manager of its {@code x}
+     * @param training whether labels may be dropped at random if {@code in} does not say which
+     * @throws IllegalArgumentException if the class token is given and the model has none, or the other way round, or
+     *     if {@code x} has another shape than the model's input
+     */
+    public SiTOutput forward(ParameterStore store, SiTInput in, boolean training) {
+        check(in);
+        NDArray keep = in.keep();
+        NDArray pos = store.getValue(positions, in.x().getDevice(), training);
+        NDArray time = one(tEmbedder, store, training, in.t()); // (N, D)
+        NDArray c = one(yEmbedder, store, training, labels(in, training), time); // (N, D)
+        NDArray x = one(xEmbedder, store, training, in.x(), pos); // (N, T, D)
+        if (classEmbedder != null && in.classToken() != null) {
+            x = one(classEmbedder, store, training, x, in.classToken(), pos); // (N, 1+T, D)
+        }
+        if (mixer != null) {
+            x = one(mixer, store, training, x, c);
+        }
+        SubsetPlacement placement = keep == null ? SubsetPlacement.NONE : config.placement();
+        boolean dropsAtOnce = placement == SubsetPlacement.DROP || placement == SubsetPlacement.DROP_REINSERT;
+        boolean routes = placement == SubsetPlacement.ROUTE;
+        if (keep != null && dropsAtOnce) {
+            x = gatherTokens.callForOne(x, keep); // (N, [1+]K, D)
+        }
+        List<NDArray> projected = new ArrayList<>();
+        NDArray bypass = x;
+        for (int i = 0; i < blocks.size(); i++) {
+            if (keep != null && routes && i == config.routeStart()) {
+                bypass = x;
+                x = gatherTokens.callForOne(x, keep); // (N, [1+]K, D)
+            }
+            x = one(blocks.get(i), store, training, x, c);
+            if (i + 1 == config.alignmentDepth()) {
+                for (Block projector : projectors) {
+                    projected.add(one(projector, store, training, x)); // (N, T, Z)
+                }
+            }
+            if (keep != null && routes && i == config.routeEnd()) {
+                x = scatterTokens.callForOne(bypass, x, keep); // (N, T, D)
+            }
+        }
+        if (keep != null && placement == SubsetPlacement.DROP_REINSERT) {
+            NDArray fill = store.getValue(maskToken, x.getDevice(), training);
+            x = reinsertTokens.callForOne(x, keep, fill); // (N, T, D)
+        }
+        NDList heads = finalLayer.forward(store, new NDList(x, c), training);
+        NDArray v = heads.get(0); // (N, T or K, p²C)
+        if (placement != SubsetPlacement.DROP) {
+            v = unpatchify.callForOne(v); // (N, C, H, W)
+        }
+        return new SiTOutput(v, projected, config.hasClassToken() ? heads.get(1) : null);
+    }
+
+    private NDArray labels(SiTInput in, boolean training) {
+        NDArray dropped = in.dropped();
+        if (dropped == null && training && config.classDropoutProb() > 0) {
+            NDManager manager = in.x().getManager();
+            dropped = manager.randomUniform(0, 1, in.y().getShape())
+                    .lt(config.classDropoutProb())
+                    .toType(DataType.FLOAT32, false);
+        }
+        return dropped == null ? in.y() : dropLabels.callForOne(in.y(), dropped);
+    }
+
+    private void check(SiTInput in) {
+        Shape x = in.x().getShape();
+        int side = config.inputSize();
+        if (x.dimension() != 4 || x.get(1) != config.inChannels() || x.get(2) != side || x.get(3) != side) {
+            throw new IllegalArgumentException(
+                    "x must have shape (N, " + config.inChannels() + ", " + side + ", " + side + ") but has " + x);
+        }
+        if (config.hasClassToken() == (in.classToken() == null)) {
+            throw new IllegalArgumentException(
+                    config.hasClassToken()
+                            ? "this model generates a class token of width " + config.classTokenWidth()
+                                    + " but none was given"
+                            : "a class token was given but this model has none");
+        }
+        if (in.dropped() != null && config.classDropoutProb() == 0) {
+            throw new IllegalArgumentException("this model has no null class: classDropoutProb is 0");
+        }
+    }
+
+    private static NDArray one(Block block, ParameterStore store, boolean training, NDArray... inputs) {
+        return block.forward(store, new NDList(inputs), training).singletonOrThrow();
+    }
+
+    @Override
+    protected NDList forwardInternal(
+            ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
+        int next = config.hasClassToken() ? 4 : 3;
+        SiTInput in = new SiTInput(
+                inputs.get(0),
+                inputs.get(1),
+                inputs.get(2),
+                config.hasClassToken() ? inputs.get(3) : null,
+                inputs.size() > next ? inputs.get(next) : null,
+                null);
+        return forward(store, in, training).toNDList();
+    }
+
+    @Override
+    protected void initializeChildBlocks(NDManager manager, DataType dataType, Shape... inputShapes) {
+        Shape x = inputShapes[0];
+        long n = x.get(0);
+        int width = config.hiddenSize();
+        Shape c = new Shape(n, width);
+        Shape pos = new Shape(1, config.tokens(), width);
+        Shape patches = new Shape(n, config.tokens(), width);
+        Shape tokens = new Shape(n, config.tokens() + (config.hasClassToken() ? 1 : 0), width);
+        xEmbedder.initialize(manager, dataType, x, pos);
+        tEmbedder.initialize(manager, dataType, new Shape(n));
+        yEmbedder.initialize(manager, dataType, new Shape(n), c);
+        if (classEmbedder != null) {
+            classEmbedder.initialize(manager, dataType, patches, new Shape(n, config.classTokenWidth()), pos);
+        }
+        if (mixer != null) {
+            mixer.initialize(manager, dataType, tokens, c);
+        }
+        blocks.forEach(block -> block.initialize(manager, dataType, tokens, c));
+        projectors.forEach(projector -> projector.initialize(manager, dataType, tokens));
+        finalLayer.initialize(manager, dataType, tokens, c);
+    }
+
+    @Override
+    public Shape[] getOutputShapes(Shape[] inputShapes) {
+        long n = inputShapes[0].get(0);
+        int next = config.hasClassToken() ? 4 : 3;
+        boolean subset = inputShapes.length > next;
+        SubsetPlacement placement = subset ? config.placement() : SubsetPlacement.NONE;
+        long kept = subset ? inputShapes[next].get(1) : config.tokens();
+        long side = config.inputSize();
+        long patchValues = (long) config.patchSize() * config.patchSize() * config.inChannels();
+        List<Shape> out = new ArrayList<>();
+        out.add(
+                placement == SubsetPlacement.DROP
+                        ? new Shape(n, kept, patchValues)
+                        : new Shape(n, config.inChannels(), side, side));
+        if (config.hasClassToken()) {
+            out.add(new Shape(n, config.classTokenWidth()));
+        }
+        boolean routed = placement == SubsetPlacement.ROUTE
+                && config.alignmentDepth() > config.routeStart()
+                && config.alignmentDepth() <= config.routeEnd() + 1;
+        boolean away = placement == SubsetPlacement.DROP || placement == SubsetPlacement.DROP_REINSERT || routed;
+        long tapped = (away ? kept : config.tokens()) + (config.hasClassToken() ? 1 : 0);
+        config.encoderWidths().forEach(z -> out.add(new Shape(n, tapped, z)));
+        return out.toArray(Shape[]::new);
+    }
+}

@@ -1,0 +1,265 @@
+package io.github.maskalign.sit;
+
+import io.github.maskalign.core.align.MixerConfig;
+import io.github.maskalign.core.align.SubsetPlacement;
+import java.util.List;
+
+/**
+ * Everything that decides a SiT's parameters and its path through them.
+ *
+ * @param inputSize side H = W of the input, a multiple of patchSize
+ * @param patchSize patch side p
+ * @param inChannels input channels C
+ * @param hiddenSize token width D, a multiple of 4 and of numHeads
+ * @param depth number of blocks L
+ * @param numHeads attention heads h
+ * @param mlpRatio MLP width over D
+ * @param numClasses number of classes; the null class is the label {@code numClasses}
+ * @param classDropoutProb probability in [0, 1) that a label becomes the null class in training; 0 leaves the null
+ *     class out of the table
+ * @param qkNorm whether q and k are normalised
+ * @param learnSigma whether the head predicts 2C channels, of which the first C are the velocity
+ * @param alignmentDepth number of blocks run before the hidden tokens are projected; mixing layers do not count
+ * @param encoderWidths widths Z of the encoders to align with; empty means no projector
+ * @param projectorDim width of the projector's hidden layers
+ * @param classTokenWidth width Z of the class token that is generated jointly (REG); 0 means none
+ * @param mixer the token mixer
+ * @param placement where dropped tokens leave and return
+ * @param routeStart first block, 0-based, that sees only kept tokens (ROUTE)
+ * @param routeEnd last block, 0-based and inclusive, that sees only kept tokens (ROUTE)
+ */
+public record SiTConfig(
+        int inputSize,
+        int patchSize,
+        int inChannels,
+        int hiddenSize,
+        int depth,
+        int numHeads,
+        double mlpRatio,
+        int numClasses,
+        double classDropoutProb,
+        boolean qkNorm,
+        boolean learnSigma,
+        int alignmentDepth,
+        List<Integer> encoderWidths,
+        int projectorDim,
+        int classTokenWidth,
+        MixerConfig mixer,
+        SubsetPlacement placement,
+        int routeStart,
+        int routeEnd) {
+
+    /** Checks the ranges and that sizes divide. */
+    public SiTConfig {
+        encoderWidths = List.copyOf(encoderWidths);
+        positive("inputSize", inputSize);
+        positive("patchSize", patchSize);
+        positive("inChannels", inChannels);
+        positive("hiddenSize", hiddenSize);
+        positive("depth", depth);
+        positive("numHeads", numHeads);
+        positive("numClasses", numClasses);
+        positive("projectorDim", projectorDim);
+        encoderWidths.forEach(z -> positive("encoderWidths", z));
+        require(inputSize % patchSize == 0, "inputSize must be a multiple of patchSize " + patchSize, inputSize);
+        require(hiddenSize % 4 == 0, "hiddenSize must be a multiple of 4", hiddenSize);
+        require(hiddenSize % numHeads == 0, "numHeads must divide hiddenSize " + hiddenSize, numHeads);
+        require(mlpRatio > 0, "mlpRatio must be positive", mlpRatio);
+        require(classDropoutProb >= 0 && classDropoutProb < 1, "classDropoutProb must be in [0, 1)", classDropoutProb);
+        require(
+                alignmentDepth >= 1 && alignmentDepth <= depth,
+                "alignmentDepth must be in [1, " + depth + "]",
+                alignmentDepth);
+        require(classTokenWidth >= 0, "classTokenWidth must be 0 or positive", classTokenWidth);
+        if (placement == SubsetPlacement.ROUTE) {
+            require(
+                    routeStart >= 0 && routeStart < depth,
+                    "routeStart must be in [0, " + (depth - 1) + "]",
+                    routeStart);
+            require(
+                    routeEnd >= routeStart && routeEnd < depth,
+                    "routeEnd must be in [" + routeStart + ", " + (depth - 1) + "]",
+                    routeEnd);
+        }
+    }
+
+    /** Plain SiT: no projector, class token, mixer or subsets; label dropout 0.1. */
+    public static SiTConfig of(
+            int inputSize, int patchSize, int inChannels, int hiddenSize, int depth, int numHeads, int numClasses) {
+        return new SiTConfig(
+                inputSize,
+                patchSize,
+                inChannels,
+                hiddenSize,
+                depth,
+                numHeads,
+                4.0,
+                numClasses,
+                0.1,
+                false,
+                false,
+                Math.min(depth, depth > 12 ? 8 : 4),
+                List.of(),
+                2048,
+                0,
+                MixerConfig.NONE,
+                SubsetPlacement.NONE,
+                0,
+                0);
+    }
+
+    /** Adds REPA's projectors at a depth. */
+    public SiTConfig withAlignment(int alignmentDepth, int projectorDim, List<Integer> encoderWidths) {
+        return new SiTConfig(
+                inputSize,
+                patchSize,
+                inChannels,
+                hiddenSize,
+                depth,
+                numHeads,
+                mlpRatio,
+                numClasses,
+                classDropoutProb,
+                qkNorm,
+                learnSigma,
+                alignmentDepth,
+                encoderWidths,
+                projectorDim,
+                classTokenWidth,
+                mixer,
+                placement,
+                routeStart,
+                routeEnd);
+    }
+
+    /** Adds REG's class token. */
+    public SiTConfig withClassToken(int width) {
+        return new SiTConfig(
+                inputSize,
+                patchSize,
+                inChannels,
+                hiddenSize,
+                depth,
+                numHeads,
+                mlpRatio,
+                numClasses,
+                classDropoutProb,
+                qkNorm,
+                learnSigma,
+                alignmentDepth,
+                encoderWidths,
+                projectorDim,
+                width,
+                mixer,
+                placement,
+                routeStart,
+                routeEnd);
+    }
+
+    /** Adds a token mixer. */
+    public SiTConfig withMixer(MixerConfig config) {
+        return new SiTConfig(
+                inputSize,
+                patchSize,
+                inChannels,
+                hiddenSize,
+                depth,
+                numHeads,
+                mlpRatio,
+                numClasses,
+                classDropoutProb,
+                qkNorm,
+                learnSigma,
+                alignmentDepth,
+                encoderWidths,
+                projectorDim,
+                classTokenWidth,
+                config,
+                placement,
+                routeStart,
+                routeEnd);
+    }
+
+    /** Sets where dropped tokens leave and return; the route is used by ROUTE only. */
+    public SiTConfig withPlacement(SubsetPlacement where, int start, int end) {
+        return new SiTConfig(
+                inputSize,
+                patchSize,
+                inChannels,
+                hiddenSize,
+                depth,
+                numHeads,
+                mlpRatio,
+                numClasses,
+                classDropoutProb,
+                qkNorm,
+                learnSigma,
+                alignmentDepth,
+                encoderWidths,
+                projectorDim,
+                classTokenWidth,
+                mixer,
+                where,
+                start,
+                end);
+    }
+
+    /** Sets head width, label dropout, q/k norm and whether sigma is predicted. */
+    public SiTConfig withOptions(double ratio, double dropout, boolean normalise, boolean sigma) {
+        return new SiTConfig(
+                inputSize,
+                patchSize,
+                inChannels,
+                hiddenSize,
+                depth,
+                numHeads,
+                ratio,
+                numClasses,
+                dropout,
+                normalise,
+                sigma,
+                alignmentDepth,
+                encoderWidths,
+                projectorDim,
+                classTokenWidth,
+                mixer,
+                placement,
+                routeStart,
+                routeEnd);
+    }
+
+    /** Side G of the token grid. */
+    public int grid() {
+        return inputSize / patchSize;
+    }
+
+    /** Number T of patch tokens. */
+    public int tokens() {
+        return grid() * grid();
+    }
+
+    /** Channels the head predicts: C, or 2C with learnSigma. */
+    public int outChannels() {
+        return learnSigma ? 2 * inChannels : inChannels;
+    }
+
+    /** The label that means "no class". */
+    public int nullLabel() {
+        return numClasses;
+    }
+
+    /** Whether a class token is generated jointly. */
+    public boolean hasClassToken() {
+        return classTokenWidth > 0;
+    }
+
+    private static void positive(String name, int value) {
+        require(value > 0, name + " must be positive", value);
+    }
+
+    private static void require(boolean holds, String rule, Object value) {
+        if (!holds) {
+            throw new IllegalArgumentException(rule + " but was " + value);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+package io.github.maskalign.sit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.maskalign.core.align.MixerConfig;
+import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.nn.ParameterKeys;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Counts at 32×32×4 and 1,000 classes, computed from the official models. No arrays are made. */
+class ParameterCountTest {
+    @ParameterizedTest
+    @CsvSource({
+        "SiT-S/2, 32963360, 32957200, 39515664",
+        "SiT-S/4, 32945024, 32920384, 39478848",
+        "SiT-S/8, 33148160, 33049600, 39608064",
+        "SiT-B/2, 130512416, 130500112, 137845008",
+        "SiT-B/4, 130475648, 130426432, 137771328",
+        "SiT-B/8, 130881536, 130684672, 138029568",
+        "SiT-L/2, 458102816, 458086416, 465955600",
+        "SiT-L/4, 458053760, 457988160, 465857344",
+        "SiT-L/8, 458594816, 458332416, 466201600",
+        "SiT-XL/2, 675129632, 675111184, 683242512",
+        "SiT-XL/4, 675074432, 675000640, 683131968",
+        "SiT-XL/8, 675683072, 675387904, 683519232"
+    })
+    void publishedSizes(String id, long official, long fourChannels, long withProjector) {
+        SiTConfig plain = SiTVariant.ofId(id).config();
+
+        assertThat(count(plain.withOptions(4, 0.1, false, true))).isEqualTo(official);
+        assertThat(count(plain)).isEqualTo(fourChannels);
+        assertThat(count(plain.withAlignment(plain.alignmentDepth(), 2048, List.of(768))))
+                .isEqualTo(withProjector);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "SiT-B/2, 131683600, 139028496",
+        "SiT-L/2, 459664144, 467533328",
+        "SiT-XL/2, 676886032, 685017360"
+    })
+    void reg(String id, long without, long withProjector) {
+        SiTConfig config = SiTVariant.ofId(id).config().withClassToken(768);
+
+        assertThat(count(config)).isEqualTo(without);
+        assertThat(count(config.withAlignment(config.alignmentDepth(), 2048, List.of(768))))
+                .isEqualTo(withProjector);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"SiT-B/2, 152940304, 160285200", "SiT-XL/2, 724696336, 732827664"})
+    void maskAlign(String id, long without, long withProjector) {
+        SiTConfig config = SiTVariant.ofId(id)
+                .config()
+                .withClassToken(768)
+                .withMixer(MixerConfig.PAPER)
+                .withPlacement(SubsetPlacement.DROP, 0, 0);
+
+        assertThat(count(config)).isEqualTo(without);
+        assertThat(count(config.withAlignment(config.alignmentDepth(), 2048, List.of(768))))
+                .isEqualTo(withProjector);
+    }
+
+    @Test
+    void repaWithMixerAtXl() {
+        SiTConfig config = SiTVariant.XL_2.config().withMixer(MixerConfig.PAPER);
+
+        assertThat(count(config)).isEqualTo(722921488L);
+        assertThat(count(config.withAlignment(8, 2048, List.of(768)))).isEqualTo(731052816L);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"768, 7344896", "1024, 7869440", "1280, 8393984", "1536, 8918528"})
+    void projectorsAtB(int encoderWidth, long expected) {
+        SiTConfig plain = SiTVariant.B_2.config();
+
+        assertThat(count(plain.withAlignment(4, 2048, List.of(encoderWidth))) - count(plain))
+                .isEqualTo(expected);
+    }
+
+    /** Methods 4.6: mixers at B width; two plain layers, one adaLN layer, by mixer width. */
+    @ParameterizedTest
+    @CsvSource({
+        "128, NONE, 2, 594000, 500", "256, NONE, 2, 1974000, 500", "768, NONE, 1, 7088000, 500",
+        "128, ADALN_ZERO, 1, 986000, 500", "256, ADALN_ZERO, 2, 4334000, 500", "768, ADALN_ZERO, 1, 10628352, 0"
+    })
+    void mixers(int width, MixerConfig.Conditioning conditioning, int layers, long expected, long rounding) {
+        SiTConfig plain = SiTVariant.B_2.config();
+        SiTConfig mixed = plain.withMixer(new MixerConfig(layers, width, width / 64, 4, conditioning));
+
+        assertThat(count(mixed) - count(plain)).isBetween(expected - rounding, expected + rounding);
+    }
+
+    @Test
+    void keysAreThoseOfTheOfficialCheckpoints() {
+        SiTConfig repa = SiTVariant.B_2.config().withAlignment(4, 2048, List.of(768));
+        Map<String, ?> keys = ParameterKeys.of(new SiT(repa));
+
+        assertThat(keys).hasSize(138);
+        assertThat(keys.keySet())
+                .contains(
+                        "pos_embed",
+                        "x_embedder.proj.weight",
+                        "t_embedder.mlp.0.weight",
+                        "t_embedder.mlp.2.bias",
+                        "y_embedder.embedding_table.weight",
+                        "blocks.11.attn.qkv.weight",
+                        "blocks.11.adaLN_modulation.1.bias",
+                        "projectors.0.4.weight",
+                        "final_layer.linear.weight",
+                        "final_layer.adaLN_modulation.1.weight");
+        assertThat(ParameterKeys.of(new SiT(SiTVariant.XL_2.config()))).hasSize(292);
+        assertThat(ParameterKeys.of(new SiT(repa.withClassToken(768))).keySet().stream()
+                        .filter(key -> !keys.containsKey(key))
+                        .collect(Collectors.toSet()))
+                .containsExactlyInAnyOrder(
+                        "cls_projectors2.weight",
+                        "cls_projectors2.bias",
+                        "wg_norm.weight",
+                        "wg_norm.bias",
+                        "final_layer.linear_cls.weight",
+                        "final_layer.linear_cls.bias");
+    }
+
+    private static long count(SiTConfig config) {
+        return ParameterKeys.of(new SiT(config)).values().stream()
+                .mapToLong(p -> p.getShape().size())
+                .sum();
+    }
+}
