@@ -17,6 +17,7 @@ import io.github.maskalign.core.nn.AdaLnZeroBlock;
 import io.github.maskalign.core.nn.Initializers;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.SinCosPositions;
+import io.github.maskalign.core.nn.TokenRows;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
 import java.util.List;
@@ -39,7 +40,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class SiT extends AbstractBlock {
     private static final byte VERSION = 1;
-    private static final String ROWS = "token_rows.py";
 
     private final SiTConfig config;
     private final Parameter positions;
@@ -54,9 +54,7 @@ public final class SiT extends AbstractBlock {
     private final FinalLayer finalLayer;
 
     private final ScriptFunction dropLabels;
-    private final ScriptFunction gatherTokens;
-    private final ScriptFunction scatterTokens;
-    private final ScriptFunction reinsertTokens;
+    private final TokenRows rows;
     private final ScriptFunction unpatchify;
 
     /** Creates a model in float32. */
@@ -109,11 +107,7 @@ public final class SiT extends AbstractBlock {
 
         dropLabels =
                 ScriptFunction.of(SiT.class, "label_embedder.py", "drop_labels").bind("null_label", config.nullLabel());
-        gatherTokens = ScriptFunction.of(SiT.class, ROWS, "gather_tokens").bind("class_token", cls);
-        scatterTokens = ScriptFunction.of(SiT.class, ROWS, "scatter_tokens").bind("class_token", cls);
-        reinsertTokens = ScriptFunction.of(SiT.class, ROWS, "reinsert_tokens")
-                .bind("total", config.tokens() + (cls ? 1 : 0))
-                .bind("class_token", cls);
+        rows = new TokenRows(cls);
         unpatchify = ScriptFunction.of(SiT.class, "final_layer.py", "unpatchify")
                 .bind("grid", config.grid())
                 .bind("patch", config.patchSize())
@@ -165,14 +159,14 @@ public final class SiT extends AbstractBlock {
         boolean dropsAtOnce = placement == SubsetPlacement.DROP || placement == SubsetPlacement.DROP_REINSERT;
         boolean routes = placement == SubsetPlacement.ROUTE;
         if (keep != null && dropsAtOnce) {
-            x = gatherTokens.callForOne(x, keep); // (N, [1+]K, D)
+            x = rows.gather(x, keep); // (N, [1+]K, D)
         }
         List<NDArray> projected = new ArrayList<>();
         NDArray bypass = x;
         for (int i = 0; i < blocks.size(); i++) {
             if (keep != null && routes && i == config.routeStart()) {
                 bypass = x;
-                x = gatherTokens.callForOne(x, keep); // (N, [1+]K, D)
+                x = rows.gather(x, keep); // (N, [1+]K, D)
             }
             x = one(blocks.get(i), store, training, x, c);
             if (i + 1 == config.alignmentDepth()) {
@@ -181,12 +175,12 @@ public final class SiT extends AbstractBlock {
                 }
             }
             if (keep != null && routes && i == config.routeEnd()) {
-                x = scatterTokens.callForOne(bypass, x, keep); // (N, T, D)
+                x = rows.scatter(bypass, x, keep); // (N, T, D)
             }
         }
         if (keep != null && placement == SubsetPlacement.DROP_REINSERT) {
             NDArray fill = store.getValue(maskToken, x.getDevice(), training);
-            x = reinsertTokens.callForOne(x, keep, fill); // (N, T, D)
+            x = rows.reinsert(x, keep, fill, config.tokens() + (config.hasClassToken() ? 1 : 0)); // (N, T, D)
         }
         NDList heads = finalLayer.forward(store, new NDList(x, c), training);
         NDArray v = heads.get(0); // (N, T or K, p²C)
@@ -284,10 +278,7 @@ public final class SiT extends AbstractBlock {
         if (config.hasClassToken()) {
             out.add(new Shape(n, config.classTokenWidth()));
         }
-        boolean routed = placement == SubsetPlacement.ROUTE
-                && config.alignmentDepth() > config.routeStart()
-                && config.alignmentDepth() <= config.routeEnd() + 1;
-        boolean away = placement == SubsetPlacement.DROP || placement == SubsetPlacement.DROP_REINSERT || routed;
+        boolean away = subset && config.alignsSubset() && placement != SubsetPlacement.LOSS_ONLY;
         long tapped = (away ? kept : config.tokens()) + (config.hasClassToken() ? 1 : 0);
         config.encoderWidths().forEach(z -> out.add(new Shape(n, tapped, z)));
         return out.toArray(Shape[]::new);

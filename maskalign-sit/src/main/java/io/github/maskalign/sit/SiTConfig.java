@@ -243,6 +243,15 @@ public record SiTConfig(
         return learnSigma ? 2 * inChannels : inChannels;
     }
 
+    /** Whether only the kept tokens are at hand, or meant to count, where the hidden tokens are projected. */
+    public boolean alignsSubset() {
+        return switch (placement) {
+            case NONE -> false;
+            case ROUTE -> alignmentDepth > routeStart && alignmentDepth <= routeEnd + 1;
+            case DROP, LOSS_ONLY, DROP_REINSERT -> true;
+        };
+    }
+
     /** The label that means "no class". */
     public int nullLabel() {
         return numClasses;

@@ -39,11 +39,7 @@ class ParameterCountTest {
     }
 
     @ParameterizedTest
-    @CsvSource({
-        "SiT-B/2, 131683600, 139028496",
-        "SiT-L/2, 459664144, 467533328",
-        "SiT-XL/2, 676886032, 685017360"
-    })
+    @CsvSource({"SiT-B/2, 131683600, 139028496", "SiT-L/2, 459664144, 467533328", "SiT-XL/2, 676886032, 685017360"})
     void reg(String id, long without, long withProjector) {
         SiTConfig config = SiTVariant.ofId(id).config().withClassToken(768);
 

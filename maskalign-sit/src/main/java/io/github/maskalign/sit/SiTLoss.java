@@ -1,0 +1,137 @@
+package io.github.maskalign.sit;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.index.NDIndex;
+import ai.djl.training.ParameterStore;
+import io.github.maskalign.core.align.AlignmentLoss;
+import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.diffusion.Interpolant;
+import io.github.maskalign.core.diffusion.VelocityLoss;
+import io.github.maskalign.core.nn.TokenRows;
+import io.github.maskalign.core.script.ScriptFunction;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The training loss of the whole family.
+ *
+ * <pre>L = mean(v̂ − v*)² + β · mean(v̂_cls − v*_cls)² + λ · (−mean cos(Z, proj(h)))</pre>
+ *
+ * <p>with x_t = α x* + σ ε and v* = α' x* + σ' ε, for the class token alike at the same t. Tokens that were dropped
+ * for good count nowhere; the alignment covers the class token and the tokens that were present at the tap, or with
+ * LOSS_ONLY those that were sampled. With β and λ at 0 or without the parts, this is SiT's loss; with them REPA's,
+ * REG's and MaskAlign's (arXiv 2606.08788, section 4).
+ */
+public final class SiTLoss {
+    private static final ScriptFunction ADD_WEIGHTED = ScriptFunction.of(SiTLoss.class, "weighted.py", "add_weighted");
+
+    private final SiT model;
+    private final Interpolant path;
+    private final double classBeta;
+    private final double alignmentWeight;
+    private final TokenRows rows;
+
+    /**
+     * Creates the loss.
+     *
+     * @param model the model
+     * @param path interpolant; with a class token only LINEAR is published
+     * @param classBeta weight β of the class token's velocity; 0.03 as published
+     * @param alignmentWeight weight λ of the alignment; 0.5 as published
+     */
+    public SiTLoss(SiT model, Interpolant path, double classBeta, double alignmentWeight) {
+        this.model = model;
+        this.path = path;
+        this.classBeta = classBeta;
+        this.alignmentWeight = alignmentWeight;
+        rows = new TokenRows(model.config().hasClassToken());
+    }
+
+    /**
+     * Computes the loss; results belong to the manager of {@code in.clean()}.
+     *
+     * @param store where the parameters' arrays come from
+     * @param in the batch and all draws
+     * @throws IllegalArgumentException if targets are missing or do not fit the model
+     */
+    public SiTLosses compute(ParameterStore store, SiTLossInput in) {
+        SiTConfig config = model.config();
+        checkTargets(in, config);
+        NDArray classToken = config.hasClassToken() ? classToken(in.targets().get(0)) : null; // (N, Z)
+        NDArray classNoise = in.classNoise();
+        NDArray noisedClass =
+                classToken != null && classNoise != null ? path.interpolate(classToken, classNoise, in.t()) : null;
+        SiTInput noised = new SiTInput(
+                path.interpolate(in.clean(), in.noise(), in.t()), in.t(), in.y(), noisedClass, in.keep(), in.dropped());
+        SiTOutput out = model.forward(store, noised, false);
+
+        NDArray velocity = velocity(out, in, config);
+        NDArray total = velocity;
+        NDArray classVelocity = null;
+        if (out.classVelocity() != null && classToken != null && classNoise != null) {
+            NDArray target = path.velocityTarget(classToken, classNoise, in.t());
+            classVelocity = VelocityLoss.perSample(out.classVelocity(), target).mean();
+            total = ADD_WEIGHTED.callForOne(total, classVelocity, classBeta);
+        }
+        NDArray alignment = null;
+        if (!out.projected().isEmpty()) {
+            alignment = alignment(out.projected(), in, config);
+            total = ADD_WEIGHTED.callForOne(total, alignment, alignmentWeight);
+        }
+        return new SiTLosses(total, velocity, classVelocity, alignment);
+    }
+
+    private NDArray velocity(SiTOutput out, SiTLossInput in, SiTConfig config) {
+        NDArray target = path.velocityTarget(in.clean(), in.noise(), in.t());
+        NDArray keep = in.keep();
+        return keep != null && config.placement() == SubsetPlacement.DROP
+                ? VelocityLoss.visiblePerSample(out.velocity(), target, keep, config.patchSize())
+                        .mean()
+                : VelocityLoss.perSample(out.velocity(), target).mean();
+    }
+
+    private NDArray alignment(List<NDArray> projected, SiTLossInput in, SiTConfig config) {
+        NDList targets = new NDList();
+        NDList predictions = new NDList();
+        for (int i = 0; i < projected.size(); i++) {
+            NDArray target = in.targets().get(i); // (N, 1+T, Z)
+            if (!config.hasClassToken()) {
+                target = target.get(new NDIndex(":, 1:")); // (N, T, Z)
+            }
+            NDArray prediction = projected.get(i);
+            NDArray keep = in.keep();
+            if (keep != null && config.alignsSubset()) {
+                target = rows.gather(target, keep); // (N, [1+]K, Z)
+                if (config.placement() == SubsetPlacement.LOSS_ONLY) {
+                    prediction = rows.gather(prediction, keep);
+                }
+            }
+            targets.add(target);
+            predictions.add(prediction);
+        }
+        return new AlignmentLoss().evaluate(targets, predictions);
+    }
+
+    private static NDArray classToken(NDArray target) {
+        return target.get(new NDIndex(":, 0")); // (N, Z)
+    }
+
+    private static void checkTargets(SiTLossInput in, SiTConfig config) {
+        int needed = Math.max(config.encoderWidths().size(), config.hasClassToken() ? 1 : 0);
+        if (in.targets().size() < needed) {
+            throw new IllegalArgumentException("the model needs the tokens of " + needed + " encoders but was given "
+                    + in.targets().size());
+        }
+        checkShape(in.classNoise(), config);
+    }
+
+    private static void checkShape(@Nullable NDArray classNoise, SiTConfig config) {
+        if (config.hasClassToken() == (classNoise == null)) {
+            throw new IllegalArgumentException(
+                    config.hasClassToken()
+                            ? "the model has a class token but classNoise is missing"
+                            : "classNoise was given but the model has no class token");
+        }
+    }
+}
