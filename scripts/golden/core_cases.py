@@ -3,7 +3,7 @@
 import torch
 
 from golden_file import Topic, single
-from losses_reference import (alignment_loss, cosine, linear, noised, score, subset_alignment_loss, velocity_loss,
+from losses_reference import (cosine, linear, noised, score, subset_alignment_loss, velocity_loss,
                               velocity_target)
 from parity_cases import random_state
 from sit_reference import SiTBlock, gather, position_table, time_features, tokenise, with_class_token
@@ -65,7 +65,7 @@ def write_loss(topic, name, value, inputs, fixed, metadata, purpose):
 def losses():
     topic = Topic(MODULE, "losses", "core_cases.py", SEED, {"value": 1e-6, "grads": 1e-5}, [
         "Errors of float32 arithmetic: value absolute, grads relative per tensor. grads/k is d value / d inputs/k.",
-        "velocity: mean squared error. Visible: predicted (N, K, p*p*C) against the kept rows of the tokenised target.",
+        "velocity: mean squared error. Visible: (N, K, p*p*C) against kept rows of the tokenised target.",
         "align: -mean cosine over {class token} and keep; projected (N, T, Z), target (N, 1+T_all, Z), keep (N, K).",
         "align-zero-projected: the clamp at 1e-12 makes the gradient of a zero vector about 1e12 / count. It must be",
         "finite, and its rows must be compared apart from the others, because they drown them in any norm.",
@@ -82,7 +82,8 @@ def losses():
     write_loss(topic, "velocity-all-tokens", velocity_loss(tokens, target.double(), p).mean(), {"predicted": tokens},
                {"target": target, "target_tokens": tokenise(target, p)}, {"patch_size": p}, "token space, all patches")
     visible = leaf(draws.normal("visible", (n, kept, p * p * c)))
-    write_loss(topic, "velocity-visible", velocity_loss(visible, target.double(), p, keep).mean(), {"predicted": visible},
+    value = velocity_loss(visible, target.double(), p, keep).mean()
+    write_loss(topic, "velocity-visible", value, {"predicted": visible},
                {"target": target, "keep": keep}, {"patch_size": p}, "kept patches only, out of order")
 
     draws = topic.draws("align")
@@ -91,8 +92,10 @@ def losses():
 
     def align(name, projected, teacher, keep, purpose):
         rows = teacher if keep is None else gather(teacher, with_class_token(keep))
-        if projected.shape[1] == rows.shape[1]:
-            projected = projected + 0.2 * projected.norm() / rows.norm() * rows * (projected.norm(dim=-1, keepdim=True) > 0)
+        if projected.shape[1] == rows.shape[1]:  # some agreement, except where a vector is zero
+            present = (projected != 0).any(dim=-1, keepdim=True)
+            size = projected.abs().max() / 16  # a power of two apart, exact in float32
+            projected = (projected.double() + 2.0 ** size.log2().floor() * rows.double() * present).float()
         projected = leaf(projected)
         fixed = {"target": teacher} if keep is None else {"target": teacher, "keep": keep}
         value = subset_alignment_loss(projected, teacher.double(), keep)

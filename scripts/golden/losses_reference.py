@@ -87,13 +87,15 @@ class Losses(NamedTuple):
     align: Tensor
 
 
-def training_loss(model, clean, noise, t, y, targets, keep, cls_noise=None, beta=0.03, coeff=0.5) -> Losses:
+def training_loss(model, clean, noise, t, y, targets, keep, cls_noise=None, beta=0.03, coeff=0.5,
+                  config=None) -> Losses:
     """One step's loss: velocity + beta·class + coeff·align, linear path.
 
     clean, noise (N, C, H, W); targets: per encoder (N, 1+T, Z) clean tokens, class token in row 0; keep (N, K) or
-    None. Without cls_noise the model has no class token and row 0 of the targets is unused.
+    None. Without cls_noise the model has no class token and row 0 of the targets is unused. `config` is the model's
+    own unless given.
     """
-    config, g = model.config, None
+    config, g = config or model.config, None
     if cls_noise is not None:
         g = noised(linear, targets[0][:, 0], cls_noise, t)  # (N, Z)
     out = model(noised(linear, clean, noise, t), t, y, g, keep)

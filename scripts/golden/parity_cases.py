@@ -7,7 +7,7 @@ Weights and inputs are float32 numbers; the model runs in float64 and results ar
 import torch
 
 from golden_file import Topic, single
-from sit_reference import SiT, SiTConfig, position_table
+from sit_reference import SiT, SiTConfig
 
 SEED = 20260608
 MODULE = "maskalign-sit"
@@ -22,11 +22,12 @@ def base(**changes):
 # name: (family, config, batch, kept patches, sorted subset, position table is exact, what it is for)
 CASES = {
     "sit-p2": ("sit", base(hidden_size=36), 2, 0, True, True, "plain SiT"),
-    "sit-p4-rgb": ("sit", base(input_size=16, patch_size=4, in_channels=3, hidden_size=32, num_heads=4, depth=2),
-                   3, 0, True, True, "patch 4, three channels"),
+    "sit-p4-rgb": ("sit", base(input_size=16, patch_size=4, in_channels=3, hidden_size=32, num_heads=4, depth=2), 3,
+                   0, True, True, "patch 4, three channels"),
     "sit-head72": ("sit", base(input_size=4, patch_size=2, hidden_size=72, num_heads=1, depth=1, mlp_ratio=1.0), 3,
                    0, True, True, "head width 72 as in XL, MLP ratio 1"),
-    "sit-official-p2": ("sit-official", base(hidden_size=36, learn_sigma=True), 3, 0, True, True, "2C rows, data at t = 1"),
+    "sit-official-p2": ("sit-official", base(hidden_size=36, learn_sigma=True), 3, 0, True, True,
+                        "2C rows, data at t = 1"),
     "sit-official-p4": ("sit-official", base(input_size=16, patch_size=4, hidden_size=32, num_heads=4, depth=2,
                                              learn_sigma=True), 2, 0, True, False, "2C rows, patch 4"),
     "repa-p2": ("repa", base(z_dims=(20,), num_heads=4), 2, 0, True, True, "one encoder"),

@@ -6,6 +6,7 @@ import torch
 
 from parity_cases import CASES, SEED, build, inputs_of
 from golden_file import Draws
+from losses_reference import training_loss
 from sit_reference import SiT, SiTConfig, position_table, time_features, tokenise, unpatchify
 
 VARIANTS = {"S": (384, 12, 6), "B": (768, 12, 12), "L": (1024, 24, 16), "XL": (1152, 28, 16)}
@@ -203,9 +204,37 @@ def check_placements():
         assert (mine[s, keep[s]] - theirs[s, keep[s]]).abs().max() > 1e-3
 
 
+def check_losses():
+    """The paper's loss, with loops over samples and tokens."""
+    draws = Draws(SEED, "selfcheck/losses")
+    config = SiTConfig(**{**vars(CASES["maskalign-no-mixer"][1]), "placement": "DROP"})
+    model, _ = build(config, draws)
+    inputs = inputs_of(config, "maskalign", 2, 7, False, draws)
+    x, t, y, keep = inputs["x"].double(), inputs["t"].double(), inputs["y"], inputs["keep"]
+    noise, cls_noise = draws.normal("noise", x.shape).double(), draws.normal("cls", (2, 20)).double()
+    targets = draws.normal("targets", (2, 17, 20)).double()
+    losses = training_loss(model, x, noise, t, y, [targets], keep, cls_noise)
+    velocity = cls = align = 0.0
+    for s in range(2):
+        one = slice(s, s + 1)
+        mixed = (1 - t[s]) * torch.stack([x[s].flatten()]) + t[s] * noise[s].flatten()
+        g = targets[s, 0]
+        out = model(mixed.view_as(x[one]), t[one], y[one], ((1 - t[s]) * g + t[s] * cls_noise[s])[None], keep[one])
+        cls += (out.cls[0] - cls_noise[s] + g).square().sum() / (2 * 20)
+        for row, token in enumerate([-1, *keep[s].tolist()]):
+            z, r = out.z[0][0, row], targets[s, 1 + token]
+            align -= z @ r / (z @ z).sqrt() / (r @ r).sqrt() / (2 * 8)
+            if token >= 0:
+                i, j = divmod(token, config.grid)
+                wanted = (noise - x)[s, :, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2].permute(1, 2, 0).flatten()
+                velocity += (out.velocity[0, row - 1] - wanted).square().sum() / (2 * 7 * 16)
+    for actual, expected in zip(losses, (velocity + 0.03 * cls + 0.5 * align, velocity, cls, align)):
+        near(actual, float(expected.detach()), 1e-12)
+
+
 def main():
     torch.set_num_threads(1)
-    for check in (check_tables, check_layout, check_counts, check_model, check_placements):
+    for check in (check_tables, check_layout, check_counts, check_model, check_placements, check_losses):
         check()
         print(f"{check.__name__}: ok")
 
