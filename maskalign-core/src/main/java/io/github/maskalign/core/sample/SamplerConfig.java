@@ -1,0 +1,74 @@
+package io.github.maskalign.core.sample;
+
+import java.util.Objects;
+
+/**
+ * How pictures are sampled.
+ *
+ * @param method the stepping rule
+ * @param steps number of steps S, in [1, 2^20]
+ * @param cfgScale guidance scale of the latent, at least 1; 1 is off
+ * @param classCfgScale guidance scale of the class token; 0 or less takes its conditional velocity
+ * @param intervalLow smallest guided time, in [0, intervalHigh]
+ * @param intervalHigh largest guided time, in [intervalLow, 1]
+ * @param lastStep size of the last step of Euler-Maruyama, in (0, 1)
+ * @param diffusion noise strength of Euler-Maruyama
+ */
+public record SamplerConfig(
+        SamplerMethod method,
+        int steps,
+        double cfgScale,
+        double classCfgScale,
+        double intervalLow,
+        double intervalHigh,
+        double lastStep,
+        DiffusionScale diffusion) {
+    static final int MAX_STEPS = 1 << 20;
+
+    public SamplerConfig {
+        Objects.requireNonNull(method, "method must be given");
+        Objects.requireNonNull(diffusion, "diffusion must be given");
+        if (steps < 1 || steps > MAX_STEPS) {
+            throw new IllegalArgumentException("steps must be in [1, " + MAX_STEPS + "] but was " + steps);
+        }
+        if (!(lastStep > 0 && lastStep < 1)) {
+            throw new IllegalArgumentException("lastStep must be in (0, 1) but was " + lastStep);
+        }
+        Guidance.check(cfgScale, classCfgScale, intervalLow, intervalHigh);
+    }
+
+    /** Euler-Maruyama with 250 steps and no guidance: the papers' convergence tables. */
+    public static SamplerConfig defaults() {
+        return new SamplerConfig(SamplerMethod.EULER_MARUYAMA, 250, 1, 1, 0, 1, 0.04, DiffusionScale.TWO_T);
+    }
+
+    /** Returns the guidance part. */
+    public Guidance guidance() {
+        return new Guidance(cfgScale, classCfgScale, intervalLow, intervalHigh);
+    }
+
+    /** Returns this with another rule and number of steps. */
+    public SamplerConfig withMethod(SamplerMethod newMethod, int newSteps) {
+        return new SamplerConfig(
+                newMethod, newSteps, cfgScale, classCfgScale, intervalLow, intervalHigh, lastStep, diffusion);
+    }
+
+    /** Returns this with other guidance. */
+    public SamplerConfig withGuidance(Guidance value) {
+        return new SamplerConfig(
+                method,
+                steps,
+                value.cfgScale(),
+                value.classTokenScale(),
+                value.low(),
+                value.high(),
+                lastStep,
+                diffusion);
+    }
+
+    /** Returns this with another last step and noise strength of Euler-Maruyama. */
+    public SamplerConfig withDiffusion(double newLastStep, DiffusionScale newDiffusion) {
+        return new SamplerConfig(
+                method, steps, cfgScale, classCfgScale, intervalLow, intervalHigh, newLastStep, newDiffusion);
+    }
+}

@@ -1,0 +1,23 @@
+package io.github.maskalign.core.sample;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+
+/**
+ * A velocity v(x, t, y) on REPA's time axis: t = 0 is data, t = 1 noise. Samplers see a network only as this.
+ */
+public interface VelocityField {
+    /**
+     * The velocity of each sample.
+     *
+     * @param state {@code [latent (N, C, H, W)]} or {@code [latent, class token (N, Z)]}; must not be changed
+     * @param t times (N) in [0, 1], of the state's data type, not scaled
+     * @param labels classes (N), int64; guided calls hold {@link #nullLabel} in their second half
+     * @return one velocity for each array of the state, with its shape; new arrays, which the sampler takes
+     *     over and closes
+     */
+    NDList velocity(NDList state, NDArray t, NDArray labels);
+
+    /** Returns the label that stands for no class; the number of classes for models trained here. */
+    long nullLabel();
+}

@@ -1,0 +1,104 @@
+package io.github.maskalign.core.align;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.github.maskalign.core.align.SubsetConfig.Rounding;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class SubsetConfigTest {
+    private static final SubsetConfig DEFAULTS = SubsetConfig.defaults();
+
+    @ParameterizedTest
+    @CsvSource({
+        "0.25, 192, 192",
+        "0.5, 128, 128",
+        "0.75, 64, 64",
+        "0.3, 179, 180",
+        "0.1, 230, 231",
+        "0.7, 76, 77",
+        "0.9, 25, 26"
+    })
+    void keptCountsOf256TokensAreThoseOfTheRelatives(double ratio, int mae, int tread) {
+        assertThat(Rounding.MAE.kept(256, ratio)).isEqualTo(mae);
+        assertThat(Rounding.TREAD.kept(256, ratio)).isEqualTo(tread);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"256, 0.25, 192", "256, 0.3, 179", "256, 0.1, 230", "256, 0.7, 77", "256, 0.9, 26", "6, 0.25, 5"})
+    void nearestRoundsHalvesUp(int tokens, double ratio, int kept) {
+        assertThat(Rounding.NEAREST.kept(tokens, ratio)).isEqualTo(kept);
+    }
+
+    @Test
+    void ratioThatLeavesNothingIsRefused() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Rounding.MAE.kept(4, 0.9))
+                .withMessage("maskRatio must leave at least one of the 4 tokens under rounding MAE but was 0.9");
+        assertThat(Rounding.TREAD.kept(4, 0.9)).isEqualTo(1);
+    }
+
+    @Test
+    void defaultsAreThePapers() {
+        assertThat(DEFAULTS.placement()).isEqualTo(SubsetPlacement.DROP);
+        assertThat(DEFAULTS.ratio()).isEqualTo(0.25);
+        assertThat(DEFAULTS.schedule()).isEqualTo(SubsetSchedule.CONSTANT);
+        assertThat(DEFAULTS.scope()).isEqualTo(SubsetConfig.Scope.PER_SAMPLE);
+        assertThat(DEFAULTS.rounding()).isEqualTo(Rounding.MAE);
+        assertThat(DEFAULTS.order()).isEqualTo(SubsetConfig.Order.SORTED);
+        assertThat(SubsetConfig.none().placement().usesSubset()).isFalse();
+    }
+
+    @Test
+    void onlyDropHidesTargets() {
+        assertThat(SubsetPlacement.values())
+                .filteredOn(p -> !p.denoisesAllTokens())
+                .containsExactly(SubsetPlacement.DROP);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"12, 8", "28, 24"})
+    void defaultRouteEndsFourBlocksBeforeTheDepth(int depth, int end) {
+        assertThat(DEFAULTS.resolvedRouteEnd(depth)).isEqualTo(end);
+        assertThat(DEFAULTS.withRoute(1, 3).resolvedRouteEnd(depth)).isEqualTo(3);
+    }
+
+    @Test
+    void routeOutsideTheModelIsRefused() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DEFAULTS.resolvedRouteEnd(4))
+                .withMessage("the route must lie in blocks 0 to 3 but was 2 to 0 (routeEnd -4)");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DEFAULTS.withRoute(2, 12).resolvedRouteEnd(12));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DEFAULTS.withRoute(5, 3))
+                .withMessage("routeEnd must not be before routeStart 5 but was 3");
+    }
+
+    @ParameterizedTest
+    @ValueSource(doubles = {-0.01, 1, 1.5, Double.NaN})
+    void ratioOutsideItsRangeIsRefused(double ratio) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DEFAULTS.withRatio(ratio))
+                .withMessage("maskRatio must be in [0, 1) but was " + ratio);
+    }
+
+    @Test
+    void numbersOfTheScheduleAreChecked() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DEFAULTS.withSchedule(SubsetSchedule.COSINE, 0.3, 4, 0.2))
+                .withMessage("scheduleMinRatio must be in [0, 0.25], the mask ratio, but was 0.3");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DEFAULTS.withSchedule(SubsetSchedule.COSINE, 0, 7, 0.2))
+                .withMessage("schedulePower must be in [2, 6] but was 7");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DEFAULTS.withSchedule(SubsetSchedule.UNIFORM_RANGE, 0, 4, 0.8))
+                .withMessage("maskRatio + scheduleWidth must be at most 1 but was 0.25 + 0.8");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DEFAULTS.withUnmaskedTailSteps(-1))
+                .withMessage("unmaskedTailSteps must be at least 0 but was -1");
+    }
+}

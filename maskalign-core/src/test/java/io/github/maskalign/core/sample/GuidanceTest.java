@@ -1,0 +1,60 @@
+package io.github.maskalign.core.sample;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import org.junit.jupiter.api.Test;
+
+class GuidanceTest {
+    @Test
+    void bothEndsOfTheIntervalAreGuided() {
+        Guidance guidance = new Guidance(1.8, 1, 0.2, 0.7);
+
+        assertThat(guidance.activeAt(0.2)).isTrue();
+        assertThat(guidance.activeAt(0.7)).isTrue();
+        assertThat(guidance.activeAt(Math.nextDown(0.2))).isFalse();
+        assertThat(guidance.activeAt(Math.nextUp(0.7))).isFalse();
+    }
+
+    @Test
+    void scaleOneIsOffWhateverTheClassTokenSays() {
+        assertThat(new Guidance(1, 5, 0, 1).activeAt(0.5)).isFalse();
+        assertThat(Guidance.none().activeAt(0.5)).isFalse();
+    }
+
+    @Test
+    void latentAndClassTokenHaveTheirOwnScales() {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            // conditional half first
+            NDList doubled = new NDList(
+                    manager.create(new double[] {1, 2, 0, 4}, new Shape(2, 2, 1, 1)),
+                    manager.create(new double[] {5, 1}, new Shape(2, 1)));
+
+            NDList mixed = new Guidance(3, 2, 0, 1).mix(doubled);
+            NDList unguidedClass = new Guidance(3, 0, 0, 1).mix(doubled);
+
+            assertThat(mixed.get(0).getShape()).isEqualTo(new Shape(1, 2, 1, 1));
+            assertThat(mixed.get(0).toDoubleArray()).containsExactly(3, -2);
+            assertThat(mixed.get(1).toDoubleArray()).containsExactly(9);
+            assertThat(unguidedClass.get(0).toDoubleArray()).containsExactly(3, -2);
+            assertThat(unguidedClass.get(1).toDoubleArray()).containsExactly(5);
+        }
+    }
+
+    @Test
+    void numbersOutsideTheirRangesAreRefused() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new Guidance(0.5, 1, 0, 1))
+                .withMessage("cfgScale must be at least 1, which switches guidance off, but was 0.5");
+        assertThatIllegalArgumentException().isThrownBy(() -> new Guidance(Double.NaN, 1, 0, 1));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new Guidance(2, Double.POSITIVE_INFINITY, 0, 1))
+                .withMessage("classTokenScale must be finite but was Infinity");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new Guidance(2, 1, 0.7, 0.2))
+                .withMessage("the guidance interval must satisfy 0 <= low <= high <= 1 but was [0.7, 0.2]");
+    }
+}

@@ -1,0 +1,71 @@
+package io.github.maskalign.core.sample;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.diffusion.Interpolant;
+import org.junit.jupiter.api.Test;
+
+class SamplerConfigTest {
+    private static final SamplerConfig DEFAULTS = SamplerConfig.defaults();
+
+    @Test
+    void defaultsAreThoseOfTheConvergenceTables() {
+        assertThat(DEFAULTS)
+                .isEqualTo(
+                        new SamplerConfig(SamplerMethod.EULER_MARUYAMA, 250, 1, 1, 0, 1, 0.04, DiffusionScale.TWO_T));
+    }
+
+    @Test
+    void guidanceIsTakenOverAsItIs() {
+        Guidance guidance = new Guidance(2.3, 2.2, 0.1, 0.85);
+
+        assertThat(DEFAULTS.withGuidance(guidance).guidance()).isEqualTo(guidance);
+    }
+
+    @Test
+    void noiseStrengthIsTwiceTheTimeOrSigma() {
+        assertThat(DiffusionScale.TWO_T.at(0.3, Interpolant.COSINE)).isEqualTo(0.6);
+        assertThat(DiffusionScale.SIGMA.at(0.3, Interpolant.LINEAR)).isEqualTo(0.3);
+        assertThat(DiffusionScale.SIGMA.at(0.3, Interpolant.COSINE)).isEqualTo(Math.sin(0.15 * Math.PI));
+    }
+
+    @Test
+    void numbersOutsideTheirRangesAreRefused() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DEFAULTS.withMethod(SamplerMethod.EULER, 0))
+                .withMessage("steps must be in [1, 1048576] but was 0");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DEFAULTS.withDiffusion(1, DiffusionScale.SIGMA))
+                .withMessage("lastStep must be in (0, 1) but was 1.0");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new SamplerConfig(SamplerMethod.EULER, 10, 0.9, 1, 0, 1, 0.04, DiffusionScale.TWO_T))
+                .withMessageContaining("cfgScale");
+    }
+
+    @Test
+    void requestsNameWhatIsWrong() {
+        Shape latent = new Shape(4, 2, 2);
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new SampleRequest(0, new long[0], latent, 0))
+                .withMessageContaining("labels was empty");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new SampleRequest(0, new long[] {3, -1}, latent, 0))
+                .withMessage("labels must be at least 0 but one was -1");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new SampleRequest(0, new long[1], new Shape(2, 2), 0))
+                .withMessage("latentShape must be (C, H, W) but was (2, 2)");
+        assertThatIllegalArgumentException().isThrownBy(() -> new SampleRequest(-1, new long[1], latent, 0));
+        assertThatIllegalArgumentException().isThrownBy(() -> new SampleRequest(0, new long[1], latent, -1));
+    }
+
+    @Test
+    void stateHasAClassTokenOnlyWithAWidth() {
+        assertThat(new SampleRequest(0, new long[3], new Shape(4, 2, 2), 0).stateShapes())
+                .containsExactly(new Shape(3, 4, 2, 2));
+        assertThat(new SampleRequest(0, new long[3], new Shape(4, 2, 2), 7).stateShapes())
+                .containsExactly(new Shape(3, 4, 2, 2), new Shape(3, 7));
+    }
+}
