@@ -59,7 +59,7 @@ class AlignmentLossTest {
         assertThat(GoldenCase.relativeError(found.mul(huge), expected.mul(huge)))
                 .isLessThan(tolerance);
         assertThat(GoldenCase.relativeError(found.mul(rest), expected.mul(rest)))
-                .isLessThan(1e-5);
+                .isLessThan(tolerance);
     }
 
     @Test
