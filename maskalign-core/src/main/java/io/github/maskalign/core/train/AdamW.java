@@ -1,0 +1,121 @@
+package io.github.maskalign.core.train;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.script.ScriptFunction;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Clipping, AdamW (Loshchilov, Hutter, arXiv 1711.05101) and the moving average of the weights, in one call.
+ *
+ * <pre>
+ * g ← g · min(1, clipNorm / (‖g‖ + 1e-6))                  norm of the norms of all tensors
+ * p ← p · (1 − lr · weightDecay)
+ * m ← m + (1 − β₁)(g − m),   v ← β₂ v + (1 − β₂) g²
+ * p ← p − lr / (1 − β₁ᵏ) · m / (√v / √(1 − β₂ᵏ) + ε)       k = updates so far, this one included
+ * e ← e · d + (1 − d) · p                                  every weight, frozen ones included
+ * </pre>
+ *
+ * <p>Order of operations and roundings are those of {@code torch.nn.utils.clip_grad_norm_},
+ * {@code torch.optim.AdamW} and REPA's {@code update_ema}, so that bits agree with PyTorch. If the norm or the
+ * loss is not finite nothing is changed, and the update does not count in k.
+ *
+ * <p>Works on the arrays of one {@link TrainState}, in place; not thread-safe.
+ */
+public final class AdamW {
+    private final OptimConfig config;
+    private final TrainState state;
+    private final ScriptFunction function;
+    private final NDList trained;
+    private final NDList decayed;
+    private final NDList averaged;
+    private final NDList expAvg;
+    private final NDList expAvgSq;
+    private final NDList ema;
+
+    /**
+     * What one call did.
+     *
+     * @param applied whether anything was changed
+     * @param gradNorm global norm of the gradients before clipping
+     * @param losses values of the given losses
+     */
+    record Report(boolean applied, double gradNorm, double[] losses) {}
+
+    /** Prepares updates of a state's weights. */
+    public AdamW(OptimConfig config, TrainState state) {
+        this.config = config;
+        this.state = state;
+        List<String> trainedKeys = state.trainedKeys();
+        List<String> decayedKeys = new ArrayList<>(trainedKeys);
+        if (!config.decayVectors()) {
+            decayedKeys.removeIf(key -> state.weight(key).getShape().dimension() <= 1);
+        }
+        boolean decays = config.weightDecay() > 0 && !decayedKeys.isEmpty();
+        // an array may stand in one list of a call only, so each list has its own handles of the weights
+        trained = handles(trainedKeys);
+        decayed = decays ? handles(decayedKeys) : handles(trainedKeys.subList(0, 1));
+        averaged = handles(List.copyOf(state.weights().keySet()));
+        expAvg = new NDList(state.expAvg().values());
+        expAvgSq = new NDList(state.expAvgSq().values());
+        ema = new NDList(state.ema().values());
+        function = ScriptFunction.of(AdamW.class, "optimizer.py", "optimizer_step")
+                .bind("beta1", config.beta1())
+                .bind("beta2", config.beta2())
+                .bind("eps", config.eps())
+                .bind("weight_decay", decays ? config.weightDecay() : 0.0)
+                .bind("max_norm", config.clipNorm())
+                .bind("ema_decay", config.emaDecay());
+    }
+
+    /**
+     * Updates weights, moments and average, and counts the step.
+     *
+     * @param gradients one for each trained weight, in order; not changed
+     * @param losses the total loss first, then others to be read with it; 0-d
+     * @param step manager of temporary arrays
+     */
+    Report step(NDList gradients, NDList losses, NDManager step) {
+        if (gradients.size() != trained.size()) {
+            throw new IllegalArgumentException("there are " + trained.size() + " trained weights but "
+                    + gradients.size() + " gradients were given");
+        }
+        long update = state.step() - state.skipped() + 1;
+        double[] read;
+        try (GradMode values = GradMode.off();
+                NDManager scratch = step.newSubManager()) {
+            read = function.callOn(
+                            scratch,
+                            trained,
+                            decayed,
+                            expAvg,
+                            expAvgSq,
+                            averaged,
+                            ema,
+                            gradients,
+                            losses,
+                            config.lrAt(state.step()),
+                            update)
+                    .singletonOrThrow()
+                    .toDoubleArray();
+        }
+        double[] values = new double[read.length - 1];
+        System.arraycopy(read, 1, values, 0, values.length);
+        boolean applied = Double.isFinite(read[0]) && Double.isFinite(read[1]);
+        state.advance(applied);
+        return new Report(applied, read[0], values);
+    }
+
+    private NDList handles(List<String> keys) {
+        NDList out = new NDList();
+        for (String key : keys) {
+            NDArray handle = state.weight(key).stopGradient(); // shares the weight's memory
+            handle.attach(state.manager());
+            out.add(handle);
+        }
+        return out;
+    }
+}

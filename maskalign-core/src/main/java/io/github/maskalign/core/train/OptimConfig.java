@@ -1,0 +1,148 @@
+package io.github.maskalign.core.train;
+
+/**
+ * Settings of {@link AdamW}, of gradient clipping and of the moving average of the weights.
+ *
+ * @param lr base learning rate, above 0
+ * @param beta1 decay of the first moment, in [0, 1)
+ * @param beta2 decay of the second moment, in [0, 1)
+ * @param eps added to the denominator, above 0
+ * @param weightDecay decoupled weight decay, at least 0; a step multiplies the weights by 1 - lr · weightDecay
+ * @param decayVectors whether biases and other arrays of at most one dimension decay too, as in PyTorch
+ * @param clipNorm largest global gradient norm, at least 0; 0 switches clipping off
+ * @param emaDecay decay of the moving average, in [0, 1]
+ * @param schedule how the learning rate changes
+ * @param warmupSteps length of the warm-up, at least 0
+ * @param decaySteps step at which {@link LrSchedule#COSINE} ends; 0 for the other schedules
+ * @param finalLrFactor share of the base rate that {@link LrSchedule#COSINE} ends with, in [0, 1]
+ */
+public record OptimConfig(
+        double lr,
+        double beta1,
+        double beta2,
+        double eps,
+        double weightDecay,
+        boolean decayVectors,
+        double clipNorm,
+        double emaDecay,
+        LrSchedule schedule,
+        long warmupSteps,
+        long decaySteps,
+        double finalLrFactor) {
+
+    /** The published setting of REPA, REG and MaskAlign: constant 1e-4, no decay, clipping at 1, EMA 0.9999. */
+    public static final OptimConfig PAPER =
+            new OptimConfig(1e-4, 0.9, 0.999, 1e-8, 0, true, 1, 0.9999, LrSchedule.CONSTANT, 0, 0, 0);
+
+    public OptimConfig {
+        require(lr > 0 && Double.isFinite(lr), "lr", "above 0", lr);
+        require(beta1 >= 0 && beta1 < 1, "beta1", "in [0, 1)", beta1);
+        require(beta2 >= 0 && beta2 < 1, "beta2", "in [0, 1)", beta2);
+        require(eps > 0 && Double.isFinite(eps), "eps", "above 0", eps);
+        require(weightDecay >= 0 && lr * weightDecay < 1, "weightDecay", "in [0, 1 / lr)", weightDecay);
+        require(clipNorm >= 0 && Double.isFinite(clipNorm), "clipNorm", "0 (off) or above 0", clipNorm);
+        require(emaDecay >= 0 && emaDecay <= 1, "emaDecay", "in [0, 1]", emaDecay);
+        require(warmupSteps >= 0, "warmupSteps", "at least 0", warmupSteps);
+        if (schedule == LrSchedule.COSINE) {
+            require(decaySteps > warmupSteps, "decaySteps", "above warmupSteps " + warmupSteps, decaySteps);
+        }
+        require(decaySteps >= 0, "decaySteps", "at least 0", decaySteps);
+        require(finalLrFactor >= 0 && finalLrFactor <= 1, "finalLrFactor", "in [0, 1]", finalLrFactor);
+    }
+
+    /** Returns the learning rate of a step, 0 for the first. */
+    public double lrAt(long step) {
+        return lr * schedule.factor(step, warmupSteps, decaySteps, finalLrFactor);
+    }
+
+    /** Returns the same settings with another base learning rate. */
+    public OptimConfig withLr(double value) {
+        return new OptimConfig(
+                value,
+                beta1,
+                beta2,
+                eps,
+                weightDecay,
+                decayVectors,
+                clipNorm,
+                emaDecay,
+                schedule,
+                warmupSteps,
+                decaySteps,
+                finalLrFactor);
+    }
+
+    /** Returns the same settings with another weight decay. */
+    public OptimConfig withWeightDecay(double value, boolean ofVectorsToo) {
+        return new OptimConfig(
+                lr,
+                beta1,
+                beta2,
+                eps,
+                value,
+                ofVectorsToo,
+                clipNorm,
+                emaDecay,
+                schedule,
+                warmupSteps,
+                decaySteps,
+                finalLrFactor);
+    }
+
+    /** Returns the same settings with another clipping norm. */
+    public OptimConfig withClipNorm(double value) {
+        return new OptimConfig(
+                lr,
+                beta1,
+                beta2,
+                eps,
+                weightDecay,
+                decayVectors,
+                value,
+                emaDecay,
+                schedule,
+                warmupSteps,
+                decaySteps,
+                finalLrFactor);
+    }
+
+    /** Returns the same settings with another decay of the moving average. */
+    public OptimConfig withEmaDecay(double value) {
+        return new OptimConfig(
+                lr,
+                beta1,
+                beta2,
+                eps,
+                weightDecay,
+                decayVectors,
+                clipNorm,
+                value,
+                schedule,
+                warmupSteps,
+                decaySteps,
+                finalLrFactor);
+    }
+
+    /** Returns the same settings with another schedule. */
+    public OptimConfig withSchedule(LrSchedule value, long warmup, long decay, double finalFactor) {
+        return new OptimConfig(
+                lr,
+                beta1,
+                beta2,
+                eps,
+                weightDecay,
+                decayVectors,
+                clipNorm,
+                emaDecay,
+                value,
+                warmup,
+                decay,
+                finalFactor);
+    }
+
+    private static void require(boolean holds, String name, String rule, Number value) {
+        if (!holds) {
+            throw new IllegalArgumentException(name + " must be " + rule + " but was " + value);
+        }
+    }
+}

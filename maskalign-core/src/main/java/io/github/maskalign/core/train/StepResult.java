@@ -1,0 +1,37 @@
+package io.github.maskalign.core.train;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What one step did.
+ *
+ * @param step number of finished steps, this one included: 1 for the first
+ * @param loss total loss, mean over the global batch
+ * @param parts its parts, means over the global batch, by name
+ * @param gradNorm global norm of the gradients before clipping
+ * @param lr learning rate of this step
+ * @param applied whether the weights were changed
+ * @param nonFinite what was not finite when the step was not applied, such as {@code "loss"} or
+ *     {@code "gradient of blocks.3.attn.qkv.weight"}; null otherwise
+ * @param seconds where the time went
+ */
+public record StepResult(
+        long step,
+        double loss,
+        Map<String, Double> parts,
+        double gradNorm,
+        double lr,
+        boolean applied,
+        @Nullable String nonFinite,
+        StepTimes seconds) {
+    public StepResult {
+        parts = Collections.unmodifiableMap(new LinkedHashMap<>(parts));
+    }
+
+    StepResult plusRest(double more) {
+        return new StepResult(step, loss, parts, gradNorm, lr, applied, nonFinite, seconds.plusRest(more));
+    }
+}

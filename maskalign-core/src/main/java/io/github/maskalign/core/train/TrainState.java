@@ -1,0 +1,174 @@
+package io.github.maskalign.core.train;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.nn.Parameter;
+import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.script.ScriptFunction;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+
+/**
+ * All that a run remembers: weights, their moving average, AdamW's moments, and how far it has come.
+ *
+ * <p>The weights stay in the block's parameters and in the manager they came from; the state owns the rest.
+ * The average covers every weight, frozen ones included; moments exist for those that are trained. Random
+ * draws and the order of the data follow from the step, so nothing else has to be kept.
+ */
+public final class TrainState implements AutoCloseable {
+    private static final ScriptFunction COPY = ScriptFunction.of(TrainState.class, "optimizer.py", "copy_values");
+
+    private final NDManager manager;
+    private final Map<String, NDArray> weights = new LinkedHashMap<>();
+    private final Map<String, NDArray> ema = new LinkedHashMap<>();
+    private final Map<String, NDArray> expAvg = new LinkedHashMap<>();
+    private final Map<String, NDArray> expAvgSq = new LinkedHashMap<>();
+    private long step;
+    private long skipped;
+
+    /**
+     * Starts a run at step 0: the average is a copy of the weights, the moments are zero.
+     *
+     * @param parent manager under which the state opens its own
+     * @param parameters initialised float32 parameters by state-dict key; at least one must require gradients
+     * @throws IllegalArgumentException if a parameter is not initialised, not float32, or given twice
+     */
+    public TrainState(NDManager parent, Map<String, Parameter> parameters) {
+        check(parameters);
+        manager = parent.newSubManager();
+        manager.setName("train state");
+        try (GradMode values = GradMode.off()) {
+            parameters.forEach((key, parameter) -> {
+                NDArray weight = parameter.getArray();
+                weights.put(key, weight);
+                ema.put(key, owned(weight.duplicate()));
+                if (parameter.requiresGradient()) {
+                    expAvg.put(key, owned(weight.zerosLike()));
+                    expAvgSq.put(key, owned(weight.zerosLike()));
+                }
+            });
+        }
+    }
+
+    /** Returns the number of finished steps, those included that changed nothing. */
+    public long step() {
+        return step;
+    }
+
+    /** Returns how many of the finished steps changed nothing because a number was not finite. */
+    public long skipped() {
+        return skipped;
+    }
+
+    /** Returns the weights by key; they belong to the block. */
+    public Map<String, NDArray> weights() {
+        return Collections.unmodifiableMap(weights);
+    }
+
+    /** Returns the moving average of every weight by key. */
+    public Map<String, NDArray> ema() {
+        return Collections.unmodifiableMap(ema);
+    }
+
+    /** Returns AdamW's first moments, by key of the trained weights. */
+    public Map<String, NDArray> expAvg() {
+        return Collections.unmodifiableMap(expAvg);
+    }
+
+    /** Returns AdamW's second moments, by key of the trained weights. */
+    public Map<String, NDArray> expAvgSq() {
+        return Collections.unmodifiableMap(expAvgSq);
+    }
+
+    /** Returns the keys of the weights that are trained, in order. */
+    public List<String> trainedKeys() {
+        return List.copyOf(expAvg.keySet());
+    }
+
+    /** Makes the moving average equal to the weights again, as after loading weights to start from. */
+    public void restartAverage() {
+        copy(weights, ema);
+    }
+
+    /** Frees what the state owns; the weights stay. */
+    @Override
+    public void close() {
+        manager.close();
+    }
+
+    /** Returns one weight. */
+    NDArray weight(String key) {
+        return Objects.requireNonNull(weights.get(key), key);
+    }
+
+    NDManager manager() {
+        return manager;
+    }
+
+    void advance(boolean applied) {
+        step++;
+        if (!applied) {
+            skipped++;
+        }
+    }
+
+    void moveTo(long toStep, long toSkipped) {
+        if (toStep < 0 || toSkipped < 0 || toSkipped > toStep) {
+            throw new IllegalArgumentException("skipped must be in [0, step " + toStep + "] but was " + toSkipped);
+        }
+        step = toStep;
+        skipped = toSkipped;
+    }
+
+    /** Copies values into the memory of the arrays of the same keys. */
+    static void copy(Map<String, NDArray> from, Map<String, NDArray> to) {
+        NDList sources = new NDList();
+        NDList targets = new NDList();
+        to.forEach((key, target) -> {
+            NDArray source = from.get(key);
+            if (source == null || !source.getShape().equals(target.getShape())) {
+                throw new IllegalArgumentException("weight " + key + " must have shape " + target.getShape()
+                        + " but was " + (source == null ? "absent" : source.getShape()));
+            }
+            sources.add(source);
+            targets.add(target);
+        });
+        try (GradMode values = GradMode.off()) {
+            COPY.call(targets, sources).close();
+        }
+    }
+
+    private NDArray owned(NDArray array) {
+        array.attach(manager);
+        return array;
+    }
+
+    private static void check(Map<String, Parameter> parameters) {
+        Set<Parameter> seen = Collections.newSetFromMap(new IdentityHashMap<>());
+        boolean anyTrained = false;
+        for (Map.Entry<String, Parameter> entry : parameters.entrySet()) {
+            Parameter parameter = entry.getValue();
+            if (!parameter.isInitialized()) {
+                throw new IllegalArgumentException("parameter " + entry.getKey() + " must be initialised first");
+            }
+            if (parameter.getArray().getDataType() != DataType.FLOAT32) {
+                throw new IllegalArgumentException("parameter " + entry.getKey() + " must be float32 but was "
+                        + parameter.getArray().getDataType());
+            }
+            if (!seen.add(parameter)) {
+                throw new IllegalArgumentException("parameter " + entry.getKey() + " is given under two keys");
+            }
+            anyTrained |= parameter.requiresGradient();
+        }
+        if (!anyTrained) {
+            throw new IllegalArgumentException("no parameter requires gradients, so there is nothing to train");
+        }
+    }
+}
