@@ -1,0 +1,114 @@
+package io.github.maskalign.core.io;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * Replaces a file in one step: whoever opens it finds the old content or the new, complete, never a part.
+ *
+ * <p>The content goes to {@code .NAME.tmp-<random>} in the same folder, readable by the owner only, and is forced to
+ * the disk; the file then gets the readers of its folder (never writers), is renamed over the target, and the folder
+ * is forced. After {@code write} returns, the new content survives a kill and a power loss; before, the old one does.
+ * A failure deletes the temporary file; a kill leaves it to {@link #removeLeftovers}. Interrupting the writing thread
+ * is a failure like any other.
+ */
+public final class AtomicFile {
+    private AtomicFile() {}
+
+    /** Writes the new content, front to back. */
+    @FunctionalInterface
+    public interface Content {
+        /** Writes everything to {@code out}; an exception keeps the old file. */
+        void writeTo(WritableByteChannel out) throws IOException;
+    }
+
+    /**
+     * Replaces or creates {@code target} with what {@code content} writes.
+     *
+     * @throws CheckpointWriteException when the disk is full, fails or is not writable, with the state it is in
+     */
+    public static void write(Path target, Content content) throws IOException {
+        write(FileOperations.SYSTEM, target, content);
+    }
+
+    /** Replaces or creates {@code target} with these bytes. */
+    public static void write(Path target, byte[] bytes) throws IOException {
+        write(target, out -> out.write(ByteBuffer.wrap(bytes)));
+    }
+
+    /** Replaces or creates {@code target} with this text in UTF-8. */
+    public static void write(Path target, String text) throws IOException {
+        write(target, text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /**
+     * Deletes the temporary files and folders that killed writers left in a folder, and returns how many. No other
+     * process may be writing there: hold the {@link RunLock} of the run.
+     */
+    public static int removeLeftovers(Path folder) throws IOException {
+        List<Path> leftovers = TemporaryName.leftoversIn(folder);
+        for (Path leftover : leftovers) {
+            TemporaryName.deleteTree(FileOperations.SYSTEM, leftover);
+        }
+        return leftovers.size();
+    }
+
+    static void write(FileOperations files, Path target, Content content) throws IOException {
+        Path folder = SystemFileOperations.parentOf(target);
+        Path temporary = TemporaryName.of(target);
+        String whatIsThere = "what was there before is unchanged";
+        try {
+            writeNew(files, temporary, content);
+            files.rename(temporary, target);
+            whatIsThere = "it is complete, but a power loss may bring back what was there before";
+            files.forceDirectory(folder);
+        } catch (IOException e) {
+            CheckpointWriteException failure = new CheckpointWriteException(target, whatIsThere, e);
+            cleanUp(files, temporary, failure);
+            throw failure;
+        } catch (RuntimeException | Error e) {
+            cleanUp(files, temporary, e);
+            throw e;
+        }
+    }
+
+    /** Writes a file that does not exist yet and forces it to the disk; the name is not forced. */
+    static void writeNew(FileOperations files, Path file, Content content) throws IOException {
+        try (FileChannel channel = files.create(file)) {
+            content.writeTo(new Sink(files, channel));
+            files.publish(file);
+            files.force(channel);
+        }
+    }
+
+    static void cleanUp(FileOperations files, Path temporary, Throwable failure) {
+        try {
+            TemporaryName.deleteTree(files, temporary);
+        } catch (IOException e) {
+            failure.addSuppressed(e); // removeLeftovers gets it at the next start
+        }
+    }
+
+    /** Writes whole buffers; closing it is left to the file's owner. */
+    private record Sink(FileOperations files, FileChannel channel) implements WritableByteChannel {
+        @Override
+        public int write(ByteBuffer bytes) throws IOException {
+            int count = bytes.remaining();
+            files.write(channel, bytes);
+            return count;
+        }
+
+        @Override
+        public boolean isOpen() {
+            return channel.isOpen();
+        }
+
+        @Override
+        public void close() {}
+    }
+}

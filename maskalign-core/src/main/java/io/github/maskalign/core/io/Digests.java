@@ -1,0 +1,79 @@
+package io.github.maskalign.core.io;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.zip.CRC32C;
+
+/** The checksums of a file: SHA-256 of all of it, CRC-32C of each tensor. */
+final class Digests {
+    private final MessageDigest sha256 = newSha256();
+    private final CRC32C crc = new CRC32C();
+    private final Map<String, String> tensors = new LinkedHashMap<>();
+
+    void file(ByteBuffer bytes) {
+        sha256.update(bytes);
+    }
+
+    void beginTensor() {
+        crc.reset();
+    }
+
+    void tensor(ByteBuffer bytes) {
+        crc.update(bytes);
+    }
+
+    void endTensor(String name) {
+        tensors.put(name, hex(crc));
+    }
+
+    /** Ends the computation and returns its result. */
+    String sha256() {
+        return HexFormat.of().formatHex(sha256.digest());
+    }
+
+    Map<String, String> tensorChecksums() {
+        return tensors;
+    }
+
+    static String crc32c(TensorSource tensor) throws IOException {
+        CRC32C crc = new CRC32C();
+        tensor.sendTo(crc::update);
+        return hex(crc);
+    }
+
+    static String sha256(byte[] bytes) {
+        return HexFormat.of().formatHex(newSha256().digest(bytes));
+    }
+
+    static String sha256(Path file) throws IOException {
+        MessageDigest digest = newSha256();
+        ByteBuffer chunk = ByteBuffer.allocate(1 << 20);
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            while (channel.read(chunk.clear()) >= 0) {
+                digest.update(chunk.flip());
+            }
+        }
+        return HexFormat.of().formatHex(digest.digest());
+    }
+
+    private static String hex(CRC32C crc) {
+        return String.format(Locale.ROOT, "%08x", crc.getValue());
+    }
+
+    private static MessageDigest newSha256() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+    }
+}
