@@ -252,6 +252,11 @@ public record SiTConfig(
         };
     }
 
+    /** Whether training needs a clean-image encoder: for alignment or for the class token. */
+    public boolean needsEncoder() {
+        return hasClassToken() || !encoderWidths.isEmpty();
+    }
+
     /** The label that means "no class". */
     public int nullLabel() {
         return numClasses;

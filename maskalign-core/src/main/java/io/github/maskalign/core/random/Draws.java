@@ -1,6 +1,7 @@
 package io.github.maskalign.core.random;
 
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 
 /**
  * The random numbers of one run, addressed by stream and position.
@@ -30,12 +31,12 @@ public record Draws(long seed) {
      */
     public float[] normal(RandomStream stream, long first, int rows, int width) {
         float[] out = new float[Math.multiplyExact(rows, width)];
-        for (int i = 0; i < rows; i++) {
+        IntStream.range(0, rows).parallel().forEach(i -> {
             SplittableRandom random = at(stream, first + i);
             for (int k = 0; k < width; k++) {
                 out[i * width + k] = (float) random.nextGaussian();
             }
-        }
+        });
         return out;
     }
 

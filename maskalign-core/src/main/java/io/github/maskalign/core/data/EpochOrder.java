@@ -1,0 +1,53 @@
+package io.github.maskalign.core.data;
+
+import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.core.random.RandomStream;
+import java.util.SplittableRandom;
+
+/**
+ * The order in which a run sees its samples, as a function of (run seed, position).
+ *
+ * <p>Position p is sample {@code p mod size} of epoch {@code p / size}; each epoch is a fresh uniform permutation
+ * (Fisher-Yates), and a batch may straddle two epochs, so no sample is ever left out. Nothing has to be saved to
+ * resume. Safe for use by several threads.
+ */
+public final class EpochOrder {
+    private final Draws draws;
+    private final int size;
+    private long cachedEpoch = -1;
+    private int[] cached = {};
+
+    /**
+     * Creates the order of a data set.
+     *
+     * @param draws the run's random numbers
+     * @param size number of samples, at least 1
+     */
+    public EpochOrder(Draws draws, int size) {
+        if (size < 1) {
+            throw new IllegalArgumentException("a data set must have at least one sample but has " + size);
+        }
+        this.draws = draws;
+        this.size = size;
+    }
+
+    /** Returns the index in [0, size) of the sample at a position of the run's stream. */
+    public int indexAt(long position) {
+        return permutation(position / size)[(int) (position % size)];
+    }
+
+    private synchronized int[] permutation(long epoch) {
+        if (epoch != cachedEpoch) {
+            int[] order = new int[size];
+            SplittableRandom random = draws.at(RandomStream.DATA_ORDER, epoch);
+            for (int i = 0; i < size; i++) {
+                int j = random.nextInt(i + 1);
+                order[i] = order[j];
+                order[j] = i;
+            }
+            cached = order;
+            cachedEpoch = epoch;
+        }
+        return cached;
+    }
+}

@@ -1,0 +1,16 @@
+package io.github.maskalign.core.data;
+
+import ai.djl.ndarray.NDManager;
+
+/** Samples a run trains on, addressed by position in the run's stream (see {@link EpochOrder}). */
+public interface TrainingData {
+    /** Returns the number of different samples. */
+    long size();
+
+    /**
+     * Returns the samples at positions {@code [first, first + count)}.
+     *
+     * @param manager owner of the arrays; they own their memory
+     */
+    TrainingBatch batch(NDManager manager, long first, int count);
+}

@@ -1,0 +1,165 @@
+package io.github.maskalign.sit;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Parameter;
+import ai.djl.training.ParameterStore;
+import io.github.maskalign.core.align.EncoderTokens;
+import io.github.maskalign.core.align.RepresentationEncoder;
+import io.github.maskalign.core.align.TokenSubsetSampler;
+import io.github.maskalign.core.data.TrainingBatch;
+import io.github.maskalign.core.data.TrainingData;
+import io.github.maskalign.core.diffusion.DiffusionConfig;
+import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.io.OwnedArrays;
+import io.github.maskalign.core.nn.ParameterKeys;
+import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.core.random.RandomStream;
+import io.github.maskalign.core.train.Objective;
+import io.github.maskalign.core.train.StepLosses;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Trains a SiT: fetches samples, draws every random number by position and computes {@link SiTLoss}.
+ *
+ * <p>Each kind of number has its stream (timesteps, noise, label dropout, class-token noise, subsets), so a run with
+ * subsets and one without share everything else.
+ */
+public final class SiTObjective implements Objective {
+    private final SiT model;
+    private final SiTLoss loss;
+    private final TrainingData data;
+    private final @Nullable RepresentationEncoder encoder;
+    private final DiffusionConfig diffusion;
+    private final TokenSubsetSampler subsets;
+    private final Draws draws;
+    private final ParameterStore store;
+    private final Map<String, Parameter> parameters;
+
+    /**
+     * Creates the objective.
+     *
+     * @param model an initialised model
+     * @param store where its arrays come from
+     * @param loss the loss over this model
+     * @param data training samples
+     * @param encoder gives the clean-image tokens; needed exactly if the model aligns or has a class token
+     * @param diffusion path and timesteps
+     * @param subsets draws the kept tokens
+     * @param draws the run's random numbers
+     * @throws IllegalArgumentException if the encoder is missing or its width is not the model's
+     */
+    public SiTObjective(
+            SiT model,
+            ParameterStore store,
+            SiTLoss loss,
+            TrainingData data,
+            @Nullable RepresentationEncoder encoder,
+            DiffusionConfig diffusion,
+            TokenSubsetSampler subsets,
+            Draws draws) {
+        SiTConfig config = model.config();
+        if (config.needsEncoder() && encoder == null) {
+            throw new IllegalArgumentException("the model aligns or has a class token but there is no encoder");
+        }
+        if (encoder != null) {
+            checkWidths(config, encoder.width());
+        }
+        this.model = model;
+        this.store = store;
+        this.loss = loss;
+        this.data = data;
+        this.encoder = config.needsEncoder() ? encoder : null;
+        this.diffusion = diffusion;
+        this.subsets = subsets;
+        this.draws = draws;
+        parameters = ParameterKeys.of(model);
+    }
+
+    @Override
+    public Map<String, Parameter> parameters() {
+        return parameters;
+    }
+
+    @Override
+    public StepLosses loss(NDManager scratch, long step, long first, int count) {
+        long start = System.nanoTime();
+        SiTLossInput in;
+        try (GradMode constants = GradMode.off()) {
+            in = input(scratch, step, first, count);
+        }
+        double dataSeconds = (System.nanoTime() - start) * 1e-9;
+        SiTLosses losses = loss.compute(store, in);
+        return new StepLosses(losses.total(), losses.parts(), dataSeconds);
+    }
+
+    private SiTLossInput input(NDManager scratch, long step, long first, int count) {
+        SiTConfig config = model.config();
+        TrainingBatch batch = data.batch(scratch, first, count);
+        Shape shape = batch.latents().getShape();
+        int values = Math.toIntExact(shape.size() / count);
+        float[] noise = draws.normal(RandomStream.NOISE, first, count, values);
+        float[] t = diffusion.timesteps().draw(draws, diffusion.path(), first, count);
+        NDArray keep = subsets.draw(step, first, count, config.tokens())
+                .map(subset -> subset.toNDArray(scratch))
+                .orElse(null);
+        return new SiTLossInput(
+                batch.latents(),
+                OwnedArrays.of(scratch, shape, noise),
+                OwnedArrays.of(scratch, new Shape(count), t),
+                batch.labels(),
+                targets(batch),
+                classNoise(scratch, first, count),
+                keep,
+                dropped(scratch, first, count));
+    }
+
+    private List<NDArray> targets(TrainingBatch batch) {
+        if (encoder == null) {
+            return List.of();
+        }
+        NDArray images = batch.images();
+        if (images == null) {
+            throw new IllegalStateException("the training data has no pictures for the encoder");
+        }
+        EncoderTokens tokens = encoder.encode(images);
+        NDArray all =
+                NDArrays.concat(new NDList(tokens.classToken().expandDims(1), tokens.patchTokens()), 1); // (N, 1+T, Z)
+        return List.of(all);
+    }
+
+    private @Nullable NDArray classNoise(NDManager scratch, long first, int count) {
+        int width = model.config().classTokenWidth();
+        return width == 0
+                ? null
+                : OwnedArrays.of(
+                        scratch, new Shape(count, width), draws.normal(RandomStream.CLASS_NOISE, first, count, width));
+    }
+
+    private @Nullable NDArray dropped(NDManager scratch, long first, int count) {
+        double probability = model.config().classDropoutProb();
+        if (probability == 0) {
+            return null;
+        }
+        float[] u = draws.uniform(RandomStream.LABEL_DROP, first, count);
+        for (int i = 0; i < count; i++) {
+            u[i] = u[i] < probability ? 1 : 0;
+        }
+        return OwnedArrays.of(scratch, new Shape(count), u);
+    }
+
+    private static void checkWidths(SiTConfig config, int width) {
+        boolean projects = config.encoderWidths().stream().allMatch(z -> z == width);
+        boolean generates = config.classTokenWidth() == 0 || config.classTokenWidth() == width;
+        if (!projects || !generates || config.encoderWidths().size() > 1) {
+            throw new IllegalArgumentException(
+                    "the encoder gives tokens of width " + width + " but the model aligns with "
+                            + config.encoderWidths() + " and has a class token of width " + config.classTokenWidth());
+        }
+    }
+}
