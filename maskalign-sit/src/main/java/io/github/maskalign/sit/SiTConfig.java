@@ -19,7 +19,8 @@ import java.util.List;
  *     class out of the table
  * @param qkNorm whether q and k are normalised
  * @param learnSigma whether the head predicts 2C channels, of which the first C are the velocity
- * @param alignmentDepth number of blocks run before the hidden tokens are projected; mixing layers do not count
+ * @param alignmentDepth number of blocks run before the hidden tokens are projected; mixing layers do not count;
+ *     without projectors it means nothing
  * @param encoderWidths widths Z of the encoders to align with; empty means no projector
  * @param projectorDim width of the projector's hidden layers
  * @param classTokenWidth width Z of the class token that is generated jointly (REG); 0 means none
@@ -67,7 +68,7 @@ public record SiTConfig(
         require(mlpRatio > 0, "mlpRatio must be positive", mlpRatio);
         require(classDropoutProb >= 0 && classDropoutProb < 1, "classDropoutProb must be in [0, 1)", classDropoutProb);
         require(
-                alignmentDepth >= 1 && alignmentDepth <= depth,
+                encoderWidths.isEmpty() || alignmentDepth >= 1 && alignmentDepth <= depth,
                 "alignmentDepth must be in [1, " + depth + "]",
                 alignmentDepth);
         require(classTokenWidth >= 0, "classTokenWidth must be 0 or positive", classTokenWidth);

@@ -1,13 +1,14 @@
-package io.github.maskalign.sit;
+package io.github.maskalign.sit.parity;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.github.maskalign.core.align.MixerConfig;
+import io.github.maskalign.sit.SiTConfig;
 import java.util.ArrayList;
 import java.util.List;
 
 /** Reads the {@code config} of a parity case: the names that the official projects use. */
-final class ParityConfig {
+public final class ParityConfig {
     private ParityConfig() {}
 
     /**
@@ -15,7 +16,7 @@ final class ParityConfig {
      *
      * @throws IllegalArgumentException if a key is missing or out of range
      */
-    static SiTConfig of(JsonObject json) {
+    public static SiTConfig of(JsonObject json) {
         int mixerLayers = integer(json, "mixer_layers");
         List<Integer> widths = new ArrayList<>();
         for (JsonElement z : element(json, "z_dims").getAsJsonArray()) {
