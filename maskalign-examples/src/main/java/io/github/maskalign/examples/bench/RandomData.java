@@ -1,0 +1,49 @@
+package io.github.maskalign.examples.bench;
+
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.data.TrainingBatch;
+import io.github.maskalign.core.data.TrainingData;
+import io.github.maskalign.core.io.OwnedArrays;
+import java.util.SplittableRandom;
+
+/** A few batches of random latents that repeat; never zeros, which some hardware multiplies faster. */
+final class RandomData implements TrainingData {
+    private static final int POOL = 4;
+
+    private final Shape sample;
+    private final int classes;
+    private final float[][] latents = new float[POOL][];
+
+    RandomData(Shape sample, int classes, int batch, long seed) {
+        this.sample = sample;
+        this.classes = classes;
+        SplittableRandom random = new SplittableRandom(seed);
+        for (int i = 0; i < POOL; i++) {
+            latents[i] = new float[Math.toIntExact(batch * sample.size())];
+            for (int k = 0; k < latents[i].length; k++) {
+                latents[i][k] = (float) random.nextGaussian();
+            }
+        }
+    }
+
+    @Override
+    public long size() {
+        return POOL;
+    }
+
+    @Override
+    public TrainingBatch batch(NDManager manager, long first, int count) {
+        Shape shape = new Shape(count).addAll(sample);
+        long[] labels = new long[count];
+        for (int i = 0; i < count; i++) {
+            labels[i] = (first + i) % classes;
+        }
+        float[] values = latents[(int) (first / count % POOL)];
+        byte[] noPictures = new byte[count];
+        return new TrainingBatch(
+                OwnedArrays.of(manager, shape, values),
+                OwnedArrays.of(manager, new Shape(count), labels),
+                OwnedArrays.of(manager, new Shape(count, 1, 1, 1), noPictures));
+    }
+}
