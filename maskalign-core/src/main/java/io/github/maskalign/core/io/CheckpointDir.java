@@ -240,7 +240,7 @@ public final class CheckpointDir {
                 TemporaryName.deleteTree(files, hidden);
             }
         } catch (IOException e) {
-            LOG.warn("could not delete an old checkpoint in {}; it is tried again after the next save", folder, e);
+            LOG.warn("could not delete an old checkpoint, at the latest the next start will: {}", e.toString());
         }
     }
 
