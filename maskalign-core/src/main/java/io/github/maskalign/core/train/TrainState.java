@@ -6,7 +6,9 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Parameter;
 import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.io.StateDict;
 import io.github.maskalign.core.script.ScriptFunction;
+import java.io.IOException;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
@@ -94,7 +96,9 @@ public final class TrainState implements AutoCloseable {
 
     /** Makes the moving average equal to the weights again, as after loading weights to start from. */
     public void restartAverage() {
-        copy(weights, ema);
+        try (NDManager scratch = manager.newSubManager()) {
+            copy(new NDList(weights.values()), new NDList(ema.values()), scratch);
+        }
     }
 
     /** Frees what the state owns; the weights stay. */
@@ -127,21 +131,20 @@ public final class TrainState implements AutoCloseable {
         skipped = toSkipped;
     }
 
-    /** Copies values into the memory of the arrays of the same keys. */
-    static void copy(Map<String, NDArray> from, Map<String, NDArray> to) {
-        NDList sources = new NDList();
-        NDList targets = new NDList();
-        to.forEach((key, target) -> {
-            NDArray source = from.get(key);
-            if (source == null || !source.getShape().equals(target.getShape())) {
-                throw new IllegalArgumentException("weight " + key + " must have shape " + target.getShape()
-                        + " but was " + (source == null ? "absent" : source.getShape()));
+    /** Copies tensors into the arrays of the same keys, one at a time; the arrays keep their memory. */
+    void load(StateDict tensors, Map<String, NDArray> targets) throws IOException {
+        try (NDManager scratch = manager.newSubManager()) {
+            for (Map.Entry<String, NDArray> target : targets.entrySet()) {
+                try (NDArray source = tensors.get(target.getKey()).read(scratch)) {
+                    copy(new NDList(source), new NDList(target.getValue()), scratch);
+                }
             }
-            sources.add(source);
-            targets.add(target);
-        });
+        }
+    }
+
+    private static void copy(NDList from, NDList to, NDManager scratch) {
         try (GradMode values = GradMode.off()) {
-            COPY.call(targets, sources).close();
+            COPY.callOn(scratch, to, from).close();
         }
     }
 

@@ -7,7 +7,8 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Parameter;
 import io.github.maskalign.core.engine.GradMode;
-import java.io.InputStream;
+import io.github.maskalign.core.io.SafetensorsFile;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
@@ -81,10 +82,9 @@ class AdamWGoldenTest {
     }
 
     private Map<String, NDArray> read(String resource) throws Exception {
-        try (InputStream in = AdamWGoldenTest.class.getResourceAsStream(resource)) {
-            Map<String, NDArray> out = new LinkedHashMap<>();
-            NDList.decode(manager, in.readAllBytes()).forEach(array -> out.put(array.getName(), array));
-            return out;
+        Path file = Path.of(AdamWGoldenTest.class.getResource(resource).toURI());
+        try (SafetensorsFile golden = SafetensorsFile.open(file)) {
+            return golden.stateDict().read(manager);
         }
     }
 }

@@ -31,7 +31,8 @@ public final class TinyObjective implements Objective {
     private final AdaLnZeroBlock block = new AdaLnZeroBlock(D, 2, 2, false, Precision.FLOAT32);
     private final Map<String, Parameter> parameters = new LinkedHashMap<>();
     private final ParameterStore store;
-    private long poisonedStep = -1;
+    private long firstPoisoned = -1;
+    private long lastPoisoned = -1;
     private @Nullable Runnable interruption;
 
     /** Makes the weights, in the given manager, as a function of the seed. */
@@ -58,7 +59,13 @@ public final class TinyObjective implements Objective {
 
     /** Makes the loss of one step (counted from 0) NaN. */
     TinyObjective poison(long step) {
-        poisonedStep = step;
+        return poison(step, step);
+    }
+
+    /** Makes the loss of some steps (counted from 0) NaN. */
+    TinyObjective poison(long first, long last) {
+        firstPoisoned = first;
+        lastPoisoned = last;
         return this;
     }
 
@@ -87,7 +94,7 @@ public final class TinyObjective implements Objective {
                 .singletonOrThrow(); // (N, T, D)
         NDArray error = y.sub(target);
         NDArray total = error.square().mean();
-        if (step == poisonedStep) {
+        if (step >= firstPoisoned && step <= lastPoisoned) {
             total = total.mul(Float.NaN);
         }
         return new StepLosses(total, Map.of("largest", error.abs().max()));

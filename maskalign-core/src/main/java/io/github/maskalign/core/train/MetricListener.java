@@ -1,0 +1,97 @@
+package io.github.maskalign.core.train;
+
+import io.github.maskalign.core.engine.ProcessStatus;
+import io.github.maskalign.core.metrics.MetricSink;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Writes the numbers of every k-th step to a sink, and of every skipped one.
+ *
+ * <p>Names: {@code loss}, {@code loss/PART}, {@code grad_norm} (before clipping), {@code lr}, {@code applied}
+ * (1 or 0), {@code skipped} (so far), {@code seconds}, {@code seconds/data}, {@code seconds/model}, {@code
+ * seconds/update}, {@code seconds/rest}, and where the system tells it {@code memory/resident_mb} (10⁶ bytes).
+ */
+public final class MetricListener implements TrainListener {
+    private final Opening opening;
+    private final long every;
+    private @Nullable MetricSink sink;
+
+    /** Opens a sink once it is known where the run goes on. */
+    @FunctionalInterface
+    public interface Opening {
+        /**
+         * Opens the sink.
+         *
+         * @param firstStep number of the first step that will be recorded; 1 for a new run
+         */
+        MetricSink open(long firstStep) throws IOException;
+    }
+
+    /**
+     * Creates a listener that opens its sink when the run starts and closes it when the run ends.
+     *
+     * @param opening opens the sink
+     * @param every records every so many steps, at least 1
+     */
+    public MetricListener(Opening opening, long every) {
+        if (every < 1) {
+            throw new IllegalArgumentException("metrics must be written every 1 or more steps but was " + every);
+        }
+        this.opening = opening;
+        this.every = every;
+    }
+
+    @Override
+    public void onStart(StartKind kind, TrainState state) {
+        try {
+            sink = opening.open(state.step() + 1);
+        } catch (IOException e) {
+            throw new UncheckedIOException("the metrics of the run cannot be opened: " + e.getMessage(), e);
+        }
+    }
+
+    @Override
+    public void onStep(StepResult result, TrainState state) {
+        if (sink == null || (result.step() % every != 0 && result.applied())) {
+            return;
+        }
+        try {
+            sink.scalars(result.step(), values(result, state));
+        } catch (IOException e) {
+            throw new UncheckedIOException("the metrics of step " + result.step() + " cannot be written", e);
+        }
+    }
+
+    @Override
+    public void onEnd(StopReason reason, TrainState state) {
+        if (sink == null) {
+            return;
+        }
+        try {
+            sink.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException("the metrics of the run cannot be closed", e);
+        }
+    }
+
+    private static Map<String, Double> values(StepResult result, TrainState state) {
+        Map<String, Double> values = new LinkedHashMap<>();
+        values.put("loss", result.loss());
+        result.parts().forEach((name, value) -> values.put("loss/" + name, value));
+        values.put("grad_norm", result.gradNorm());
+        values.put("lr", result.lr());
+        values.put("applied", result.applied() ? 1.0 : 0.0);
+        values.put("skipped", (double) state.skipped());
+        values.put("seconds", result.seconds().total());
+        values.put("seconds/data", result.seconds().data());
+        values.put("seconds/model", result.seconds().model());
+        values.put("seconds/update", result.seconds().update());
+        values.put("seconds/rest", result.seconds().rest());
+        ProcessStatus.read().ifPresent(status -> values.put("memory/resident_mb", status.residentBytes() * 1e-6));
+        return values;
+    }
+}

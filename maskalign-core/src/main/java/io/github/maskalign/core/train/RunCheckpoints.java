@@ -1,0 +1,205 @@
+package io.github.maskalign.core.train;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.io.AtomicFile;
+import io.github.maskalign.core.io.Checkpoint;
+import io.github.maskalign.core.io.CheckpointDir;
+import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.SafetensorsFile;
+import io.github.maskalign.core.io.Snapshot;
+import io.github.maskalign.core.io.StateDict;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The files of one run: full states to resume from, and snapshots of the averaged weights for use.
+ *
+ * <pre>
+ * RUN/checkpoints/state-0000400/weights.safetensors, ema, exp_avg, exp_avg_sq, manifest.json
+ * RUN/snapshot-0000400.safetensors
+ * </pre>
+ *
+ * <p>Keys are those of the weights in all of them. Hold the run's {@code RunLock} while using an instance.
+ */
+public final class RunCheckpoints {
+    private static final Logger LOG = LoggerFactory.getLogger(RunCheckpoints.class);
+    private static final String SKIPPED = "skipped";
+
+    private final Path runFolder;
+    private final RunIdentity identity;
+    private final CheckpointDir states;
+    private final Optional<Path> initFrom;
+    private final Predicate<String> mayDiffer;
+
+    private RunCheckpoints(
+            Path runFolder,
+            RunIdentity identity,
+            CheckpointDir states,
+            Optional<Path> initFrom,
+            Predicate<String> mayDiffer) {
+        this.runFolder = runFolder;
+        this.identity = identity;
+        this.states = states;
+        this.initFrom = initFrom;
+        this.mayDiffer = mayDiffer;
+    }
+
+    /**
+     * Opens or creates the folder of a run, and removes what a killed process left half written.
+     *
+     * @param keepLast how many states are kept, at least 1
+     */
+    public static RunCheckpoints open(Path runFolder, RunIdentity identity, int keepLast) throws IOException {
+        CheckpointDir states = CheckpointDir.open(runFolder.resolve("checkpoints"), keepLast);
+        AtomicFile.removeLeftovers(runFolder);
+        return new RunCheckpoints(runFolder, identity, states, Optional.empty(), key -> false);
+    }
+
+    /**
+     * Returns the same files for a run that starts with the weights of a safetensors file unless it is resumed.
+     *
+     * @param snapshot a snapshot of this or another run, or a converted file with the same keys
+     * @param weightsMayDiffer keys that the model may have and the file not, which then keep their fresh weights,
+     *     or the file and the model not; a new token mixer, for example
+     */
+    public RunCheckpoints initFrom(Path snapshot, Predicate<String> weightsMayDiffer) {
+        return new RunCheckpoints(runFolder, identity, states, Optional.of(snapshot), weightsMayDiffer);
+    }
+
+    /** Returns the file of the snapshot of a step, written or not. */
+    public Path snapshotFile(long step) {
+        return runFolder.resolve(Snapshot.fileName(step));
+    }
+
+    /**
+     * Brings a fresh state to where the run begins. There are three ways, tried in this order:
+     *
+     * <ol>
+     *   <li>resume: the folder has a saved state of this run; the newest undamaged one is loaded. This comes first,
+     *       so that the command that started a run also continues it;
+     *   <li>initialise: a snapshot was named; its weights are loaded, the average starts from them, at step 0;
+     *   <li>scratch: the fresh weights stay, at step 0.
+     * </ol>
+     *
+     * @throws CheckpointFormatException if the saved states are of other settings, do not fit the model or are all
+     *     damaged; or if the snapshot does not fit
+     */
+    StartKind start(TrainState state) throws IOException {
+        Optional<CheckpointDir.Latest> latest = states.latestValid();
+        if (latest.isPresent()) {
+            resume(latest.get().checkpoint(), state);
+            return StartKind.RESUMED;
+        }
+        if (initFrom.isPresent()) {
+            initialise(initFrom.get(), state);
+            return StartKind.INITIALIZED;
+        }
+        return StartKind.SCRATCH;
+    }
+
+    /** Saves all that resuming needs, and returns its folder. */
+    Path save(TrainState state) throws IOException {
+        Map<String, String> metadata = new TreeMap<>(identity.metadata());
+        metadata.put(SKIPPED, Long.toString(state.skipped()));
+        Map<String, StateDict> contents = new LinkedHashMap<>();
+        arrays(state).forEach((name, arrays) -> contents.put(name, StateDict.of(arrays)));
+        return states.save(state.step(), contents, metadata).folder();
+    }
+
+    /** Saves the averaged weights, and returns the file. */
+    Path snapshot(TrainState state) throws IOException {
+        Map<String, String> metadata = new TreeMap<>(identity.metadata());
+        metadata.put("step", Long.toString(state.step()));
+        metadata.put("weights", "ema");
+        return Snapshot.write(runFolder, state.step(), StateDict.of(state.ema()), metadata)
+                .path();
+    }
+
+    boolean hasSnapshot(long step) {
+        return Files.exists(snapshotFile(step));
+    }
+
+    private void resume(Checkpoint checkpoint, TrainState state) throws IOException {
+        List<String> others = identity.settingsOtherThan(checkpoint.metadata());
+        if (!others.isEmpty()) {
+            List<String> problems = new ArrayList<>(others);
+            problems.add("a run goes on only with the settings it began with (the number of steps, saving and logging"
+                    + " may change); restore them, or train into another folder and start from "
+                    + Snapshot.fileName(checkpoint.step()) + " or another snapshot");
+            throw new CheckpointFormatException(checkpoint.folder().toString(), problems);
+        }
+        identity.provenanceOtherThan(checkpoint.metadata())
+                .forEach(other -> LOG.warn("the run may continue with other roundings: {}", other));
+        long skipped = skipped(checkpoint);
+        Map<String, Map<String, NDArray>> targets = arrays(state);
+        for (Map.Entry<String, Map<String, NDArray>> target : targets.entrySet()) {
+            try (SafetensorsFile file = checkpoint.open(target.getKey())) {
+                file.stateDict().require(shapes(target.getValue())); // all files, before the first array changes
+            }
+        }
+        for (Map.Entry<String, Map<String, NDArray>> target : targets.entrySet()) {
+            try (SafetensorsFile file = checkpoint.open(target.getKey())) {
+                state.load(file.stateDict(), target.getValue());
+            }
+        }
+        state.moveTo(checkpoint.step(), skipped);
+    }
+
+    private void initialise(Path snapshot, TrainState state) throws IOException {
+        try (SafetensorsFile file = SafetensorsFile.open(snapshot)) {
+            Map<String, NDArray> targets = new LinkedHashMap<>(state.weights());
+            Map<String, Shape> expected = shapes(targets);
+            StateDict tensors = file.stateDict();
+            for (String key : tensors.keys()) {
+                if (!expected.containsKey(key) && mayDiffer.test(key)) {
+                    expected.put(key, tensors.get(key).shape());
+                }
+            }
+            targets.keySet().removeIf(key -> !tensors.keys().contains(key) && mayDiffer.test(key));
+            expected.keySet().removeIf(key -> !tensors.keys().contains(key) && mayDiffer.test(key));
+            tensors.require(expected);
+            state.load(tensors, targets);
+        }
+        state.restartAverage();
+    }
+
+    private static long skipped(Checkpoint checkpoint) throws CheckpointFormatException {
+        String text = checkpoint.metadata().getOrDefault(SKIPPED, "");
+        try {
+            long skipped = Long.parseLong(text);
+            if (skipped >= 0 && skipped <= checkpoint.step()) {
+                return skipped;
+            }
+        } catch (NumberFormatException e) {
+            // the same complaint
+        }
+        throw new CheckpointFormatException(
+                checkpoint.folder(), "skipped must be in [0, step " + checkpoint.step() + "] but was '" + text + "'");
+    }
+
+    private static Map<String, Map<String, NDArray>> arrays(TrainState state) {
+        Map<String, Map<String, NDArray>> all = new LinkedHashMap<>();
+        all.put("weights", state.weights());
+        all.put("ema", state.ema());
+        all.put("exp_avg", state.expAvg());
+        all.put("exp_avg_sq", state.expAvgSq());
+        return all;
+    }
+
+    private static Map<String, Shape> shapes(Map<String, NDArray> arrays) {
+        Map<String, Shape> shapes = new LinkedHashMap<>();
+        arrays.forEach((key, array) -> shapes.put(key, array.getShape()));
+        return shapes;
+    }
+}

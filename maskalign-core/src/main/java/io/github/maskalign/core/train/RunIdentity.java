@@ -1,0 +1,101 @@
+package io.github.maskalign.core.train;
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What makes two runs the same run, and what is good to know about one.
+ *
+ * @param family kind of model, such as {@code maskalign} or {@code repa}
+ * @param settings every setting that changes the numbers, such as {@code optim.lr} to {@code 1.0E-4}; a saved
+ *     state is resumed only with the same ones. The number of steps and all that saves or logs stay out
+ * @param provenance other facts to store, such as versions, device and commit; a difference is a warning
+ */
+public record RunIdentity(String family, SortedMap<String, String> settings, SortedMap<String, String> provenance) {
+    static final String FAMILY = "family";
+    static final String HASH = "config_hash";
+    private static final String SETTING = "config.";
+    private static final String PROVENANCE = "provenance.";
+
+    public RunIdentity {
+        settings = Collections.unmodifiableSortedMap(new TreeMap<>(settings));
+        provenance = Collections.unmodifiableSortedMap(new TreeMap<>(provenance));
+    }
+
+    /** Makes an identity of maps in any order. */
+    public static RunIdentity of(String family, Map<String, String> settings, Map<String, String> provenance) {
+        return new RunIdentity(family, new TreeMap<>(settings), new TreeMap<>(provenance));
+    }
+
+    /** Returns the SHA-256 of family and settings, as 64 hexadecimal digits. */
+    public String configHash() {
+        StringBuilder text = new StringBuilder(family).append('\n');
+        settings.forEach(
+                (key, value) -> text.append(key).append('=').append(value).append('\n'));
+        try {
+            byte[] digest =
+                    MessageDigest.getInstance("SHA-256").digest(text.toString().getBytes(StandardCharsets.UTF_8));
+            return HexFormat.of().formatHex(digest);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+    }
+
+    /** Returns all of it as texts for the metadata of a file. */
+    Map<String, String> metadata() {
+        Map<String, String> out = new TreeMap<>();
+        out.put(FAMILY, family);
+        out.put(HASH, configHash());
+        settings.forEach((key, value) -> out.put(SETTING + key, value));
+        provenance.forEach((key, value) -> out.put(PROVENANCE + key, value));
+        return out;
+    }
+
+    /** Returns which settings of a saved run differ from these, as sentences; none if it is the same run. */
+    List<String> settingsOtherThan(Map<String, String> metadata) {
+        if (configHash().equals(metadata.get(HASH))) {
+            return List.of();
+        }
+        List<String> out = new ArrayList<>();
+        if (!family.equals(metadata.get(FAMILY))) {
+            out.add(sentence(FAMILY, metadata.get(FAMILY), family));
+        }
+        out.addAll(differences(SETTING, settings, metadata));
+        return out.isEmpty() ? List.of(sentence(HASH, metadata.get(HASH), configHash())) : out;
+    }
+
+    /** Returns which facts about a saved run differ from these, as sentences. */
+    List<String> provenanceOtherThan(Map<String, String> metadata) {
+        return differences(PROVENANCE, provenance, metadata);
+    }
+
+    private static List<String> differences(String prefix, Map<String, String> ours, Map<String, String> metadata) {
+        TreeSet<String> keys = new TreeSet<>(ours.keySet());
+        metadata.keySet().stream()
+                .filter(key -> key.startsWith(prefix))
+                .forEach(key -> keys.add(key.substring(prefix.length())));
+        List<String> out = new ArrayList<>();
+        for (String key : keys) {
+            String theirs = metadata.get(prefix + key);
+            String here = ours.get(key);
+            if (theirs == null || !theirs.equals(here)) {
+                out.add(sentence(key, theirs, here));
+            }
+        }
+        return out;
+    }
+
+    private static String sentence(String key, @Nullable String saved, @Nullable String here) {
+        return key + " was " + (saved == null ? "absent" : saved) + " and is now " + (here == null ? "absent" : here);
+    }
+}

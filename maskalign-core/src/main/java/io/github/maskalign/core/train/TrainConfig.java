@@ -1,0 +1,44 @@
+package io.github.maskalign.core.train;
+
+/**
+ * Length and rhythm of a run.
+ *
+ * @param steps total number of optimiser steps, at least 1
+ * @param globalBatch samples of one step, at least 1
+ * @param accumulation micro-batches of one step; must divide globalBatch
+ * @param saveEvery steps between two saves of the full state; 0 saves at the end and on a stop alone
+ * @param keepLast how many saved states are kept, at least 1
+ * @param snapshotEvery steps between two snapshots of the averaged weights; 0 writes one at the end alone
+ * @param maxSkippedInRow how many steps in a row may be skipped for numbers that are not finite, at least 0
+ * @param maxSkipped how many steps of a run may be skipped for numbers that are not finite, at least 0
+ */
+public record TrainConfig(
+        long steps,
+        int globalBatch,
+        int accumulation,
+        long saveEvery,
+        int keepLast,
+        long snapshotEvery,
+        int maxSkippedInRow,
+        long maxSkipped) {
+
+    public TrainConfig {
+        atLeast(1, "steps", steps);
+        atLeast(1, "globalBatch", globalBatch);
+        if (accumulation < 1 || globalBatch % accumulation != 0) {
+            throw new IllegalArgumentException(
+                    "accumulation must divide globalBatch " + globalBatch + " but was " + accumulation);
+        }
+        atLeast(0, "saveEvery", saveEvery);
+        atLeast(1, "keepLast", keepLast);
+        atLeast(0, "snapshotEvery", snapshotEvery);
+        atLeast(0, "maxSkippedInRow", maxSkippedInRow);
+        atLeast(0, "maxSkipped", maxSkipped);
+    }
+
+    private static void atLeast(long least, String name, long value) {
+        if (value < least) {
+            throw new IllegalArgumentException(name + " must be at least " + least + " but was " + value);
+        }
+    }
+}

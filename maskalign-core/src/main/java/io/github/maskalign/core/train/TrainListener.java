@@ -1,0 +1,27 @@
+package io.github.maskalign.core.train;
+
+import java.io.IOException;
+import java.nio.file.Path;
+
+/**
+ * Watches a training loop: progress, metrics, previews.
+ *
+ * <p>Called on the training thread, in the order in which the listeners were given. Gradient mode is off. A
+ * listener may read the state's arrays but not keep them; an exception ends the run.
+ */
+public interface TrainListener {
+    /** The state is ready and the first step has not begun. */
+    default void onStart(StartKind kind, TrainState state) {}
+
+    /** A step is done, applied or not. */
+    default void onStep(StepResult result, TrainState state) {}
+
+    /** A state (a folder) or a snapshot (a file) was saved. */
+    default void onSaved(Path saved, long step) {}
+
+    /** The state could not be saved; training goes on and tries again at the next interval. */
+    default void onSaveFailed(long step, IOException failure) {}
+
+    /** The loop is over; called once, also after an exception. */
+    default void onEnd(StopReason reason, TrainState state) {}
+}

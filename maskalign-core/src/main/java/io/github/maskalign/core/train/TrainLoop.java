@@ -1,0 +1,173 @@
+package io.github.maskalign.core.train;
+
+import ai.djl.TrainingDivergedException;
+import io.github.maskalign.core.engine.GradMode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Runs steps until the run is complete or somebody asks it to stop, and saves on the way.
+ *
+ * <p>Every way out but an exception ends with a saved state, and running the same command again goes on
+ * from there, bit for bit as if nothing had happened. One thread runs the loop; {@link #requestStop} may be
+ * called from any.
+ */
+public final class TrainLoop {
+    private static final Logger LOG = LoggerFactory.getLogger(TrainLoop.class);
+
+    private final TrainConfig config;
+    private final TrainState state;
+    private final RunCheckpoints checkpoints;
+    private final List<TrainListener> listeners;
+    private final TrainStep step;
+    private volatile boolean stopRequested;
+    private long savedStep = -1;
+    private int skippedInRow;
+
+    /**
+     * Prepares a run.
+     *
+     * @param config length and rhythm
+     * @param optim settings of the optimiser
+     * @param objective what to minimise
+     * @param state fresh state over the objective's parameters
+     * @param checkpoints where states and snapshots are saved, and what to start from
+     * @param listeners who watches
+     */
+    public TrainLoop(
+            TrainConfig config,
+            OptimConfig optim,
+            Objective objective,
+            TrainState state,
+            RunCheckpoints checkpoints,
+            List<? extends TrainListener> listeners) {
+        this.config = config;
+        this.state = state;
+        this.checkpoints = checkpoints;
+        this.listeners = List.copyOf(listeners);
+        step = new TrainStep(objective, state, optim, config.globalBatch(), config.accumulation());
+    }
+
+    /**
+     * Asks the loop to end: it finishes its step, saves and returns. May be called from any thread, more than
+     * once, and before the loop runs.
+     */
+    public void requestStop() {
+        stopRequested = true;
+    }
+
+    /**
+     * Trains.
+     *
+     * @return {@link StopReason#COMPLETED} or {@link StopReason#STOP_REQUESTED}
+     * @throws TrainingDivergedException if more steps than allowed had numbers that were not finite; names the
+     *     step and the quantity
+     * @throws IOException if the state to resume from cannot be read, or the last state cannot be saved
+     */
+    public StopReason run() throws IOException {
+        StopReason reason = StopReason.FAILED;
+        boolean interrupted = false;
+        try (GradMode values = GradMode.off()) {
+            StartKind kind = checkpoints.start(state);
+            savedStep = kind == StartKind.RESUMED ? state.step() : -1;
+            each(listener -> listener.onStart(kind, state));
+            long idleSince = System.nanoTime();
+            while (state.step() < config.steps() && !stopRequested && !interrupted) {
+                double idle = (System.nanoTime() - idleSince) * 1e-9;
+                StepResult result = step.run().plusRest(idle);
+                idleSince = System.nanoTime();
+                each(listener -> listener.onStep(result, state));
+                checkFinite(result);
+                // the flag is cleared, as it would make every file operation fail
+                interrupted = Thread.interrupted();
+                saveAtInterval();
+            }
+            saveAtEnd();
+            reason = state.step() >= config.steps() ? StopReason.COMPLETED : StopReason.STOP_REQUESTED;
+            return reason;
+        } catch (TrainingDivergedException e) {
+            reason = StopReason.DIVERGED;
+            throw e;
+        } finally {
+            StopReason known = reason;
+            each(listener -> listener.onEnd(known, state));
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private void saveAtInterval() {
+        if (state.step() >= config.steps()) {
+            return; // saveAtEnd comes next
+        }
+        try {
+            if (due(config.snapshotEvery())) {
+                saveSnapshot();
+            }
+            if (due(config.saveEvery())) {
+                saveState();
+            }
+        } catch (IOException e) {
+            LOG.error("training goes on until the next interval: {}", e.getMessage());
+            each(listener -> listener.onSaveFailed(state.step(), e));
+        }
+    }
+
+    private void saveAtEnd() throws IOException {
+        boolean saved = savedStep == state.step();
+        // snapshot first: after a kill between the two, the resumed run writes both again
+        if (state.step() >= config.steps() && !(saved && checkpoints.hasSnapshot(state.step()))) {
+            saveSnapshot();
+        }
+        if (!saved) {
+            saveState();
+        }
+    }
+
+    private void saveSnapshot() throws IOException {
+        Path file = checkpoints.snapshot(state);
+        each(listener -> listener.onSaved(file, state.step()));
+    }
+
+    private void saveState() throws IOException {
+        Path folder = checkpoints.save(state);
+        savedStep = state.step();
+        each(listener -> listener.onSaved(folder, state.step()));
+    }
+
+    private boolean due(long interval) {
+        return interval > 0 && state.step() % interval == 0;
+    }
+
+    private void checkFinite(StepResult result) {
+        skippedInRow = result.applied() ? 0 : skippedInRow + 1;
+        String limit = null;
+        if (skippedInRow > config.maxSkippedInRow()) {
+            limit = skippedInRow + " steps in a row were skipped and maxSkippedInRow is " + config.maxSkippedInRow();
+        } else if (!result.applied() && state.skipped() > config.maxSkipped()) {
+            limit = state.skipped() + " steps were skipped and maxSkipped is " + config.maxSkipped();
+        }
+        if (limit != null) {
+            throw new TrainingDivergedException("training diverged at step " + result.step() + ": " + result.nonFinite()
+                    + " is not finite (loss " + result.loss() + ", gradient norm " + result.gradNorm() + "); " + limit
+                    + ". No skipped step has changed a weight.");
+        }
+        if (!result.applied()) {
+            LOG.warn(
+                    "step {} was skipped: {} is not finite (loss {}, gradient norm {})",
+                    result.step(),
+                    result.nonFinite(),
+                    result.loss(),
+                    result.gradNorm());
+        }
+    }
+
+    private void each(Consumer<TrainListener> call) {
+        listeners.forEach(call);
+    }
+}

@@ -1,0 +1,88 @@
+package io.github.maskalign.core.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.maskalign.core.metrics.MetricSink;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class MetricListenerTest {
+    @TempDir
+    Path folder;
+
+    /** Remembers what it was given. */
+    private static final class Memory implements MetricSink {
+        final Map<Long, Map<String, Double>> records = new LinkedHashMap<>();
+        boolean closed;
+
+        @Override
+        public void scalars(long step, Map<String, Double> values) {
+            records.put(step, values);
+        }
+
+        @Override
+        public void image(long step, String tag, byte[] png, int width, int height) {}
+
+        @Override
+        public void close() {
+            closed = true;
+        }
+    }
+
+    @Test
+    void everyKthAndEverySkippedStepIsRecordedFromWhereTheRunGoesOn() throws Exception {
+        Memory memory = new Memory();
+        List<Long> opened = new ArrayList<>();
+        MetricListener.Opening opening = first -> {
+            opened.add(first);
+            return memory;
+        };
+        TrainConfig ten = new TrainConfig(10, 4, 2, 0, 1, 0, 2, 3);
+        try (RunningTiny run = new RunningTiny(folder, ten, new MetricListener(opening, 4))) {
+            run.objective().poison(5);
+            run.loop().run();
+        }
+        TrainConfig twelve = new TrainConfig(12, 4, 2, 0, 1, 0, 2, 3);
+        try (RunningTiny run = new RunningTiny(folder, twelve, new MetricListener(opening, 4))) {
+            run.loop().run();
+        }
+
+        assertThat(opened).containsExactly(1L, 11L);
+        assertThat(memory.records.keySet()).containsExactly(4L, 6L, 8L, 12L);
+        assertThat(memory.records.get(6L)).containsEntry("applied", 0.0).containsEntry("skipped", 1.0);
+        assertThat(memory.records.get(4L))
+                .containsKeys(
+                        "loss",
+                        "loss/largest",
+                        "grad_norm",
+                        "seconds/data",
+                        "seconds/model",
+                        "seconds/update",
+                        "seconds/rest")
+                .containsEntry("lr", 0.01)
+                .containsEntry("applied", 1.0);
+        assertThat(memory.closed).isTrue();
+    }
+
+    @Test
+    void sinkThatCannotBeOpenedEndsTheRunBeforeTheFirstStep() throws Exception {
+        MetricListener listener = new MetricListener(
+                first -> {
+                    throw new IOException("stats.jsonl is a folder");
+                },
+                1);
+        try (RunningTiny run = new RunningTiny(folder, RunningTiny.TWENTY, listener)) {
+            assertThatThrownBy(() -> run.loop().run()).hasMessageContaining("stats.jsonl is a folder");
+            assertThat(run.state().step()).isZero();
+        }
+        assertThatThrownBy(() -> new MetricListener(first -> new Memory(), 0))
+                .hasMessage("metrics must be written every 1 or more steps but was 0");
+    }
+}

@@ -1,0 +1,57 @@
+package io.github.maskalign.core.train;
+
+import ai.djl.ndarray.NDManager;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+
+/** A run of {@link TinyObjective} with everything it needs, as a main class would put it together. */
+final class RunningTiny implements AutoCloseable {
+    static final TrainConfig TWENTY = new TrainConfig(20, 4, 2, 5, 2, 10, 2, 3);
+    static final OptimConfig OPTIM = OptimConfig.PAPER.withLr(1e-2).withEmaDecay(0.9);
+
+    private final NDManager manager = NDManager.newBaseManager();
+    private final TinyObjective objective = new TinyObjective(manager, 3);
+    private final TrainState state = new TrainState(manager, objective.parameters());
+    private final TrainLoop loop;
+
+    RunningTiny(Path folder, TrainConfig config, TrainListener... listeners) throws IOException {
+        this(folder, config, Map.of("optim.lr", "0.01"), files -> files, listeners);
+    }
+
+    RunningTiny(
+            Path folder,
+            TrainConfig config,
+            Map<String, String> settings,
+            UnaryOperator<RunCheckpoints> start,
+            TrainListener... listeners)
+            throws IOException {
+        RunIdentity identity = RunIdentity.of("tiny", settings, Map.of("torch", "any"));
+        RunCheckpoints files = start.apply(RunCheckpoints.open(folder, identity, config.keepLast()));
+        loop = new TrainLoop(config, OPTIM, objective, state, files, List.of(listeners));
+    }
+
+    TinyObjective objective() {
+        return objective;
+    }
+
+    TrainState state() {
+        return state;
+    }
+
+    TrainLoop loop() {
+        return loop;
+    }
+
+    NDManager manager() {
+        return manager;
+    }
+
+    @Override
+    public void close() {
+        state.close();
+        manager.close();
+    }
+}
