@@ -1,0 +1,114 @@
+package io.github.maskalign.core.metrics;
+
+import com.google.gson.stream.JsonWriter;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.io.StringWriter;
+import java.math.BigDecimal;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.Map;
+
+/**
+ * Appends one JSON object per line: {@code {"step":120,"time":1732270000.123,"loss":0.5312}}.
+ *
+ * <p>{@code step} is an integer and {@code time} is Unix time in seconds; these two names are taken. JSON
+ * has no non-finite numbers, so they are the strings {@code "NaN"}, {@code "Infinity"} and
+ * {@code "-Infinity"}, which {@code Double.parseDouble} and Python's {@code float} read. Each record is
+ * handed to the operating system before the call returns, and a record that could only be written in part
+ * is overwritten by the next one. Pictures are not recorded.
+ */
+public final class JsonlSink implements MetricSink {
+    private final Path file;
+    private final Clock clock;
+
+    // Not a FileChannel: a thread that is interrupted while it uses one closes it.
+    private final RandomAccessFile out;
+    private long end;
+
+    private JsonlSink(Path file, Clock clock) throws IOException {
+        this.file = file;
+        this.clock = clock;
+        this.out = new RandomAccessFile(file.toFile(), "rw");
+        this.end = out.length();
+    }
+
+    /**
+     * Opens {@code file} to continue at {@code firstStep}, creating it if it is not there.
+     *
+     * <p>A run that stopped between two checkpoints has recorded steps which it will do again. Records of
+     * steps {@code >= firstStep} are dropped, and so is a last line without its line end, which a killed
+     * process leaves behind. The old file stays in place until the shortened one is safely on disk.
+     *
+     * @param firstStep smallest step that will be recorded from here on; 0 starts the file afresh
+     * @throws IOException if the file cannot be read or written
+     */
+    public static JsonlSink open(Path file, long firstStep) throws IOException {
+        return open(file, firstStep, Clock.systemUTC());
+    }
+
+    static JsonlSink open(Path file, long firstStep, Clock clock) throws IOException {
+        if (firstStep < 0) {
+            throw new IllegalArgumentException("firstStep must be >= 0 but was " + firstStep);
+        }
+        JsonlResume.dropFrom(file, firstStep);
+        return new JsonlSink(file, clock);
+    }
+
+    @Override
+    public void scalars(long step, Map<String, Double> values) throws IOException {
+        byte[] line = line(step, values).getBytes(StandardCharsets.UTF_8);
+        if (out.length() != end) {
+            out.setLength(end); // the rest of a record that failed half-way
+        }
+        out.seek(end);
+        out.write(line);
+        end += line.length;
+    }
+
+    /** Does nothing: the file is for numbers. */
+    @Override
+    public void image(long step, String tag, byte[] png, int width, int height) {}
+
+    /** Forces everything to disk and closes the file. */
+    @Override
+    public void close() throws IOException {
+        try (out) {
+            out.getFD().sync();
+        }
+    }
+
+    @Override
+    public String toString() {
+        return file.toString();
+    }
+
+    private String line(long step, Map<String, Double> values) throws IOException {
+        if (step < 0) {
+            throw new IllegalArgumentException("step must be >= 0 but was " + step);
+        }
+        StringWriter text = new StringWriter();
+        try (JsonWriter json = new JsonWriter(text)) {
+            json.beginObject();
+            json.name("step").value(step);
+            json.name("time").value(BigDecimal.valueOf(clock.millis(), 3));
+            for (Map.Entry<String, Double> entry : values.entrySet()) {
+                String name = entry.getKey();
+                if (name.equals("step") || name.equals("time")) {
+                    throw new IllegalArgumentException("A scalar must not be named 'step' or 'time', "
+                            + "which every record has, but one was named '" + name + "'");
+                }
+                double value = entry.getValue();
+                json.name(name);
+                if (Double.isFinite(value)) {
+                    json.value(value);
+                } else {
+                    json.value(Double.toString(value));
+                }
+            }
+            json.endObject();
+        }
+        return text.append('\n').toString();
+    }
+}
