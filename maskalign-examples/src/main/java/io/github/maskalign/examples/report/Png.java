@@ -1,0 +1,68 @@
+package io.github.maskalign.examples.report;
+
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import javax.imageio.ImageIO;
+import javax.imageio.stream.MemoryCacheImageOutputStream;
+
+/**
+ * A finished PNG file in memory.
+ *
+ * @param bytes the file
+ * @param width width in pixels
+ * @param height height in pixels
+ */
+public record Png(byte[] bytes, int width, int height) {
+    static Png of(BufferedImage image) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (MemoryCacheImageOutputStream out = new MemoryCacheImageOutputStream(bytes)) {
+            if (!ImageIO.write(image, "png", out)) {
+                throw new IllegalStateException("This Java runtime cannot write PNG files");
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e); // memory does not fail
+        }
+        return new Png(bytes.toByteArray(), image.getWidth(), image.getHeight());
+    }
+
+    /**
+     * Writes the file so that other processes, and the next start after a crash, see the old content or the
+     * new one and nothing between. The folder is created if it is not there.
+     *
+     * @throws IOException if the file cannot be written; the old content is still there
+     */
+    public void write(Path file) throws IOException {
+        Path target = file.toAbsolutePath();
+        Path folder = target.getParent();
+        if (folder == null) {
+            throw new IOException(file + " is a folder, not a PNG file");
+        }
+        Files.createDirectories(folder);
+        Path part = folder.resolve("." + target.getFileName() + ".tmp");
+        try {
+            try (FileChannel out = FileChannel.open(
+                    part, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
+                ByteBuffer rest = ByteBuffer.wrap(bytes);
+                while (rest.hasRemaining()) {
+                    out.write(rest);
+                }
+                out.force(true);
+            }
+            Files.move(part, target, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            Files.deleteIfExists(part);
+            throw e;
+        }
+        try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
+            channel.force(true);
+        }
+    }
+}
