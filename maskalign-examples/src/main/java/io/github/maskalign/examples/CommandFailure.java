@@ -1,0 +1,32 @@
+package io.github.maskalign.examples;
+
+import org.jspecify.annotations.Nullable;
+
+/** Ends a command with a message for its user and an exit code. */
+final class CommandFailure extends RuntimeException {
+    private final int exitCode;
+
+    private CommandFailure(int exitCode, String message, @Nullable Throwable cause) {
+        super(message, cause);
+        this.exitCode = exitCode;
+    }
+
+    /** A check or a run failed: exit code 1. */
+    static CommandFailure failed(String message) {
+        return new CommandFailure(ExitCode.FAILED, message, null);
+    }
+
+    /** An argument, a config or an input file is not what it has to be: exit code 2. */
+    static CommandFailure badInput(String message) {
+        return new CommandFailure(ExitCode.BAD_INPUT, message, null);
+    }
+
+    /** As {@link #badInput(String)}, found out by another exception. */
+    static CommandFailure badInput(String message, Throwable cause) {
+        return new CommandFailure(ExitCode.BAD_INPUT, message, cause);
+    }
+
+    int exitCode() {
+        return exitCode;
+    }
+}

@@ -1,0 +1,27 @@
+package io.github.maskalign.examples;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import picocli.CommandLine.Help.Visibility;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** A config file and what replaces its values: shared by the commands that start from a config. */
+final class ConfigOptions {
+    /** The YAML file. */
+    @Parameters(
+            index = "0",
+            paramLabel = "CONFIG",
+            description = "YAML file that describes the experiment, such as configs/emoji32-tiny-maskalign.yaml.",
+            showDefaultValue = Visibility.NEVER)
+    Path config = Path.of("");
+
+    /** {@code key.path=value}, in the order given. */
+    @Option(
+            names = "--set",
+            paramLabel = "KEY=VALUE",
+            description = "Replace a value of the config, such as --set optim.lr=2e-4; may be repeated.",
+            showDefaultValue = Visibility.NEVER)
+    List<String> overrides = new ArrayList<>();
+}

@@ -1,0 +1,110 @@
+package io.github.maskalign.examples;
+
+import ai.djl.TrainingDivergedException;
+import ai.djl.engine.EngineException;
+import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.CheckpointWriteException;
+import io.github.maskalign.core.io.RunLock.RunLockedException;
+import java.io.EOFException;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.function.Function;
+import java.util.zip.ZipException;
+import org.jspecify.annotations.Nullable;
+
+/** Turns exceptions into one message and an exit code, by the first row of a table that fits. */
+final class Failures {
+    private static final List<Row> TABLE = List.of(
+            row(CommandFailure.class, e -> ((CommandFailure) e).exitCode(), Failures::message),
+            row(TrainingDivergedException.class, ExitCode.DIVERGED, Failures::message),
+            row(CheckpointFormatException.class, ExitCode.BAD_INPUT, Failures::message),
+            row(CheckpointWriteException.class, ExitCode.CANNOT_WRITE, Failures::message),
+            row(RunLockedException.class, ExitCode.CANNOT_WRITE, Failures::message),
+            row(NoSuchFileException.class, ExitCode.BAD_INPUT, e -> "file not found: " + e.getMessage()),
+            row(FileNotFoundException.class, ExitCode.BAD_INPUT, e -> "file not found: " + e.getMessage()),
+            row(NotDirectoryException.class, ExitCode.BAD_INPUT, e -> "not a folder: " + e.getMessage()),
+            row(EOFException.class, ExitCode.BAD_INPUT, e -> "a file ends too early: " + e.getMessage()),
+            row(CharacterCodingException.class, ExitCode.BAD_INPUT, e -> "a text file is not UTF-8: " + e.getMessage()),
+            row(ZipException.class, ExitCode.BAD_INPUT, e -> "a zip file is broken: " + e.getMessage()),
+            row(AccessDeniedException.class, ExitCode.CANNOT_WRITE, e -> "permission denied: " + e.getMessage()),
+            row(FileSystemException.class, ExitCode.CANNOT_WRITE, Failures::message),
+            row(IOException.class, ExitCode.CANNOT_WRITE, Failures::message),
+            row(EngineException.class, ExitCode.FAILED, Failures::engineMessage),
+            row(LinkageError.class, ExitCode.FAILED, Failures::engineMessage),
+            row(
+                    OutOfMemoryError.class,
+                    ExitCode.FAILED,
+                    e -> "the Java heap is too small (" + e.getMessage()
+                            + "); set MASKALIGN_JAVA_OPTS=-Xmx8g or choose a smaller batch"));
+
+    private Failures() {}
+
+    /**
+     * What a user is told.
+     *
+     * @param exitCode exit code of the process
+     * @param message what went wrong, one or a few lines
+     * @param known whether the message says enough; otherwise the stack trace is part of the report
+     */
+    record Failure(int exitCode, String message, boolean known) {}
+
+    static Failure of(Throwable thrown) {
+        Throwable error = unwrap(thrown);
+        for (Row row : TABLE) {
+            if (row.type().isInstance(error)) {
+                return new Failure(row.exitCode().apply(error), row.message().apply(error), true);
+            }
+        }
+        if (error.getClass() == IllegalArgumentException.class) { // a value that its owner refuses
+            return new Failure(ExitCode.BAD_INPUT, message(error), true);
+        }
+        return new Failure(ExitCode.FAILED, "unexpected " + error, false);
+    }
+
+    private static Throwable unwrap(Throwable thrown) {
+        Throwable error = thrown;
+        while ((error instanceof UncheckedIOException || error instanceof ExecutionException)
+                && error.getCause() != null) {
+            error = error.getCause();
+        }
+        return error;
+    }
+
+    private static String message(Throwable error) {
+        String message = error.getMessage();
+        return message == null ? error.toString() : message;
+    }
+
+    private static String engineMessage(Throwable error) {
+        StringBuilder text = new StringBuilder("the engine failed: " + message(error));
+        for (@Nullable Throwable cause = error.getCause(); cause != null; cause = cause.getCause()) {
+            text.append("\n  because of ").append(cause);
+        }
+        return text.append("\nrun 'maskalign doctor' to check the installation").toString();
+    }
+
+    private static Row row(Class<? extends Throwable> type, int exitCode, Function<Throwable, String> message) {
+        return row(type, error -> exitCode, message);
+    }
+
+    private static Row row(
+            Class<? extends Throwable> type,
+            Function<Throwable, Integer> exitCode,
+            Function<Throwable, String> message) {
+        return new Row(type, exitCode, message);
+    }
+
+    /** What is said about one type of exception and its subtypes. */
+    private record Row(
+            Class<? extends Throwable> type,
+            Function<Throwable, Integer> exitCode,
+            Function<Throwable, String> message) {}
+}

@@ -1,0 +1,104 @@
+package io.github.maskalign.examples;
+
+import io.github.maskalign.examples.Failures.Failure;
+import java.io.PrintWriter;
+import java.util.List;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.ColorScheme;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** The {@code maskalign} command: chooses a subcommand, prints errors, ends the JVM. */
+@Command(
+        name = "maskalign",
+        synopsisSubcommandLabel = "COMMAND",
+        description = "Trains and samples diffusion transformers with masked representation alignment.",
+        footerHeading = "%nExamples:%n",
+        footer = {"  maskalign doctor", "  maskalign help doctor"},
+        subcommands = CommandLine.HelpCommand.class)
+public final class Main implements Runnable {
+    @Option(
+            names = "--debug",
+            scope = ScopeType.INHERIT,
+            description = "Print the stack trace of every error.",
+            showDefaultValue = CommandLine.Help.Visibility.NEVER)
+    private boolean debug;
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    private Main() {}
+
+    /** The commands, in the order of the help text. */
+    private static List<Object> commands() {
+        return List.of(new DoctorCommand());
+    }
+
+    /** Runs a command and ends the JVM with its exit code. */
+    public static void main(String[] args) {
+        JvmDefaults.apply();
+        System.exit(run(commandLine(), args));
+    }
+
+    static CommandLine commandLine() {
+        CommandLine line = new CommandLine(new Main());
+        for (Object command : commands()) {
+            line.addSubcommand(new CommandLine(command).addMixin("standard", new StandardOptions()));
+        }
+        line.addMixin("standard", new StandardOptions());
+        line.setParameterExceptionHandler((error, args) -> usageError(error));
+        line.setExecutionExceptionHandler((error, where, parsed) -> report(where, error));
+        line.setCaseInsensitiveEnumValuesAllowed(true);
+        return line;
+    }
+
+    /** Runs a command; errors that are no exceptions, such as a missing library, are reported alike. */
+    static int run(CommandLine line, String... args) {
+        try {
+            return line.execute(args);
+        } catch (Error error) {
+            return report(line, error);
+        }
+    }
+
+    /** Reached when no command is named. */
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "Missing command");
+    }
+
+    private static int usageError(ParameterException error) {
+        CommandLine where = error.getCommandLine();
+        PrintWriter err = where.getErr();
+        ColorScheme colours = where.getColorScheme();
+        err.println(colours.errorText("error: " + error.getMessage()));
+        UnmatchedArgumentException.printSuggestions(error, err);
+        err.println("Try '" + where.getCommandSpec().qualifiedName() + " --help'.");
+        return ExitCode.BAD_INPUT;
+    }
+
+    private static int report(CommandLine where, Throwable error) {
+        Failure failure = Failures.of(error);
+        PrintWriter err = where.getErr();
+        err.println(where.getColorScheme().errorText("error: " + failure.message()));
+        Main main = root(where).getCommand();
+        if (main.debug || !failure.known()) {
+            error.printStackTrace(err);
+        }
+        err.flush();
+        return failure.exitCode();
+    }
+
+    private static CommandLine root(CommandLine where) {
+        CommandLine root = where;
+        while (root.getParent() != null) {
+            root = root.getParent();
+        }
+        return root;
+    }
+}

@@ -1,0 +1,70 @@
+package io.github.maskalign.examples;
+
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Lets a run end in order when the process is asked to stop by Ctrl-C (SIGINT) or SIGTERM.
+ *
+ * <pre>{@code
+ * try (StopSignal stop = StopSignal.listen()) {
+ *     while (!done && !stop.requested()) { ... }
+ *     saveCheckpoint();
+ * } // the process ends here, with exit code 130 or 143, if it was asked to stop
+ * }</pre>
+ *
+ * <p>The JVM stays up until the signal is closed, at most for a minute: then it ends as if killed, which a run
+ * survives with its last checkpoint.
+ */
+final class StopSignal implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(StopSignal.class);
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+    private final CountDownLatch finished = new CountDownLatch(1);
+    private final Thread hook;
+    private volatile boolean requested;
+
+    private StopSignal() {
+        hook = new Thread(this::stop, "stop-signal");
+    }
+
+    /** Starts to listen. */
+    static StopSignal listen() {
+        StopSignal signal = new StopSignal();
+        Runtime.getRuntime().addShutdownHook(signal.hook);
+        return signal;
+    }
+
+    /** Tells whether the run should save its state and end. */
+    boolean requested() {
+        return requested;
+    }
+
+    /** Says that the run is over. */
+    @Override
+    public void close() {
+        finished.countDown();
+        if (!requested) {
+            try {
+                Runtime.getRuntime().removeShutdownHook(hook);
+            } catch (IllegalStateException e) {
+                LOG.debug("the JVM is already shutting down");
+            }
+        }
+    }
+
+    private void stop() {
+        requested = true;
+        LOG.info("asked to stop: ending the current step and saving");
+        try {
+            if (!finished.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+                LOG.warn("the run did not end within {} s; its last checkpoint is intact", PATIENCE.toSeconds());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,79 @@
+package io.github.maskalign.examples.doctor;
+
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import io.github.maskalign.examples.doctor.Check.Result;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * Everything that was found out.
+ *
+ * @param sections facts about machine and installation
+ * @param checks what was checked
+ */
+public record Diagnosis(List<Section> sections, List<Check> checks) {
+    /** Copies the lists. */
+    public Diagnosis {
+        sections = List.copyOf(sections);
+        checks = List.copyOf(checks);
+    }
+
+    /** Examines this machine; starts the engine, which takes a second, and a minute the first time. */
+    public static Diagnosis make(Path workingFolder) {
+        Machine machine = Machine.read();
+        DjlVersions versions = DjlVersions.read(Diagnosis.class.getClassLoader());
+        EngineProbe engine = EngineProbe.start();
+        Folders folders = new Folders(workingFolder);
+
+        List<Section> sections = new ArrayList<>();
+        sections.add(machine.section());
+        sections.add(versions.section());
+        sections.add(engine.section());
+        sections.add(folders.section());
+
+        List<Check> checks = new ArrayList<>();
+        checks.addAll(versions.checks());
+        checks.addAll(engine.checks());
+        checks.addAll(folders.checks());
+        return new Diagnosis(sections, checks);
+    }
+
+    /** Tells whether no check failed; warnings do not count. */
+    public boolean isHealthy() {
+        return checks.stream().noneMatch(check -> check.result() == Result.FAILED);
+    }
+
+    /** Returns one JSON object with {@code healthy}, {@code facts} and {@code checks}. */
+    public String toJson() {
+        JsonObject facts = new JsonObject();
+        for (Section section : sections) {
+            JsonObject values = new JsonObject();
+            section.facts().forEach(values::addProperty);
+            facts.add(section.title(), values);
+        }
+        JsonArray results = new JsonArray();
+        for (Check check : checks) {
+            JsonObject result = new JsonObject();
+            result.addProperty("name", check.name());
+            result.addProperty("result", check.result().name().toLowerCase(Locale.ROOT));
+            result.addProperty("detail", check.detail());
+            if (!check.remedy().isEmpty()) {
+                result.addProperty("remedy", check.remedy());
+            }
+            results.add(result);
+        }
+        JsonObject all = new JsonObject();
+        all.addProperty("healthy", isHealthy());
+        all.add("facts", facts);
+        all.add("checks", results);
+        return new GsonBuilder()
+                .disableHtmlEscaping()
+                .setPrettyPrinting()
+                .create()
+                .toJson(all);
+    }
+}
