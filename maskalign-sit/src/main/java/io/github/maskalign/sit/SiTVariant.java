@@ -1,5 +1,6 @@
 package io.github.maskalign.sit;
 
+import io.github.maskalign.core.config.Identified;
 import java.util.Arrays;
 import java.util.stream.Collectors;
 
@@ -7,7 +8,7 @@ import java.util.stream.Collectors;
  * The published sizes (SiT, table 1; the same as DiT's). Alignment depth: 4 for S and B, 8 for L and XL (REG,
  * MaskAlign table 7).
  */
-public enum SiTVariant {
+public enum SiTVariant implements Identified {
     /** SiT-S/2: 33 M parameters. */
     S_2(12, 384, 6, 2),
     /** SiT-S/4. */
@@ -46,6 +47,7 @@ public enum SiTVariant {
     }
 
     /** Returns the paper's spelling, such as {@code SiT-XL/2}. */
+    @Override
     public String id() {
         return "SiT-" + name().replace('_', '/');
     }

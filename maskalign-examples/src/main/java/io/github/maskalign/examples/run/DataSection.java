@@ -1,0 +1,40 @@
+package io.github.maskalign.examples.run;
+
+import io.github.maskalign.core.config.Default;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What a model is trained on.
+ *
+ * @param kind which data set
+ * @param sets EMOJI: artists' sets, such as {@code noto}
+ * @param cache EMOJI: folder of the drawn pictures; the user's cache folder unless given
+ * @param path LATENTS: folder of the prepared latents
+ */
+public record DataSection(
+        Kind kind,
+        @Default("[]") List<String> sets,
+        @Default("null") Optional<Path> cache,
+        @Default("null") Optional<Path> path) {
+
+    /** Data sets. */
+    public enum Kind {
+        /** Drawings of emoji by several artists, made from a Maven artefact; pixels are the latents. */
+        EMOJI,
+        /** Latents of a picture set, prepared in advance. */
+        LATENTS
+    }
+
+    /** Checks that the keys fit the kind. */
+    public DataSection {
+        sets = List.copyOf(sets);
+        if (kind == Kind.EMOJI && sets.isEmpty()) {
+            throw new IllegalArgumentException("sets must name at least one artist's set for EMOJI");
+        }
+        if (kind == Kind.LATENTS && path.isEmpty()) {
+            throw new IllegalArgumentException("path must name the folder of the latents for LATENTS");
+        }
+    }
+}

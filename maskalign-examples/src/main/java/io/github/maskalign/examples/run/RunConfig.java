@@ -1,0 +1,68 @@
+package io.github.maskalign.examples.run;
+
+import io.github.maskalign.core.align.MixerConfig;
+import io.github.maskalign.core.align.SubsetConfig;
+import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.diffusion.DiffusionConfig;
+import io.github.maskalign.core.diffusion.Interpolant;
+import io.github.maskalign.core.sample.SamplerConfig;
+import io.github.maskalign.core.train.OptimConfig;
+import io.github.maskalign.core.train.TrainConfig;
+
+/**
+ * A whole experiment. The method is a matter of switches: SiT has {@code align} and {@code cls} off; REPA has
+ * {@code align} on; REG has {@code cls} on as well; MaskAlign adds {@code mixer} and {@code subset}.
+ *
+ * @param name name of the experiment; names the run folder
+ * @param seed run seed; every random number follows from it
+ * @param model size and input of the transformer
+ * @param data what it is trained on
+ * @param diffusion path between data and noise, and how timesteps are drawn
+ * @param align representation alignment
+ * @param encoder where the clean-image tokens come from
+ * @param cls jointly generated class token
+ * @param mixer token mixer before tokens are dropped
+ * @param subset which tokens are kept, and where they leave and return
+ * @param optim optimiser, clipping, moving average, learning rate
+ * @param train length of the run, batch, saving
+ * @param runtime device, precision, logging and previews: nothing that decides the mathematics
+ * @param sample how previews and final samples are drawn
+ */
+public record RunConfig(
+        String name,
+        long seed,
+        ModelSection model,
+        DataSection data,
+        DiffusionConfig diffusion,
+        AlignSection align,
+        EncoderSection encoder,
+        ClassTokenSection cls,
+        MixerConfig mixer,
+        SubsetConfig subset,
+        OptimConfig optim,
+        TrainConfig train,
+        RuntimeSection runtime,
+        SamplerConfig sample) {
+
+    /** Checks what joins several sections. */
+    public RunConfig {
+        if (!name.matches("[A-Za-z0-9][A-Za-z0-9._-]*")) {
+            throw new IllegalArgumentException("name must be letters, digits, '.', '_' and '-' but was " + name);
+        }
+        boolean needsEncoder = align.enabled() || cls.enabled();
+        if (needsEncoder == (encoder.kind() == EncoderSection.Kind.NONE)) {
+            throw new IllegalArgumentException(
+                    needsEncoder
+                            ? "encoder.kind must not be NONE while align or cls is enabled"
+                            : "encoder.kind must be NONE while align and cls are disabled but was " + encoder.kind());
+        }
+        if (cls.enabled() && diffusion.path() != Interpolant.LINEAR) {
+            throw new IllegalArgumentException(
+                    "diffusion.path must be LINEAR with a class token but was " + diffusion.path());
+        }
+        if (mixer.layers() > 0 && subset.placement() == SubsetPlacement.LOSS_ONLY) {
+            throw new IllegalArgumentException(
+                    "mixer.layers must be 0 with subset.placement LOSS_ONLY but was " + mixer.layers());
+        }
+    }
+}

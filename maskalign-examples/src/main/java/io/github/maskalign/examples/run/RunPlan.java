@@ -1,0 +1,81 @@
+package io.github.maskalign.examples.run;
+
+import io.github.maskalign.core.align.SubsetConfig;
+import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.config.ConfigWriter;
+import io.github.maskalign.sit.SiTConfig;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** What a config comes to: the model, the method's name, and the settings that make a run this run. */
+public final class RunPlan {
+    /** Sections and keys that change neither a weight nor a draw: a run may go on with others. */
+    private static final Set<String> FREE = Set.of(
+            "name",
+            "train.steps",
+            "train.saveEvery",
+            "train.keepLast",
+            "train.snapshotEvery",
+            "train.maxSkippedInRow",
+            "train.maxSkipped",
+            "data.cache");
+
+    private static final Set<String> FREE_SECTIONS = Set.of("runtime", "sample");
+
+    private RunPlan() {}
+
+    /**
+     * Returns the model of a config.
+     *
+     * @throws IllegalArgumentException if the sections do not fit together
+     */
+    public static SiTConfig model(RunConfig config) {
+        SiTConfig plain = config.model().plain();
+        SubsetConfig subset = config.subset();
+        SiTConfig model = plain.withClassToken(
+                        config.cls().enabled() ? config.encoder().width() : 0)
+                .withMixer(config.mixer());
+        if (config.align().enabled()) {
+            model = model.withAlignment(
+                    config.align().depth(),
+                    config.align().projectorDim(),
+                    List.of(config.encoder().width()));
+        }
+        boolean route = subset.placement() == SubsetPlacement.ROUTE;
+        return model.withPlacement(
+                subset.placement(),
+                route ? subset.routeStart() : 0,
+                route ? subset.resolvedRouteEnd(model.depth()) : 0);
+    }
+
+    /** Returns the method: {@code sit}, {@code repa}, {@code reg} or {@code maskalign}. */
+    public static String family(RunConfig config) {
+        boolean masked = config.mixer().layers() > 0 || config.subset().placement() != SubsetPlacement.NONE;
+        if (masked) {
+            return "maskalign";
+        }
+        return config.cls().enabled() ? "reg" : config.align().enabled() ? "repa" : "sit";
+    }
+
+    /** Returns every setting that changes the numbers, by its key path. */
+    public static Map<String, String> settings(RunConfig config) {
+        Map<String, String> out = new LinkedHashMap<>();
+        String section = "";
+        for (String line : ConfigWriter.yaml(config).split("\n")) {
+            int colon = line.indexOf(':');
+            String key = line.substring(0, colon).trim();
+            String value = line.substring(colon + 1).trim();
+            if (line.charAt(0) != ' ') {
+                section = value.isEmpty() ? key + "." : "";
+            }
+            String path = section.isEmpty() || line.charAt(0) != ' ' ? key : section + key;
+            if (!value.isEmpty() && !FREE.contains(path) && !FREE_SECTIONS.contains(path.split("\\.")[0])) {
+                out.put(path, value);
+            }
+        }
+        out.put("runtime.precision", config.runtime().precision().name());
+        return out;
+    }
+}
