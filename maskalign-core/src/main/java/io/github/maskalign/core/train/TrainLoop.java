@@ -27,6 +27,7 @@ public final class TrainLoop {
     private volatile boolean stopRequested;
     private long savedStep = -1;
     private int skippedInRow;
+    private boolean interrupted;
 
     /**
      * Prepares a run.
@@ -69,35 +70,51 @@ public final class TrainLoop {
      * @throws IOException if the state to resume from cannot be read, or the last state cannot be saved
      */
     public StopReason run() throws IOException {
-        StopReason reason = StopReason.FAILED;
-        boolean interrupted = false;
+        StopReason reason;
         try (GradMode values = GradMode.off()) {
-            StartKind kind = checkpoints.start(state);
-            savedStep = kind == StartKind.RESUMED ? state.step() : -1;
-            each(listener -> listener.onStart(kind, state));
-            long idleSince = System.nanoTime();
-            while (state.step() < config.steps() && !stopRequested && !interrupted) {
-                double idle = (System.nanoTime() - idleSince) * 1e-9;
-                StepResult result = step.run().plusRest(idle);
-                idleSince = System.nanoTime();
-                each(listener -> listener.onStep(result, state));
-                checkFinite(result);
-                // the flag is cleared, as it would make every file operation fail
-                interrupted = Thread.interrupted();
-                saveAtInterval();
+            try {
+                reason = train();
+            } catch (TrainingDivergedException e) {
+                ended(StopReason.DIVERGED, e);
+                throw e;
+            } catch (IOException | RuntimeException | Error e) {
+                ended(StopReason.FAILED, e);
+                throw e;
             }
-            saveAtEnd();
-            reason = state.step() >= config.steps() ? StopReason.COMPLETED : StopReason.STOP_REQUESTED;
+            each(listener -> listener.onEnd(reason, state));
             return reason;
-        } catch (TrainingDivergedException e) {
-            reason = StopReason.DIVERGED;
-            throw e;
         } finally {
-            StopReason known = reason;
-            each(listener -> listener.onEnd(known, state));
             if (interrupted) {
                 Thread.currentThread().interrupt();
             }
+        }
+    }
+
+    private StopReason train() throws IOException {
+        StartKind kind = checkpoints.start(state);
+        savedStep = kind == StartKind.RESUMED ? state.step() : -1;
+        each(listener -> listener.onStart(kind, state));
+        long idleSince = System.nanoTime();
+        while (state.step() < config.steps() && !stopRequested && !interrupted) {
+            double idle = (System.nanoTime() - idleSince) * 1e-9;
+            StepResult result = step.run().plusRest(idle);
+            idleSince = System.nanoTime();
+            each(listener -> listener.onStep(result, state));
+            checkFinite(result);
+            // the flag is cleared, as it would make every file operation fail
+            interrupted = Thread.interrupted();
+            saveAtInterval();
+        }
+        saveAtEnd();
+        return state.step() >= config.steps() ? StopReason.COMPLETED : StopReason.STOP_REQUESTED;
+    }
+
+    /** Tells the listeners; if one of them fails too, that does not hide the cause. */
+    private void ended(StopReason reason, Throwable cause) {
+        try {
+            each(listener -> listener.onEnd(reason, state));
+        } catch (RuntimeException e) {
+            cause.addSuppressed(e);
         }
     }
 

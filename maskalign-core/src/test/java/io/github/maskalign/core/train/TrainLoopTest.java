@@ -341,7 +341,7 @@ class TrainLoopTest {
 
     @Test
     void savingDoesNotGrowAnyManager() throws Exception {
-        TrainConfig everyStep = new TrainConfig(30, 4, 2, 1, 1, 1, 0, 0);
+        TrainConfig everyStep = new TrainConfig(12, 4, 2, 1, 1, 1, 0, 0);
         List<Integer> counts = new ArrayList<>();
         List<RunningTiny> running = new ArrayList<>();
         Diary diary = new Diary((result, state) -> {

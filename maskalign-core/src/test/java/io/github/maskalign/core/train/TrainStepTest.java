@@ -141,6 +141,22 @@ class TrainStepTest {
     }
 
     @Test
+    void arraysOfAMicroBatchAreFreedBeforeTheNextOne() {
+        List<NDManager> scratches = new ArrayList<>();
+        Map<String, Parameter> one = Map.of("w", AdamWTest.parameter(manager.ones(new Shape(2)), true));
+        Objective objective = objective(one, (scratch, w) -> {
+            assertThat(scratches).noneMatch(NDManager::isOpen);
+            scratches.add(scratch);
+            return new StepLosses(w.square().sum(), Map.of());
+        });
+        try (TrainState state = new TrainState(manager, one)) {
+            new TrainStep(objective, state, CONFIG, 3, 3).run();
+
+            assertThat(scratches).hasSize(3).noneMatch(NDManager::isOpen);
+        }
+    }
+
+    @Test
     void nonFiniteLossChangesNoBitAndTheRunGoesOn() {
         TinyObjective objective = new TinyObjective(manager, 3).poison(2);
         try (TrainState state = new TrainState(manager, objective.parameters())) {
