@@ -1,9 +1,21 @@
 package io.github.maskalign.examples;
 
+import com.google.gson.JsonObject;
+import io.github.maskalign.examples.bench.BenchReport;
+import io.github.maskalign.examples.bench.StepBenchmark;
+import io.github.maskalign.examples.run.RunConfig;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Measures the bare training step. */
 @Command(
@@ -14,7 +26,7 @@ import picocli.CommandLine.Option;
             "  maskalign bench configs/emoji32-tiny-maskalign.yaml",
             "  maskalign bench configs/imagenet256-b2-maskalign.yaml --batch 8 --steps 5 --json"
         })
-final class BenchCommand {
+final class BenchCommand implements Callable<Integer> {
     @Mixin
     ConfigOptions config = new ConfigOptions();
 
@@ -27,4 +39,36 @@ final class BenchCommand {
 
     @Option(names = "--json", description = "Print one JSON object instead of text.")
     boolean json;
+
+    @Option(names = "--warmup", paramLabel = "N", description = "Steps before the timed ones.")
+    int warmup = 3;
+
+    @Option(
+            names = "--serve",
+            description = "Answer 'step N' lines on standard input, so that two programs can be timed in turns.")
+    boolean serve;
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() throws IOException {
+        if (steps < 1 || warmup < 0 || (batch != null && batch < 1)) {
+            throw CommandFailure.badInput("--steps and --batch must be at least 1 and --warmup at least 0");
+        }
+        RunConfig run = config.bind().value();
+        PrintWriter out = spec.commandLine().getOut();
+        try (StepBenchmark benchmark = new StepBenchmark(BenchReport.caseOf(run, batch))) {
+            BenchReport report = new BenchReport(run, benchmark);
+            benchmark.run(warmup);
+            if (serve) {
+                report.serve(new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8)), out);
+            } else {
+                JsonObject result = report.measure(steps);
+                out.println(json ? result.toString() : BenchReport.text(result));
+            }
+            out.flush();
+        }
+        return ExitCode.OK;
+    }
 }

@@ -1,5 +1,8 @@
 package io.github.maskalign.examples;
 
+import io.github.maskalign.core.config.Bound;
+import io.github.maskalign.core.config.ConfigBinder;
+import io.github.maskalign.examples.run.RunConfig;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,4 +27,13 @@ final class ConfigOptions {
             description = "Replace a value of the config, such as --set optim.lr=2e-4; may be repeated.",
             showDefaultValue = Visibility.NEVER)
     List<String> overrides = new ArrayList<>();
+
+    /**
+     * Reads the config with its overrides.
+     *
+     * @throws io.github.maskalign.core.config.ConfigException for all mistakes at once
+     */
+    Bound<RunConfig> bind() {
+        return ConfigBinder.bind(config, overrides, RunConfig.class);
+    }
 }

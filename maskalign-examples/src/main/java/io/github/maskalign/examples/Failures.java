@@ -2,6 +2,7 @@ package io.github.maskalign.examples;
 
 import ai.djl.TrainingDivergedException;
 import ai.djl.engine.EngineException;
+import io.github.maskalign.core.config.ConfigException;
 import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.core.io.CheckpointWriteException;
 import io.github.maskalign.core.io.RunLock.RunLockedException;
@@ -24,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 final class Failures {
     private static final List<Row> TABLE = List.of(
             row(CommandFailure.class, e -> ((CommandFailure) e).exitCode(), Failures::message),
+            row(ConfigException.class, ExitCode.BAD_INPUT, Failures::message),
             row(TrainingDivergedException.class, ExitCode.DIVERGED, Failures::message),
             row(CheckpointFormatException.class, ExitCode.BAD_INPUT, Failures::message),
             row(CheckpointWriteException.class, ExitCode.CANNOT_WRITE, Failures::message),

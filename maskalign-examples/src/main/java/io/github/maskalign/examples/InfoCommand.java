@@ -1,18 +1,36 @@
 package io.github.maskalign.examples;
 
+import io.github.maskalign.examples.run.ModelSummary;
+import io.github.maskalign.examples.run.RunConfig;
+import java.io.PrintWriter;
+import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
 
 /** Describes the model of a config. */
 @Command(
         name = "info",
-        description = "Prints the model of a config: shapes, parameters, work per picture, memory.",
+        description = "Prints the model of a config as JSON: sizes, tokens, parameters of each part.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  maskalign info configs/imagenet256-b2-maskalign.yaml",
             "  maskalign info configs/imagenet256-b2-maskalign.yaml --set align.maskRatio=0.5"
         })
-final class InfoCommand {
+final class InfoCommand implements Callable<Integer> {
     @Mixin
     ConfigOptions config = new ConfigOptions();
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() {
+        RunConfig run = config.bind().value();
+        PrintWriter out = spec.commandLine().getOut();
+        out.println(ModelSummary.of(run).toJson());
+        out.flush();
+        return ExitCode.OK;
+    }
 }

@@ -1,11 +1,22 @@
 package io.github.maskalign.examples;
 
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonObject;
+import io.github.maskalign.sit.parity.ParityCase;
+import io.github.maskalign.sit.parity.ParityResult;
+import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Visibility;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** Compares this library with the original projects on recorded cases. */
 @Command(
@@ -16,11 +27,39 @@ import picocli.CommandLine.Parameters;
         },
         footerHeading = "%nExamples:%n",
         footer = {"  maskalign parity case.safetensors", "  maskalign parity cases/*.safetensors"})
-final class ParityCommand {
+final class ParityCommand implements Callable<Integer> {
     @Parameters(
             arity = "1..*",
             paramLabel = "FILE",
             description = "Parity case: weights, inputs, outputs and gradients in a .safetensors file.",
             showDefaultValue = Visibility.NEVER)
     List<Path> files = new ArrayList<>();
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() throws IOException {
+        Gson json = new GsonBuilder().serializeNulls().disableHtmlEscaping().create();
+        PrintWriter out = spec.commandLine().getOut();
+        boolean pass = true;
+        for (Path file : files) {
+            ParityResult result = ParityCase.check(file);
+            JsonObject line = new JsonObject();
+            line.addProperty("case", result.name());
+            line.addProperty("max_rel_output", number(result.maxOutputError()));
+            line.addProperty("max_rel_grad", number(result.maxGradError()));
+            line.addProperty("worst_key", result.worstKey());
+            line.addProperty("pass", result.pass());
+            out.println(json.toJson(line));
+            out.flush();
+            pass &= result.pass();
+        }
+        return pass ? ExitCode.OK : ExitCode.FAILED;
+    }
+
+    /** JSON has no infinity: an error that is none becomes null, and the case fails. */
+    private static @Nullable Double number(@Nullable Double error) {
+        return error == null || error.isInfinite() ? null : error;
+    }
 }
