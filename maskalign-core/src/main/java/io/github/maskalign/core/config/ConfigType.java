@@ -19,8 +19,13 @@ sealed interface ConfigType permits ConfigType.ListOf, ConfigType.OrNull, Record
     @Nullable
     Object bind(YamlNode node, String path, Problems problems);
 
-    /** Returns the node that binds to {@code value}. */
-    YamlNode write(@Nullable Object value);
+    /**
+     * Returns the node that binds to a value.
+     *
+     * @param path full key path of the value
+     * @throws IllegalArgumentException if no node does
+     */
+    YamlNode write(@Nullable Object value, String path);
 
     /** Returns what is allowed, to stand after "must be". */
     String describe();
@@ -54,10 +59,10 @@ sealed interface ConfigType permits ConfigType.ListOf, ConfigType.OrNull, Record
         }
 
         @Override
-        public YamlNode write(@Nullable Object value) {
+        public YamlNode write(@Nullable Object value, String path) {
             List<YamlNode> items = new ArrayList<>();
-            for (Object element : (List<?>) given(value)) {
-                items.add(item.write(element));
+            for (Object element : (List<?>) given(value, path)) {
+                items.add(item.write(element, path + "[" + items.size() + "]"));
             }
             return new YamlNode.Sequence(WRITTEN, items);
         }
@@ -85,9 +90,9 @@ sealed interface ConfigType permits ConfigType.ListOf, ConfigType.OrNull, Record
         }
 
         @Override
-        public YamlNode write(@Nullable Object written) {
-            Object content = wrapped ? ((Optional<?>) given(written)).orElse(null) : written;
-            return content == null ? YamlNode.Scalar.plain(WRITTEN, "null") : value.write(content);
+        public YamlNode write(@Nullable Object written, String path) {
+            Object content = wrapped ? ((Optional<?>) given(written, path)).orElse(null) : written;
+            return content == null ? YamlNode.Scalar.plain(WRITTEN, "null") : value.write(content, path);
         }
 
         @Override
@@ -102,9 +107,9 @@ sealed interface ConfigType permits ConfigType.ListOf, ConfigType.OrNull, Record
     }
 
     /** Refuses a null where the type has none. */
-    static Object given(@Nullable Object value) {
+    static Object given(@Nullable Object value, String path) {
         if (value == null) {
-            throw new IllegalArgumentException("a value that is not optional must not be null in a config");
+            throw new IllegalArgumentException(path + " must not be null, because it is not optional in a config");
         }
         return value;
     }

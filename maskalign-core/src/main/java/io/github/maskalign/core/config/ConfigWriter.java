@@ -24,11 +24,12 @@ public final class ConfigWriter {
      * Returns a config as YAML, ending with a newline.
      *
      * @throws IllegalArgumentException if the record or a type in it is none that configs can hold, or a value has no
-     *     form in a config: null without being optional, a number that is not finite, half of a surrogate pair
+     *     form in a config: null without being optional, a number that is not finite, half of a surrogate pair;
+     *     the message names the key
      */
     public static String yaml(Record config) {
         RecordType type = RecordReader.read(config.getClass());
-        return String.join("\n", lines(type.write(config))) + "\n";
+        return String.join("\n", lines(type.write(config, ""))) + "\n";
     }
 
     /**

@@ -132,12 +132,12 @@ final class RecordType implements ConfigType {
     }
 
     @Override
-    public YamlNode write(@Nullable Object value) {
+    public YamlNode write(@Nullable Object value, String path) {
         List<YamlNode.Entry> entries = new ArrayList<>();
         for (Component component : components) {
             Object part;
             try {
-                part = component.accessor().invoke(ConfigType.given(value));
+                part = component.accessor().invoke(ConfigType.given(value, path));
             } catch (ReflectiveOperationException e) {
                 throw new IllegalStateException(component.accessor() + " cannot be called", e);
             }

@@ -103,8 +103,8 @@ sealed interface ScalarType extends ConfigType {
         }
 
         @Override
-        public YamlNode write(@Nullable Object value) {
-            return YamlNode.Scalar.plain(WRITTEN, ConfigType.given(value).toString());
+        public YamlNode write(@Nullable Object value, String path) {
+            return YamlNode.Scalar.plain(WRITTEN, ConfigType.given(value, path).toString());
         }
 
         @Override
@@ -156,10 +156,10 @@ sealed interface ScalarType extends ConfigType {
         }
 
         @Override
-        public YamlNode write(@Nullable Object value) {
-            Number number = (Number) ConfigType.given(value);
+        public YamlNode write(@Nullable Object value, String path) {
+            Number number = (Number) ConfigType.given(value, path);
             if (!Double.isFinite(number.doubleValue())) {
-                throw new IllegalArgumentException("a number in a config must be finite but was " + number);
+                throw new IllegalArgumentException(path + " must be finite in a config but was " + number);
             }
             String text = isDouble ? DecimalText.of(number.doubleValue()) : DecimalText.of(number.floatValue());
             return YamlNode.Scalar.plain(WRITTEN, text);
@@ -181,8 +181,8 @@ sealed interface ScalarType extends ConfigType {
         }
 
         @Override
-        public YamlNode write(@Nullable Object value) {
-            return YamlNode.Scalar.plain(WRITTEN, ConfigType.given(value).toString());
+        public YamlNode write(@Nullable Object value, String path) {
+            return YamlNode.Scalar.plain(WRITTEN, ConfigType.given(value, path).toString());
         }
 
         @Override
@@ -212,11 +212,11 @@ sealed interface ScalarType extends ConfigType {
         }
 
         @Override
-        public YamlNode write(@Nullable Object value) {
-            String text = (String) ConfigType.given(value);
+        public YamlNode write(@Nullable Object value, String path) {
+            String text = (String) ConfigType.given(value, path);
             if (!YamlText.isWellFormed(text)) {
                 throw new IllegalArgumentException(
-                        "a string in a config must not hold half of a surrogate pair but was " + Found.quoted(text));
+                        path + " must not hold half of a surrogate pair but was " + Found.quoted(text));
             }
             return YamlNode.Scalar.string(WRITTEN, text);
         }
@@ -250,8 +250,8 @@ sealed interface ScalarType extends ConfigType {
         }
 
         @Override
-        public YamlNode write(@Nullable Object value) {
-            return new Text(List.of()).write(ConfigType.given(value).toString());
+        public YamlNode write(@Nullable Object value, String path) {
+            return new Text(List.of()).write(ConfigType.given(value, path).toString(), path);
         }
 
         @Override
@@ -276,8 +276,8 @@ sealed interface ScalarType extends ConfigType {
         }
 
         @Override
-        public YamlNode write(@Nullable Object value) {
-            return YamlNode.Scalar.string(WRITTEN, spelling((Enum<?>) ConfigType.given(value)));
+        public YamlNode write(@Nullable Object value, String path) {
+            return YamlNode.Scalar.string(WRITTEN, spelling((Enum<?>) ConfigType.given(value, path)));
         }
 
         static String spelling(Enum<?> constant) {

@@ -41,12 +41,14 @@ final class YamlLoader {
     private final boolean isFile;
     private final Problems problems;
     private Iterator<Event> events = List.<Event>of().iterator();
+    private Place last;
 
     private YamlLoader(String text, String source, boolean isFile, Problems problems) {
         this.text = text;
         this.source = source;
         this.isFile = isFile;
         this.problems = problems;
+        this.last = isFile ? new Place(source, 1, 1) : Place.of(source);
     }
 
     /** Loads a config file; its nodes know their line and column. */
@@ -60,7 +62,7 @@ final class YamlLoader {
     }
 
     private YamlNode load() {
-        Place start = isFile ? new Place(source, 1, 1) : Place.of(source);
+        Place start = last;
         try {
             if (text.startsWith("\uFEFF")) {
                 throw stop(start, "must not begin with a byte order mark: save it as plain UTF-8");
@@ -91,10 +93,9 @@ final class YamlLoader {
     private YamlNode document(Place start) {
         YamlNode root = YamlNode.Scalar.plain(start, "");
         boolean seen = false;
-        while (events.hasNext()) {
-            Event event = events.next();
+        for (Event event = next(); event.getEventId() != Event.ID.StreamEnd; event = next()) {
             switch (event.getEventId()) {
-                case StreamStart, StreamEnd, DocumentEnd -> {}
+                case StreamStart, DocumentEnd -> {}
                 case DocumentStart -> {
                     if (seen) {
                         throw stop(place(event), "must be one YAML document but a second one begins here");
@@ -111,6 +112,19 @@ final class YamlLoader {
             }
         }
         return root;
+    }
+
+    /** The next event. The parser lets some faults of broken escapes through as exceptions of Java's own. */
+    private Event next() {
+        try {
+            Event event = events.next();
+            last = place(event);
+            return event;
+        } catch (YamlEngineException e) {
+            throw e;
+        } catch (RuntimeException e) {
+            throw stop(last, "is not valid YAML after this place: " + oneLine(String.valueOf(e.getMessage())));
+        }
     }
 
     private void checkDirectives(DocumentStartEvent event) {
@@ -165,7 +179,7 @@ final class YamlLoader {
 
     private YamlNode sequence(Place place, String path, int depth) {
         List<YamlNode> items = new ArrayList<>();
-        for (Event event = events.next(); event.getEventId() != Event.ID.SequenceEnd; event = events.next()) {
+        for (Event event = next(); event.getEventId() != Event.ID.SequenceEnd; event = next()) {
             items.add(node(event, path + "[" + items.size() + "]", depth + 1));
         }
         return new YamlNode.Sequence(place, items);
@@ -174,18 +188,18 @@ final class YamlLoader {
     private YamlNode mapping(Place place, String path, int depth) {
         List<YamlNode.Entry> entries = new ArrayList<>();
         Map<String, Place> seen = new HashMap<>();
-        for (Event event = events.next(); event.getEventId() != Event.ID.MappingEnd; event = events.next()) {
+        for (Event event = next(); event.getEventId() != Event.ID.MappingEnd; event = next()) {
             YamlNode key = node(event, path, depth + 1);
             if (!(key instanceof YamlNode.Scalar scalar)) {
                 if (!(key instanceof YamlNode.Broken)) {
                     problems.add(key.place(), path, "must have plain words as keys but one is " + Found.describe(key));
                 }
-                node(events.next(), path, depth + 1);
+                node(next(), path, depth + 1);
                 problems.addFailure();
                 continue;
             }
             String keyPath = Problems.join(path, Found.shorten(scalar.text()));
-            YamlNode value = node(events.next(), keyPath, depth + 1);
+            YamlNode value = node(next(), keyPath, depth + 1);
             Place first = seen.putIfAbsent(scalar.text(), key.place());
             if (first == null) {
                 entries.add(new YamlNode.Entry(key.place(), scalar.text(), value));

@@ -140,8 +140,19 @@ class YamlRulesTest {
     }
 
     @Test
+    void reportsFaultsThatTheParserDoesNotKnowItself() {
+        assertRefused("name: a\ninner: \"\\u").hasMessageStartingWith("test.yaml:2:1: the config is not valid YAML");
+    }
+
+    @Test
+    void countsLinesWithAnyLineEnd() {
+        assertThat(bind("name: a\r\ninner: {x: 1}\r\n").name()).isEqualTo("a");
+        assertRefused("name: a\r\ninner: {x: y}\r\n").hasMessageStartingWith("test.yaml:2:12: inner.x ");
+    }
+
+    @Test
     void refusesHalvesOfSurrogatePairs() {
-        assertRefused("name: \"\\uD800\"").isInstanceOf(ConfigException.class);
+        assertRefused("name: \"\\uD800\"").hasMessage("test.yaml:1:7: name must not hold half of a surrogate pair");
         assertThat(bind("name: \"\\U0001F600\"").name()).isEqualTo("\uD83D\uDE00");
     }
 
