@@ -6,6 +6,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -38,7 +39,7 @@ class StopSignalTest {
 
     @Test
     void runThatEndsByItselfLeavesNoHook() {
-        StopSignal signal = StopSignal.listen();
+        StopSignal signal = StopSignal.listen(() -> {});
         signal.close();
 
         assertThat(signal.requested()).isFalse();
@@ -51,10 +52,12 @@ class StopSignalTest {
 
         @SuppressWarnings("SystemOut")
         public static void main(String[] args) throws InterruptedException {
-            try (StopSignal stop = StopSignal.listen()) {
+            CountDownLatch asked = new CountDownLatch(1);
+            try (StopSignal stop = StopSignal.listen(asked::countDown)) {
                 System.out.println("running");
-                while (!stop.requested()) {
-                    Thread.sleep(5);
+                asked.await();
+                if (!stop.requested()) {
+                    throw new AssertionError("stopped without being asked to");
                 }
                 Thread.sleep(200); // longer than a JVM takes that does not wait
                 System.out.println("saved");
