@@ -15,9 +15,9 @@ import picocli.CommandLine.Option;
         },
         footerHeading = "%nExamples:%n",
         footer = {
-            "  maskalign train configs/emoji32-tiny-maskalign.yaml",
-            "  maskalign train configs/emoji32-tiny-maskalign.yaml --dry-run",
-            "  maskalign train configs/emoji32-tiny-maskalign.yaml --out runs/no-mask --set align.maskRatio=0"
+            "  maskalign train configs/quickstart.yaml",
+            "  maskalign train configs/quickstart.yaml --dry-run",
+            "  maskalign train configs/quickstart.yaml --out runs/no-mask --set subset.ratio=0"
         })
 final class TrainCommand {
     @Mixin

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -39,6 +40,18 @@ class OptionsTest {
             assertThat(words[0]).isEqualTo("maskalign");
             assertThat(words[1]).isEqualTo(line.getCommandName());
             line.parseArgs(Arrays.copyOfRange(words, 2, words.length));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("commands")
+    void examplesNameConfigsThatExist(Object command) {
+        String text = new CommandLine(command).getUsageMessage();
+        if (!(command instanceof TrainTeacherCommand)) { // its config comes with the command
+            Pattern.compile("configs/\\S+?\\.yaml")
+                    .matcher(text)
+                    .results()
+                    .forEach(name -> assertThat(Path.of("..", name.group())).isRegularFile());
         }
     }
 
