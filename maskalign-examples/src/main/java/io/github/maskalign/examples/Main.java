@@ -36,7 +36,8 @@ public final class Main implements Runnable {
 
     /** The commands, in the order of the help text. */
     private static List<Object> commands() {
-        return List.of(new DoctorCommand(), new TrainCommand(), new InfoCommand(), new ParityCommand(), new BenchCommand());
+        return List.of(
+                new DoctorCommand(), new TrainCommand(), new InfoCommand(), new ParityCommand(), new BenchCommand());
     }
 
     /** Runs a command and ends the JVM with its exit code. */

@@ -7,14 +7,14 @@ import io.github.maskalign.examples.run.RunPlan;
 import io.github.maskalign.examples.run.TrainRun;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.util.concurrent.Callable;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Spec;
 import java.nio.file.Path;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Trains a model as a config says. */
 @Command(
@@ -68,9 +68,9 @@ final class TrainCommand implements Callable<Integer> {
             return ExitCode.OK;
         }
         Path folder = out != null ? out : Path.of("runs", run.name());
-        try (StopSignal signal = StopSignal.listen()) {
-            StopReason reason = new TrainRun(bound, folder, CacheFolder.path(), Version.ours())
-                    .run(signal::requested, System.console() != null);
+        TrainRun training = new TrainRun(bound, folder, CacheFolder.path(), Version.ours());
+        try (StopSignal signal = StopSignal.listen(training::requestStop)) {
+            StopReason reason = training.run(JvmDefaults.isTerminal());
             if (reason == StopReason.COMPLETED) {
                 progress.println(folder.resolve("samples.png"));
                 progress.flush();

@@ -141,8 +141,8 @@ final class RecordType implements ConfigType {
             } catch (ReflectiveOperationException e) {
                 throw new IllegalStateException(component.accessor() + " cannot be called", e);
             }
-            entries.add(new YamlNode.Entry(
-                    WRITTEN, component.name(), component.type().write(part)));
+            YamlNode written = component.type().write(part, Problems.join(path, component.name()));
+            entries.add(new YamlNode.Entry(WRITTEN, component.name(), written));
         }
         return new YamlNode.Mapping(WRITTEN, entries);
     }

@@ -23,8 +23,8 @@ final class EmojiData {
                 config.data().cache().orElse(defaultCache),
                 progress());
         if (config.model().inChannels() != 3) {
-            throw new IllegalArgumentException(
-                    "model.inChannels must be 3 for emoji but was " + config.model().inChannels());
+            throw new IllegalArgumentException("model.inChannels must be 3 for emoji but was "
+                    + config.model().inChannels());
         }
         int classes = set.labels().size();
         if (config.model().numClasses() != classes) {

@@ -11,20 +11,20 @@ final class EncoderChoice {
     private EncoderChoice() {}
 
     static @Nullable RepresentationEncoder open(RunConfig config, SiTConfig model) throws IOException {
-        RepresentationEncoder encoder =
-                switch (config.encoder().kind()) {
-                    case NONE -> null;
-                    case EMBEDDED -> Encoders.embeddedTeacher(model.tokens());
-                    case TORCHSCRIPT -> Encoders.open(
-                            config.encoder().path().orElseThrow(),
-                            config.encoder().preprocessing(),
-                            config.encoder().sha256().orElse(null));
-                };
+        RepresentationEncoder encoder = switch (config.encoder().kind()) {
+            case NONE -> null;
+            case EMBEDDED -> Encoders.embeddedTeacher(model.tokens());
+            case TORCHSCRIPT ->
+                Encoders.open(
+                        config.encoder().path().orElseThrow(),
+                        config.encoder().preprocessing(),
+                        config.encoder().sha256().orElse(null));
+        };
         if (encoder != null && encoder.width() != config.encoder().width()) {
             int width = encoder.width();
             encoder.close();
-            throw new IllegalArgumentException(
-                    "encoder.width must be " + width + " for this encoder but was " + config.encoder().width());
+            throw new IllegalArgumentException("encoder.width must be " + width + " for this encoder but was "
+                    + config.encoder().width());
         }
         return encoder;
     }

@@ -83,9 +83,10 @@ final class ExperimentParts implements AutoCloseable {
     private static TrainingData data(RunConfig config, Path cache, Draws draws) throws IOException {
         return switch (config.data().kind()) {
             case EMOJI -> EmojiData.open(config, cache, draws);
-            case LATENTS -> throw new IllegalArgumentException(
-                    "data.kind LATENTS describes prepared latents, which this version can resolve and size up"
-                            + " (--dry-run, info, bench) but not read; train on EMOJI");
+            case LATENTS ->
+                throw new IllegalArgumentException(
+                        "data.kind LATENTS describes prepared latents, which this version can resolve and size up"
+                                + " (--dry-run, info, bench) but not read; train on EMOJI");
         };
     }
 

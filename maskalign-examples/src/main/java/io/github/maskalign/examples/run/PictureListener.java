@@ -72,7 +72,9 @@ final class PictureListener implements TrainListener {
         SampleGrid fitting = SampleGrid.fitting(pictures);
         try {
             new SampleGrid(
-                            fitting.columns(), fitting.padding(), config.runtime().previewScale())
+                            fitting.columns(),
+                            fitting.padding(),
+                            config.runtime().previewScale())
                     .draw(pictures)
                     .write(folder.resolve(name));
             LOG.info("wrote {}", folder.resolve(name));

@@ -32,6 +32,10 @@ public final class Provenance {
         all.put("config_overrides", config.overrides());
         all.put("config_sha256", config.hash());
         all.put("seed", config.value().seed());
-        return new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create().toJson(all) + "\n";
+        return new GsonBuilder()
+                        .setPrettyPrinting()
+                        .disableHtmlEscaping()
+                        .create()
+                        .toJson(all) + "\n";
     }
 }

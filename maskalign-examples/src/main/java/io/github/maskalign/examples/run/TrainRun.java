@@ -23,7 +23,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,6 +41,8 @@ public final class TrainRun {
     private final Path folder;
     private final Path cache;
     private final String version;
+    private volatile @Nullable TrainLoop running;
+    private volatile boolean stopRequested;
 
     /**
      * Describes a run.
@@ -60,30 +62,40 @@ public final class TrainRun {
     /**
      * Trains until the last step, or until somebody asks to stop.
      *
-     * @param stop asked after every step
      * @param terminal whether a progress bar may be drawn
      * @throws IOException if the folder cannot be used or its checkpoints are of another run
      */
-    public StopReason run(BooleanSupplier stop, boolean terminal) throws IOException {
+    public StopReason run(boolean terminal) throws IOException {
         RunConfig run = config.value();
         Files.createDirectories(folder);
         try (RunLock lock = RunLock.acquire(folder);
                 ExperimentParts parts = ExperimentParts.open(run, cache);
-                TrainState state = new TrainState(parts.manager(), parts.objective().parameters())) {
+                TrainState state =
+                        new TrainState(parts.manager(), parts.objective().parameters())) {
             Map<String, String> provenance = Provenance.of(run, version);
             RunIdentity identity = RunIdentity.of(RunPlan.family(run), RunPlan.settings(run), provenance);
             RunCheckpoints checkpoints =
                     RunCheckpoints.open(folder, identity, run.train().keepLast());
             List<TrainListener> listeners = new ArrayList<>();
-            StopWatcher watcher = new StopWatcher(stop);
             listeners.add(new Records(provenance));
             listeners.add(new MetricListener(this::sinks, run.runtime().logEvery()));
             listeners.add(new ProgressListener(run, terminal));
             listeners.add(new PictureListener(run, folder, parts.manager()));
-            listeners.add(watcher);
             TrainLoop loop = new TrainLoop(run.train(), run.optim(), parts.objective(), state, checkpoints, listeners);
-            watcher.watch(loop);
+            running = loop;
+            if (stopRequested) {
+                loop.requestStop();
+            }
             return loop.run();
+        }
+    }
+
+    /** Asks the run to end after its step, saving its state; may be called from any thread, at any time. */
+    public void requestStop() {
+        stopRequested = true;
+        TrainLoop loop = running;
+        if (loop != null) {
+            loop.requestStop();
         }
     }
 
@@ -110,7 +122,12 @@ public final class TrainRun {
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
-            LOG.info("{} at step {} of {} in {}", kind, state.step(), config.value().train().steps(), folder);
+            LOG.info(
+                    "{} at step {} of {} in {}",
+                    kind,
+                    state.step(),
+                    config.value().train().steps(),
+                    folder);
         }
 
         @Override
@@ -126,27 +143,6 @@ public final class TrainRun {
             summary.addProperty("seconds", inside + outside);
             summary.addProperty("outside_model", outside / Math.max(inside + outside, 1e-9));
             LOG.info("{} {}", reason, summary);
-        }
-    }
-
-    /** Asks the loop to stop when the run is asked to. */
-    private static final class StopWatcher implements TrainListener {
-        private final BooleanSupplier stop;
-        private Runnable action = () -> {};
-
-        StopWatcher(BooleanSupplier stop) {
-            this.stop = stop;
-        }
-
-        void watch(TrainLoop loop) {
-            action = loop::requestStop;
-        }
-
-        @Override
-        public void onStep(StepResult result, TrainState state) {
-            if (stop.getAsBoolean()) {
-                action.run();
-            }
         }
     }
 }
