@@ -6,7 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.Random;
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -145,7 +145,7 @@ class ConfigFuzzTest {
     private static void mutateDocuments(int firstSeed, int endSeed) {
         int bound = 0;
         for (int seed = firstSeed; seed < endSeed; seed++) {
-            Random random = new Random(seed);
+            SplittableRandom random = new SplittableRandom(seed);
             String text = mutated(DOCUMENTS_TO_MUTATE.get(random.nextInt(2)), random);
             bound += isBound(text, List.of(), seed) ? 1 : 0;
         }
@@ -158,7 +158,7 @@ class ConfigFuzzTest {
                 "leaf.count=3", "leaves=[{count: 1, ratio: 0}]", "last.kind=SECOND", "name='a'", "other.ratio=1");
         int bound = 0;
         for (int seed = firstSeed; seed < endSeed; seed++) {
-            Random random = new Random(seed);
+            SplittableRandom random = new SplittableRandom(seed);
             String option = mutated(options.get(random.nextInt(options.size())), random);
             bound += isBound(DOCUMENTS_TO_MUTATE.get(0), List.of(option), seed) ? 1 : 0;
         }
@@ -167,7 +167,7 @@ class ConfigFuzzTest {
 
     private static void joinPieces(int firstSeed, int endSeed) {
         for (int seed = firstSeed; seed < endSeed; seed++) {
-            Random random = new Random(seed);
+            SplittableRandom random = new SplittableRandom(seed);
             StringBuilder text = new StringBuilder();
             for (int n = random.nextInt(30); n > 0; n--) {
                 text.append(PIECES.get(random.nextInt(PIECES.size())));
@@ -193,7 +193,7 @@ class ConfigFuzzTest {
         }
     }
 
-    private static String mutated(String document, Random random) {
+    private static String mutated(String document, SplittableRandom random) {
         StringBuilder text = new StringBuilder(document);
         for (int n = 1 + random.nextInt(3); n > 0 && text.length() > 0; n--) {
             int at = random.nextInt(text.length());
