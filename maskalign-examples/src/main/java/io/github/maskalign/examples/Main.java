@@ -37,7 +37,12 @@ public final class Main implements Runnable {
     /** The commands, in the order of the help text. */
     private static List<Object> commands() {
         return List.of(
-                new DoctorCommand(), new TrainCommand(), new InfoCommand(), new ParityCommand(), new BenchCommand());
+                new DoctorCommand(),
+                new TrainCommand(),
+                new SampleCommand(),
+                new InfoCommand(),
+                new ParityCommand(),
+                new BenchCommand());
     }
 
     /** Runs a command and ends the JVM with its exit code. */
