@@ -94,13 +94,14 @@ class OptionsTest {
     }
 
     @Test
-    void sampleHasDefaults() {
+    void sampleTakesWhatIsNotGivenFromTheConfig() {
         SampleCommand sample = parse(new SampleCommand(), "runs/a");
 
         assertThat(sample.count).isEqualTo(16);
-        assertThat(sample.method).isEqualTo(SampleCommand.Method.ODE);
-        assertThat(sample.cfgScale).isEqualTo(1.0);
-        assertThat(sample.interval).isEqualTo(new Interval(0, 1));
+        assertThat(sample.method).isNull();
+        assertThat(sample.steps).isNull();
+        assertThat(sample.cfgScale).isNull();
+        assertThat(sample.interval).isNull();
         assertThat(sample.labels).isNull();
     }
 
