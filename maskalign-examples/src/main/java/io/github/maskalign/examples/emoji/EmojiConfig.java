@@ -1,0 +1,48 @@
+package io.github.maskalign.examples.emoji;
+
+import java.util.HashSet;
+import java.util.List;
+
+/**
+ * Which drawings make up an {@link EmojiSet}, and how large they are.
+ *
+ * @param sets the artists' sets in order, each one of {@link #KNOWN_SETS}; the order of entries follows it
+ * @param size edge of the square pictures in pixels, in [8, 512]
+ * @param skinTones whether variants with a skin tone count as drawings of their own
+ * @param flags whether flags are included; few of the sets draw them all
+ */
+public record EmojiConfig(List<String> sets, int size, boolean skinTones, boolean flags) {
+    /** The sets that need no more than attribution, in the default order. */
+    public static final List<String> DEFAULT_SETS =
+            List.of("noto", "noto-v1", "fluent-emoji-flat", "twemoji", "fxemoji", "emojione");
+    /** All sets that can be named; {@code openmoji} is share-alike (CC BY-SA 4.0) and therefore asked for by name. */
+    public static final List<String> KNOWN_SETS =
+            List.of("noto", "noto-v1", "fluent-emoji-flat", "twemoji", "fxemoji", "emojione", "openmoji");
+
+    private static final int MIN_SIZE = 8;
+    private static final int MAX_SIZE = 512;
+
+    /** @throws IllegalArgumentException if a set is unknown or named twice, or the size is out of range */
+    public EmojiConfig {
+        sets = List.copyOf(sets);
+        if (sets.isEmpty()) {
+            throw new IllegalArgumentException("sets must name at least one of " + KNOWN_SETS + " but was empty");
+        }
+        for (String set : sets) {
+            if (!KNOWN_SETS.contains(set)) {
+                throw new IllegalArgumentException("sets must be among " + KNOWN_SETS + " but held \"" + set + "\"");
+            }
+        }
+        if (new HashSet<>(sets).size() != sets.size()) {
+            throw new IllegalArgumentException("sets must name each set once but was " + sets);
+        }
+        if (size < MIN_SIZE || size > MAX_SIZE) {
+            throw new IllegalArgumentException("size must be in [" + MIN_SIZE + ", " + MAX_SIZE + "] but was " + size);
+        }
+    }
+
+    /** Returns the default: {@link #DEFAULT_SETS}, no skin-tone variants, no flags. */
+    public static EmojiConfig ofSize(int size) {
+        return new EmojiConfig(DEFAULT_SETS, size, false, false);
+    }
+}

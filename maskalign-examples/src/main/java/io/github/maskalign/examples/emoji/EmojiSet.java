@@ -1,0 +1,148 @@
+package io.github.maskalign.examples.emoji;
+
+import io.github.maskalign.examples.emoji.EmojiCacheFile.Index;
+import io.github.maskalign.examples.emoji.EmojiCacheFile.MappedPictures;
+import io.github.maskalign.examples.emoji.EmojiCacheFile.UnusableCacheException;
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.zip.CRC32;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Labelled RGB pictures of emoji by several artists, {@code size} × {@code size} pixels on white.
+ *
+ * <p>The first {@link #open} draws all pictures from the vector sets on the class path and keeps them in one file of
+ * the cache folder; later ones map that file. A file that is damaged, or was drawn by another version, is drawn again.
+ * Entries are in the order of the config's sets, then of names: an index means the same picture on every machine.
+ *
+ * <p>Immutable; safe for use by several threads. The pictures are mapped, not on the heap.
+ */
+public final class EmojiSet {
+    private static final Logger LOG = LoggerFactory.getLogger(EmojiSet.class);
+    /** To be raised when the same vector sets give other pictures, concepts or labels. */
+    private static final int DRAWING_VERSION = 1;
+
+    private final EmojiConfig config;
+    private final MappedPictures pictures;
+
+    private EmojiSet(EmojiConfig config, MappedPictures pictures) {
+        this.config = config;
+        this.pictures = pictures;
+    }
+
+    /**
+     * Opens a set, drawing it first where the cache folder does not hold it.
+     *
+     * @param cacheFolder made if it does not exist
+     * @param progress told while drawing; not called when nothing has to be drawn
+     * @throws IOException if the cache folder cannot be read or written
+     * @throws IllegalStateException if the vector sets are not on the class path
+     */
+    public static EmojiSet open(EmojiConfig config, Path cacheFolder, EmojiProgress progress) throws IOException {
+        return open(config, cacheFolder, progress, Integer.MAX_VALUE);
+    }
+
+    /** As {@link #open(EmojiConfig, Path, EmojiProgress)}, with at most {@code limitPerSet} drawings of each set. */
+    static EmojiSet open(EmojiConfig config, Path cacheFolder, EmojiProgress progress, int limitPerSet)
+            throws IOException {
+        String content = String.join(",", config.sets()) + " " + config.size() + "px"
+                + (config.skinTones() ? " skin-tones" : "")
+                + (config.flags() ? " flags" : "")
+                + (limitPerSet == Integer.MAX_VALUE ? "" : " limit " + limitPerSet);
+        String key = content + ", icons " + IconCollection.VERSION + ", drawing " + DRAWING_VERSION;
+        Files.createDirectories(cacheFolder);
+        Path file = cacheFolder.resolve(fileName(content, config.size()));
+        if (Files.exists(file)) {
+            try {
+                return new EmojiSet(config, EmojiCacheFile.open(file, key));
+            } catch (UnusableCacheException | EOFException e) {
+                LOG.warn("Drawing the emoji again, as {} cannot be used: {}", file, e.getMessage());
+            }
+        }
+        draw(config, key, file, progress, limitPerSet);
+        return new EmojiSet(config, EmojiCacheFile.open(file, key));
+    }
+
+    /** Returns the number of pictures. */
+    public int size() {
+        return pictures.index().entries().size();
+    }
+
+    /** Returns the config the set was opened with. */
+    public EmojiConfig config() {
+        return config;
+    }
+
+    /** Returns what picture {@code i} is, {@code i} in [0, size). */
+    public EmojiEntry entry(int i) {
+        return pictures.index().entries().get(i);
+    }
+
+    /** Returns all entries, in the order of the pictures. */
+    public List<EmojiEntry> entries() {
+        return pictures.index().entries();
+    }
+
+    /**
+     * Returns the names of the labels, in their order: smileys, people, animals, food, travel, activities, objects,
+     * symbols, and flags if the config includes them. They do not depend on the sets in use.
+     */
+    public List<String> labels() {
+        List<String> ids = EmojiCategory.ids();
+        return config.flags() ? ids : ids.subList(0, EmojiCategory.FLAGS.ordinal());
+    }
+
+    /** Returns how many drawings yielded no picture and were left out. */
+    public int broken() {
+        return pictures.index().broken();
+    }
+
+    /** Returns a fresh array of picture {@code i}: bytes (3, S, S), red first, unsigned. */
+    public byte[] pixels(int i) {
+        byte[] bytes = new byte[pictureBytes()];
+        copyInto(i, bytes, 0);
+        return bytes;
+    }
+
+    /** Copies the bytes (3, S, S) of picture {@code i} into {@code target}, from {@code offset}. */
+    public void copyInto(int i, byte[] target, int offset) {
+        pictures.copyInto(i, target, offset);
+    }
+
+    /** Returns the number of bytes of one picture, 3·S². */
+    public int pictureBytes() {
+        return 3 * config.size() * config.size();
+    }
+
+    List<SetInfo> credits() {
+        return pictures.index().credits();
+    }
+
+    private static void draw(EmojiConfig config, String key, Path file, EmojiProgress progress, int limitPerSet)
+            throws IOException {
+        EmojiSelection selection = EmojiSelection.of(config, limitPerSet);
+        EmojiCacheFile.write(file, out -> {
+            List<EmojiEntry> drawn = new EmojiDrawing(selection, config.size(), progress).writeTo(out);
+            int broken = selection.entries().size() - drawn.size();
+            if (broken > 0) {
+                LOG.warn(
+                        "{} of {} emoji drawings are broken and left out",
+                        broken,
+                        selection.entries().size());
+            }
+            return new Index(key, config.size(), drawn, selection.credits(), broken);
+        });
+    }
+
+    /** The name says what is inside but not by which version it was drawn, so that a new version replaces the file. */
+    private static String fileName(String content, int size) {
+        CRC32 crc = new CRC32();
+        crc.update(content.getBytes(StandardCharsets.UTF_8));
+        return String.format("emoji-%dpx-%08x.bin", size, crc.getValue());
+    }
+}
