@@ -1,5 +1,6 @@
 package io.github.maskalign.core.script;
 
+import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
@@ -41,13 +42,13 @@ public final class ScriptModule implements AutoCloseable {
     }
 
     /**
-     * Opens an archive file on the CPU or on the device of the owner.
+     * Opens an archive file.
      *
-     * @param owner says on which device the module lives; it may be closed before the module
+     * @param device where the module computes; its inputs must be there too
      * @throws NoSuchFileException if there is no such file
      * @throws IOException if the file is not a TorchScript archive
      */
-    public static ScriptModule open(NDManager owner, Path file) throws IOException {
+    public static ScriptModule open(Device device, Path file) throws IOException {
         if (!Files.isRegularFile(file)) {
             throw new NoSuchFileException(file.toString(), null, "there is no such TorchScript file");
         }
@@ -61,13 +62,13 @@ public final class ScriptModule implements AutoCloseable {
     /**
      * Opens an archive that is in memory.
      *
-     * @param owner says on which device the module lives; it may be closed before the module
+     * @param device where the module computes; its inputs must be there too
      * @param name what messages call the archive
      * @param archive the bytes of the file
      * @throws IOException if the bytes are not a TorchScript archive
      */
-    public static ScriptModule open(NDManager owner, String name, byte[] archive) throws IOException {
-        return load(name, owner, m -> JniUtils.loadModule(m, new ByteArrayInputStream(archive), true, false));
+    public static ScriptModule open(Device device, String name, byte[] archive) throws IOException {
+        return load(name, device, m -> JniUtils.loadModule(m, new ByteArrayInputStream(archive), true, false));
     }
 
     /**
@@ -129,8 +130,8 @@ public final class ScriptModule implements AutoCloseable {
         PtSymbolBlock load(PtNDManager manager) throws IOException;
     }
 
-    private static ScriptModule load(String name, NDManager owner, Loader loader) throws IOException {
-        PtNDManager manager = (PtNDManager) Engine.getEngine("PyTorch").newBaseManager(owner.getDevice());
+    private static ScriptModule load(String name, Device device, Loader loader) throws IOException {
+        PtNDManager manager = (PtNDManager) Engine.getEngine("PyTorch").newBaseManager(device);
         JniUtils.setGraphExecutorOptimize(false);
         try {
             return new ScriptModule(name, manager, loader.load(manager));

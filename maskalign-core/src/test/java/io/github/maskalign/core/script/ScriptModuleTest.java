@@ -3,6 +3,7 @@ package io.github.maskalign.core.script;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -65,8 +66,8 @@ class ScriptModuleTest {
         Files.write(file, archive);
         float[] expected = ours().singletonOrThrow().toFloatArray();
 
-        try (ScriptModule memory = ScriptModule.open(manager, "block", archive);
-                ScriptModule disk = ScriptModule.open(manager, file)) {
+        try (ScriptModule memory = ScriptModule.open(Device.cpu(), "block", archive);
+                ScriptModule disk = ScriptModule.open(Device.cpu(), file)) {
             for (int call = 0; call < 3; call++) {
                 assertThat(memory.call(manager, x, c).singletonOrThrow().toFloatArray())
                         .isEqualTo(expected);
@@ -81,7 +82,7 @@ class ScriptModuleTest {
         NDArray input = manager.randomNormal(new Shape(2, 5, 24));
         input.setRequiresGradient(true);
 
-        try (ScriptModule module = ScriptModule.open(manager, "block", archive)) {
+        try (ScriptModule module = ScriptModule.open(Device.cpu(), "block", archive)) {
             try (GradMode on = GradMode.on()) {
                 NDArray loss = module.call(manager, input, c).singletonOrThrow().sum();
                 NDArray gradient =
@@ -99,7 +100,7 @@ class ScriptModuleTest {
     void resultsOutliveTheModuleAndNamesOfInputsStay() throws IOException {
         x.setName("an.image");
         NDArray result;
-        try (ScriptModule module = ScriptModule.open(manager, "block", archive)) {
+        try (ScriptModule module = ScriptModule.open(Device.cpu(), "block", archive)) {
             result = module.call(manager, x, c).singletonOrThrow();
         }
 
@@ -109,7 +110,7 @@ class ScriptModuleTest {
 
     @Test
     void anotherThreadIsRefused() throws IOException {
-        try (ScriptModule module = ScriptModule.open(manager, "block", archive)) {
+        try (ScriptModule module = ScriptModule.open(Device.cpu(), "block", archive)) {
             assertThatThrownBy(() -> CompletableFuture.runAsync(() -> module.call(manager, x, c))
                             .join())
                     .hasCauseInstanceOf(IllegalStateException.class)
@@ -119,7 +120,7 @@ class ScriptModuleTest {
 
     @Test
     void closedModuleIsRefused() throws IOException {
-        ScriptModule module = ScriptModule.open(manager, "block", archive);
+        ScriptModule module = ScriptModule.open(Device.cpu(), "block", archive);
         module.close();
         module.close(); // twice does no harm
 
@@ -130,7 +131,7 @@ class ScriptModuleTest {
 
     @Test
     void wrongInputsAreNamedByShape() throws IOException {
-        try (ScriptModule module = ScriptModule.open(manager, "block", archive)) {
+        try (ScriptModule module = ScriptModule.open(Device.cpu(), "block", archive)) {
             NDArray wide = manager.ones(new Shape(2, 5, 25));
 
             assertThatThrownBy(() -> module.call(manager, wide, c))
@@ -145,13 +146,13 @@ class ScriptModuleTest {
         Files.writeString(text, "no archive");
         byte[] bytes = "no archive".getBytes(StandardCharsets.UTF_8);
 
-        assertThatThrownBy(() -> ScriptModule.open(manager, folder.resolve("none.pt")))
+        assertThatThrownBy(() -> ScriptModule.open(Device.cpu(), folder.resolve("none.pt")))
                 .isInstanceOf(NoSuchFileException.class)
                 .hasMessageContaining("none.pt");
-        assertThatThrownBy(() -> ScriptModule.open(manager, text))
+        assertThatThrownBy(() -> ScriptModule.open(Device.cpu(), text))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("notes.pt is not a TorchScript archive");
-        assertThatThrownBy(() -> ScriptModule.open(manager, "encoder", bytes))
+        assertThatThrownBy(() -> ScriptModule.open(Device.cpu(), "encoder", bytes))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("encoder is not a TorchScript archive");
     }

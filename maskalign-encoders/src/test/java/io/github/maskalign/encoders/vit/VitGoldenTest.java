@@ -66,8 +66,7 @@ class VitGoldenTest {
                         .as(keys.get(i))
                         .isLessThan(GRADIENT_TOLERANCE);
             }
-            assertThat(vit.getOutputShapes(new Shape[] {image.getShape()}))
-                    .containsExactly(out.getShapes());
+            assertThat(vit.getOutputShapes(new Shape[] {image.getShape()})).containsExactly(out.getShapes());
         }
     }
 
