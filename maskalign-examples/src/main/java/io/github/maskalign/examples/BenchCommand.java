@@ -23,8 +23,8 @@ import picocli.CommandLine.Spec;
         description = "Times the training step of a config on random data, after a warm-up.",
         footerHeading = "%nExamples:%n",
         footer = {
-            "  maskalign bench configs/emoji32-tiny-maskalign.yaml",
-            "  maskalign bench configs/imagenet256-b2-maskalign.yaml --batch 8 --steps 5 --json"
+            "  maskalign bench configs/quickstart.yaml",
+            "  maskalign bench configs/imagenet-sit-b-2-maskalign.yaml --batch 8 --steps 5 --json"
         })
 final class BenchCommand implements Callable<Integer> {
     @Mixin

@@ -16,7 +16,7 @@ final class ConfigOptions {
     @Parameters(
             index = "0",
             paramLabel = "CONFIG",
-            description = "YAML file that describes the experiment, such as configs/emoji32-tiny-maskalign.yaml.",
+            description = "YAML file that describes the experiment, such as configs/quickstart.yaml.",
             showDefaultValue = Visibility.NEVER)
     Path config = Path.of("");
 

@@ -18,6 +18,7 @@ import java.nio.file.NotDirectoryException;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import java.util.zip.ZipException;
 import org.jspecify.annotations.Nullable;
 
@@ -38,7 +39,7 @@ final class Failures {
             row(ZipException.class, ExitCode.BAD_INPUT, e -> "a zip file is broken: " + e.getMessage()),
             row(AccessDeniedException.class, ExitCode.CANNOT_WRITE, e -> "permission denied: " + e.getMessage()),
             row(FileSystemException.class, ExitCode.CANNOT_WRITE, Failures::message),
-            row(IOException.class, ExitCode.CANNOT_WRITE, Failures::message),
+            row(IOException.class, Failures::ioExitCode, Failures::message),
             row(EngineException.class, ExitCode.FAILED, Failures::engineMessage),
             row(LinkageError.class, ExitCode.FAILED, Failures::engineMessage),
             row(
@@ -46,6 +47,10 @@ final class Failures {
                     ExitCode.FAILED,
                     e -> "the Java heap is too small (" + e.getMessage()
                             + "); set MASKALIGN_JAVA_OPTS=-Xmx8g or choose a smaller batch"));
+
+    /** What Linux says, in a plain IOException, when a write fails for want of space or right. */
+    private static final Pattern CANNOT_WRITE =
+            Pattern.compile("No space left on device|Disk quota exceeded|Read-only file system|File too large");
 
     private Failures() {}
 
@@ -83,6 +88,10 @@ final class Failures {
     private static String message(Throwable error) {
         String message = error.getMessage();
         return message == null ? error.toString() : message;
+    }
+
+    private static int ioExitCode(Throwable error) {
+        return CANNOT_WRITE.matcher(message(error)).find() ? ExitCode.CANNOT_WRITE : ExitCode.FAILED;
     }
 
     private static String engineMessage(Throwable error) {

@@ -15,8 +15,8 @@ import picocli.CommandLine.Spec;
         description = "Prints the model of a config as JSON: sizes, tokens, parameters of each part.",
         footerHeading = "%nExamples:%n",
         footer = {
-            "  maskalign info configs/imagenet256-b2-maskalign.yaml",
-            "  maskalign info configs/imagenet256-b2-maskalign.yaml --set align.maskRatio=0.5"
+            "  maskalign info configs/imagenet-sit-b-2-maskalign.yaml",
+            "  maskalign info configs/imagenet-sit-b-2-maskalign.yaml --set subset.ratio=0.5"
         })
 final class InfoCommand implements Callable<Integer> {
     @Mixin

@@ -36,7 +36,8 @@ public final class Main implements Runnable {
 
     /** The commands, in the order of the help text. */
     private static List<Object> commands() {
-        return List.of(new DoctorCommand(), new InfoCommand(), new ParityCommand(), new BenchCommand());
+        return List.of(
+                new DoctorCommand(), new TrainCommand(), new InfoCommand(), new ParityCommand(), new BenchCommand());
     }
 
     /** Runs a command and ends the JVM with its exit code. */
@@ -51,10 +52,14 @@ public final class Main implements Runnable {
             line.addSubcommand(new CommandLine(command).addMixin("standard", new StandardOptions()));
         }
         line.addMixin("standard", new StandardOptions());
-        line.setParameterExceptionHandler((error, args) -> usageError(error));
-        line.setExecutionExceptionHandler((error, where, parsed) -> report(where, error));
-        line.setCaseInsensitiveEnumValuesAllowed(true);
-        return line;
+        return withErrorHandling(line);
+    }
+
+    /** Sets what holds for all commands that the line has by now. */
+    static CommandLine withErrorHandling(CommandLine line) {
+        return line.setParameterExceptionHandler((error, args) -> usageError(error))
+                .setExecutionExceptionHandler((error, where, parsed) -> report(where, error))
+                .setCaseInsensitiveEnumValuesAllowed(true);
     }
 
     /** Runs a command; errors that are no exceptions, such as a missing library, are reported alike. */

@@ -13,8 +13,8 @@ import picocli.CommandLine.Parameters;
         description = "Makes pictures with a trained model and lays them out in a grid.",
         footerHeading = "%nExamples:%n",
         footer = {
-            "  maskalign sample runs/emoji32-tiny-maskalign --num 64",
-            "  maskalign sample runs/imagenet256-b2-maskalign --sampler sde --steps 250 --cfg 1.8 --interval 0,0.7",
+            "  maskalign sample runs/quickstart --num 64",
+            "  maskalign sample runs/imagenet-sit-b-2-maskalign --sampler sde --steps 250 --cfg 1.8 --interval 0,0.7",
             "  maskalign sample weights.safetensors --labels 207,360,0-3 --seed 7 --out samples.png"
         })
 final class SampleCommand {

@@ -10,9 +10,8 @@ import org.slf4j.LoggerFactory;
  * Lets a run end in order when the process is asked to stop by Ctrl-C (SIGINT) or SIGTERM.
  *
  * <pre>{@code
- * try (StopSignal stop = StopSignal.listen()) {
- *     while (!done && !stop.requested()) { ... }
- *     saveCheckpoint();
+ * try (StopSignal stop = StopSignal.listen(loop::requestStop)) {
+ *     loop.run(); // ends its step and saves once it is asked to stop
  * } // the process ends here, with exit code 130 or 143, if it was asked to stop
  * }</pre>
  *
@@ -24,21 +23,27 @@ final class StopSignal implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 
     private final CountDownLatch finished = new CountDownLatch(1);
+    private final Runnable onStop;
     private final Thread hook;
     private volatile boolean requested;
 
-    private StopSignal() {
+    private StopSignal(Runnable onStop) {
+        this.onStop = onStop;
         hook = new Thread(this::stop, "stop-signal");
     }
 
-    /** Starts to listen. */
-    static StopSignal listen() {
-        StopSignal signal = new StopSignal();
+    /**
+     * Starts to listen.
+     *
+     * @param onStop tells the run to end; called from another thread, at most once, and does not wait
+     */
+    static StopSignal listen(Runnable onStop) {
+        StopSignal signal = new StopSignal(onStop);
         Runtime.getRuntime().addShutdownHook(signal.hook);
         return signal;
     }
 
-    /** Tells whether the run should save its state and end. */
+    /** Tells whether the process was asked to stop. */
     boolean requested() {
         return requested;
     }
@@ -59,6 +64,7 @@ final class StopSignal implements AutoCloseable {
     private void stop() {
         requested = true;
         LOG.info("asked to stop: ending the current step and saving");
+        onStop.run();
         try {
             if (!finished.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
                 LOG.warn("the run did not end within {} s; its last checkpoint is intact", PATIENCE.toSeconds());

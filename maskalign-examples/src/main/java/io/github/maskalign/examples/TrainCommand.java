@@ -1,10 +1,20 @@
 package io.github.maskalign.examples;
 
+import io.github.maskalign.core.config.Bound;
+import io.github.maskalign.core.train.StopReason;
+import io.github.maskalign.examples.run.RunConfig;
+import io.github.maskalign.examples.run.RunPlan;
+import io.github.maskalign.examples.run.TrainRun;
+import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Trains a model as a config says. */
 @Command(
@@ -15,11 +25,11 @@ import picocli.CommandLine.Option;
         },
         footerHeading = "%nExamples:%n",
         footer = {
-            "  maskalign train configs/emoji32-tiny-maskalign.yaml",
-            "  maskalign train configs/emoji32-tiny-maskalign.yaml --dry-run",
-            "  maskalign train configs/emoji32-tiny-maskalign.yaml --out runs/no-mask --set align.maskRatio=0"
+            "  maskalign train configs/quickstart.yaml",
+            "  maskalign train configs/quickstart.yaml --dry-run",
+            "  maskalign train configs/quickstart.yaml --out runs/no-mask --set subset.ratio=0"
         })
-final class TrainCommand {
+final class TrainCommand implements Callable<Integer> {
     @Mixin
     ConfigOptions config = new ConfigOptions();
 
@@ -39,4 +49,33 @@ final class TrainCommand {
             description = "Train up to this step instead of the one of the config.")
     @Nullable
     Long steps;
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() throws IOException {
+        if (steps != null) {
+            config.overrides.add("train.steps=" + steps);
+        }
+        Bound<RunConfig> bound = config.bind();
+        RunConfig run = bound.value();
+        RunPlan.model(run); // refuses sections that do not fit together
+        PrintWriter progress = spec.commandLine().getOut();
+        if (dryRun) {
+            progress.print(bound.yaml());
+            progress.flush();
+            return ExitCode.OK;
+        }
+        Path folder = out != null ? out : Path.of("runs", run.name());
+        TrainRun training = new TrainRun(bound, folder, CacheFolder.path(), Version.ours());
+        try (StopSignal signal = StopSignal.listen(training::requestStop)) {
+            StopReason reason = training.run(JvmDefaults.isTerminal());
+            if (reason == StopReason.COMPLETED) {
+                progress.println(folder.resolve("samples.png"));
+                progress.flush();
+            }
+        }
+        return ExitCode.OK;
+    }
 }

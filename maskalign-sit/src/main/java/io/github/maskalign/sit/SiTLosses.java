@@ -22,12 +22,12 @@ public record SiTLosses(
     /** Returns the parts that exist by the names used in logs. */
     public Map<String, NDArray> parts() {
         Map<String, NDArray> parts = new LinkedHashMap<>();
-        parts.put("loss_velocity", velocity);
+        parts.put("velocity", velocity);
         if (classVelocity != null) {
-            parts.put("loss_class", classVelocity);
+            parts.put("class", classVelocity);
         }
         if (alignment != null) {
-            parts.put("loss_align", alignment);
+            parts.put("align", alignment);
         }
         return parts;
     }

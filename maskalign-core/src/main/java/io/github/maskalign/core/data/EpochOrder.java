@@ -31,8 +31,15 @@ public final class EpochOrder {
         this.size = size;
     }
 
-    /** Returns the index in [0, size) of the sample at a position of the run's stream. */
+    /**
+     * Returns the index in [0, size) of the sample at a position of the run's stream.
+     *
+     * @throws IllegalArgumentException if the position is negative
+     */
     public int indexAt(long position) {
+        if (position < 0) {
+            throw new IllegalArgumentException("position must be at least 0 but was " + position);
+        }
         return permutation(position / size)[(int) (position % size)];
     }
 

@@ -1,8 +1,6 @@
 package io.github.maskalign.core.data;
 
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.io.OwnedArrays;
 import io.github.maskalign.core.random.Draws;
 
 /**
@@ -10,7 +8,7 @@ import io.github.maskalign.core.random.Draws;
  *
  * <p>Pixels are given as bytes (C, H, W) for each sample, one after the other.
  */
-public final class ImageTensorData implements TrainingData {
+public final class ImageTensorData implements BufferedData {
     private final byte[][] pixels;
     private final int[] labels;
     private final Shape shape;
@@ -48,10 +46,10 @@ public final class ImageTensorData implements TrainingData {
     }
 
     @Override
-    public TrainingBatch batch(NDManager manager, long first, int count) {
+    public SampleBuffer read(long first, int count) {
         int values = Math.toIntExact(shape.size());
-        byte[] images = new byte[count * values];
-        float[] latents = new float[count * values];
+        byte[] images = new byte[Math.multiplyExact(count, values)];
+        float[] latents = new float[images.length];
         long[] classes = new long[count];
         for (int i = 0; i < count; i++) {
             int index = order.indexAt(first + i);
@@ -62,9 +60,6 @@ public final class ImageTensorData implements TrainingData {
             latents[k] = PixelScaling.toModel(images[k]);
         }
         Shape batch = new Shape(count).addAll(shape);
-        return new TrainingBatch(
-                OwnedArrays.of(manager, batch, latents),
-                OwnedArrays.of(manager, new Shape(count), classes),
-                OwnedArrays.of(manager, batch, images));
+        return new SampleBuffer(latents, batch, classes, images, batch);
     }
 }

@@ -3,10 +3,10 @@ package io.github.maskalign.examples.report;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.maskalign.core.io.CheckpointWriteException;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import javax.imageio.ImageIO;
@@ -87,7 +87,7 @@ class SampleGridTest {
     void failedWriteLeavesNoPart() throws IOException {
         Path file = Files.createDirectories(folder.resolve("taken.png/full")).getParent();
 
-        assertThatThrownBy(() -> new Png(new byte[9], 1, 1).write(file)).isInstanceOf(FileSystemException.class);
+        assertThatThrownBy(() -> new Png(new byte[9], 1, 1).write(file)).isInstanceOf(CheckpointWriteException.class);
 
         assertThat(Files.list(folder)).containsExactly(file);
     }

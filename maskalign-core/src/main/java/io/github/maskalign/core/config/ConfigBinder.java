@@ -1,0 +1,148 @@
+package io.github.maskalign.core.config;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+
+/**
+ * Reads a YAML config into a record, strictly.
+ *
+ * <p>A config is a record, its sections are records too, and the names of the components are the keys:
+ *
+ * <pre>{@code
+ * record TrainConfig(
+ *         @Positive int steps,
+ *         @Range(min = 0, max = 1, maxExclusive = true) double maskRatio,
+ *         SiTVariant model,                            // an enum; SiT-B/2 if it is Identified
+ *         @NonNegative List<Integer> encoderWidths,    // limits hold for each item
+ *         @Default("null") Optional<Path> teacher) {   // may be left out
+ *     TrainConfig {
+ *         if (steps % 2 != 0) {
+ *             throw new IllegalArgumentException("steps must be even but was " + steps);
+ *         }
+ *     }
+ * }
+ * record RunConfig(String name, TrainConfig train) {}
+ *
+ * Bound<RunConfig> bound = ConfigBinder.bind(
+ *         Path.of("configs/toy.yaml"), List.of("train.steps=100"), RunConfig.class);
+ * }</pre>
+ *
+ * <p>with the file
+ *
+ * <pre>{@code
+ * name: toy
+ * train:
+ *   steps: 400
+ *   maskRatio: 0.25
+ *   model: SiT-B/2
+ *   encoderWidths: [768]
+ * }</pre>
+ *
+ * <p><b>Types.</b> String, int, long, float, double, boolean (and their boxes), {@link Path}, enums, records, and
+ * {@code List} and {@code Optional} of these; a component marked {@code @Nullable} can be {@code null} like an
+ * {@code Optional}. Enums are spelt by name, or by id if they are {@link Identified}.
+ *
+ * <p><b>Keys.</b> Each key is required, also one that can be {@code null}, unless its component has a
+ * {@link Default}. Unknown and repeated keys are mistakes.
+ *
+ * <p><b>Values.</b> Limits come from {@link Range}, {@link Positive}, {@link NonNegative} and {@link OneOf}; rules
+ * that join components go into the compact constructor, as an {@link IllegalArgumentException} whose sentence begins
+ * with the component's name. Scalars follow the JSON schema of YAML 1.2: {@code 010}, {@code 1_000}, {@code .9},
+ * {@code on} and {@code ~} are strings, an integer has no point and no exponent, a float may be written as an
+ * integer, {@code .inf} and {@code .nan} are refused, and a string that looks like something else needs quotes.
+ *
+ * <p><b>Documents.</b> One document in UTF-8 without a byte order mark, of at most 2^20 characters and 20 levels; no
+ * tags, anchors, aliases or merge keys.
+ *
+ * <p><b>Overrides.</b> {@code section.key=value} with the value in YAML: a scalar, or a list or mapping in brackets.
+ * They replace what the file says before anything is bound, in their order, so the last one of a key holds. A section
+ * that the file leaves out begins with its {@link Default}, if it has one; an item of a list cannot be set alone.
+ *
+ * <p>All mistakes are reported at once. Source of the rules: YAML 1.2.2, chapter 10.2.
+ */
+public final class ConfigBinder {
+    private ConfigBinder() {}
+
+    /**
+     * Reads a file.
+     *
+     * @param file the config
+     * @param overrides what follows {@code --set} on the command line
+     * @param type the record to bind to
+     * @throws ConfigException if the file cannot be read, or for all mistakes in it and in the overrides
+     * @throws IllegalArgumentException if {@code type} is no record that can hold a config; the message names the
+     *     component
+     */
+    public static <R extends Record> Bound<R> bind(Path file, List<String> overrides, Class<R> type) {
+        return bindText(read(file), file.toString(), overrides, type);
+    }
+
+    /**
+     * Reads a text.
+     *
+     * @param yaml the config
+     * @param source its name in messages
+     * @param overrides what follows {@code --set} on the command line
+     * @param type the record to bind to
+     * @throws ConfigException for all mistakes in the text and in the overrides
+     * @throws IllegalArgumentException if {@code type} is no record that can hold a config; the message names the
+     *     component
+     */
+    public static <R extends Record> Bound<R> bindText(
+            String yaml, String source, List<String> overrides, Class<R> type) {
+        RecordType root = RecordReader.read(type);
+        Problems problems = new Problems(source, root.paths(""));
+        List<SetOption> options = overrides.stream()
+                .map(text -> SetOption.parse(text, problems))
+                .flatMap(Optional::stream)
+                .toList();
+        YamlNode document = YamlLoader.file(yaml, source, problems);
+        for (SetOption option : options) {
+            document = option.apply(document, root, problems);
+        }
+        Object value = root.bind(document, "", problems);
+        problems.throwIfAny();
+        return new Bound<>(type.cast(Objects.requireNonNull(value, "a failure must be reported")), source, overrides);
+    }
+
+    private static String read(Path file) {
+        byte[] bytes;
+        // A character has at most four bytes; one byte more shows that there is more.
+        int limit = 4 * YamlLoader.MAX_CODE_POINTS + 1;
+        try (InputStream in = Files.newInputStream(file)) {
+            bytes = in.readNBytes(limit);
+        } catch (NoSuchFileException e) {
+            throw unreadable(file, "does not exist");
+        } catch (AccessDeniedException e) {
+            throw unreadable(file, "cannot be read: access denied");
+        } catch (IOException e) {
+            throw unreadable(file, "cannot be read: " + e.getMessage());
+        }
+        if (bytes.length == limit) {
+            throw unreadable(file, "must be at most " + YamlLoader.MAX_CODE_POINTS + " characters long");
+        }
+        try {
+            return StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(bytes))
+                    .toString();
+        } catch (CharacterCodingException e) {
+            throw unreadable(file, "must be text in UTF-8 but is not");
+        }
+    }
+
+    private static ConfigException unreadable(Path file, String rest) {
+        ConfigProblem problem = new ConfigProblem(file.toString(), 0, 0, "", "the config " + rest);
+        return new ConfigException(file.toString(), List.of(problem));
+    }
+}

@@ -1,0 +1,117 @@
+package io.github.maskalign.core.data;
+
+import ai.djl.ndarray.NDManager;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+
+/**
+ * Reads the next batches on a second thread while the current one is computed.
+ *
+ * <p>After samples {@code [first, first + count)} the batches that follow are taken to have the same size and no gap
+ * between them; any other request is answered too, only without a head start. The samples are those of the source
+ * to the bit. NDArrays are made on the calling thread. A failed read is thrown where its batch is asked for.
+ */
+public final class ReadAheadData implements TrainingData, AutoCloseable {
+    private static final int MOST_AHEAD = 64;
+
+    private final BufferedData source;
+    private final int ahead;
+    private final ExecutorService reader;
+    private final Deque<Read> pending = new ArrayDeque<>();
+
+    private record Read(long first, int count, Future<SampleBuffer> samples) {
+        boolean covers(long from, int samples) {
+            return first == from && count == samples;
+        }
+    }
+
+    /**
+     * Creates the reader and its thread.
+     *
+     * @param source the samples; used by the second thread alone until this is closed
+     * @param ahead how many batches are held ready, in [1, 64]
+     */
+    public ReadAheadData(BufferedData source, int ahead) {
+        if (ahead < 1 || ahead > MOST_AHEAD) {
+            throw new IllegalArgumentException("ahead must be in [1, " + MOST_AHEAD + "] but was " + ahead);
+        }
+        this.source = source;
+        this.ahead = ahead;
+        reader = Executors.newSingleThreadExecutor(task -> {
+            Thread thread = new Thread(task, "maskalign-read-ahead");
+            thread.setDaemon(true);
+            return thread;
+        });
+    }
+
+    @Override
+    public long size() {
+        return source.size();
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @throws IllegalStateException after {@link #close()}
+     * @throws CancellationException if the calling thread is interrupted while it waits; its flag stays set
+     */
+    @Override
+    public synchronized TrainingBatch batch(NDManager manager, long first, int count) {
+        if (reader.isShutdown()) {
+            throw new IllegalStateException("samples were asked for after the reader was closed");
+        }
+        Read wanted = pending.peekFirst();
+        if (wanted == null || !wanted.covers(first, count)) {
+            forget();
+            request(first, count);
+        }
+        while (pending.size() <= ahead) {
+            request(pending.getLast().first() + count, count);
+        }
+        return await(pending.removeFirst()).toBatch(manager);
+    }
+
+    private void request(long first, int count) {
+        pending.addLast(new Read(first, count, reader.submit(() -> source.read(first, count))));
+    }
+
+    private SampleBuffer await(Read read) {
+        try {
+            return read.samples().get();
+        } catch (ExecutionException e) {
+            forget();
+            if (e.getCause() instanceof RuntimeException failure) {
+                throw failure;
+            }
+            if (e.getCause() instanceof Error failure) {
+                throw failure;
+            }
+            throw new IllegalStateException("reading samples failed", e.getCause());
+        } catch (InterruptedException e) {
+            forget();
+            Thread.currentThread().interrupt();
+            CancellationException cancelled = new CancellationException(
+                    "interrupted while waiting for " + read.count() + " samples from position " + read.first());
+            cancelled.initCause(e);
+            throw cancelled;
+        }
+    }
+
+    /** Drops what was read ahead. A running read goes on: an interrupt would close the file it reads. */
+    private void forget() {
+        pending.forEach(read -> read.samples().cancel(false));
+        pending.clear();
+    }
+
+    /** Ends the thread after the read it is in; the source is left open. Later calls have no effect. */
+    @Override
+    public synchronized void close() {
+        forget();
+        reader.shutdown();
+    }
+}

@@ -1,0 +1,48 @@
+package io.github.maskalign.core.data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class PixelScalingTest {
+    @Test
+    void bytesCoverTheModelsRangeEvenly() {
+        assertThat(PixelScaling.toModel((byte) 0)).isEqualTo(-1);
+        assertThat(PixelScaling.toModel((byte) 255)).isEqualTo(1);
+        for (int b = 1; b < 256; b++) {
+            float step = PixelScaling.toModel((byte) b) - PixelScaling.toModel((byte) (b - 1));
+            assertThat(step).isBetween(0.0078f, 0.0079f); // 2/255 = 0.00784
+        }
+    }
+
+    @Test
+    void sitBringsEveryByteBack() {
+        for (int b = 0; b < 256; b++) {
+            assertThat(PixelScaling.SIT.toByte(PixelScaling.toModel((byte) b))).isEqualTo((byte) b);
+        }
+    }
+
+    @Test
+    void repaTruncatesAndMayLoseOneLevel() {
+        for (int b = 0; b < 256; b++) {
+            int back = PixelScaling.REPA.toByte(PixelScaling.toModel((byte) b)) & 0xff;
+            assertThat(b - back).isBetween(0, 1);
+        }
+        assertThat(PixelScaling.REPA.toByte(0.999f)).isEqualTo((byte) 254); // 254.87
+        assertThat(PixelScaling.SIT.toByte(0.999f)).isEqualTo((byte) 255); // 255.37
+        assertThat(PixelScaling.REPA.toByte(0)).isEqualTo((byte) 127); // 127.5
+        assertThat(PixelScaling.SIT.toByte(0)).isEqualTo((byte) 128);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void valuesOutsideTheRangeAreClamped(PixelScaling scaling) {
+        assertThat(scaling.toByte(-1.5f)).isEqualTo((byte) 0);
+        assertThat(scaling.toByte(7)).isEqualTo((byte) 255);
+        assertThat(scaling.toByte(Float.NEGATIVE_INFINITY)).isEqualTo((byte) 0);
+        assertThat(scaling.toByte(Float.POSITIVE_INFINITY)).isEqualTo((byte) 255);
+        assertThat(scaling.toByte(Float.NaN)).isEqualTo((byte) 0);
+    }
+}

@@ -1,0 +1,53 @@
+package io.github.maskalign.examples.run;
+
+import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.data.ImageTensorData;
+import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.examples.emoji.EmojiConfig;
+import io.github.maskalign.examples.emoji.EmojiProgress;
+import io.github.maskalign.examples.emoji.EmojiSet;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Opens the emoji set of a config as training data. */
+final class EmojiData {
+    private static final Logger LOG = LoggerFactory.getLogger(EmojiData.class);
+
+    private EmojiData() {}
+
+    static ImageTensorData open(RunConfig config, Path defaultCache, Draws draws) throws IOException {
+        EmojiSet set = EmojiSet.open(
+                new EmojiConfig(config.data().sets(), config.model().inputSize(), false, false),
+                config.data().cache().orElse(defaultCache),
+                progress());
+        if (config.model().inChannels() != 3) {
+            throw new IllegalArgumentException("model.inChannels must be 3 for emoji but was "
+                    + config.model().inChannels());
+        }
+        int classes = set.labels().size();
+        if (config.model().numClasses() != classes) {
+            throw new IllegalArgumentException("model.numClasses must be " + classes + " for emoji, " + set.labels()
+                    + ", but was " + config.model().numClasses());
+        }
+        byte[][] pixels = new byte[set.size()][];
+        int[] labels = new int[set.size()];
+        for (int i = 0; i < set.size(); i++) {
+            pixels[i] = set.pixels(i);
+            labels[i] = set.entry(i).label();
+        }
+        LOG.info("{} emoji at {} pixels in {} classes", set.size(), set.config().size(), classes);
+        int side = set.config().size();
+        return new ImageTensorData(pixels, labels, new Shape(3, side, side), draws);
+    }
+
+    /** Tells every tenth of the drawing. */
+    private static EmojiProgress progress() {
+        return (done, total) -> {
+            if (done == total || done % Math.max(1, total / 10) == 0) {
+                LOG.info("drawing the emoji: {} of {}", done, total);
+            }
+        };
+    }
+}

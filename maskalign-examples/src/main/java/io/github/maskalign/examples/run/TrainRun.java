@@ -1,0 +1,148 @@
+package io.github.maskalign.examples.run;
+
+import com.google.gson.JsonObject;
+import io.github.maskalign.core.config.Bound;
+import io.github.maskalign.core.io.AtomicFile;
+import io.github.maskalign.core.io.RunLock;
+import io.github.maskalign.core.metrics.JsonlSink;
+import io.github.maskalign.core.metrics.MetricSinks;
+import io.github.maskalign.core.metrics.TensorBoardSink;
+import io.github.maskalign.core.train.MetricListener;
+import io.github.maskalign.core.train.RunCheckpoints;
+import io.github.maskalign.core.train.RunIdentity;
+import io.github.maskalign.core.train.StartKind;
+import io.github.maskalign.core.train.StepResult;
+import io.github.maskalign.core.train.StopReason;
+import io.github.maskalign.core.train.TrainListener;
+import io.github.maskalign.core.train.TrainLoop;
+import io.github.maskalign.core.train.TrainState;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Trains as a config says, in a folder of its own.
+ *
+ * <p>The folder holds {@code config.yaml} (resolved), {@code provenance.json}, {@code stats.jsonl}, TensorBoard
+ * events, {@code checkpoints/}, snapshots of the averaged weights, {@code samples*.png} and {@code loss.png}. The same
+ * call again continues where the last one stopped.
+ */
+public final class TrainRun {
+    private static final Logger LOG = LoggerFactory.getLogger(TrainRun.class);
+
+    private final Bound<RunConfig> config;
+    private final Path folder;
+    private final Path cache;
+    private final String version;
+    private volatile @Nullable TrainLoop running;
+    private volatile boolean stopRequested;
+
+    /**
+     * Describes a run.
+     *
+     * @param config what to train
+     * @param folder the run's folder; made if it does not exist
+     * @param cache where drawn pictures are kept
+     * @param version version of this program, for the provenance
+     */
+    public TrainRun(Bound<RunConfig> config, Path folder, Path cache, String version) {
+        this.config = config;
+        this.folder = folder;
+        this.cache = cache;
+        this.version = version;
+    }
+
+    /**
+     * Trains until the last step, or until somebody asks to stop.
+     *
+     * @param terminal whether a progress bar may be drawn
+     * @throws IOException if the folder cannot be used or its checkpoints are of another run
+     */
+    public StopReason run(boolean terminal) throws IOException {
+        RunConfig run = config.value();
+        Files.createDirectories(folder);
+        try (RunLock lock = RunLock.acquire(folder);
+                ExperimentParts parts = ExperimentParts.open(run, cache);
+                TrainState state =
+                        new TrainState(parts.manager(), parts.objective().parameters())) {
+            Map<String, String> provenance = Provenance.of(run, version);
+            RunIdentity identity = RunIdentity.of(RunPlan.family(run), RunPlan.settings(run), provenance);
+            RunCheckpoints checkpoints =
+                    RunCheckpoints.open(folder, identity, run.train().keepLast());
+            List<TrainListener> listeners = new ArrayList<>();
+            listeners.add(new Records(provenance));
+            listeners.add(new MetricListener(this::sinks, run.runtime().logEvery()));
+            listeners.add(new ProgressListener(run, terminal));
+            listeners.add(new PictureListener(run, folder, parts.manager()));
+            TrainLoop loop = new TrainLoop(run.train(), run.optim(), parts.objective(), state, checkpoints, listeners);
+            running = loop;
+            if (stopRequested) {
+                loop.requestStop();
+            }
+            return loop.run();
+        }
+    }
+
+    /** Asks the run to end after its step, saving its state; may be called from any thread, at any time. */
+    public void requestStop() {
+        stopRequested = true;
+        TrainLoop loop = running;
+        if (loop != null) {
+            loop.requestStop();
+        }
+    }
+
+    private MetricSinks sinks(long firstStep) throws IOException {
+        return new MetricSinks(List.of(
+                JsonlSink.open(folder.resolve("stats.jsonl"), firstStep), TensorBoardSink.open(folder, firstStep)));
+    }
+
+    /** Writes what the run is before its first step, and what it cost after its last. */
+    private final class Records implements TrainListener {
+        private final Map<String, String> provenance;
+        private double inside;
+        private double outside;
+
+        Records(Map<String, String> provenance) {
+            this.provenance = provenance;
+        }
+
+        @Override
+        public void onStart(StartKind kind, TrainState state) {
+            try {
+                AtomicFile.write(folder.resolve("config.yaml"), config.yaml());
+                AtomicFile.write(folder.resolve("provenance.json"), Provenance.json(config, provenance));
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+            LOG.info(
+                    "{} at step {} of {} in {}",
+                    kind,
+                    state.step(),
+                    config.value().train().steps(),
+                    folder);
+        }
+
+        @Override
+        public void onStep(StepResult result, TrainState state) {
+            inside += result.seconds().model() + result.seconds().update();
+            outside += result.seconds().data() + result.seconds().rest();
+        }
+
+        @Override
+        public void onEnd(StopReason reason, TrainState state) {
+            JsonObject summary = new JsonObject();
+            summary.addProperty("step", state.step());
+            summary.addProperty("seconds", inside + outside);
+            summary.addProperty("outside_model", outside / Math.max(inside + outside, 1e-9));
+            LOG.info("{} {}", reason, summary);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+package io.github.maskalign.examples;
+
+import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.lang.ArchRule;
+import com.tngtech.archunit.library.dependencies.SlicesRuleDefinition;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Who may know whom. Directions are decisions: change the table here together with docs/architecture.md. */
+class ArchitectureTest {
+    private static final String ROOT = "io.github.maskalign.";
+    private static final String CORE = ROOT + "core.";
+    private static final String[] LIBRARIES = {CORE + ".", ROOT + "sit..", ROOT + "encoders.."};
+
+    /** Small things that every package of core may use, but for {@code metrics} and these themselves. */
+    private static final Set<String> COMMON = Set.of("random", "script", "engine");
+
+    /** What each package of core may use besides {@link #COMMON}; {@code train} may use all but {@code sample}. */
+    private static final Map<String, Set<String>> CORE_EDGES = new TreeMap<>(Map.ofEntries(
+            Map.entry("align", Set.of("nn")),
+            Map.entry("config", Set.of()),
+            Map.entry("data", Set.of("io")),
+            Map.entry("diffusion", Set.of()),
+            Map.entry("io", Set.of()),
+            Map.entry("nn", Set.of()),
+            Map.entry("sample", Set.of("diffusion")),
+            Map.entry("train", Set.of("align", "config", "data", "diffusion", "io", "metrics", "nn"))));
+
+    /** Packages that use nothing but what stands here. */
+    private static final Map<String, Set<String>> CLOSED_EDGES = new TreeMap<>(Map.of(
+            "engine", Set.of(),
+            "metrics", Set.of(),
+            "random", Set.of(),
+            "script", Set.of("engine")));
+
+    private static final JavaClasses CLASSES = new ClassFileImporter()
+            .withImportOption(new ImportOption.DoNotIncludeTests())
+            .importPackages("io.github.maskalign");
+
+    static Stream<String> corePackages() {
+        return Stream.concat(CORE_EDGES.keySet().stream(), CLOSED_EDGES.keySet().stream());
+    }
+
+    @ParameterizedTest
+    @MethodSource("corePackages")
+    void corePackageUsesOnlyWhatItMay(String name) {
+        Set<String> allowed = new TreeSet<>(Set.of(name));
+        if (CLOSED_EDGES.containsKey(name)) {
+            allowed.addAll(CLOSED_EDGES.get(name));
+        } else {
+            allowed.addAll(CORE_EDGES.get(name));
+            allowed.addAll(COMMON);
+        }
+        String[] allowedPackages =
+                allowed.stream().map(other -> CORE + other + "..").toArray(String[]::new);
+
+        check(noClasses()
+                .that()
+                .resideInAPackage(CORE + name + "..")
+                .should()
+                .dependOnClassesThat(resideInAPackage(ROOT + ".").and(not(resideInAnyPackage(allowedPackages))))
+                .because("core." + name + " may use " + allowed + " of this project and nothing else"));
+    }
+
+    @Test
+    void everyCorePackageHasItsRow() {
+        Set<String> found = CLASSES.stream()
+                .filter(resideInAPackage(CORE + "."))
+                .map(type -> type.getPackageName().substring(CORE.length()).split("\\.")[0])
+                .collect(Collectors.toCollection(TreeSet::new));
+
+        assertThat(corePackages().collect(Collectors.toSet())).containsAll(found);
+    }
+
+    @Test
+    void coreHasNoCycles() {
+        check(SlicesRuleDefinition.slices().matching(CORE + "(*)..").should().beFreeOfCycles());
+    }
+
+    @Test
+    void coreKnowsNoOtherModule() {
+        check(noClasses()
+                .that(resideInAPackage(CORE + "."))
+                .should()
+                .dependOnClassesThat(resideInAnyPackage(ROOT + "sit..", ROOT + "encoders..", ROOT + "examples..")));
+    }
+
+    @Test
+    void sitAndEncodersDoNotKnowEachOtherNorExamples() {
+        check(noClasses()
+                .that()
+                .resideInAPackage(ROOT + "sit..")
+                .should()
+                .dependOnClassesThat(resideInAnyPackage(ROOT + "encoders..", ROOT + "examples..")));
+        check(noClasses()
+                .that()
+                .resideInAPackage(ROOT + "encoders..")
+                .should()
+                .dependOnClassesThat(
+                        resideInAnyPackage(ROOT + "sit..", ROOT + "examples..", CORE + "train..", CORE + "sample..")));
+    }
+
+    @Test
+    void onlyScriptAndEngineSeeThePyTorchEngine() {
+        check(noClasses()
+                .that(not(resideInAnyPackage(CORE + "script..", CORE + "engine..")))
+                .should()
+                .dependOnClassesThat(resideInAPackage("ai.djl.pytorch..")));
+    }
+
+    @Test
+    void onlyMainEndsTheJvm() {
+        check(noClasses()
+                .that(not(named(Main.class)))
+                .should()
+                .callMethod(System.class, "exit", int.class)
+                .orShould()
+                .callMethod(Runtime.class, "exit", int.class)
+                .orShould()
+                .callMethod(Runtime.class, "halt", int.class));
+    }
+
+    @Test
+    void librariesConfigureNoLogging() {
+        check(noClasses()
+                .that(resideInAnyPackage(LIBRARIES))
+                .should()
+                .dependOnClassesThat(
+                        resideInAnyPackage("ch.qos.logback..", "java.util.logging..", "org.apache.log4j..")));
+    }
+
+    @Test
+    void librariesReadNeitherPropertiesNorEnvironment() {
+        check(noClasses()
+                .that(resideInAnyPackage(LIBRARIES))
+                .should()
+                .callMethod(System.class, "getProperty", String.class)
+                .orShould()
+                .callMethod(System.class, "getProperty", String.class, String.class)
+                .orShould()
+                .callMethod(System.class, "setProperty", String.class, String.class)
+                .orShould()
+                .callMethod(System.class, "getProperties")
+                .orShould()
+                .callMethod(System.class, "getenv")
+                .orShould()
+                .callMethod(System.class, "getenv", String.class)
+                .orShould()
+                .callMethod(Boolean.class, "getBoolean", String.class)
+                .orShould()
+                .callMethod(Integer.class, "getInteger", String.class)
+                .orShould()
+                .callMethod(Long.class, "getLong", String.class));
+    }
+
+    @Test
+    void librariesPrintNothing() {
+        check(noClasses()
+                .that(resideInAnyPackage(LIBRARIES))
+                .should()
+                .accessField(System.class, "out")
+                .orShould()
+                .accessField(System.class, "err")
+                .orShould()
+                .callMethod(Throwable.class, "printStackTrace"));
+    }
+
+    @Test
+    void nothingUsesJavaSerialisation() {
+        check(noClasses()
+                .that(resideInAnyPackage(ROOT + "."))
+                .should()
+                .dependOnClassesThat()
+                .haveFullyQualifiedName("java.io.ObjectInputStream"));
+    }
+
+    @Test
+    void namesSayWhatAThingIs() {
+        for (String ending : List.of("Utils", "Util", "Helper", "Manager", "Impl", "Base")) {
+            check(noClasses().that(resideInAPackage(ROOT + ".")).should().haveSimpleNameEndingWith(ending));
+        }
+    }
+
+    @Test
+    void theRulesSeeTheWholeProject() {
+        assertThat(CLASSES.contain(CORE + "io.AtomicFile")).isTrue();
+        assertThat(CLASSES.contain(ROOT + "sit.SiT")).isTrue();
+        assertThat(CLASSES.contain(Main.class.getName())).isTrue();
+        assertThat(CLASSES.contain(ArchitectureTest.class.getName())).isFalse();
+    }
+
+    private static void check(ArchRule rule) {
+        rule.allowEmptyShould(true).check(CLASSES);
+    }
+
+    private static DescribedPredicate<JavaClass> named(Class<?> type) {
+        return DescribedPredicate.describe(
+                type.getSimpleName(), found -> found.getName().equals(type.getName()));
+    }
+}

@@ -1,0 +1,112 @@
+package io.github.maskalign.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
+
+import ai.djl.TrainingDivergedException;
+import ai.djl.engine.EngineException;
+import io.github.maskalign.core.io.AtomicFile;
+import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.RunLock;
+import io.github.maskalign.examples.Failures.Failure;
+import java.io.EOFException;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.MalformedInputException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.stream.Stream;
+import java.util.zip.ZipException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class FailuresTest {
+    @TempDir
+    Path folder;
+
+    static Stream<Arguments> knownErrors() {
+        return Stream.of(
+                Arguments.of(CommandFailure.failed("case 3 differs"), 1, "case 3 differs"),
+                Arguments.of(CommandFailure.badInput("not a run folder"), 2, "not a run folder"),
+                Arguments.of(new TrainingDivergedException("step 7: loss is NaN"), 3, "step 7: loss is NaN"),
+                Arguments.of(
+                        new CheckpointFormatException("a.safetensors", List.of("no tensor x")),
+                        2,
+                        "a.safetensors: no tensor x"),
+                Arguments.of(new NoSuchFileException("a.yaml"), 2, "file not found: a.yaml"),
+                Arguments.of(new FileNotFoundException("a.yaml"), 2, "file not found: a.yaml"),
+                Arguments.of(new NotDirectoryException("a"), 2, "not a folder: a"),
+                Arguments.of(new EOFException("a.npy"), 2, "a file ends too early: a.npy"),
+                Arguments.of(new MalformedInputException(1), 2, "a text file is not UTF-8: Input length = 1"),
+                Arguments.of(new ZipException("bad header"), 2, "a zip file is broken: bad header"),
+                Arguments.of(new AccessDeniedException("/runs"), 4, "permission denied: /runs"),
+                Arguments.of(
+                        new FileSystemException("/runs", null, "Read-only file system"),
+                        4,
+                        "/runs: Read-only file system"),
+                Arguments.of(new IOException("No space left on device"), 4, "No space left on device"),
+                Arguments.of(new IOException("Connection reset"), 1, "Connection reset"),
+                Arguments.of(
+                        new IllegalArgumentException("k must be in [1, 2] but was 3"),
+                        2,
+                        "k must be in [1, 2] but was 3"),
+                Arguments.of(new UncheckedIOException(new NoSuchFileException("a.yaml")), 2, "file not found: a.yaml"),
+                Arguments.of(new ExecutionException(new TrainingDivergedException("step 7")), 3, "step 7"),
+                Arguments.of(
+                        new OutOfMemoryError("Java heap space"),
+                        1,
+                        "the Java heap is too small (Java heap space); set MASKALIGN_JAVA_OPTS=-Xmx8g or choose a smaller batch"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("knownErrors")
+    void knownErrorHasItsExitCodeAndMessage(Throwable error, int exitCode, String message) {
+        assertThat(Failures.of(error)).isEqualTo(new Failure(exitCode, message, true));
+    }
+
+    @Test
+    void folderInUseCannotBeWritten() throws IOException {
+        try (RunLock held = RunLock.acquire(folder)) {
+            Throwable error = catchThrowable(() -> RunLock.acquire(folder));
+
+            assertThat(held).isNotNull();
+            assertThat(Failures.of(error).exitCode()).isEqualTo(4);
+            assertThat(Failures.of(error).message()).contains("is in use by");
+        }
+    }
+
+    @Test
+    void failedCheckpointCannotBeWritten() {
+        Throwable error = catchThrowable(() -> AtomicFile.write(folder.resolve("missing/file"), "text"));
+
+        assertThat(Failures.of(error).exitCode()).isEqualTo(4);
+        assertThat(Failures.of(error).message()).contains("could not write");
+    }
+
+    @Test
+    void engineErrorTellsAllCausesAndTheWayToTheDoctor() {
+        Failure failure = Failures.of(new EngineException("Failed to load", new UnsatisfiedLinkError("libtorch.so")));
+
+        assertThat(failure.exitCode()).isEqualTo(1);
+        assertThat(failure.message()).isEqualTo("""
+                the engine failed: Failed to load
+                  because of java.lang.UnsatisfiedLinkError: libtorch.so
+                run 'maskalign doctor' to check the installation""");
+    }
+
+    @Test
+    void errorOfOurOwnMakingIsNotKnown() {
+        assertThat(Failures.of(new IllegalStateException("closed")))
+                .isEqualTo(new Failure(1, "unexpected java.lang.IllegalStateException: closed", false));
+        assertThat(Failures.of(new NumberFormatException("x")).known()).isFalse();
+    }
+}

@@ -1,0 +1,173 @@
+package io.github.maskalign.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+
+class MainTest {
+    private final StringWriter out = new StringWriter();
+    private final StringWriter err = new StringWriter();
+
+    @Test
+    void helpNamesCommandsAndExitCodes() {
+        assertThat(run("--help")).isEqualTo(0);
+
+        assertThat(out.toString())
+                .contains("Usage: maskalign", "doctor", "Exit codes:", "2   wrong usage, config or input file")
+                .contains("130   ended by SIGINT", "--debug");
+        assertThat(err.toString()).isEmpty();
+    }
+
+    @Test
+    void everyCommandHasHelpExitCodesAndVersion() {
+        CommandLine main = Main.commandLine();
+        assertThat(main.getSubcommands()).isNotEmpty();
+        main.getSubcommands().forEach((name, command) -> {
+            if (!name.equals("help")) {
+                assertThat(command.getUsageMessage())
+                        .startsWith("Usage: maskalign " + name)
+                        .contains("Exit codes:", "--version", "--debug", "Examples:");
+            }
+        });
+    }
+
+    @Test
+    void versionNamesDjlAndJava() {
+        assertThat(run("--version")).isEqualTo(0);
+
+        assertThat(out.toString())
+                .startsWith("maskalign ")
+                .containsPattern("DJL 0\\.\\d+\\.\\d+, Java " + System.getProperty("java.version"));
+    }
+
+    @Test
+    void noCommandIsAUsageError() {
+        assertThat(run()).isEqualTo(2);
+
+        assertThat(err.toString()).contains("error: Missing command", "Try 'maskalign --help'.");
+    }
+
+    @Test
+    void misspeltCommandGetsASuggestion() {
+        assertThat(run("docter")).isEqualTo(2);
+
+        assertThat(err.toString()).contains("'docter'", "Did you mean: maskalign doctor?");
+        assertThat(out.toString()).isEmpty();
+    }
+
+    @Test
+    void unknownOptionPointsToTheHelpOfItsCommand() {
+        assertThat(run("doctor", "--jsn")).isEqualTo(2);
+
+        assertThat(err.toString()).contains("Unknown option: '--jsn'", "Try 'maskalign doctor --help'.");
+    }
+
+    @Test
+    void knownErrorIsOneLineWithItsExitCode() {
+        assertThat(runFailing(CommandFailure.badInput("x must be 1 but was 2"), "fail"))
+                .isEqualTo(2);
+
+        assertThat(err.toString().lines()).containsExactly("error: x must be 1 but was 2");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"--debug fail", "fail --debug"})
+    void debugAddsTheStackTrace(String line) {
+        assertThat(runFailing(CommandFailure.failed("no"), line.split(" "))).isEqualTo(1);
+
+        assertThat(err.toString()).startsWith("error: no").contains("at io.github.maskalign.examples.MainTest");
+    }
+
+    @Test
+    void unexpectedErrorAlwaysHasItsStackTrace() {
+        assertThat(runFailing(new ArithmeticException("/ by zero"), "fail")).isEqualTo(1);
+
+        assertThat(err.toString())
+                .startsWith("error: unexpected java.lang.ArithmeticException: / by zero")
+                .contains("at io.github.maskalign.examples.MainTest");
+    }
+
+    @Test
+    void errorThatIsNoExceptionIsReportedAlike() {
+        assertThat(runFailing(new UnsatisfiedLinkError("no torch"), "fail")).isEqualTo(1);
+
+        assertThat(err.toString())
+                .startsWith("error: the engine failed: no torch")
+                .contains("maskalign doctor");
+    }
+
+    @Test
+    void doctorPrintsFactsAndChecks() {
+        assertThat(run("doctor")).isEqualTo(0);
+
+        assertThat(out.toString())
+                .contains("processor", "pytorch-jni", "native library", "engine cache")
+                .containsPattern("ok +one DJL version")
+                .containsPattern("ok +bfloat16 product +exact")
+                .endsWith("This installation works." + System.lineSeparator());
+    }
+
+    @Test
+    void processIsQuietOfflineAndEndsWithTheCommandsExitCode() throws IOException, InterruptedException {
+        Process child = ChildJvm.start(Main.class, "doctor", "--json");
+
+        String json = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(child.waitFor(60, TimeUnit.SECONDS)).isTrue();
+        assertThat(child.exitValue()).isEqualTo(0);
+        JsonObject diagnosis = JsonParser.parseString(json).getAsJsonObject();
+        assertThat(diagnosis.get("healthy").getAsBoolean()).isTrue();
+        for (JsonElement check : diagnosis.getAsJsonArray("checks")) {
+            if (check.getAsJsonObject().get("name").getAsString().equals("telemetry is off")) {
+                assertThat(check.getAsJsonObject().get("result").getAsString()).isEqualTo("ok");
+                return;
+            }
+        }
+        throw new AssertionError("no check of the telemetry in " + json);
+    }
+
+    private int run(String... args) {
+        return Main.run(captured(Main.commandLine()), args);
+    }
+
+    private int runFailing(Throwable failure, String... args) {
+        CommandLine line = Main.commandLine();
+        line.addSubcommand(new Failing(failure));
+        return Main.run(captured(Main.withErrorHandling(line)), args);
+    }
+
+    private CommandLine captured(CommandLine line) {
+        return line.setOut(new PrintWriter(out, true))
+                .setErr(new PrintWriter(err, true))
+                .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
+    }
+
+    @Command(name = "fail")
+    private static final class Failing implements Callable<Integer> {
+        private final Throwable failure;
+
+        Failing(Throwable failure) {
+            this.failure = failure;
+        }
+
+        @Override
+        public Integer call() throws Exception {
+            if (failure instanceof Error error) {
+                throw error;
+            }
+            throw (Exception) failure;
+        }
+    }
+}

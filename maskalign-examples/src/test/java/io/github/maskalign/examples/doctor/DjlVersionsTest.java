@@ -1,0 +1,114 @@
+package io.github.maskalign.examples.doctor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.maskalign.examples.doctor.Check.Result;
+import java.io.IOException;
+import java.net.MalformedURLException;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DjlVersionsTest {
+    @TempDir
+    Path folder;
+
+    private final List<URL> jars = new ArrayList<>();
+
+    @Test
+    void classPathOfThisProjectIsSound() {
+        assertThat(DjlVersions.read(getClass().getClassLoader()).checks())
+                .extracting(Check::result)
+                .containsOnly(Result.OK);
+    }
+
+    @Test
+    void soundClassPathPasses() throws IOException {
+        soundJars();
+
+        assertThat(results()).containsExactly(Result.OK, Result.OK, Result.OK);
+    }
+
+    @Test
+    void mixedVersionsFail() throws IOException {
+        soundJars();
+        jar("old-api", "ai/djl/engine/api.properties", "djl_version=0.28.0");
+
+        List<Check> checks = checks();
+
+        assertThat(checks.get(0).result()).isEqualTo(Result.FAILED);
+        assertThat(checks.get(0).detail()).isEqualTo("found [0.28.0, 0.29.0]");
+        assertThat(checks.get(0).remedy()).isNotEmpty();
+    }
+
+    @Test
+    void missingJniFails() throws IOException {
+        soundJars();
+        jars.remove(2);
+
+        Check jni = checks().get(1);
+
+        assertThat(jni.result()).isEqualTo(Result.FAILED);
+        assertThat(jni.detail()).isEqualTo("found missing but the engine needs 2.3.1-0.29.0");
+    }
+
+    @Test
+    void twoNativesFail() throws IOException {
+        soundJars();
+        jar("cuda", "native/lib/pytorch.properties", "version=2.3.1\nflavor=cu121\nclassifier=linux-x86_64");
+
+        Check natives = checks().get(2);
+
+        assertThat(natives.result()).isEqualTo(Result.FAILED);
+        assertThat(natives.detail()).contains("2.3.1-20240621 cpu linux-x86_64 and 2.3.1 cu121 linux-x86_64");
+    }
+
+    @Test
+    void nativesOfAnotherVersionFail() throws IOException {
+        soundJars();
+        jars.remove(3);
+        jar("newer", "native/lib/pytorch.properties", "version=2.3.10\nflavor=cpu\nclassifier=linux-x86_64");
+
+        assertThat(results()).containsExactly(Result.OK, Result.OK, Result.FAILED);
+    }
+
+    @Test
+    void emptyClassPathFails() throws IOException {
+        assertThat(results()).containsExactly(Result.FAILED, Result.FAILED, Result.FAILED);
+    }
+
+    private void soundJars() throws IOException {
+        jar("api", "ai/djl/engine/api.properties", "djl_version=0.29.0");
+        jar("engine", "pytorch-engine.properties", "djl_version=0.29.0\npytorch_version=2.3.1");
+        jar("jni", "jnilib/pytorch.properties", "jni_version=2.3.1-0.29.0");
+        jar("cpu", "native/lib/pytorch.properties", "version=2.3.1-20240621\nflavor=cpu\nclassifier=linux-x86_64");
+        jar("tokenizers", "native/lib/tokenizers.properties", "version=0.19.1-0.29.0");
+    }
+
+    /** A folder on the class path does for a jar. */
+    private void jar(String name, String resource, String text) throws IOException {
+        Path file = folder.resolve(name).resolve(resource);
+        Files.createDirectories(file.getParent());
+        Files.writeString(file, text);
+        jars.add(url(folder.resolve(name)));
+    }
+
+    private List<Result> results() throws IOException {
+        return checks().stream().map(Check::result).toList();
+    }
+
+    private List<Check> checks() throws IOException {
+        try (URLClassLoader loader = new URLClassLoader(jars.toArray(new URL[0]), null)) {
+            return DjlVersions.read(loader).checks();
+        }
+    }
+
+    private static URL url(Path path) throws MalformedURLException {
+        return path.toUri().toURL();
+    }
+}
