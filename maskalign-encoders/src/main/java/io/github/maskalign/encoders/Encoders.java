@@ -13,29 +13,40 @@ import org.jspecify.annotations.Nullable;
 
 /** Opens encoders. */
 public final class Encoders {
-    /** Width Z of the embedded teacher's tokens. */
-    public static final int EMBEDDED_WIDTH = 128;
-
     private static final String ARCHIVE = "emoji-vit.pt";
     private static final String PROVENANCE = "emoji-vit.json";
 
     private Encoders() {}
 
     /**
+     * Opens a TorchScript file that meets the contract of {@link TorchScriptEncoder}, on the CPU.
+     *
+     * @param file the archive
+     * @param preprocessing how it wants its pictures, a name that {@link Preprocessing#named} knows
+     * @param sha256 its SHA-256 in hexadecimal, compared before the file is loaded; null opens whatever is there,
+     *     and a TorchScript file is a program
+     * @throws IOException if the file cannot be read, has another hash, or is no TorchScript archive
+     * @throws IllegalStateException if it returns something else than the contract says
+     */
+    public static RepresentationEncoder open(Path file, String preprocessing, @Nullable String sha256)
+            throws IOException {
+        return open(file, Preprocessing.named(preprocessing), sha256, Device.cpu());
+    }
+
+    /**
      * Opens a TorchScript file that meets the contract of {@link TorchScriptEncoder}.
      *
      * @param file the archive
+     * @param preprocessing how it wants its pictures
      * @param sha256 its SHA-256 in hexadecimal, compared before the file is loaded; null opens whatever is there,
      *     and a TorchScript file is a program
-     * @param preprocessing how it wants its pictures
-     * @param width the width Z of its tokens
      * @param device where the encoder computes; its pictures must be there too
      * @throws IOException if the file cannot be read, has another hash, or is no TorchScript archive
+     * @throws IllegalStateException if it returns something else than the contract says
      */
     public static RepresentationEncoder open(
-            Path file, @Nullable String sha256, Preprocessing preprocessing, int width, Device device)
-            throws IOException {
-        return TorchScriptEncoder.open(device, file, sha256, preprocessing, width);
+            Path file, Preprocessing preprocessing, @Nullable String sha256, Device device) throws IOException {
+        return TorchScriptEncoder.open(device, file, sha256, preprocessing);
     }
 
     /**
@@ -76,8 +87,7 @@ public final class Encoders {
         };
         JsonObject provenance = JsonParser.parseString(embeddedProvenance()).getAsJsonObject();
         String sha256 = provenance.get("sha256").getAsString();
-        return TorchScriptEncoder.open(
-                device, "embedded " + ARCHIVE, resource(ARCHIVE), sha256, preprocessing, EMBEDDED_WIDTH);
+        return TorchScriptEncoder.open(device, "embedded " + ARCHIVE, resource(ARCHIVE), sha256, preprocessing);
     }
 
     /** Returns how the embedded teacher was made, as JSON: steps, seed, sets and licences, retrieval, hash. */

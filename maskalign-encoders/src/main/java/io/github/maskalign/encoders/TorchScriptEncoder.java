@@ -28,36 +28,44 @@ public final class TorchScriptEncoder implements RepresentationEncoder {
     private final Preprocessing preprocessing;
     private final int width;
 
-    private TorchScriptEncoder(String name, ScriptModule module, Preprocessing preprocessing, int width) {
+    private TorchScriptEncoder(String name, ScriptModule module, Preprocessing preprocessing, Device device) {
         this.name = name;
         this.module = module;
         this.preprocessing = preprocessing;
-        this.width = width;
+        int unit = preprocessing.sideUnit();
+        try (NDManager scratch = NDManager.newBaseManager(device)) {
+            NDArray black = scratch.zeros(new Shape(1, 3, unit, unit), DataType.UINT8);
+            width = Math.toIntExact(tokens(black).patchTokens().getShape().get(2));
+        }
     }
 
     /**
-     * Opens an archive file after comparing its hash.
+     * Opens an archive file after comparing its hash, and encodes a black picture to learn the width.
      *
-     * @param device where the encoder computes
      * @param sha256 the file's SHA-256 in hexadecimal, or null to open whatever is there
-     * @param width expected width Z of the tokens
-     * @throws IOException if the file cannot be read, has another hash, or is no TorchScript archive
      */
-    static TorchScriptEncoder open(
-            Device device, Path file, @Nullable String sha256, Preprocessing preprocessing, int width)
+    static TorchScriptEncoder open(Device device, Path file, @Nullable String sha256, Preprocessing preprocessing)
             throws IOException {
         if (sha256 != null) {
             PinnedHash.check(file, sha256);
         }
-        return new TorchScriptEncoder(file.toString(), ScriptModule.open(device, file), preprocessing, width);
+        return of(file.toString(), ScriptModule.open(device, file), preprocessing, device);
     }
 
     /** Opens an archive in memory after comparing its hash. */
     static TorchScriptEncoder open(
-            Device device, String name, byte[] archive, String sha256, Preprocessing preprocessing, int width)
-            throws IOException {
+            Device device, String name, byte[] archive, String sha256, Preprocessing preprocessing) throws IOException {
         PinnedHash.check(name, archive, sha256);
-        return new TorchScriptEncoder(name, ScriptModule.open(device, name, archive), preprocessing, width);
+        return of(name, ScriptModule.open(device, name, archive), preprocessing, device);
+    }
+
+    private static TorchScriptEncoder of(String name, ScriptModule module, Preprocessing preprocessing, Device device) {
+        try {
+            return new TorchScriptEncoder(name, module, preprocessing, device);
+        } catch (RuntimeException e) {
+            module.close();
+            throw e;
+        }
     }
 
     /**
@@ -68,29 +76,48 @@ public final class TorchScriptEncoder implements RepresentationEncoder {
      */
     @Override
     public EncoderTokens encode(NDArray images) {
-        NDManager owner = images.getManager();
+        return tokens(images);
+    }
+
+    private EncoderTokens tokens(NDArray images) {
         try (GradMode off = GradMode.off();
                 NDArray prepared = preprocessing.apply(images)) {
             long n = images.getShape().get(0);
-            long t = tokens(Math.toIntExact(images.getShape().get(2)));
-            NDList out = module.call(owner, prepared);
-            List<Shape> found = List.of(out.getShapes());
-            Shape classToken = new Shape(n, width);
-            Shape patchTokens = new Shape(n, t, width);
-            boolean floats = out.stream().allMatch(a -> a.getDataType() == DataType.FLOAT32);
-            if (floats && found.equals(List.of(classToken, patchTokens))) {
+            long t = preprocessing.tokensFor(Math.toIntExact(images.getShape().get(2)));
+            NDList out = module.call(images.getManager(), prepared);
+            if (isPair(out, n, t)) {
                 return new EncoderTokens(out.get(0), out.get(1));
             }
-            if (floats && found.equals(List.of(new Shape(n, 1 + t, width)))) {
+            if (out.size() == 1 && areTokens(out.get(0), n, 1 + t)) {
                 try (NDArray all = out.get(0)) { // (N, 1 + T, Z)
                     return new EncoderTokens(all.get(":, 0"), all.get(":, 1:"));
                 }
             }
+            List<String> found = out.stream()
+                    .map(array -> array.getShape() + " " + array.getDataType())
+                    .toList();
             out.close();
-            throw new IllegalStateException("encoder " + name + " must return float32 " + classToken + " and "
-                    + patchTokens + ", or " + new Shape(n, 1 + t, width) + ", for pictures " + prepared.getShape()
-                    + " but returned " + found + (floats ? "" : " of other types"));
+            throw new IllegalStateException("encoder " + name + " must return float32 (" + n + ", Z) and (" + n + ", "
+                    + t + ", Z), or (" + n + ", " + (1 + t) + ", Z), for pictures " + prepared.getShape()
+                    + " but returned " + found);
         }
+    }
+
+    private static boolean isPair(NDList out, long n, long t) {
+        return out.size() == 2
+                && areTokens(out.get(1), n, t)
+                && out.get(0).getDataType() == DataType.FLOAT32
+                && out.get(0)
+                        .getShape()
+                        .equals(new Shape(n, out.get(1).getShape().get(2)));
+    }
+
+    private static boolean areTokens(NDArray array, long n, long count) {
+        Shape shape = array.getShape();
+        return array.getDataType() == DataType.FLOAT32
+                && shape.dimension() == 3
+                && shape.get(0) == n
+                && shape.get(1) == count;
     }
 
     @Override

@@ -55,7 +55,7 @@ public final class ScriptModule implements AutoCloseable {
         String name = file.toString();
         return load(
                 name,
-                owner,
+                device,
                 m -> JniUtils.loadModule(m, file.toAbsolutePath(), true, new String[0], new String[0], false));
     }
 
