@@ -1,0 +1,147 @@
+package io.github.maskalign.core.script;
+
+import ai.djl.Device;
+import ai.djl.engine.Engine;
+import ai.djl.engine.EngineException;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.pytorch.engine.PtNDManager;
+import ai.djl.pytorch.engine.PtSymbolBlock;
+import ai.djl.pytorch.jni.IValueUtils;
+import ai.djl.pytorch.jni.JniUtils;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A TorchScript module read from an archive, weights included, such as a DINOv2 exported by Python or a block
+ * exported by {@link ScriptExporter}.
+ *
+ * <p>The module is in evaluation mode (no dropout). Whether a graph is recorded is decided by the thread's
+ * gradient mode and by the inputs, as for any NDArray operation. The graph optimiser is off, so that equal inputs
+ * give equal bits on every call. An instance belongs to the thread that opened it.
+ */
+public final class ScriptModule implements AutoCloseable {
+    private final String name;
+    private final Thread thread;
+    private final PtNDManager manager;
+    private final PtSymbolBlock module;
+    private boolean closed;
+
+    private ScriptModule(String name, PtNDManager manager, PtSymbolBlock module) {
+        this.name = name;
+        this.manager = manager;
+        this.module = module;
+        thread = Thread.currentThread();
+        JniUtils.enableInferenceMode(module);
+    }
+
+    /**
+     * Opens an archive file.
+     *
+     * @param device where the module computes; its inputs must be there too
+     * @throws NoSuchFileException if there is no such file
+     * @throws IOException if the file is not a TorchScript archive
+     */
+    public static ScriptModule open(Device device, Path file) throws IOException {
+        if (!Files.isRegularFile(file)) {
+            throw new NoSuchFileException(file.toString(), null, "there is no such TorchScript file");
+        }
+        String name = file.toString();
+        return load(
+                name,
+                device,
+                m -> JniUtils.loadModule(m, file.toAbsolutePath(), true, new String[0], new String[0], false));
+    }
+
+    /**
+     * Opens an archive that is in memory.
+     *
+     * @param device where the module computes; its inputs must be there too
+     * @param name what messages call the archive
+     * @param archive the bytes of the file
+     * @throws IOException if the bytes are not a TorchScript archive
+     */
+    public static ScriptModule open(Device device, String name, byte[] archive) throws IOException {
+        return load(name, device, m -> JniUtils.loadModule(m, new ByteArrayInputStream(archive), true, false));
+    }
+
+    /**
+     * Runs the module's {@code forward}.
+     *
+     * @param owner the manager the results belong to
+     * @param inputs one array for each parameter of {@code forward}
+     * @return the tensors that are returned, those of a tuple in order
+     * @throws IllegalStateException if the module is closed or another thread opened it
+     * @throws IllegalArgumentException if the module refuses the inputs; names their shapes
+     */
+    public NDList call(NDManager owner, NDArray... inputs) {
+        check();
+        List<String> names = new ArrayList<>();
+        for (NDArray input : inputs) {
+            names.add(input.getName());
+            input.setName(null); // the engine reads names as instructions
+        }
+        try {
+            NDList results = IValueUtils.forward(module, new NDList(inputs), true);
+            results.attach(owner);
+            return results;
+        } catch (EngineException e) {
+            List<String> shapes = new ArrayList<>();
+            for (NDArray input : inputs) {
+                shapes.add(input.getShape() + " " + input.getDataType());
+            }
+            throw new IllegalArgumentException(
+                    "TorchScript module " + name + " cannot compute with inputs " + shapes + ": " + firstLine(e), e);
+        } finally {
+            for (int i = inputs.length - 1; i >= 0; i--) {
+                inputs[i].setName(names.get(i));
+            }
+        }
+    }
+
+    /** Frees the module; arrays it returned stay. */
+    @Override
+    public void close() {
+        if (!closed) {
+            closed = true;
+            module.close();
+            manager.close();
+        }
+    }
+
+    private void check() {
+        if (closed) {
+            throw new IllegalStateException("TorchScript module " + name + " is closed");
+        }
+        if (Thread.currentThread() != thread) {
+            throw new IllegalStateException("TorchScript module " + name + " belongs to thread " + thread.getName()
+                    + " but was called by " + Thread.currentThread().getName() + "; open one for each thread");
+        }
+    }
+
+    @FunctionalInterface
+    private interface Loader {
+        PtSymbolBlock load(PtNDManager manager) throws IOException;
+    }
+
+    private static ScriptModule load(String name, Device device, Loader loader) throws IOException {
+        PtNDManager manager = (PtNDManager) Engine.getEngine("PyTorch").newBaseManager(device);
+        JniUtils.setGraphExecutorOptimize(false);
+        try {
+            return new ScriptModule(name, manager, loader.load(manager));
+        } catch (EngineException | IOException e) {
+            manager.close();
+            throw new IOException(name + " is not a TorchScript archive that can be opened: " + firstLine(e), e);
+        }
+    }
+
+    private static String firstLine(Exception e) {
+        return String.valueOf(e.getMessage()).lines().findFirst().orElse("");
+    }
+}

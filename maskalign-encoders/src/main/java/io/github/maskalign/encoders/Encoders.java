@@ -1,0 +1,106 @@
+package io.github.maskalign.encoders;
+
+import ai.djl.Device;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import io.github.maskalign.core.align.RepresentationEncoder;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/** Opens encoders. */
+public final class Encoders {
+    private static final String ARCHIVE = "emoji-vit.pt";
+    private static final String PROVENANCE = "emoji-vit.json";
+
+    private Encoders() {}
+
+    /**
+     * Opens a TorchScript file that meets the contract of {@link TorchScriptEncoder}, on the CPU.
+     *
+     * @param file the archive
+     * @param preprocessing how it wants its pictures, a name that {@link Preprocessing#named} knows
+     * @param sha256 its SHA-256 in hexadecimal, compared before the file is loaded; null opens whatever is there,
+     *     and a TorchScript file is a program
+     * @throws IOException if the file cannot be read, has another hash, or is no TorchScript archive
+     * @throws IllegalStateException if it returns something else than the contract says
+     */
+    public static RepresentationEncoder open(Path file, String preprocessing, @Nullable String sha256)
+            throws IOException {
+        return open(file, Preprocessing.named(preprocessing), sha256, Device.cpu());
+    }
+
+    /**
+     * Opens a TorchScript file that meets the contract of {@link TorchScriptEncoder}.
+     *
+     * @param file the archive
+     * @param preprocessing how it wants its pictures
+     * @param sha256 its SHA-256 in hexadecimal, compared before the file is loaded; null opens whatever is there,
+     *     and a TorchScript file is a program
+     * @param device where the encoder computes; its pictures must be there too
+     * @throws IOException if the file cannot be read, has another hash, or is no TorchScript archive
+     * @throws IllegalStateException if it returns something else than the contract says
+     */
+    public static RepresentationEncoder open(
+            Path file, Preprocessing preprocessing, @Nullable String sha256, Device device) throws IOException {
+        return TorchScriptEncoder.open(device, file, sha256, preprocessing);
+    }
+
+    /**
+     * Opens the teacher that comes with the library, for 32-pixel emoji pictures, on the CPU: 64 tokens of width 128.
+     *
+     * @throws IOException if the library's archive is damaged
+     */
+    public static RepresentationEncoder embeddedTeacher() throws IOException {
+        return embeddedTeacher(64, Device.cpu());
+    }
+
+    /**
+     * Opens the teacher that comes with the library, on the CPU.
+     *
+     * @param tokens patch tokens of a 32-pixel picture: 64, or 256 from pictures enlarged twice
+     * @throws IllegalArgumentException if there is no such number of tokens
+     * @throws IOException if the library's archive is damaged
+     */
+    public static RepresentationEncoder embeddedTeacher(int tokens) throws IOException {
+        return embeddedTeacher(tokens, Device.cpu());
+    }
+
+    /**
+     * Opens the teacher that comes with the library.
+     *
+     * @param tokens patch tokens of a 32-pixel picture: 64, or 256 from pictures enlarged twice
+     * @param device where the encoder computes; its pictures must be there too
+     * @throws IllegalArgumentException if there is no such number of tokens
+     * @throws IOException if the library's archive is damaged
+     */
+    public static RepresentationEncoder embeddedTeacher(int tokens, Device device) throws IOException {
+        Preprocessing preprocessing = switch (tokens) {
+            case 64 -> Preprocessing.EMOJI_VIT;
+            case 256 -> Preprocessing.EMOJI_VIT_DOUBLE;
+            default ->
+                throw new IllegalArgumentException(
+                        "the embedded teacher gives 64 or 256 tokens but was asked for " + tokens);
+        };
+        JsonObject provenance = JsonParser.parseString(embeddedProvenance()).getAsJsonObject();
+        String sha256 = provenance.get("sha256").getAsString();
+        return TorchScriptEncoder.open(device, "embedded " + ARCHIVE, resource(ARCHIVE), sha256, preprocessing);
+    }
+
+    /** Returns how the embedded teacher was made, as JSON: steps, seed, sets and licences, retrieval, hash. */
+    public static String embeddedProvenance() throws IOException {
+        return new String(resource(PROVENANCE), StandardCharsets.UTF_8);
+    }
+
+    private static byte[] resource(String name) throws IOException {
+        try (InputStream in = Encoders.class.getResourceAsStream(name)) {
+            if (in == null) {
+                throw new FileNotFoundException("the library has no resource " + name + "; its build is incomplete");
+            }
+            return in.readAllBytes();
+        }
+    }
+}

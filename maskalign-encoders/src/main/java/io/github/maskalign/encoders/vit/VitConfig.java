@@ -1,0 +1,48 @@
+package io.github.maskalign.encoders.vit;
+
+/**
+ * Shape of a {@link Vit}.
+ *
+ * @param imageSize side of the pictures that the position table is made for, in pixels; a multiple of patchSize
+ * @param patchSize side of a patch in pixels, at least 1
+ * @param width token width D; a multiple of heads
+ * @param depth number of blocks, at least 1
+ * @param heads attention heads, at least 1
+ * @param mlpRatio width of the MLP's hidden layer over D, above 0
+ * @param layerScaleInit first value of LayerScale's factors
+ */
+public record VitConfig(
+        int imageSize, int patchSize, int width, int depth, int heads, double mlpRatio, double layerScaleInit) {
+    /** The teacher that comes with the library: 32-pixel pictures, 8 × 8 patches, 1.2 million weights. */
+    public static final VitConfig EMOJI = new VitConfig(32, 4, 128, 6, 4, 4, 1);
+
+    /** @throws IllegalArgumentException if a number is out of range or does not divide another */
+    public VitConfig {
+        atLeastOne("patchSize", patchSize);
+        atLeastOne("imageSize", imageSize);
+        atLeastOne("width", width);
+        atLeastOne("depth", depth);
+        atLeastOne("heads", heads);
+        if (imageSize % patchSize != 0) {
+            throw new IllegalArgumentException(
+                    "imageSize must be a multiple of patchSize " + patchSize + " but was " + imageSize);
+        }
+        if (width % heads != 0) {
+            throw new IllegalArgumentException("width must be a multiple of heads " + heads + " but was " + width);
+        }
+        if (!(mlpRatio * width >= 1)) {
+            throw new IllegalArgumentException("mlpRatio must be above 0 but was " + mlpRatio);
+        }
+    }
+
+    /** Returns the patches along one side of the position table's grid. */
+    public int grid() {
+        return imageSize / patchSize;
+    }
+
+    private static void atLeastOne(String name, int value) {
+        if (value < 1) {
+            throw new IllegalArgumentException(name + " must be at least 1 but was " + value);
+        }
+    }
+}
