@@ -7,6 +7,7 @@ import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
 import io.github.maskalign.core.nn.Initializers;
 import io.github.maskalign.core.nn.ScriptedBlock;
+import io.github.maskalign.core.nn.SinCosPositions;
 import io.github.maskalign.core.script.ScriptFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -20,7 +21,9 @@ final class TokenEmbedding extends ScriptedBlock {
         patch = config.patchSize();
         width = config.width();
         parameter("cls_token", new Shape(1, 1, width), Initializers.NORMAL_002);
-        parameter("pos_embed", new Shape(1, 1L + config.grid() * config.grid(), width), Initializers.NORMAL_002);
+        // from sines and cosines on, so that a fresh model can already tell patches apart
+        Initializer positions = Initializers.constant(SinCosPositions.table(width, config.grid(), 1));
+        parameter("pos_embed", new Shape(1, 1L + config.grid() * config.grid(), width), positions);
         parameter("patch_embed.proj.weight", new Shape(width, 3, patch, patch), Initializers.XAVIER_UNIFORM);
         parameter("patch_embed.proj.bias", new Shape(width), Initializer.ZEROS);
         function = ScriptFunction.of(TokenEmbedding.class, "token_embedding.py", "token_embedding")

@@ -15,8 +15,8 @@ import org.jspecify.annotations.Nullable;
  * L = InfoNCE(head_c(class tokens)) + w · InfoNCE(head_p(mean of patch tokens)),  cosine / temperature
  * </pre>
  *
- * <p>Inputs: class tokens (2n, Z) and patch tokens (2n, T, Z); rows i and n + i show the same emoji. Outputs: L
- * and its two parts, 0-d. Source: SimCLR (arXiv 2002.05709), with the other views as negatives as in CLIP.
+ * <p>Inputs: class tokens (2n, Z) and patch tokens (2n, T, Z); rows i and n + i show the same emoji. Outputs: L,
+ * its two parts, and the share of class tokens that find their pair in the batch, 0-d. Source: SimCLR (arXiv 2002.05709), with the other views as negatives as in CLIP.
  */
 final class ContrastiveHead extends ScriptedBlock {
     private static final Shape SCALAR = new Shape();
@@ -41,6 +41,6 @@ final class ContrastiveHead extends ScriptedBlock {
 
     @Override
     public Shape[] getOutputShapes(Shape[] inputShapes) {
-        return new Shape[] {SCALAR, SCALAR, SCALAR};
+        return new Shape[] {SCALAR, SCALAR, SCALAR, SCALAR};
     }
 }

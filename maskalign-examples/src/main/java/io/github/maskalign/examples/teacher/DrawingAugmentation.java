@@ -3,18 +3,17 @@ package io.github.maskalign.examples.teacher;
 import java.util.SplittableRandom;
 
 /**
- * Random views of a drawing: zoom, shift, mirror, colours.
+ * Random views of a drawing: zoom, shift, colours. Never mirrored, as some emoji differ in nothing else.
  *
  * <pre>
- * box: width and height U[0.65, 1.1] of the side, placed so that it covers the middle; white outside
- * mirror with probability ½
- * colour: turn around the grey axis by U[−0.4, 0.4] rad, saturation × U[0.4, 1.4] (0 in one view of seven),
- *         contrast about ½ × U[0.7, 1.3], brightness + U[−0.15, 0.15]
+ * box: height U[0.85, 1.05] of the side, width that times U[0.95, 1.05], placed anywhere inside; white outside
+ * colour: turn around the grey axis by U[−0.2, 0.2] rad, saturation × U[0.5, 1.3],
+ *         contrast about ½ × U[0.8, 1.2], brightness + U[−0.08, 0.08]
  * </pre>
  */
 final class DrawingAugmentation {
-    private static final double MIN_BOX = 0.65;
-    private static final double MAX_BOX = 1.1;
+    private static final double MIN_BOX = 0.85;
+    private static final double MAX_BOX = 1.05;
     private static final double WHITE = 255;
 
     private final int side;
@@ -25,19 +24,17 @@ final class DrawingAugmentation {
 
     /** Writes a view of a picture (3, S, S) to {@code target}, from {@code offset}. */
     void apply(byte[] picture, SplittableRandom random, byte[] target, int offset) {
-        double width = side * random.nextDouble(MIN_BOX, MAX_BOX);
         double height = side * random.nextDouble(MIN_BOX, MAX_BOX);
+        double width = height * random.nextDouble(0.95, 1.05);
         double left = (side - width) * random.nextDouble();
         double top = (side - height) * random.nextDouble();
-        boolean mirrored = random.nextBoolean();
         double[] colour = colour(random);
         double[] rgb = new double[3];
         int plane = side * side;
         for (int y = 0; y < side; y++) {
             double v = top + (y + 0.5) * height / side - 0.5;
             for (int x = 0; x < side; x++) {
-                int column = mirrored ? side - 1 - x : x;
-                double u = left + (column + 0.5) * width / side - 0.5;
+                double u = left + (x + 0.5) * width / side - 0.5;
                 for (int c = 0; c < 3; c++) {
                     rgb[c] = bilinear(picture, c * plane, u, v);
                 }
@@ -54,10 +51,10 @@ final class DrawingAugmentation {
 
     /** Returns the affine map of colours, three rows of four numbers. */
     private static double[] colour(SplittableRandom random) {
-        double angle = random.nextDouble(-0.4, 0.4);
-        double saturation = random.nextInt(7) == 0 ? 0 : random.nextDouble(0.4, 1.4);
-        double contrast = random.nextDouble(0.7, 1.3);
-        double shift = WHITE * (random.nextDouble(-0.15, 0.15) + 0.5 * (1 - contrast));
+        double angle = random.nextDouble(-0.2, 0.2);
+        double saturation = random.nextDouble(0.5, 1.3);
+        double contrast = random.nextDouble(0.8, 1.2);
+        double shift = WHITE * (random.nextDouble(-0.08, 0.08) + 0.5 * (1 - contrast));
         // Rodrigues' rotation about (1, 1, 1) / sqrt 3; the part along the axis is the grey value
         double cos = saturation * StrictMath.cos(angle);
         double sin = saturation * StrictMath.sin(angle) / StrictMath.sqrt(3);

@@ -69,6 +69,7 @@ final class TeacherObjective implements Objective {
         Map<String, NDArray> parts = new LinkedHashMap<>();
         parts.put("class", losses.get(1));
         parts.put("patch", losses.get(2));
+        parts.put("found", losses.get(3));
         return new StepLosses(losses.get(0), parts, dataSeconds);
     }
 }

@@ -2,9 +2,15 @@ from typing import Tuple
 from torch import Tensor
 
 
-# Two-layer head, then rows of norm 1.
+# Columns with mean 0 and variance 1 over the batch: what all pictures share tells no two apart.
+def standardised(x: Tensor) -> Tensor:
+    d = x - torch.mean(x, [0], True)
+    return d * torch.rsqrt(torch.mean(d * d, [0], True) + 1e-5)
+
+
+# Two-layer head on standardised features, then rows of norm 1.
 def project(x: Tensor, fc1_weight: Tensor, fc1_bias: Tensor, fc2_weight: Tensor, fc2_bias: Tensor) -> Tensor:
-    h = torch.gelu(torch.linear(x, fc1_weight, fc1_bias))
+    h = torch.gelu(standardised(torch.linear(standardised(x), fc1_weight, fc1_bias)))
     z = torch.linear(h, fc2_weight, fc2_bias)
     return z / torch.clamp_min(torch.linalg_vector_norm(z, 2, [-1], True), 1e-12)
 
@@ -19,16 +25,25 @@ def info_nce(z: Tensor, temperature: float) -> Tensor:
     return -0.5 * (forwards + backwards)
 
 
-# Loss of class tokens (2n, Z) plus that of the mean patch tokens, each through its own head.
+# Share of rows i of z (2n, E) whose nearest second view is row n + i.
+def found(z: Tensor) -> Tensor:
+    n = z.size(0) // 2
+    z = torch.detach(z)
+    cosines = torch.matmul(torch.narrow(z, 0, 0, n), torch.transpose(torch.narrow(z, 0, n, n), 0, 1))
+    return torch.mean(torch.to(torch.ge(torch.diagonal(cosines), torch.amax(cosines, [1])), 6))
+
+
+# Loss of class tokens (2n, Z) plus that of the mean patch tokens, each through its own
+# head; the two parts; the share of class tokens that find their pair.
 def contrastive_loss(
     class_token: Tensor, patch_tokens: Tensor,
     class_fc1_weight: Tensor, class_fc1_bias: Tensor, class_fc2_weight: Tensor, class_fc2_bias: Tensor,
     patch_fc1_weight: Tensor, patch_fc1_bias: Tensor, patch_fc2_weight: Tensor, patch_fc2_bias: Tensor,
     temperature: float, patch_weight: float
-) -> Tuple[Tensor, Tensor, Tensor]:
+) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
     c = project(class_token, class_fc1_weight, class_fc1_bias, class_fc2_weight, class_fc2_bias)
     p = torch.mean(patch_tokens, [1])  # (2n, Z)
     p = project(p, patch_fc1_weight, patch_fc1_bias, patch_fc2_weight, patch_fc2_bias)
     class_loss = info_nce(c, temperature)
     patch_loss = info_nce(p, temperature)
-    return class_loss + patch_weight * patch_loss, class_loss, patch_loss
+    return class_loss + patch_weight * patch_loss, class_loss, patch_loss, found(c)
