@@ -18,6 +18,7 @@ DTYPES = {
     torch.float32: ("F32", "<f4"),
     torch.int64: ("I64", "<i8"),
     torch.bool: ("BOOL", "|b1"),
+    torch.uint8: ("U8", "|u1"),
 }
 
 

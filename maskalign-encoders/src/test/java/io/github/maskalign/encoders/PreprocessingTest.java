@@ -1,0 +1,97 @@
+package io.github.maskalign.encoders;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.golden.GoldenCase;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class PreprocessingTest {
+    static Stream<String> cases() {
+        return GoldenCase.names(PreprocessingTest.class, "preprocess");
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void picturesAreThoseOfPyTorch(String name) {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            GoldenCase golden = GoldenCase.load(getClass(), "preprocess", name, manager);
+            Preprocessing preset = Preprocessing.named(name);
+            // the fixtures are an eighth of the published sides
+            Preprocessing small = preset.sideUnit() == 256 ? preset.withSides(32, 28, 14) : preset;
+
+            NDArray x = small.apply(golden.get("inputs/image"));
+
+            assertThat(x.getDataType()).isEqualTo(DataType.FLOAT32);
+            // the same operations in float32; bicubic weights may be summed in another order
+            assertThat(GoldenCase.relativeError(x, golden.get("outputs/x"))).isLessThan(1e-6);
+        }
+    }
+
+    @Test
+    void resultBelongsToThePicturesAndNothingElseIsLeft() {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            NDArray images = manager.zeros(new Shape(2, 3, 8, 8), DataType.UINT8);
+            int before = manager.getManagedArrays().size();
+
+            NDArray x = Preprocessing.EMOJI_VIT_DOUBLE.apply(images);
+
+            assertThat(x.getManager()).isSameAs(manager);
+            assertThat(x.getShape()).isEqualTo(new Shape(2, 3, 16, 16));
+            assertThat(manager.getManagedArrays()).hasSize(before + 1);
+        }
+    }
+
+    @Test
+    void tokensFollowFromTheSideOfThePicture() {
+        assertThat(Preprocessing.DINOV2.tokensFor(256)).isEqualTo(256);
+        assertThat(Preprocessing.DINOV2.tokensFor(512)).isEqualTo(1024);
+        assertThat(Preprocessing.IMAGENET.tokensFor(256)).isEqualTo(256);
+        assertThat(Preprocessing.EMOJI_VIT.tokensFor(32)).isEqualTo(64);
+        assertThat(Preprocessing.EMOJI_VIT_DOUBLE.tokensFor(32)).isEqualTo(256);
+    }
+
+    @Test
+    void otherPicturesAreRefused() {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            assertRefused(manager, new Shape(2, 3, 8, 12), DataType.UINT8, "pictures must be square");
+            assertRefused(manager, new Shape(2, 1, 8, 8), DataType.UINT8, "pictures must be square, (N, 3, H, H)");
+            assertRefused(manager, new Shape(3, 8, 8), DataType.UINT8, "but were (3, 8, 8)");
+            assertRefused(manager, new Shape(2, 3, 8, 8), DataType.FLOAT32, "must be uint8 in [0, 255]");
+            assertRefused(manager, new Shape(2, 3, 10, 10), DataType.UINT8, "multiple of 4 pixels but had 10");
+        }
+    }
+
+    @Test
+    void unknownNamesAndNumbersOutOfRangeAreRefused() {
+        List<Double> ones = List.of(1.0, 1.0, 1.0);
+        assertThatThrownBy(() -> Preprocessing.named("dino"))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("[dinov2, clip, imagenet, emoji-vit, emoji-vit-double] but was dino");
+        assertThatThrownBy(() -> preprocessing(0, ones)).hasMessageContaining("divisor must be above 0 but was 0.0");
+        assertThatThrownBy(() -> preprocessing(255, List.of(1.0, 0.0, 1.0))).hasMessageContaining("std must be above");
+        assertThatThrownBy(() -> preprocessing(255, List.of(1.0))).hasMessageContaining("three numbers");
+        assertThatThrownBy(() -> Preprocessing.DINOV2.withSides(256, 224, 15))
+                .hasMessageContaining("patchSize must divide sideNumerator 224 but was 15");
+    }
+
+    private static Preprocessing preprocessing(double divisor, List<Double> std) {
+        return new Preprocessing(
+                "test", divisor, List.of(0.0, 0.0, 0.0), std, Preprocessing.Order.NORMALISE_FIRST, 4, 4, 4);
+    }
+
+    private static void assertRefused(NDManager manager, Shape shape, DataType type, String message) {
+        NDArray images = manager.zeros(shape, type);
+        assertThatThrownBy(() -> Preprocessing.EMOJI_VIT.apply(images))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining(message);
+    }
+}
