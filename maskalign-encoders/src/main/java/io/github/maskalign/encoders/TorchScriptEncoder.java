@@ -11,6 +11,7 @@ import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.script.ScriptModule;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -23,6 +24,9 @@ import org.jspecify.annotations.Nullable;
  * Belongs to the thread that opened it.
  */
 public final class TorchScriptEncoder implements RepresentationEncoder {
+    /** Larger files are compared and then opened by name. */
+    private static final long MOST_IN_MEMORY = 512L << 20;
+
     private final String name;
     private final ScriptModule module;
     private final Preprocessing preprocessing;
@@ -46,6 +50,10 @@ public final class TorchScriptEncoder implements RepresentationEncoder {
      */
     static TorchScriptEncoder open(Device device, Path file, @Nullable String sha256, Preprocessing preprocessing)
             throws IOException {
+        if (sha256 != null && Files.size(file) <= MOST_IN_MEMORY) {
+            // the bytes that are compared are the bytes that run, whatever happens to the file meanwhile
+            return open(device, file.toString(), Files.readAllBytes(file), sha256, preprocessing);
+        }
         if (sha256 != null) {
             PinnedHash.check(file, sha256);
         }
