@@ -69,7 +69,7 @@ class Vit(nn.Module):
         """image (N, 3, H, W), already standardised -> class token (N, D), patch tokens (N, T, D)."""
         positions = resample(self.pos_embed, self.grid, *(side // self.patch_size for side in image.shape[2:]))
         x = self.patch_embed(image)  # (N, T, D)
-        x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1) + positions  # (N, 1+T, D)
+        x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1) + positions  # (N, 1+T, D)
         for block in self.blocks:
             x = block(x)
         x = self.norm(x)

@@ -24,6 +24,7 @@ import java.util.List;
  * @param mean subtracted from each channel after the division, three numbers
  * @param std divides each channel, three numbers above 0
  * @param order whether mean and std come before the resize
+ * @param usualSide side of the pictures the encoder is made for, in pixels; a multiple of sideUnit
  * @param sideUnit the picture's side must be a multiple of this, in pixels
  * @param sideNumerator the encoder sees this many pixels for each unit
  * @param patchSize side of the encoder's patches in pixels; divides sideNumerator
@@ -34,6 +35,7 @@ public record Preprocessing(
         List<Double> mean,
         List<Double> std,
         Order order,
+        int usualSide,
         int sideUnit,
         int sideNumerator,
         int patchSize) {
@@ -53,7 +55,7 @@ public record Preprocessing(
 
     /** DINOv2 with patch 14: ImageNet's mean and deviation, then 224 pixels for each 256 of the picture. */
     public static final Preprocessing DINOV2 =
-            new Preprocessing("dinov2", 255, IMAGENET_MEAN, IMAGENET_STD, Order.NORMALISE_FIRST, 256, 224, 14);
+            new Preprocessing("dinov2", 255, IMAGENET_MEAN, IMAGENET_STD, Order.NORMALISE_FIRST, 256, 256, 224, 14);
 
     /** CLIP's vision tower with patch 14: 224 pixels for each 256, then its own mean and deviation. */
     public static final Preprocessing CLIP = new Preprocessing(
@@ -63,20 +65,21 @@ public record Preprocessing(
             List.of(0.26862954, 0.26130258, 0.27577711),
             Order.RESIZE_FIRST,
             256,
+            256,
             224,
             14);
 
     /** MoCo v3, MAE and DINO with patch 16: ImageNet's mean and deviation, no resize. */
     public static final Preprocessing IMAGENET =
-            new Preprocessing("imagenet", 255, IMAGENET_MEAN, IMAGENET_STD, Order.NORMALISE_FIRST, 16, 16, 16);
+            new Preprocessing("imagenet", 255, IMAGENET_MEAN, IMAGENET_STD, Order.NORMALISE_FIRST, 256, 16, 16, 16);
 
     /** The embedded teacher: x / 127.5 - 1 and no resize; patch 4. */
     public static final Preprocessing EMOJI_VIT =
-            new Preprocessing("emoji-vit", 127.5, ONES, ONES, Order.NORMALISE_FIRST, 4, 4, 4);
+            new Preprocessing("emoji-vit", 127.5, ONES, ONES, Order.NORMALISE_FIRST, 32, 4, 4, 4);
 
     /** The embedded teacher with pictures enlarged twice, so that a token stands for 2 × 2 pixels. */
     public static final Preprocessing EMOJI_VIT_DOUBLE =
-            new Preprocessing("emoji-vit-double", 127.5, ONES, ONES, Order.NORMALISE_FIRST, 4, 8, 4);
+            new Preprocessing("emoji-vit-double", 127.5, ONES, ONES, Order.NORMALISE_FIRST, 32, 4, 8, 4);
 
     private static final List<Preprocessing> PRESETS = List.of(DINOV2, CLIP, IMAGENET, EMOJI_VIT, EMOJI_VIT_DOUBLE);
 
@@ -96,6 +99,10 @@ public record Preprocessing(
         if (sideUnit < 1 || sideNumerator < 1) {
             throw new IllegalArgumentException(
                     "sideUnit and sideNumerator must be at least 1 but were " + sideUnit + " and " + sideNumerator);
+        }
+        if (usualSide < sideUnit || usualSide % sideUnit != 0) {
+            throw new IllegalArgumentException(
+                    "usualSide must be a multiple of sideUnit " + sideUnit + " but was " + usualSide);
         }
         if (patchSize < 1 || sideNumerator % patchSize != 0) {
             throw new IllegalArgumentException(
@@ -119,8 +126,8 @@ public record Preprocessing(
     }
 
     /** Returns the same arithmetic for other sides of picture, encoder input and patch. */
-    public Preprocessing withSides(int unit, int numerator, int patch) {
-        return new Preprocessing(name, divisor, mean, std, order, unit, numerator, patch);
+    public Preprocessing withSides(int usual, int unit, int numerator, int patch) {
+        return new Preprocessing(name, divisor, mean, std, order, usual, unit, numerator, patch);
     }
 
     /**

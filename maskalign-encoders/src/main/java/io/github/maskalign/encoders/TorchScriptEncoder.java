@@ -36,15 +36,18 @@ public final class TorchScriptEncoder implements RepresentationEncoder {
         this.name = name;
         this.module = module;
         this.preprocessing = preprocessing;
-        int unit = preprocessing.sideUnit();
+        // a traced file may know no other side, so it is the one that the encoder is made for
+        int side = preprocessing.usualSide();
         try (NDManager scratch = NDManager.newBaseManager(device)) {
-            NDArray black = scratch.zeros(new Shape(1, 3, unit, unit), DataType.UINT8);
+            // and two pictures, as a file that was traced with one may know no other number
+            NDArray black = scratch.zeros(new Shape(2, 3, side, side), DataType.UINT8);
             width = Math.toIntExact(tokens(black).patchTokens().getShape().get(2));
         }
     }
 
     /**
-     * Opens an archive file after comparing its hash, and encodes a black picture to learn the width.
+     * Opens an archive file after comparing its hash, and encodes two black pictures of the usual side to learn the
+     * width.
      *
      * @param sha256 the file's SHA-256 in hexadecimal, or null to open whatever is there
      */

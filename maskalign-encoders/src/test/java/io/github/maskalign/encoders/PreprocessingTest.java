@@ -26,7 +26,7 @@ class PreprocessingTest {
             GoldenCase golden = GoldenCase.load(getClass(), "preprocess", name, manager);
             Preprocessing preset = Preprocessing.named(name);
             // the fixtures are an eighth of the published sides
-            Preprocessing small = preset.sideUnit() == 256 ? preset.withSides(32, 28, 14) : preset;
+            Preprocessing small = preset.sideUnit() == 256 ? preset.withSides(32, 32, 28, 14) : preset;
 
             NDArray x = small.apply(golden.get("inputs/image"));
 
@@ -79,13 +79,15 @@ class PreprocessingTest {
         assertThatThrownBy(() -> preprocessing(0, ones)).hasMessageContaining("divisor must be above 0 but was 0.0");
         assertThatThrownBy(() -> preprocessing(255, List.of(1.0, 0.0, 1.0))).hasMessageContaining("std must be above");
         assertThatThrownBy(() -> preprocessing(255, List.of(1.0))).hasMessageContaining("three numbers");
-        assertThatThrownBy(() -> Preprocessing.DINOV2.withSides(256, 224, 15))
+        assertThatThrownBy(() -> Preprocessing.DINOV2.withSides(256, 256, 224, 15))
                 .hasMessageContaining("patchSize must divide sideNumerator 224 but was 15");
+        assertThatThrownBy(() -> Preprocessing.DINOV2.withSides(300, 256, 224, 14))
+                .hasMessageContaining("usualSide must be a multiple of sideUnit 256 but was 300");
     }
 
     private static Preprocessing preprocessing(double divisor, List<Double> std) {
         return new Preprocessing(
-                "test", divisor, List.of(0.0, 0.0, 0.0), std, Preprocessing.Order.NORMALISE_FIRST, 4, 4, 4);
+                "test", divisor, List.of(0.0, 0.0, 0.0), std, Preprocessing.Order.NORMALISE_FIRST, 4, 4, 4, 4);
     }
 
     private static void assertRefused(NDManager manager, Shape shape, DataType type, String message) {

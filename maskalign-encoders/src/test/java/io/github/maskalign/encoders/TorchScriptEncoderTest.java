@@ -13,6 +13,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.align.EncoderTokens;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.core.io.OwnedArrays;
 import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.core.script.ScriptExporter;
@@ -23,6 +24,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.HexFormat;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
@@ -81,6 +83,34 @@ class TorchScriptEncoderTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"traced", "joined"})
+    void filesSavedByPythonGiveItsTokens(String form) throws Exception {
+        GoldenCase golden = GoldenCase.load(getClass(), "torchscript", "vit", manager);
+        Path file = Path.of(Objects.requireNonNull(getClass().getResource("/golden/torchscript/" + form + ".pt"))
+                .toURI());
+
+        try (RepresentationEncoder encoder = Encoders.open(file, "emoji-vit", null)) {
+            EncoderTokens tokens = encoder.encode(golden.get("inputs/image"));
+
+            // float32 through one block
+            assertThat(GoldenCase.relativeError(tokens.classToken(), golden.get("outputs/cls")))
+                    .isLessThan(1e-5);
+            assertThat(GoldenCase.relativeError(tokens.patchTokens(), golden.get("outputs/patches")))
+                    .isLessThan(1e-5);
+        }
+    }
+
+    @Test
+    void fileThatKnowsOneBatchSizeIsRefusedWhenItIsOpened() throws IOException {
+        Path file = archive("of_one");
+
+        assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", null))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining(file + " cannot compute with inputs [(2, 3, 32, 32) float32]: ")
+                .hasMessageContaining("shape '[1, 65, 3]' is invalid for input of size 390");
+    }
+
     @Test
     void nothingIsRecordedAndTokensCanBeTargetsOfALoss() throws IOException {
         try (RepresentationEncoder encoder = Encoders.open(archive("pair"), "emoji-vit", null);
@@ -112,11 +142,11 @@ class TorchScriptEncoderTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-                    without_class_token | [(1, 1, 3) float32]
-                    two_widths          | [(1, 2) float32, (1, 1, 3) float32]
-                    doubles             | [(1, 2, 3) float64]
-                    picture             | [(1, 3, 4, 4) float32]
-                    three               | [(1, 3) float32, (1, 1, 3) float32, (1, 1, 3) float32]
+                    without_class_token | [(2, 64, 3) float32]
+                    two_widths          | [(2, 2) float32, (2, 64, 3) float32]
+                    doubles             | [(2, 65, 3) float64]
+                    picture             | [(2, 3, 32, 32) float32]
+                    three               | [(2, 3) float32, (2, 64, 3) float32, (2, 64, 3) float32]
                     """)
     void otherResultsAreRefusedWhenTheFileIsOpened(String form, String found) throws IOException {
         Path file = archive(form);
@@ -124,7 +154,7 @@ class TorchScriptEncoderTest {
         assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", null))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining(
-                        "encoder " + file + " must return float32 (1, Z) and (1, 1, Z), or (1, 2, Z), for pictures")
+                        "encoder " + file + " must return float32 (2, Z) and (2, 64, Z), or (2, 65, Z), for pictures")
                 .hasMessageContaining("but returned " + found);
     }
 

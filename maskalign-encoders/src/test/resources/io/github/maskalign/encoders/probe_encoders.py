@@ -39,3 +39,9 @@ def picture(image: Tensor, scale: Tensor) -> Tensor:
 def three(image: Tensor, scale: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
     c, p = pair(image, scale)
     return c, p, p
+
+
+# As traced with a batch of one.
+def of_one(image: Tensor, scale: Tensor) -> Tensor:
+    x = joined(image, scale)
+    return x.view([1, x.size(1), 3])
