@@ -2,13 +2,16 @@ package io.github.maskalign.encoders;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.golden.GoldenCase;
+import io.github.maskalign.core.io.OwnedArrays;
 import java.util.List;
+import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -33,6 +36,26 @@ class PreprocessingTest {
             assertThat(x.getDataType()).isEqualTo(DataType.FLOAT32);
             // the same operations in float32; bicubic weights may be summed in another order
             assertThat(GoldenCase.relativeError(x, golden.get("outputs/x"))).isLessThan(1e-6);
+        }
+    }
+
+    @Test
+    void resizeIsBicubicWithoutAntialias() {
+        int side = 12;
+        Preprocessing preset = preprocessing(1, List.of(1.0, 1.0, 1.0)).withSides(4, 4, 3, 3);
+        SplittableRandom random = new SplittableRandom(5);
+        byte[] bytes = new byte[3 * side * side];
+        random.nextBytes(bytes);
+        try (NDManager manager = NDManager.newBaseManager()) {
+            NDArray out = preset.apply(OwnedArrays.of(manager, new Shape(1, 3, side, side), bytes));
+
+            for (int y = 0; y < 9; y++) {
+                for (int x = 0; x < 9; x++) {
+                    // 1e-3 of 255: float32
+                    assertThat((double) out.getFloat(0, 1, y, x))
+                            .isCloseTo(bicubic(bytes, side * side, side, 9, y, x), within(1e-3));
+                }
+            }
         }
     }
 
@@ -95,5 +118,32 @@ class PreprocessingTest {
         assertThatThrownBy(() -> Preprocessing.EMOJI_VIT.apply(images))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining(message);
+    }
+
+    /** Keys' kernel with a = -0.75 on the four nearest pixels, edges repeated. */
+    private static double bicubic(byte[] bytes, int base, int from, int to, int y, int x) {
+        double v = (y + 0.5) * from / to - 0.5;
+        double u = (x + 0.5) * from / to - 0.5;
+        double sum = 0;
+        for (int j = -1; j <= 2; j++) {
+            for (int i = -1; i <= 2; i++) {
+                int row = (int) Math.floor(v) + j;
+                int column = (int) Math.floor(u) + i;
+                double weight = kernel(v - row) * kernel(u - column);
+                int r = Math.max(0, Math.min(from - 1, row));
+                int c = Math.max(0, Math.min(from - 1, column));
+                sum += weight * (bytes[base + r * from + c] & 0xFF);
+            }
+        }
+        return sum;
+    }
+
+    private static double kernel(double distance) {
+        double a = -0.75;
+        double d = Math.abs(distance);
+        if (d <= 1) {
+            return ((a + 2) * d - (a + 3)) * d * d + 1;
+        }
+        return d < 2 ? ((d - 5) * d + 8) * d * a - 4 * a : 0;
     }
 }
