@@ -39,6 +39,7 @@ public final class Main implements Runnable {
         return List.of(
                 new DoctorCommand(),
                 new TrainCommand(),
+                new TrainTeacherCommand(),
                 new SampleCommand(),
                 new InfoCommand(),
                 new ParityCommand(),

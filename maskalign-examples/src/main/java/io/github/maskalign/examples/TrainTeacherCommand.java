@@ -1,24 +1,34 @@
 package io.github.maskalign.examples;
 
+import io.github.maskalign.core.config.Bound;
+import io.github.maskalign.core.config.ConfigBinder;
+import io.github.maskalign.core.train.StopReason;
+import io.github.maskalign.examples.teacher.TeacherConfig;
+import io.github.maskalign.examples.teacher.TeacherRun;
+import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Trains the small encoder that is shipped for the emoji set. */
 @Command(
         name = "train-teacher",
         description = {
-            "Trains a small vision transformer whose tokens the model aligns with, and exports it.",
+            "Trains a small vision transformer whose tokens the model aligns with, exports and measures it.",
             "Drawings of the same emoji by different artists are its positive pairs."
         },
         footerHeading = "%nExamples:%n",
         footer = {
-            "  maskalign train-teacher configs/emoji32-teacher.yaml",
-            "  maskalign train-teacher configs/emoji32-teacher.yaml --out runs/teacher --steps 2000"
+            "  maskalign train-teacher configs/emoji-32-teacher.yaml",
+            "  maskalign train-teacher configs/emoji-32-teacher.yaml --out runs/teacher --steps 2000"
         })
-final class TrainTeacherCommand {
+final class TrainTeacherCommand implements Callable<Integer> {
     @Mixin
     ConfigOptions config = new ConfigOptions();
 
@@ -35,7 +45,33 @@ final class TrainTeacherCommand {
     @Option(
             names = "--steps",
             paramLabel = "N",
-            description = "Train up to this step instead of the one of the config.")
+            description = "Train for this number of steps instead of the one of the config.")
     @Nullable
     Long steps;
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() throws IOException {
+        if (steps != null) {
+            config.overrides.add("steps=" + steps);
+        }
+        Bound<TeacherConfig> bound = ConfigBinder.bind(config.config, config.overrides, TeacherConfig.class);
+        PrintWriter output = spec.commandLine().getOut();
+        if (dryRun) {
+            output.print(bound.yaml());
+            output.flush();
+            return ExitCode.OK;
+        }
+        Path folder = out != null ? out : Path.of("runs", bound.value().name());
+        TeacherRun training = new TeacherRun(bound, folder, CacheFolder.path(), Version.ours());
+        try (StopSignal signal = StopSignal.listen(training::requestStop)) {
+            if (training.run() == StopReason.COMPLETED) {
+                output.println(folder.resolve("emoji-vit.pt"));
+                output.flush();
+            }
+        }
+        return ExitCode.OK;
+    }
 }
