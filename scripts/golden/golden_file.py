@@ -18,6 +18,7 @@ DTYPES = {
     torch.float32: ("F32", "<f4"),
     torch.int64: ("I64", "<i8"),
     torch.bool: ("BOOL", "|b1"),
+    torch.uint8: ("U8", "|u1"),
 }
 
 
@@ -106,6 +107,12 @@ class Topic:
         path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
         self._record(path, about)
 
+    def write_bytes(self, name, data, **about):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        self._record(path, about)
+
     def _record(self, path, about):
         data = path.read_bytes()
         self.manifest["files"][path.name] = {
@@ -118,7 +125,7 @@ class Topic:
         """Removes fixtures this run did not write and stores the manifest."""
         known = self.manifest["files"]
         for path in self.folder.iterdir():
-            if path.suffix in (".safetensors", ".json") and path.name not in known and path.name != "manifest.json":
+            if path.suffix in (".safetensors", ".json", ".pt") and path.name not in known and path.name != "manifest.json":
                 path.unlink()
         text = json.dumps(self.manifest, indent=2, ensure_ascii=False) + "\n"
         (self.folder / "manifest.json").write_text(text)

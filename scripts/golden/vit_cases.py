@@ -9,7 +9,11 @@ SEED = 20260610
 CASES = {
     "vit-p4-d48": dict(image_size=32, patch_size=4, width=48, depth=2, heads=3),
     "vit-p8-d24": dict(image_size=32, patch_size=8, width=24, depth=3, heads=2),
+    "vit-p8-d24-enlarged": dict(image_size=32, patch_size=8, width=24, depth=1, heads=2),
+    "vit-p8-d24-reduced": dict(image_size=48, patch_size=8, width=24, depth=1, heads=2),
 }
+# height and width of pictures that do not have the position table's grid
+PICTURES = {"vit-p8-d24-enlarged": (48, 40), "vit-p8-d24-reduced": (24, 32)}
 
 
 def random_state(model, draws):
@@ -31,7 +35,7 @@ def random_state(model, draws):
 def main():
     torch.set_num_threads(1)
     topic = Topic("maskalign-encoders", "vit", "vit_cases.py", SEED, {"outputs": 1e-5, "grads": 1e-4}, [
-        "inputs/image (N, 3, H, W) is already standardised; no resampling of pos_embed.",
+        "inputs/image (N, 3, H, W) is already standardised; pos_embed is resampled (bicubic, antialias) where its grid differs.",
         "outputs/x_norm_clstoken (N, D), outputs/x_norm_patchtokens (N, T, D), both after the final norm.",
         "grads/* are of L = sum(cls * cotangents/cls) + sum(patches * cotangents/patches); mask_token is unused.",
     ])
@@ -40,7 +44,7 @@ def main():
         model = Vit(**shape).double().eval()
         state = random_state(model, draws)
         model.load_state_dict({key: value.double() for key, value in state.items()})
-        image = draws.normal("image", (2, 3, shape["image_size"], shape["image_size"]))
+        image = draws.normal("image", (2, 3, *PICTURES.get(name, [shape["image_size"]] * 2)))
         leaf = image.double().requires_grad_()
         cls, patches = model(leaf)
         cot_cls, cot_patches = draws.normal("cot/cls", cls.shape), draws.normal("cot/patches", patches.shape, 0.2)

@@ -12,54 +12,76 @@ import java.util.List;
  * How an encoder wants its pictures.
  *
  * <pre>
- * x = (byte · scale − mean) / std     by channel, red first
- * side = H · sideNumerator / sideUnit  (whole units of H); bicubic, a = -0.75, no antialias
+ * normalise: (byte / divisor − mean) / std        by channel, red first
+ * resize: side = H · sideNumerator / sideUnit     bicubic, a = -0.75, corners not aligned, no antialias
  * </pre>
  *
- * <p>Source: REPA's {@code preprocess_raw_image} for the presets of published encoders.
+ * <p>Values are those of PyTorch's operations in float32. Source: REPA's {@code preprocess_raw_image} for the
+ * presets of published encoders.
  *
  * @param name what messages and configs call it
- * @param scale factor of the bytes in [0, 255]
- * @param mean subtracted from each scaled channel, three numbers
+ * @param divisor divides the bytes in [0, 255]; above 0
+ * @param mean subtracted from each channel after the division, three numbers
  * @param std divides each channel, three numbers above 0
+ * @param order whether mean and std come before the resize
+ * @param usualSide side of the pictures the encoder is made for, in pixels; a multiple of sideUnit
  * @param sideUnit the picture's side must be a multiple of this, in pixels
  * @param sideNumerator the encoder sees this many pixels for each unit
  * @param patchSize side of the encoder's patches in pixels; divides sideNumerator
  */
 public record Preprocessing(
         String name,
-        double scale,
+        double divisor,
         List<Double> mean,
         List<Double> std,
+        Order order,
+        int usualSide,
         int sideUnit,
         int sideNumerator,
         int patchSize) {
     private static final ScriptFunction FUNCTION =
             ScriptFunction.of(Preprocessing.class, "preprocess.py", "preprocess");
-    private static final List<Double> HALF = List.of(1.0, 1.0, 1.0);
+    private static final List<Double> ONES = List.of(1.0, 1.0, 1.0);
+    private static final List<Double> IMAGENET_MEAN = List.of(0.485, 0.456, 0.406);
+    private static final List<Double> IMAGENET_STD = List.of(0.229, 0.224, 0.225);
 
-    /** DINOv2 with patch 14: ImageNet's mean and deviation, 224 pixels for each 256 of the picture. */
-    public static final Preprocessing DINOV2 = new Preprocessing(
-            "dinov2", 1 / 255.0, List.of(0.485, 0.456, 0.406), List.of(0.229, 0.224, 0.225), 256, 224, 14);
+    /** What is done first. The results differ by rounding alone, but targets should be those of the source. */
+    public enum Order {
+        /** Normalise, then resize. */
+        NORMALISE_FIRST,
+        /** Resize, then normalise. */
+        RESIZE_FIRST
+    }
 
-    /** CLIP's vision tower with patch 14: its own mean and deviation, 224 pixels for each 256. */
+    /** DINOv2 with patch 14: ImageNet's mean and deviation, then 224 pixels for each 256 of the picture. */
+    public static final Preprocessing DINOV2 =
+            new Preprocessing("dinov2", 255, IMAGENET_MEAN, IMAGENET_STD, Order.NORMALISE_FIRST, 256, 256, 224, 14);
+
+    /** CLIP's vision tower with patch 14: 224 pixels for each 256, then its own mean and deviation. */
     public static final Preprocessing CLIP = new Preprocessing(
             "clip",
-            1 / 255.0,
+            255,
             List.of(0.48145466, 0.4578275, 0.40821073),
             List.of(0.26862954, 0.26130258, 0.27577711),
+            Order.RESIZE_FIRST,
+            256,
             256,
             224,
             14);
 
+    /** MoCo v3, MAE and DINO with patch 16: ImageNet's mean and deviation, no resize. */
+    public static final Preprocessing IMAGENET =
+            new Preprocessing("imagenet", 255, IMAGENET_MEAN, IMAGENET_STD, Order.NORMALISE_FIRST, 256, 16, 16, 16);
+
     /** The embedded teacher: x / 127.5 - 1 and no resize; patch 4. */
-    public static final Preprocessing EMOJI_VIT = new Preprocessing("emoji-vit", 1 / 127.5, HALF, HALF, 4, 4, 4);
+    public static final Preprocessing EMOJI_VIT =
+            new Preprocessing("emoji-vit", 127.5, ONES, ONES, Order.NORMALISE_FIRST, 32, 4, 4, 4);
 
     /** The embedded teacher with pictures enlarged twice, so that a token stands for 2 × 2 pixels. */
     public static final Preprocessing EMOJI_VIT_DOUBLE =
-            new Preprocessing("emoji-vit-double", 1 / 127.5, HALF, HALF, 4, 8, 4);
+            new Preprocessing("emoji-vit-double", 127.5, ONES, ONES, Order.NORMALISE_FIRST, 32, 4, 8, 4);
 
-    private static final List<Preprocessing> PRESETS = List.of(DINOV2, CLIP, EMOJI_VIT, EMOJI_VIT_DOUBLE);
+    private static final List<Preprocessing> PRESETS = List.of(DINOV2, CLIP, IMAGENET, EMOJI_VIT, EMOJI_VIT_DOUBLE);
 
     /** @throws IllegalArgumentException if a number is out of range */
     public Preprocessing {
@@ -68,12 +90,19 @@ public record Preprocessing(
         if (mean.size() != 3 || std.size() != 3) {
             throw new IllegalArgumentException("mean and std must have three numbers but were " + mean + " and " + std);
         }
+        if (!(divisor > 0) || !Double.isFinite(divisor)) {
+            throw new IllegalArgumentException("divisor must be above 0 but was " + divisor);
+        }
         if (std.stream().anyMatch(s -> !(s > 0))) {
             throw new IllegalArgumentException("std must be above 0 but was " + std);
         }
         if (sideUnit < 1 || sideNumerator < 1) {
             throw new IllegalArgumentException(
                     "sideUnit and sideNumerator must be at least 1 but were " + sideUnit + " and " + sideNumerator);
+        }
+        if (usualSide < sideUnit || usualSide % sideUnit != 0) {
+            throw new IllegalArgumentException(
+                    "usualSide must be a multiple of sideUnit " + sideUnit + " but was " + usualSide);
         }
         if (patchSize < 1 || sideNumerator % patchSize != 0) {
             throw new IllegalArgumentException(
@@ -94,6 +123,11 @@ public record Preprocessing(
         }
         throw new IllegalArgumentException("preprocessing must be one of "
                 + PRESETS.stream().map(Preprocessing::name).toList() + " but was " + name);
+    }
+
+    /** Returns the same arithmetic for other sides of picture, encoder input and patch. */
+    public Preprocessing withSides(int usual, int unit, int numerator, int patch) {
+        return new Preprocessing(name, divisor, mean, std, order, usual, unit, numerator, patch);
     }
 
     /**
@@ -134,7 +168,13 @@ public record Preprocessing(
         int side = sideFor(Math.toIntExact(shape.get(2)));
         try (NDManager scratch = images.getManager().newSubManager()) {
             return FUNCTION.callOn(
-                            images.getManager(), images, scale, channels(scratch, mean), channels(scratch, std), side)
+                            images.getManager(),
+                            images,
+                            divisor,
+                            channels(scratch, mean),
+                            channels(scratch, std),
+                            side,
+                            order == Order.RESIZE_FIRST)
                     .singletonOrThrow();
         }
     }

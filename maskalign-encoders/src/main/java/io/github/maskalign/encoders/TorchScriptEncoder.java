@@ -11,6 +11,7 @@ import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.script.ScriptModule;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -23,6 +24,9 @@ import org.jspecify.annotations.Nullable;
  * Belongs to the thread that opened it.
  */
 public final class TorchScriptEncoder implements RepresentationEncoder {
+    /** Larger files are compared and then opened by name. */
+    private static final long MOST_IN_MEMORY = 512L << 20;
+
     private final String name;
     private final ScriptModule module;
     private final Preprocessing preprocessing;
@@ -32,20 +36,27 @@ public final class TorchScriptEncoder implements RepresentationEncoder {
         this.name = name;
         this.module = module;
         this.preprocessing = preprocessing;
-        int unit = preprocessing.sideUnit();
+        // a traced file may know no other side, so it is the one that the encoder is made for
+        int side = preprocessing.usualSide();
         try (NDManager scratch = NDManager.newBaseManager(device)) {
-            NDArray black = scratch.zeros(new Shape(1, 3, unit, unit), DataType.UINT8);
+            // and two pictures, as a file that was traced with one may know no other number
+            NDArray black = scratch.zeros(new Shape(2, 3, side, side), DataType.UINT8);
             width = Math.toIntExact(tokens(black).patchTokens().getShape().get(2));
         }
     }
 
     /**
-     * Opens an archive file after comparing its hash, and encodes a black picture to learn the width.
+     * Opens an archive file after comparing its hash, and encodes two black pictures of the usual side to learn the
+     * width.
      *
      * @param sha256 the file's SHA-256 in hexadecimal, or null to open whatever is there
      */
     static TorchScriptEncoder open(Device device, Path file, @Nullable String sha256, Preprocessing preprocessing)
             throws IOException {
+        if (sha256 != null && Files.size(file) <= MOST_IN_MEMORY) {
+            // the bytes that are compared are the bytes that run, whatever happens to the file meanwhile
+            return open(device, file.toString(), Files.readAllBytes(file), sha256, preprocessing);
+        }
         if (sha256 != null) {
             PinnedHash.check(file, sha256);
         }

@@ -1,10 +1,18 @@
 from torch import Tensor
 
 
-# Bytes (N, 3, H, W) to standardised float32: (x * scale - mean) / std by channel, then a bicubic resize
-# (a = -0.75, corners not aligned, no antialias) where the side is another.
-def preprocess(images: Tensor, scale: float, mean: Tensor, std: Tensor, side: int) -> Tensor:
-    x = (torch.to(images, 6) * scale - mean) / std
+# Bicubic with a = -0.75, corners not aligned, no antialias; nothing where the side is right already.
+def resize(x: Tensor, side: int) -> Tensor:
     if side == x.size(2):
         return x
     return torch.upsample_bicubic2d(x, [side, side], False)  # (N, 3, side, side)
+
+
+# Bytes (N, 3, H, H) to what an encoder takes, float32: divided, standardised by channel and resized.
+def preprocess(
+    images: Tensor, divisor: float, mean: Tensor, std: Tensor, side: int, resize_first: bool
+) -> Tensor:
+    x = torch.to(images, 6) / divisor
+    if resize_first:
+        return (resize(x, side) - mean) / std
+    return resize((x - mean) / std, side)

@@ -8,36 +8,41 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.core.io.OwnedArrays;
-import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class PreprocessingTest {
-    @Test
-    void dinov2SeesImagenetStandardisedPicturesOf224Pixels() {
+    static Stream<String> cases() {
+        return GoldenCase.names(PreprocessingTest.class, "preprocess");
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void picturesAreThoseOfPyTorch(String name) {
         try (NDManager manager = NDManager.newBaseManager()) {
-            byte[] bytes = new byte[3 * 256 * 256];
-            Arrays.fill(bytes, (byte) 200);
+            GoldenCase golden = GoldenCase.load(getClass(), "preprocess", name, manager);
+            Preprocessing preset = Preprocessing.named(name);
+            // the fixtures are an eighth of the published sides
+            Preprocessing small = preset.sideUnit() == 256 ? preset.withSides(32, 32, 28, 14) : preset;
 
-            NDArray out = Preprocessing.DINOV2.apply(OwnedArrays.of(manager, new Shape(1, 3, 256, 256), bytes));
+            NDArray x = small.apply(golden.get("inputs/image"));
 
-            assertThat(out.getShape()).isEqualTo(new Shape(1, 3, 224, 224));
-            double[] mean = {0.485, 0.456, 0.406};
-            double[] std = {0.229, 0.224, 0.225};
-            for (int c = 0; c < 3; c++) {
-                // 1e-5: float32, and the weights of the resize sum to 1 in float32 only
-                assertThat(out.getFloat(0, c, 100, 7))
-                        .isCloseTo((float) ((200 / 255.0 - mean[c]) / std[c]), within(1e-5f));
-            }
+            assertThat(x.getDataType()).isEqualTo(DataType.FLOAT32);
+            // the same operations in float32; bicubic weights may be summed in another order
+            assertThat(GoldenCase.relativeError(x, golden.get("outputs/x"))).isLessThan(1e-6);
         }
     }
 
     @Test
     void resizeIsBicubicWithoutAntialias() {
         int side = 12;
-        Preprocessing preset = new Preprocessing("test", 1, List.of(0.0, 0.0, 0.0), List.of(1.0, 1.0, 1.0), 4, 3, 3);
+        Preprocessing preset = preprocessing(1, List.of(1.0, 1.0, 1.0)).withSides(4, 4, 3, 3);
         SplittableRandom random = new SplittableRandom(5);
         byte[] bytes = new byte[3 * side * side];
         random.nextBytes(bytes);
@@ -55,49 +60,64 @@ class PreprocessingTest {
     }
 
     @Test
-    void teacherSeesEveryByteBetweenMinusOneAndOne() {
+    void resultBelongsToThePicturesAndNothingElseIsLeft() {
         try (NDManager manager = NDManager.newBaseManager()) {
-            byte[] bytes = new byte[3 * 32 * 32];
-            bytes[0] = 0;
-            bytes[1] = (byte) 255;
-            NDArray images = OwnedArrays.of(manager, new Shape(1, 3, 32, 32), bytes);
+            NDArray images = manager.zeros(new Shape(2, 3, 8, 8), DataType.UINT8);
+            int before = manager.getManagedArrays().size();
 
-            NDArray out = Preprocessing.EMOJI_VIT.apply(images);
+            NDArray x = Preprocessing.EMOJI_VIT_DOUBLE.apply(images);
 
-            assertThat(out.getShape()).isEqualTo(images.getShape());
-            assertThat(out.getFloat(0, 0, 0, 0)).isEqualTo(-1f);
-            assertThat(out.getFloat(0, 0, 0, 1)).isCloseTo(1f, within(1e-6f)); // 1 / 127.5 is rounded
-            assertThat(Preprocessing.EMOJI_VIT_DOUBLE.apply(images).getShape()).isEqualTo(new Shape(1, 3, 64, 64));
+            assertThat(x.getManager()).isSameAs(manager);
+            assertThat(x.getShape()).isEqualTo(new Shape(2, 3, 16, 16));
+            assertThat(manager.getManagedArrays()).hasSize(before + 1);
         }
     }
 
     @Test
-    void tokensFollowFromTheSide() {
+    void tokensFollowFromTheSideOfThePicture() {
         assertThat(Preprocessing.DINOV2.tokensFor(256)).isEqualTo(256);
         assertThat(Preprocessing.DINOV2.tokensFor(512)).isEqualTo(1024);
+        assertThat(Preprocessing.IMAGENET.tokensFor(256)).isEqualTo(256);
         assertThat(Preprocessing.EMOJI_VIT.tokensFor(32)).isEqualTo(64);
         assertThat(Preprocessing.EMOJI_VIT_DOUBLE.tokensFor(32)).isEqualTo(256);
     }
 
     @Test
-    void presetsAreFoundByName() {
-        assertThat(Preprocessing.named("dinov2")).isSameAs(Preprocessing.DINOV2);
-        assertThatThrownBy(() -> Preprocessing.named("dino"))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("preprocessing must be one of [dinov2, clip, emoji-vit, emoji-vit-double] but was dino");
+    void otherPicturesAreRefused() {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            assertRefused(manager, new Shape(2, 3, 8, 12), DataType.UINT8, "pictures must be square");
+            assertRefused(manager, new Shape(2, 1, 8, 8), DataType.UINT8, "pictures must be square, (N, 3, H, H)");
+            assertRefused(manager, new Shape(3, 8, 8), DataType.UINT8, "but were (3, 8, 8)");
+            assertRefused(manager, new Shape(2, 3, 8, 8), DataType.FLOAT32, "must be uint8 in [0, 255]");
+            assertRefused(manager, new Shape(2, 3, 10, 10), DataType.UINT8, "multiple of 4 pixels but had 10");
+        }
     }
 
     @Test
-    void otherPicturesAreRefused() {
-        try (NDManager manager = NDManager.newBaseManager()) {
-            NDArray floats = manager.ones(new Shape(1, 3, 32, 32));
-            NDArray oblong = manager.ones(new Shape(1, 3, 32, 28), DataType.UINT8);
-            NDArray odd = manager.ones(new Shape(1, 3, 33, 33), DataType.UINT8);
+    void unknownNamesAndNumbersOutOfRangeAreRefused() {
+        List<Double> ones = List.of(1.0, 1.0, 1.0);
+        assertThatThrownBy(() -> Preprocessing.named("dino"))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("[dinov2, clip, imagenet, emoji-vit, emoji-vit-double] but was dino");
+        assertThatThrownBy(() -> preprocessing(0, ones)).hasMessageContaining("divisor must be above 0 but was 0.0");
+        assertThatThrownBy(() -> preprocessing(255, List.of(1.0, 0.0, 1.0))).hasMessageContaining("std must be above");
+        assertThatThrownBy(() -> preprocessing(255, List.of(1.0))).hasMessageContaining("three numbers");
+        assertThatThrownBy(() -> Preprocessing.DINOV2.withSides(256, 256, 224, 15))
+                .hasMessageContaining("patchSize must divide sideNumerator 224 but was 15");
+        assertThatThrownBy(() -> Preprocessing.DINOV2.withSides(300, 256, 224, 14))
+                .hasMessageContaining("usualSide must be a multiple of sideUnit 256 but was 300");
+    }
 
-            assertThatThrownBy(() -> Preprocessing.EMOJI_VIT.apply(floats)).hasMessageContaining("must be uint8");
-            assertThatThrownBy(() -> Preprocessing.EMOJI_VIT.apply(oblong)).hasMessageContaining("must be square");
-            assertThatThrownBy(() -> Preprocessing.EMOJI_VIT.apply(odd)).hasMessageContaining("multiple of 4 pixels");
-        }
+    private static Preprocessing preprocessing(double divisor, List<Double> std) {
+        return new Preprocessing(
+                "test", divisor, List.of(0.0, 0.0, 0.0), std, Preprocessing.Order.NORMALISE_FIRST, 4, 4, 4, 4);
+    }
+
+    private static void assertRefused(NDManager manager, Shape shape, DataType type, String message) {
+        NDArray images = manager.zeros(shape, type);
+        assertThatThrownBy(() -> Preprocessing.EMOJI_VIT.apply(images))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining(message);
     }
 
     /** Keys' kernel with a = -0.75 on the four nearest pixels, edges repeated. */

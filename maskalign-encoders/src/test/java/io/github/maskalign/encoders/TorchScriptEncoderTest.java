@@ -2,6 +2,7 @@ package io.github.maskalign.encoders;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
@@ -9,47 +10,48 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.EncoderTokens;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.core.io.OwnedArrays;
-import io.github.maskalign.core.nn.Precision;
-import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.core.script.ScriptExporter;
 import io.github.maskalign.core.script.ScriptFunction;
-import io.github.maskalign.encoders.vit.Vit;
-import io.github.maskalign.encoders.vit.VitConfig;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.HexFormat;
-import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
+/** The contract of encoders, with archives whose tokens are mean colours of patches of 4 pixels. */
 class TorchScriptEncoderTest {
-    private static final VitConfig TINY = new VitConfig(32, 4, 24, 2, 3, 2, 1);
+    private static final Preprocessing BYTES = Preprocessing.EMOJI_VIT;
+    private static final float SCALE = 3;
 
     private NDManager manager;
-    private Vit vit;
-    private Path file;
+    private NDArray images;
 
     @TempDir
     Path folder;
 
     @BeforeEach
-    void exportVit() throws IOException {
+    void drawPictures() {
         manager = NDManager.newBaseManager();
-        manager.getEngine().setRandomSeed(3);
-        vit = new Vit(TINY, Precision.FLOAT32);
-        vit.initialize(manager, DataType.FLOAT32, new Shape(1, 3, 32, 32));
-        file = folder.resolve("vit.pt");
-        vit.export(Weights.of(vit), Map.of("provenance.json", "{}"), Files.newOutputStream(file));
+        byte[] pixels = new byte[3 * 3 * 12 * 12];
+        new SplittableRandom(20260612).nextBytes(pixels);
+        images = OwnedArrays.of(manager, new Shape(3, 3, 12, 12), pixels);
     }
 
     @AfterEach
@@ -57,99 +59,178 @@ class TorchScriptEncoderTest {
         manager.close();
     }
 
-    @Test
-    void exportedBlockGivesTheSameNumbersAtEverySize() throws IOException {
-        NDArray images = images(3, 32);
-        for (Preprocessing preprocessing :
-                new Preprocessing[] {Preprocessing.EMOJI_VIT, Preprocessing.EMOJI_VIT_DOUBLE}) {
-            NDList ours =
-                    vit.forward(new ParameterStore(manager, false), new NDList(preprocessing.apply(images)), false);
+    @ParameterizedTest
+    @ValueSource(strings = {"pair", "joined"})
+    void bothFormsGiveClassAndPatchTokens(String form) throws IOException {
+        try (RepresentationEncoder encoder = Encoders.open(archive(form), "emoji-vit", null)) {
+            EncoderTokens tokens = encoder.encode(images);
 
-            try (RepresentationEncoder encoder = Encoders.open(file, preprocessing, null, Device.cpu())) {
-                EncoderTokens tokens = encoder.encode(images);
-
-                assertThat(encoder.width()).isEqualTo(24);
-                assertThat(tokens.patchTokens().getShape()).isEqualTo(new Shape(3, encoder.tokens(32), 24));
-                assertThat(tokens.classToken().toFloatArray())
-                        .isEqualTo(ours.get(0).toFloatArray());
-                assertThat(tokens.patchTokens().toFloatArray())
-                        .isEqualTo(ours.get(1).toFloatArray());
+            assertThat(encoder.width()).isEqualTo(3);
+            assertThat(encoder.tokens(12)).isEqualTo(9);
+            assertThat(tokens.classToken().getShape()).isEqualTo(new Shape(3, 3));
+            assertThat(tokens.patchTokens().getShape()).isEqualTo(new Shape(3, 9, 3));
+            assertThat(tokens.classToken().getManager()).isSameAs(manager);
+            assertThat(tokens.patchTokens().getManager()).isSameAs(manager);
+            // fifth patch of the last picture, green
+            double sum = 0;
+            for (int y = 4; y < 8; y++) {
+                for (int x = 4; x < 8; x++) {
+                    sum += images.getUint8(2, 1, y, x) / 127.5 - 1;
+                }
             }
+            assertThat((double) tokens.patchTokens().getFloat(2, 4, 1))
+                    .isCloseTo(SCALE * sum / 16, within(1e-5)); // float32 sum of 16 numbers
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"traced", "joined"})
+    void filesSavedByPythonGiveItsTokens(String form) throws Exception {
+        GoldenCase golden = GoldenCase.load(getClass(), "torchscript", "vit", manager);
+        Path file = Path.of(Objects.requireNonNull(getClass().getResource("/golden/torchscript/" + form + ".pt"))
+                .toURI());
+
+        try (RepresentationEncoder encoder = Encoders.open(file, "emoji-vit", null)) {
+            EncoderTokens tokens = encoder.encode(golden.get("inputs/image"));
+
+            // float32 through one block
+            assertThat(GoldenCase.relativeError(tokens.classToken(), golden.get("outputs/cls")))
+                    .isLessThan(1e-5);
+            assertThat(GoldenCase.relativeError(tokens.patchTokens(), golden.get("outputs/patches")))
+                    .isLessThan(1e-5);
         }
     }
 
     @Test
-    void encodingRecordsNoGraphAndLeavesNothingBehind() throws IOException {
-        try (RepresentationEncoder encoder = Encoders.open(file, "emoji-vit", null);
-                GradMode on = GradMode.on();
-                NDManager step = manager.newSubManager()) {
-            NDArray images = images(2, 32);
-            images.attach(step);
-            int before = step.getManagedArrays().size();
+    void fileThatKnowsOneBatchSizeIsRefusedWhenItIsOpened() throws IOException {
+        Path file = archive("of_one");
 
-            EncoderTokens tokens = encoder.encode(images);
+        assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", null))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining(file + " cannot compute with inputs [(2, 3, 32, 32) float32]: ")
+                .hasMessageContaining("shape '[1, 65, 3]' is invalid for input of size 390");
+    }
 
-            assertThat(tokens.classToken().getManager()).isSameAs(step);
-            assertThat(step.getManagedArrays()).hasSize(before + 2);
-            assertThat(tokens.classToken().hasGradient()).isFalse();
+    @Test
+    void nothingIsRecordedAndTokensCanBeTargetsOfALoss() throws IOException {
+        try (RepresentationEncoder encoder = Encoders.open(archive("pair"), "emoji-vit", null);
+                GradMode on = GradMode.on()) {
+            NDArray target = encoder.encode(images).patchTokens();
+            NDArray x = manager.ones(target.getShape());
+            x.setRequiresGradient(true);
+
+            NDArray gradient = Autograd.gradients(x.mul(target).sum(), new NDList(x), manager)
+                    .singletonOrThrow();
+
+            assertThat(target.hasGradient()).isFalse();
+            assertThat(gradient.toFloatArray()).isEqualTo(target.toFloatArray());
             assertThat(GradMode.isOn()).isTrue();
         }
     }
 
     @Test
-    void oneTensorWithTheClassTokenFirstIsSplit() throws IOException {
-        Path one = folder.resolve("one.pt");
-        exportProbe(one, "tokens");
+    void encodingLeavesNothingButTheTokens() throws IOException {
+        try (RepresentationEncoder encoder = Encoders.open(archive("joined"), "emoji-vit", null)) {
+            encoder.encode(images); // whatever is made once
+            int before = manager.getManagedArrays().size();
 
-        try (RepresentationEncoder encoder = Encoders.open(one, "emoji-vit", null)) {
-            EncoderTokens tokens = encoder.encode(images(2, 32));
+            encoder.encode(images);
 
-            assertThat(tokens.classToken().getShape()).isEqualTo(new Shape(2, 3));
-            assertThat(tokens.patchTokens().getShape()).isEqualTo(new Shape(2, 64, 3));
-            assertThat(tokens.classToken().toFloatArray()).containsOnly(7f);
-            assertThat(tokens.patchTokens().toFloatArray()).doesNotContain(7f);
+            assertThat(manager.getManagedArrays()).hasSize(before + 2);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+                    without_class_token | [(2, 64, 3) float32]
+                    two_widths          | [(2, 2) float32, (2, 64, 3) float32]
+                    doubles             | [(2, 65, 3) float64]
+                    picture             | [(2, 3, 32, 32) float32]
+                    three               | [(2, 3) float32, (2, 64, 3) float32, (2, 64, 3) float32]
+                    """)
+    void otherResultsAreRefusedWhenTheFileIsOpened(String form, String found) throws IOException {
+        Path file = archive(form);
+
+        assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", null))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining(
+                        "encoder " + file + " must return float32 (2, Z) and (2, 64, Z), or (2, 65, Z), for pictures")
+                .hasMessageContaining("but returned " + found);
+    }
+
+    @Test
+    void pinnedFileIsOpenedWhateverTheCaseOfThePin() throws Exception {
+        Path file = archive("pair");
+        byte[] digest = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file));
+        String pin = HexFormat.of().withUpperCase().formatHex(digest);
+
+        try (RepresentationEncoder encoder = Encoders.open(file, "emoji-vit", pin)) {
+            assertThat(encoder.width()).isEqualTo(3);
         }
     }
 
     @Test
-    void otherShapesAreNamedWhenTheFileIsOpened() throws IOException {
-        Path wrong = folder.resolve("wrong.pt");
-        exportProbe(wrong, "patches_alone");
+    void hashIsComparedBeforeAnythingIsInterpreted() throws IOException {
+        Path file = folder.resolve("encoder.pt");
+        Files.writeString(file, "no archive: opening it would fail otherwise");
 
-        assertThatThrownBy(() -> Encoders.open(wrong, "emoji-vit", null))
-                .isInstanceOf(IllegalStateException.class)
-                .hasMessageContaining("wrong.pt must return float32 (1, Z) and (1, 1, Z), or (1, 2, Z)")
-                .hasMessageContaining("but returned [(1, 1, 3) float32]");
+        assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", "0".repeat(64)))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining(file + " must have the SHA-256 0000")
+                .hasMessageContaining("was not opened");
+        assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", "abc"))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("must be 64 hexadecimal digits but was 'abc'");
     }
 
     @Test
-    void hashIsComparedBeforeTheFileIsLoaded() throws Exception {
-        Path text = folder.resolve("text.pt");
-        Files.writeString(text, "not even an archive");
-        String right =
-                HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file)));
+    void missingAndForeignFilesAreReported() throws IOException {
+        Path none = folder.resolve("none.pt");
+        Path text = folder.resolve("notes.pt");
+        Files.writeString(text, "no archive");
 
-        Encoders.open(file, "emoji-vit", right).close();
-        assertThatThrownBy(() -> Encoders.open(text, "emoji-vit", right))
+        assertThatThrownBy(() -> Encoders.open(none, "emoji-vit", null))
+                .isInstanceOf(NoSuchFileException.class)
+                .hasMessageContaining("none.pt");
+        assertThatThrownBy(() -> Encoders.open(none, "emoji-vit", "0".repeat(64)))
+                .isInstanceOf(NoSuchFileException.class)
+                .hasMessageContaining("none.pt");
+        assertThatThrownBy(() -> Encoders.open(text, "emoji-vit", null))
                 .isInstanceOf(IOException.class)
-                .hasMessageContaining("text.pt must have the SHA-256 " + right + " but has ");
-        assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", "abc"))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("64 hexadecimal digits but was 'abc'");
+                .hasMessageContaining("notes.pt is not a TorchScript archive");
     }
 
-    private void exportProbe(Path target, String function) throws IOException {
-        ScriptFunction probe = ScriptFunction.of(TorchScriptEncoderTest.class, "encoder_probe.py", function);
-        NDArray image = manager.zeros(new Shape(1, 3, 32, 32));
+    @Test
+    void otherPicturesAreRefused() throws IOException {
+        try (RepresentationEncoder encoder = Encoders.open(archive("pair"), BYTES, null, Device.cpu())) {
+            assertThatThrownBy(() -> encoder.encode(manager.zeros(new Shape(1, 3, 12, 12))))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("must be uint8");
+            assertThatThrownBy(() -> encoder.encode(manager.zeros(new Shape(1, 3, 10, 10), DataType.UINT8)))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("multiple of 4 pixels");
+        }
+    }
+
+    @Test
+    void anotherThreadIsRefused() throws IOException {
+        try (RepresentationEncoder encoder = Encoders.open(archive("pair"), "emoji-vit", null)) {
+            assertThatThrownBy(() -> CompletableFuture.runAsync(() -> encoder.encode(images))
+                            .join())
+                    .hasCauseInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("open one for each thread");
+        }
+    }
+
+    private Path archive(String form) throws IOException {
+        Path file = folder.resolve(form + ".pt");
+        NDArray image = manager.zeros(new Shape(1, 3, 4, 4));
+        NDArray scale = manager.full(new Shape(1), SCALE);
+        ScriptFunction function = ScriptFunction.of(TorchScriptEncoderTest.class, "probe_encoders.py", form);
         new ScriptExporter()
-                .weight("unused", manager.ones(new Shape(1)))
                 .input("image", image)
-                .export(() -> probe.call(image), Files.newOutputStream(target));
-    }
-
-    private NDArray images(int n, int side) {
-        byte[] bytes = new byte[n * 3 * side * side];
-        new SplittableRandom(9).nextBytes(bytes);
-        return OwnedArrays.of(manager, new Shape(n, 3, side, side), bytes);
+                .weight("scale", scale)
+                .export(() -> function.call(image, scale), Files.newOutputStream(file));
+        return file;
     }
 }

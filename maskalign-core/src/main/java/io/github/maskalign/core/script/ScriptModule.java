@@ -97,7 +97,7 @@ public final class ScriptModule implements AutoCloseable {
                 shapes.add(input.getShape() + " " + input.getDataType());
             }
             throw new IllegalArgumentException(
-                    "TorchScript module " + name + " cannot compute with inputs " + shapes + ": " + firstLine(e), e);
+                    "TorchScript module " + name + " cannot compute with inputs " + shapes + ": " + reason(e), e);
         } finally {
             for (int i = inputs.length - 1; i >= 0; i--) {
                 inputs[i].setName(names.get(i));
@@ -139,6 +139,16 @@ public final class ScriptModule implements AutoCloseable {
             manager.close();
             throw new IOException(name + " is not a TorchScript archive that can be opened: " + firstLine(e), e);
         }
+    }
+
+    /** The interpreter shows where it was in many lines, and then says what was wrong. */
+    private static String reason(Exception e) {
+        return String.valueOf(e.getMessage())
+                .lines()
+                .filter(line -> line.startsWith("RuntimeError: "))
+                .reduce((first, last) -> last)
+                .map(line -> line.substring("RuntimeError: ".length()))
+                .orElseGet(() -> firstLine(e));
     }
 
     private static String firstLine(Exception e) {

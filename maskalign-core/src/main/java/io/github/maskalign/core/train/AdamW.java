@@ -26,6 +26,9 @@ import java.util.List;
  * <p>Works on the arrays of one {@link TrainState}, in place; not thread-safe.
  */
 public final class AdamW {
+    /** Elements updated at a time on a CPU: the seven float32 arrays of a block stay in its cache. */
+    private static final int BLOCK = 1 << 17;
+
     private final OptimConfig config;
     private final TrainState state;
     private final ScriptFunction function;
@@ -62,13 +65,15 @@ public final class AdamW {
         expAvg = new NDList(state.expAvg().values());
         expAvgSq = new NDList(state.expAvgSq().values());
         ema = new NDList(state.ema().values());
+        boolean gpu = trained.get(0).getDevice().isGpu();
         function = ScriptFunction.of(AdamW.class, "optimizer.py", "optimizer_step")
                 .bind("beta1", config.beta1())
                 .bind("beta2", config.beta2())
                 .bind("eps", config.eps())
                 .bind("weight_decay", decays ? config.weightDecay() : 0.0)
                 .bind("max_norm", config.clipNorm())
-                .bind("ema_decay", config.emaDecay());
+                .bind("ema_decay", config.emaDecay())
+                .bind("block", gpu ? 0 : BLOCK);
     }
 
     /**

@@ -15,12 +15,9 @@ def clip_coefficient(norm: Tensor, max_norm: float) -> Tensor:
 # One AdamW update in torch.optim's order of operations; `update` counts from 1. Every list that is changed in
 # place is an argument of the module: a list built here and not used again would be removed with its update.
 def adamw(
-    trained: List[Tensor], decayed: List[Tensor], exp_avg: List[Tensor], exp_avg_sq: List[Tensor],
-    gradients: List[Tensor],
-    lr: float, update: int, beta1: float, beta2: float, eps: float, weight_decay: float
+    trained: List[Tensor], exp_avg: List[Tensor], exp_avg_sq: List[Tensor], gradients: List[Tensor],
+    lr: float, update: int, beta1: float, beta2: float, eps: float
 ) -> None:
-    if weight_decay != 0.0:
-        torch._foreach_mul_(decayed, 1 - lr * weight_decay)
     torch._foreach_lerp_(exp_avg, gradients, 1 - beta1)
     torch._foreach_mul_(exp_avg_sq, beta2)
     torch._foreach_addcmul_(exp_avg_sq, gradients, gradients, 1 - beta2)
@@ -32,26 +29,75 @@ def adamw(
     torch._foreach_addcdiv_(trained, exp_avg, denominator, (lr / bias_correction1) * -1)
 
 
+# The same update, a block of elements at a time: all operations of a block while it is in the processor's cache, so
+# that every array crosses the memory bus once a step and not once an operation. Equal bits.
+def blocked_adamw(
+    trained: List[Tensor], exp_avg: List[Tensor], exp_avg_sq: List[Tensor], gradients: List[Tensor],
+    coefficient: Tensor, clipped: bool,
+    lr: float, update: int, beta1: float, beta2: float, eps: float, block: int
+) -> None:
+    bias_correction1 = 1 - beta1 ** float(update)
+    bias_correction2_sqrt = torch.sqrt(1 - beta2 ** float(update))
+    for i in range(len(trained)):
+        weights = torch.view(trained[i], [-1])
+        means = torch.view(exp_avg[i], [-1])
+        squares = torch.view(exp_avg_sq[i], [-1])
+        gradient = torch.reshape(gradients[i], [-1])
+        for start in range(0, weights.size(0), block):
+            end = start + block
+            g = gradient[start:end]
+            if clipped:
+                g = torch.mul(g, coefficient)
+            m = means[start:end]
+            v = squares[start:end]
+            torch.lerp_(m, g, 1 - beta1)
+            torch.mul_(v, beta2)
+            torch.addcmul_(v, g, g, value=1 - beta2)
+            denominator = torch.sqrt(v)
+            torch.div_(denominator, bias_correction2_sqrt)
+            torch.add_(denominator, eps)
+            torch.addcdiv_(weights[start:end], m, denominator, value=(lr / bias_correction1) * -1)
+
+
+def blocked_average(averaged: List[Tensor], ema: List[Tensor], decay: float, block: int) -> None:
+    for i in range(len(ema)):
+        weights = torch.view(averaged[i], [-1])
+        average = torch.view(ema[i], [-1])
+        for start in range(0, weights.size(0), block):
+            end = start + block
+            e = average[start:end]
+            torch.mul_(e, decay)
+            torch.add_(e, weights[start:end], alpha=1 - decay)
+
+
 # Norm, clipping, AdamW and the moving average of one step. Nothing at all is changed if the gradients' norm or the
 # first of the losses is not finite. `trained`, `decayed` and `averaged` are views of the same weights: those that
-# have a gradient, those that decay, and all of them.
+# have a gradient, those that decay, and all of them. `block` elements are updated at a time; 0 takes each operation
+# over all arrays at once, which is for devices that would otherwise wait for kernels to start.
 # Returns [norm before clipping, losses...] in float64.
 def optimizer_step(
     trained: List[Tensor], decayed: List[Tensor], exp_avg: List[Tensor], exp_avg_sq: List[Tensor],
     averaged: List[Tensor], ema: List[Tensor], gradients: List[Tensor], losses: List[Tensor],
     lr: float, update: int, beta1: float, beta2: float, eps: float, weight_decay: float,
-    max_norm: float, ema_decay: float
+    max_norm: float, ema_decay: float, block: int
 ) -> Tensor:
     norm = global_norm(gradients)
     if bool(torch.logical_and(torch.isfinite(norm), torch.isfinite(losses[0]))):
         coefficient = clip_coefficient(norm, max_norm)
-        # a factor of 1 changes no bit; a new list, as gradients of different weights may share memory
-        if max_norm > 0.0 and bool(torch.lt(coefficient, 1.0)):
-            gradients = torch._foreach_mul(gradients, coefficient)
-        adamw(
-            trained, decayed, exp_avg, exp_avg_sq, gradients, lr, update, beta1, beta2, eps, weight_decay)
-        torch._foreach_mul_(ema, ema_decay)
-        torch._foreach_add_(ema, averaged, alpha=1 - ema_decay)
+        # a factor of 1 changes no bit; new memory, as gradients of different weights may share theirs
+        clipped = max_norm > 0.0 and bool(torch.lt(coefficient, 1.0))
+        if weight_decay != 0.0:
+            torch._foreach_mul_(decayed, 1 - lr * weight_decay)
+        if block > 0:
+            blocked_adamw(
+                trained, exp_avg, exp_avg_sq, gradients, coefficient, clipped, lr, update, beta1, beta2, eps, block)
+            blocked_average(averaged, ema, ema_decay, block)
+        else:
+            if clipped:
+                gradients = torch._foreach_mul(gradients, coefficient)
+            adamw(trained, exp_avg, exp_avg_sq, gradients, lr, update, beta1, beta2, eps)
+            torch._foreach_mul_(ema, ema_decay)
+            torch._foreach_add_(ema, averaged, alpha=1 - ema_decay)
     report: List[Tensor] = [torch.to(norm, 7)]
     for loss in losses:
         report.append(torch.to(torch.detach(loss), 7))

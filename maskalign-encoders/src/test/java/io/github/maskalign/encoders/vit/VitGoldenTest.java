@@ -43,6 +43,7 @@ class VitGoldenTest {
             NDArray image = golden.get("inputs/image");
             vit.initialize(manager, DataType.FLOAT32, image.getShape());
             Weights.copyInto(vit, golden.under("weights/"));
+            image.setRequiresGradient(true);
 
             NDList out = vit.forward(new ParameterStore(manager, false), new NDList(image), true);
             NDArray loss = out.get(0)
@@ -55,7 +56,10 @@ class VitGoldenTest {
                     keys.add(key);
                 }
             });
-            NDList gradients = Autograd.gradients(loss, Weights.trainable(vit), manager);
+            NDList variables = Weights.trainable(vit);
+            keys.add("image");
+            variables.add(image);
+            NDList gradients = Autograd.gradients(loss, variables, manager);
 
             assertThat(GoldenCase.relativeError(out.get(0), golden.get("outputs/x_norm_clstoken")))
                     .isLessThan(OUTPUT_TOLERANCE);
