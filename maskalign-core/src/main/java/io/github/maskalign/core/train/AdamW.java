@@ -50,6 +50,11 @@ public final class AdamW {
 
     /** Prepares updates of a state's weights. */
     public AdamW(OptimConfig config, TrainState state) {
+        this(config, state, state.manager().getDevice().isGpu() ? 0 : BLOCK);
+    }
+
+    /** As the other constructor, with {@code block} elements updated at a time; 0 takes each operation over all. */
+    AdamW(OptimConfig config, TrainState state, int block) {
         this.config = config;
         this.state = state;
         List<String> trainedKeys = state.trainedKeys();
@@ -65,7 +70,6 @@ public final class AdamW {
         expAvg = new NDList(state.expAvg().values());
         expAvgSq = new NDList(state.expAvgSq().values());
         ema = new NDList(state.ema().values());
-        boolean gpu = trained.get(0).getDevice().isGpu();
         function = ScriptFunction.of(AdamW.class, "optimizer.py", "optimizer_step")
                 .bind("beta1", config.beta1())
                 .bind("beta2", config.beta2())
@@ -73,7 +77,7 @@ public final class AdamW {
                 .bind("weight_decay", decays ? config.weightDecay() : 0.0)
                 .bind("max_norm", config.clipNorm())
                 .bind("ema_decay", config.emaDecay())
-                .bind("block", gpu ? 0 : BLOCK);
+                .bind("block", block);
     }
 
     /**

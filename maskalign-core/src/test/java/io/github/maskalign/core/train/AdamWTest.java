@@ -43,6 +43,35 @@ class AdamWTest {
     }
 
     @Test
+    void blocksAndWholeArraysGiveEqualBits() {
+        OptimConfig config =
+                OptimConfig.PAPER.withLr(3e-3).withWeightDecay(0.1, true).withEmaDecay(0.95);
+        Map<String, Parameter> others = new LinkedHashMap<>();
+        parameters.forEach((key, p) -> others.put(key, parameter(p.getArray().duplicate(), true)));
+        try (TrainState blocks = new TrainState(manager, parameters);
+                TrainState whole = new TrainState(manager, others)) {
+            AdamW byBlocks = new AdamW(config, blocks, 64);
+            AdamW atOnce = new AdamW(config, whole, 0);
+
+            for (int s = 0; s < 5; s++) {
+                NDList losses = new NDList(manager.create(1f));
+                NDList gradients = gradients(s, 3f);
+                byBlocks.step(gradients, losses, manager);
+                atOnce.step(gradients, losses, manager);
+            }
+
+            for (String key : blocks.trainedKeys()) {
+                assertThat(blocks.weight(key).toFloatArray())
+                        .as(key)
+                        .isEqualTo(whole.weight(key).toFloatArray());
+                assertThat(blocks.ema().get(key).toFloatArray())
+                        .as(key)
+                        .isEqualTo(whole.ema().get(key).toFloatArray());
+            }
+        }
+    }
+
+    @Test
     void twentyStepsEqualTheFormulasInDoublePrecision() {
         parameters.put("frozen", parameter(random(9, new Shape(5), 1), false));
         OptimConfig config = OptimConfig.PAPER

@@ -18,6 +18,7 @@ import io.github.maskalign.core.train.TrainLoop;
 import io.github.maskalign.core.train.TrainState;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -67,7 +68,11 @@ public final class TrainRun {
      */
     public StopReason run(boolean terminal) throws IOException {
         RunConfig run = config.value();
-        Files.createDirectories(folder);
+        try {
+            Files.createDirectories(folder);
+        } catch (IOException e) {
+            throw new FileSystemException(folder.toString(), null, "the run folder cannot be made: " + e);
+        }
         try (RunLock lock = RunLock.acquire(folder);
                 ExperimentParts parts = ExperimentParts.open(run, cache);
                 TrainState state =
