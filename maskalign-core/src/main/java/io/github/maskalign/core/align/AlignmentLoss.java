@@ -3,6 +3,7 @@ package io.github.maskalign.core.align;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.training.loss.Loss;
+import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.core.script.ScriptFunction;
 
 /**
@@ -51,6 +52,6 @@ public final class AlignmentLoss extends Loss {
         for (int i = 1; i < projected.size(); i++) {
             sum = sum.add(of(projected.get(i), targets.get(i)));
         }
-        return sum.div(projected.size());
+        return projected.size() == 1 ? sum : Autograd.divide(sum, projected.size());
     }
 }

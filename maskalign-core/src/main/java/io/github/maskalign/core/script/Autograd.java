@@ -14,7 +14,27 @@ import ai.djl.ndarray.NDManager;
 public final class Autograd {
     private static final ScriptFunction GRADIENTS = ScriptFunction.of(Autograd.class, "autograd.py", "gradients");
 
+    private static final ScriptFunction DIVIDE = ScriptFunction.of(Autograd.class, "autograd.py", "divide");
+
     private Autograd() {}
+
+    /**
+     * Returns {@code x / by}, for values that gradients flow through.
+     *
+     * <p>{@code x.div(by)} would do the same but must not be recorded, and neither must any other NDArray operation
+     * with a Java number: the engine passes the number in Java memory, and the graph reads that memory in the backward
+     * pass even if the garbage collector has freed it by then. The gradients are wrong without a message.
+     *
+     * @param x float32, any shape
+     * @param by a number other than 0
+     * @throws IllegalArgumentException if {@code by} is 0 or not finite
+     */
+    public static NDArray divide(NDArray x, double by) {
+        if (by == 0 || !Double.isFinite(by)) {
+            throw new IllegalArgumentException("a loss can be divided by any number but 0, not by " + by);
+        }
+        return DIVIDE.callForOne(x, by);
+    }
 
     /**
      * Returns d loss / d parameter for every parameter.

@@ -109,8 +109,7 @@ public final class TrainStep {
                     GradMode recording = GradMode.on()) {
                 long first = Math.addExact(Math.multiplyExact(state.step(), globalBatch), (long) j * count);
                 StepLosses losses = objective.loss(micro, state.step(), first, count);
-                NDArray total =
-                        accumulation == 1 ? losses.total() : losses.total().div(accumulation);
+                NDArray total = accumulation == 1 ? losses.total() : Autograd.divide(losses.total(), accumulation);
                 NDList gradients = Autograd.gradients(total, trained, step);
                 try (GradMode values = GradMode.off()) {
                     NDList all = new NDList();
@@ -127,7 +126,7 @@ public final class TrainStep {
 
     private NDArray share(NDArray part) {
         NDArray value = part.stopGradient();
-        return accumulation == 1 ? value : value.div(accumulation);
+        return accumulation == 1 ? value : Autograd.divide(value, accumulation);
     }
 
     private void add(Gathered sum, NDList gradients, NDList losses, List<String> parts, NDManager step) {

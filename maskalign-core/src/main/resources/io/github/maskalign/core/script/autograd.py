@@ -14,3 +14,9 @@ def gradients(loss: Tensor, parameters: List[Tensor]) -> List[Tensor]:
         else:
             out.append(g)
     return out
+
+
+# In array arithmetic a number becomes a tensor in the host program's memory, which the graph would go on reading after
+# that memory is freed. Here the number belongs to the graph.
+def divide(x: Tensor, by: float) -> Tensor:
+    return torch.div(x, by)

@@ -157,7 +157,7 @@ public final class ParityCase {
         if (loss == null) {
             return;
         }
-        NDList gradients = Autograd.gradients(loss.div(2), Weights.trainable(model), manager);
+        NDList gradients = Autograd.gradients(Autograd.divide(loss, 2), Weights.trainable(model), manager);
         int i = 0;
         for (Map.Entry<String, Parameter> parameter : ParameterKeys.of(model).entrySet()) {
             if (!parameter.getValue().requiresGradient()) {
