@@ -1,10 +1,12 @@
 package io.github.maskalign.core.script;
 
+import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.JniUtils;
@@ -15,16 +17,20 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.WeakHashMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The compiled functions of one thread.
  *
  * <p>libtorch keeps the switch of its graph optimiser per thread and ignores it for a method that has been
  * optimised once; a module used by two threads could so change its bits. Therefore each thread compiles
- * its own copy (a few milliseconds a function) after switching the optimiser off.
+ * its own copy (a few milliseconds a function) after switching the optimiser off. Modules are native memory that
+ * only {@link #release} frees: the end of the thread does not.
  */
 final class CompiledModules {
     private static final ThreadLocal<CompiledModules> THIS_THREAD = ThreadLocal.withInitial(CompiledModules::new);
@@ -34,7 +40,8 @@ final class CompiledModules {
     private final Map<ScriptFunction, PtSymbolBlock> byFunction = new WeakHashMap<>();
 
     private CompiledModules() {
-        manager = (PtNDManager) Engine.getEngine("PyTorch").newBaseManager();
+        // scalars are read back by the interpreter: on the CPU that needs no wait for an accelerator
+        manager = (PtNDManager) Engine.getEngine("PyTorch").newBaseManager(Device.cpu());
         JniUtils.setGraphExecutorOptimize(false);
     }
 
@@ -42,45 +49,70 @@ final class CompiledModules {
         return THIS_THREAD.get();
     }
 
+    /** The owner of the modules and of each call's scalars. */
+    NDManager manager() {
+        return manager;
+    }
+
+    /** Frees the compiled functions of this thread; the next call compiles anew. */
+    static void release() {
+        CompiledModules own = THIS_THREAD.get();
+        THIS_THREAD.remove();
+        own.manager.close(); // and with it every module
+    }
+
     NDList run(ScriptFunction function, NDManager owner, Object[] arguments) {
         PtSymbolBlock module = byFunction.computeIfAbsent(function, this::compile);
         NDList inputs = new NDList();
-        List<String> names = new ArrayList<>();
+        Map<NDArray, @Nullable String> names = new IdentityHashMap<>();
         List<NDArray> temporary = new ArrayList<>();
         int group = 0;
-        for (Object argument : arguments) {
-            if (argument instanceof NDArray array) {
-                names.add(array.getName());
-                inputs.add(array);
-                array.setName(null);
-            } else if (argument instanceof NDList list) {
-                // the engine gathers inputs whose names match "word[]" into one List[Tensor]
-                String key = "list" + group++ + "[]";
-                for (NDArray array : list) {
-                    names.add(array.getName());
-                    inputs.add(array);
-                    array.setName(key);
-                }
-            } else {
-                NDArray scalar = scalar(argument);
-                temporary.add(scalar);
-                names.add(null);
-                inputs.add(scalar);
-            }
-        }
         try {
+            for (Object argument : arguments) {
+                if (argument instanceof NDArray array) {
+                    inputs.add(named(array, null, names, temporary));
+                } else if (argument instanceof NDList list) {
+                    // the engine gathers inputs whose names match "word[]" into one List[Tensor]
+                    String key = "list" + group++ + "[]";
+                    for (NDArray array : list) {
+                        inputs.add(named(array, key, names, temporary));
+                    }
+                } else {
+                    NDArray scalar = scalar(argument);
+                    temporary.add(scalar);
+                    inputs.add(scalar);
+                }
+            }
             NDList results = module.forward(new ParameterStore(manager, false), inputs, true);
             results.attach(owner);
             return results;
         } catch (EngineException e) {
             throw new EngineException("script function " + function.name() + " failed: " + describe(arguments), e);
         } finally {
-            // backwards: an array given twice had its own name at its first place
-            for (int i = names.size() - 1; i >= 0; i--) {
-                inputs.get(i).setName(names.get(i));
-            }
+            names.forEach(NDArray::setName);
             temporary.forEach(NDArray::close);
         }
+    }
+
+    /**
+     * Returns the array under the name that tells the engine where it belongs. An array that is already in this call
+     * under another name is given as a second handle of the same tensor, which has a name of its own.
+     */
+    private static NDArray named(
+            NDArray array, @Nullable String name, Map<NDArray, @Nullable String> names, List<NDArray> temporary) {
+        if (!names.containsKey(array)) {
+            names.put(array, array.getName());
+            array.setName(name);
+            return array;
+        }
+        if (Objects.equals(array.getName(), name)) {
+            return array;
+        }
+        // a conversion to its own type and device gives the tensor itself, with its place in the graph
+        NDArray handle = JniUtils.to((PtNDArray) array, array.getDataType(), array.getDevice());
+        temporary.add(handle);
+        handle.setName(name);
+        return handle;
     }
 
     private NDArray scalar(Object value) {

@@ -2,6 +2,7 @@ package io.github.maskalign.core.script;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.engine.Engine;
 import ai.djl.engine.EngineException;
@@ -10,8 +11,11 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.GradientCollector;
+import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.engine.LeakCheck;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -129,6 +133,84 @@ class ScriptFunctionTest {
         }
 
         assertThat(gradients).allSatisfy(g -> assertThat(g).isEqualTo(gradients.get(0)));
+    }
+
+    @Test
+    void arrayInTwoListsIsPassedInBoth() {
+        NDArray twice = array(2, 2, 1f);
+        NDArray once = array(1, 3, 0f);
+        twice.setName("blocks.0.weight");
+        float[] expected = twice.mul(2).toFloatArray();
+
+        ScriptFunction.of(ScriptFunctionTest.class, "probe.py", "increment")
+                .call(new NDList(twice, once), new NDList(twice, manager.ones(new Shape(1, 3))));
+
+        assertThat(twice.toFloatArray()).isEqualTo(expected);
+        assertThat(once.toFloatArray()).containsExactly(array(1, 3, 1f).toFloatArray(), within(1e-6f)); // one rounding
+        assertThat(twice.getName()).isEqualTo("blocks.0.weight");
+    }
+
+    @Test
+    void gradientReachesAnArrayGivenAloneAndInAList() {
+        NDArray w = array(2, 3, 1f);
+        w.setRequiresGradient(true);
+        ScriptFunction dot = ScriptFunction.of(ScriptFunctionTest.class, "probe.py", "scaled_sum");
+
+        try (GradMode recording = GradMode.on()) {
+            NDArray loss = dot.callForOne(w, new NDList(w, array(2, 3, 0f), w)); // sum w (w + a + w)
+            NDList gradients = Autograd.gradients(loss, new NDList(w, w), manager);
+
+            float[] expected = w.stopGradient().mul(4).add(array(2, 3, 0f)).toFloatArray();
+            assertThat(gradients.get(0).toFloatArray()).containsExactly(expected, within(1e-5f)); // fp32, three terms
+            assertThat(gradients.get(1).toFloatArray())
+                    .isEqualTo(gradients.get(0).toFloatArray());
+        }
+    }
+
+    @Test
+    void lossThatIsAlsoAParameterHasGradientOne() {
+        NDArray loss = manager.create(3f);
+        loss.setRequiresGradient(true);
+
+        try (GradMode recording = GradMode.on()) {
+            NDArray gradient =
+                    Autograd.gradients(loss, new NDList(loss), manager).singletonOrThrow();
+
+            assertThat(gradient.getFloat()).isEqualTo(1f);
+        }
+    }
+
+    @Test
+    void callsLeaveNoArraysBehind() {
+        NDArray x = array(2, 2, 1f);
+        ScriptFunction increment = ScriptFunction.of(ScriptFunctionTest.class, "probe.py", "increment");
+
+        LeakCheck.constantCount(
+                manager,
+                30,
+                step -> increment.callOn(step, new NDList(x), new NDList(x)).close());
+        LeakCheck.constantCount(
+                CompiledModules.ofThisThread().manager(), 30, step -> AFFINE.callOn(step, x, x, x, 0.5, false));
+    }
+
+    @Test
+    void releasedThreadCompilesAgain() throws Exception {
+        NDArray x = manager.ones(new Shape(2, 2));
+        ScriptFunction f = AFFINE.bind("scale", 1.0).bind("bf16", false);
+        float[] expected = f.callForOne(x, x, x.get(0)).toFloatArray();
+
+        float[] again = CompletableFuture.supplyAsync(() -> {
+                    f.callForOne(x, x, x).close();
+                    NDManager modules = CompiledModules.ofThisThread().manager();
+                    ScriptFunction.releaseThread();
+                    assertThat(modules.isOpen()).isFalse();
+                    float[] values = f.callForOne(x, x, x.get(0)).toFloatArray();
+                    ScriptFunction.releaseThread();
+                    return values;
+                })
+                .get();
+
+        assertThat(again).isEqualTo(expected);
     }
 
     @Test

@@ -26,3 +26,10 @@ def halves(x: Tensor) -> List[Tensor]:
 def increment(arrays: List[Tensor], by: List[Tensor]) -> Tensor:
     torch._foreach_add_(arrays, by)
     return torch.zeros([])
+
+
+def scaled_sum(x: Tensor, arrays: List[Tensor]) -> Tensor:
+    total = torch.zeros_like(x)
+    for a in arrays:
+        total = total + a
+    return torch.sum(x * total)
