@@ -7,6 +7,8 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.training.ParameterStore;
+import io.github.maskalign.core.align.MixerConfig;
+import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.engine.LeakCheck;
@@ -122,7 +124,12 @@ class SiTPrecisionTest {
 
     @Test
     void stepsLeaveNoArraysOnTheModelsManager() {
-        SiT model = TinySiT.moved(TinySiT.maskAlign(), manager);
+        SiTConfig shallow = SiTConfig.of(6, 2, 3, 24, 1, 3, TinySiT.CLASSES)
+                .withAlignment(1, 20, List.of(TinySiT.ENCODER))
+                .withClassToken(TinySiT.ENCODER)
+                .withMixer(new MixerConfig(1, 0, 0, 4, MixerConfig.Conditioning.ADALN_ZERO))
+                .withPlacement(SubsetPlacement.DROP, 0, 0);
+        SiT model = TinySiT.moved(shallow, manager);
         try (NDManager batches = NDManager.newBaseManager()) {
             LeakCheck.constantCount(manager, 30, step -> {
                 NDArray keep = TinySiT.keepFive(step);
