@@ -130,8 +130,9 @@ public final class EmojiSet {
         return 3 * config.size() * config.size();
     }
 
-    List<SetInfo> credits() {
-        return pictures.index().credits();
+    /** Returns a text that credits the artists and names their licences; ship it with what is made from the set. */
+    public String attribution() {
+        return Attribution.text(pictures.index().credits());
     }
 
     private static void draw(
