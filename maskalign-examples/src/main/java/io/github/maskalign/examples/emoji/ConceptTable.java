@@ -6,12 +6,12 @@ import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -30,7 +30,10 @@ final class ConceptTable {
 
     private static final Pattern TONE_NAME = Pattern.compile("(^|.*-)(light|medium|dark)-skin-tone(-.*|$)");
     private static final Pattern TONE_SEQUENCE = Pattern.compile("(^|.*-)1f3f[b-f](-.*|$)");
-    private static final String SYNONYMS = "fxemoji-concepts.properties";
+    /** The set with a vocabulary of its own. */
+    private static final String OWN_WORDS = "fxemoji";
+
+    private static final String SYNONYMS = OWN_WORDS + "-concepts.properties";
 
     private final Map<String, String> sequenceByName = new HashMap<>();
     private final Map<String, String> conceptBySequence = new HashMap<>();
@@ -54,8 +57,7 @@ final class ConceptTable {
         if (sequence != null) {
             return conceptBySequence.getOrDefault(sequence, name);
         }
-        String flag = unifyFlag(name);
-        return flag.equals(name) ? name : flag;
+        return unifyFlag(sharedName(collection, name));
     }
 
     /** Returns the category of a concept, or null where no set has one. */
@@ -72,11 +74,12 @@ final class ConceptTable {
                 : TONE_NAME.matcher(name).matches();
     }
 
-    /** Returns the synonyms that no known name answers to; a test keeps this empty. */
+    /** Returns the synonyms that lead from no drawing, or to no emoji, and are not said to be apart. */
     Set<String> unknownSynonyms(IconCollection vocabulary) {
-        Set<String> unknown = new HashSet<>();
+        Set<String> unknown = new TreeSet<>();
         synonyms.forEach((name, target) -> {
-            if (!vocabulary.icons().containsKey(name) || !sequenceByName.containsKey(key(target))) {
+            boolean found = sequenceByName.containsKey(key(target)) || target.startsWith(OWN_WORDS + "-");
+            if (!vocabulary.icons().containsKey(name) || !found) {
                 unknown.add(name + " = " + target);
             }
         });
@@ -86,11 +89,16 @@ final class ConceptTable {
     private void addNames(IconCollection collection) {
         new TreeMap<>(collection.codePoints()).forEach((name, sequence) -> {
             conceptBySequence.putIfAbsent(sequence, name);
-            sequenceByName.putIfAbsent(key(name), sequence);
+            if (EmojiConfig.DEFAULT_SETS.contains(collection.info().set())) { // others must not change what is shared
+                sequenceByName.putIfAbsent(key(name), sequence);
+            }
         });
     }
 
     private void addAliases(IconCollection collection) {
+        if (!EmojiConfig.DEFAULT_SETS.contains(collection.info().set())) {
+            return;
+        }
         collection.aliases().forEach((alias, parent) -> {
             String sequence = collection.codePoints().get(parent);
             if (sequence != null) {
@@ -113,8 +121,11 @@ final class ConceptTable {
         if (stated != null) {
             return stated;
         }
-        String synonym = collection.info().set().equals("fxemoji") ? synonyms.getOrDefault(name, name) : name;
-        return sequenceByName.get(key(synonym));
+        return sequenceByName.get(key(sharedName(collection, name)));
+    }
+
+    private String sharedName(IconCollection collection, String name) {
+        return collection.info().set().equals(OWN_WORDS) ? synonyms.getOrDefault(name, name) : name;
     }
 
     private static String key(String name) {

@@ -38,9 +38,15 @@ final class EmojiCacheFile {
      * @param size edge in pixels
      * @param entries one per picture
      * @param credits one per set
-     * @param broken how many drawings yielded no picture
+     * @param broken drawings that gave no picture, {@code set:name}
      */
-    record Index(String key, int size, List<EmojiEntry> entries, List<SetInfo> credits, int broken) {}
+    record Index(String key, int size, List<EmojiEntry> entries, List<SetInfo> credits, List<String> broken) {
+        Index {
+            entries = List.copyOf(entries);
+            credits = List.copyOf(credits);
+            broken = List.copyOf(broken);
+        }
+    }
 
     /** Writes the pictures in order and returns what they are. */
     @FunctionalInterface

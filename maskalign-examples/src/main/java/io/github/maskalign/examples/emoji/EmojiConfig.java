@@ -10,8 +10,12 @@ import java.util.List;
  * @param size edge of the square pictures in pixels, in [8, 512]
  * @param skinTones whether variants with a skin tone count as drawings of their own
  * @param flags whether flags are included; few of the sets draw them all
+ * @param background colour behind the drawings, 0xRRGGBB in [0, 0xFFFFFF]
  */
-public record EmojiConfig(List<String> sets, int size, boolean skinTones, boolean flags) {
+public record EmojiConfig(List<String> sets, int size, boolean skinTones, boolean flags, int background) {
+    /** White, as 0xRRGGBB. */
+    public static final int WHITE = 0xFFFFFF;
+
     /** The sets that need no more than attribution, in the default order. */
     public static final List<String> DEFAULT_SETS =
             List.of("noto", "noto-v1", "fluent-emoji-flat", "twemoji", "fxemoji", "emojione");
@@ -22,7 +26,7 @@ public record EmojiConfig(List<String> sets, int size, boolean skinTones, boolea
     private static final int MIN_SIZE = 8;
     private static final int MAX_SIZE = 512;
 
-    /** @throws IllegalArgumentException if a set is unknown or named twice, or the size is out of range */
+    /** @throws IllegalArgumentException if a set is unknown or named twice, or size or colour are out of range */
     public EmojiConfig {
         sets = List.copyOf(sets);
         if (sets.isEmpty()) {
@@ -39,6 +43,15 @@ public record EmojiConfig(List<String> sets, int size, boolean skinTones, boolea
         if (size < MIN_SIZE || size > MAX_SIZE) {
             throw new IllegalArgumentException("size must be in [" + MIN_SIZE + ", " + MAX_SIZE + "] but was " + size);
         }
+        if (background < 0 || background > WHITE) {
+            throw new IllegalArgumentException(
+                    String.format("background must be in [0, 0xFFFFFF] but was 0x%X", background));
+        }
+    }
+
+    /** Describes pictures on white. */
+    public EmojiConfig(List<String> sets, int size, boolean skinTones, boolean flags) {
+        this(sets, size, skinTones, flags, WHITE);
     }
 
     /** Returns the default: {@link #DEFAULT_SETS}, no skin-tone variants, no flags. */

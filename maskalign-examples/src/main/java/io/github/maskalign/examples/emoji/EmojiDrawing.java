@@ -21,18 +21,29 @@ final class EmojiDrawing {
     private static final int CHUNK = 16;
 
     private final EmojiSelection selection;
-    private final int size;
+    private final EmojiConfig config;
     private final EmojiProgress progress;
     private final List<EmojiEntry> drawn = new ArrayList<>();
+    private final List<String> broken = new ArrayList<>();
 
-    EmojiDrawing(EmojiSelection selection, int size, EmojiProgress progress) {
+    EmojiDrawing(EmojiSelection selection, EmojiConfig config, EmojiProgress progress) {
         this.selection = selection;
-        this.size = size;
+        this.config = config;
         this.progress = progress;
     }
 
-    /** Writes the pictures of all drawings but the broken ones, and returns the entries of those written. */
-    List<EmojiEntry> writeTo(WritableByteChannel out) throws IOException {
+    /** Returns the entries whose pictures were written, in the same order. */
+    List<EmojiEntry> drawn() {
+        return List.copyOf(drawn);
+    }
+
+    /** Returns what was left out, as {@code set:name}. */
+    List<String> broken() {
+        return List.copyOf(broken);
+    }
+
+    /** Writes the pictures of all drawings but the broken ones. */
+    void writeTo(WritableByteChannel out) throws IOException {
         int total = selection.icons().size();
         ExecutorService workers =
                 Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), EmojiDrawing::daemon);
@@ -44,7 +55,6 @@ final class EmojiDrawing {
         } finally {
             workers.shutdownNow();
         }
-        return List.copyOf(drawn);
     }
 
     private void writeBlock(ExecutorService workers, int first, int end, WritableByteChannel out) throws IOException {
@@ -56,8 +66,11 @@ final class EmojiDrawing {
         int i = first;
         for (Future<List<byte @Nullable []>> chunk : chunks) {
             for (byte @Nullable [] picture : await(chunk)) {
-                if (picture != null) {
-                    drawn.add(selection.entries().get(i));
+                EmojiEntry entry = selection.entries().get(i);
+                if (picture == null) {
+                    broken.add(entry.set() + ":" + entry.name());
+                } else {
+                    drawn.add(entry);
                     write(out, picture);
                 }
                 i++;
@@ -67,13 +80,13 @@ final class EmojiDrawing {
     }
 
     private List<byte @Nullable []> draw(List<Icon> icons) {
-        SvgRasteriser rasteriser = new SvgRasteriser(size);
+        SvgRasteriser rasteriser = new SvgRasteriser(config.size(), config.background());
         List<byte @Nullable []> pictures = new ArrayList<>();
         for (Icon icon : icons) {
             try {
                 pictures.add(rasteriser.draw(icon));
             } catch (BrokenDrawingException e) {
-                LOG.warn("Leaving out the drawing {}: {}", icon.name(), e.getMessage());
+                LOG.debug("Leaving out the drawing {}: {}", icon.name(), e.getMessage());
                 pictures.add(null);
             }
         }

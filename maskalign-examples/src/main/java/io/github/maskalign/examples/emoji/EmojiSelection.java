@@ -19,20 +19,20 @@ import java.util.stream.Collectors;
  */
 record EmojiSelection(List<EmojiEntry> entries, List<Icon> icons, List<SetInfo> credits) {
 
+    /** Reads the sets that take part: those asked for, and those that give the concepts their names. */
+    static Map<String, IconCollection> read(EmojiConfig config) {
+        Set<String> needed = new LinkedHashSet<>(EmojiConfig.DEFAULT_SETS);
+        needed.addAll(config.sets());
+        return needed.parallelStream()
+                .map(IconCollection::read)
+                .collect(Collectors.toMap(c -> c.info().set(), Function.identity()));
+    }
+
     /**
-     * Selects from the sets on the class path.
+     * Selects from sets that were read.
      *
      * @param limitPerSet at most so many drawings of each set, evenly spread over its names
      */
-    static EmojiSelection of(EmojiConfig config, int limitPerSet) {
-        Set<String> needed = new LinkedHashSet<>(EmojiConfig.DEFAULT_SETS);
-        needed.addAll(config.sets());
-        Map<String, IconCollection> collections = needed.parallelStream()
-                .map(IconCollection::read)
-                .collect(Collectors.toMap(c -> c.info().set(), Function.identity()));
-        return of(config, limitPerSet, collections);
-    }
-
     static EmojiSelection of(EmojiConfig config, int limitPerSet, Map<String, IconCollection> collections) {
         ConceptTable table = new ConceptTable(collections);
         List<EmojiEntry> entries = new ArrayList<>();

@@ -9,12 +9,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
 import java.util.zip.CRC32;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Labelled RGB pictures of emoji by several artists, {@code size} × {@code size} pixels on white.
+ * Labelled RGB pictures of emoji by several artists, {@code size} × {@code size} pixels on one colour.
  *
  * <p>The first {@link #open} draws all pictures from the vector sets on the class path and keeps them in one file of
  * the cache folder; later ones map that file. A file that is damaged, or was drawn by another version, is drawn again.
@@ -25,7 +27,7 @@ import org.slf4j.LoggerFactory;
 public final class EmojiSet {
     private static final Logger LOG = LoggerFactory.getLogger(EmojiSet.class);
     /** To be raised when the same vector sets give other pictures, concepts or labels. */
-    private static final int DRAWING_VERSION = 1;
+    private static final int DRAWING_VERSION = 2;
 
     private final EmojiConfig config;
     private final MappedPictures pictures;
@@ -44,15 +46,21 @@ public final class EmojiSet {
      * @throws IllegalStateException if the vector sets are not on the class path
      */
     public static EmojiSet open(EmojiConfig config, Path cacheFolder, EmojiProgress progress) throws IOException {
-        return open(config, cacheFolder, progress, Integer.MAX_VALUE);
+        return open(config, cacheFolder, progress, Integer.MAX_VALUE, () -> EmojiSelection.read(config));
     }
 
-    /** As {@link #open(EmojiConfig, Path, EmojiProgress)}, with at most {@code limitPerSet} drawings of each set. */
-    static EmojiSet open(EmojiConfig config, Path cacheFolder, EmojiProgress progress, int limitPerSet)
+    /** As {@link #open(EmojiConfig, Path, EmojiProgress)}, from sets that are read when needed, with at most a number of drawings of each. */
+    static EmojiSet open(
+            EmojiConfig config,
+            Path cacheFolder,
+            EmojiProgress progress,
+            int limitPerSet,
+            Supplier<Map<String, IconCollection>> sets)
             throws IOException {
         String content = String.join(",", config.sets()) + " " + config.size() + "px"
                 + (config.skinTones() ? " skin-tones" : "")
                 + (config.flags() ? " flags" : "")
+                + (config.background() == EmojiConfig.WHITE ? "" : String.format(" on #%06x", config.background()))
                 + (limitPerSet == Integer.MAX_VALUE ? "" : " limit " + limitPerSet);
         String key = content + ", icons " + IconCollection.VERSION + ", drawing " + DRAWING_VERSION;
         Files.createDirectories(cacheFolder);
@@ -64,7 +72,7 @@ public final class EmojiSet {
                 LOG.warn("Drawing the emoji again, as {} cannot be used: {}", file, e.getMessage());
             }
         }
-        draw(config, key, file, progress, limitPerSet);
+        draw(config, key, file, progress, EmojiSelection.of(config, limitPerSet, sets.get()));
         return new EmojiSet(config, EmojiCacheFile.open(file, key));
     }
 
@@ -97,8 +105,11 @@ public final class EmojiSet {
         return config.flags() ? ids : ids.subList(0, EmojiCategory.FLAGS.ordinal());
     }
 
-    /** Returns how many drawings yielded no picture and were left out. */
-    public int broken() {
+    /**
+     * Returns the drawings that gave no picture and are left out, as {@code set:name}: those that cannot be drawn, and
+     * those that cannot be told from the background.
+     */
+    public List<String> broken() {
         return pictures.index().broken();
     }
 
@@ -119,23 +130,23 @@ public final class EmojiSet {
         return 3 * config.size() * config.size();
     }
 
-    List<SetInfo> credits() {
-        return pictures.index().credits();
+    /** Returns a text that credits the artists and names their licences; ship it with what is made from the set. */
+    public String attribution() {
+        return Attribution.text(pictures.index().credits());
     }
 
-    private static void draw(EmojiConfig config, String key, Path file, EmojiProgress progress, int limitPerSet)
+    private static void draw(
+            EmojiConfig config, String key, Path file, EmojiProgress progress, EmojiSelection selection)
             throws IOException {
-        EmojiSelection selection = EmojiSelection.of(config, limitPerSet);
         EmojiCacheFile.write(file, out -> {
-            List<EmojiEntry> drawn = new EmojiDrawing(selection, config.size(), progress).writeTo(out);
-            int broken = selection.entries().size() - drawn.size();
-            if (broken > 0) {
-                LOG.warn(
-                        "{} of {} emoji drawings are broken and left out",
-                        broken,
-                        selection.entries().size());
+            EmojiDrawing drawing = new EmojiDrawing(selection, config, progress);
+            drawing.writeTo(out);
+            List<String> broken = drawing.broken();
+            if (!broken.isEmpty()) {
+                int all = selection.entries().size();
+                LOG.info("{} of {} emoji give no picture and are left out: {}", broken.size(), all, broken);
             }
-            return new Index(key, config.size(), drawn, selection.credits(), broken);
+            return new Index(key, config.size(), drawing.drawn(), selection.credits(), broken);
         });
     }
 

@@ -18,36 +18,36 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Draws SVG pictures on a white square: antialiased, aspect ratio kept, centred. One instance per thread.
+ * Draws SVG pictures on a square of one colour: antialiased, aspect ratio kept, centred. One instance per thread.
  *
  * <p>Nothing outside the picture is loaded, and no window system is needed.
  */
 final class SvgRasteriser {
-    private static final int WHITE = 0xffffffff;
-
     private final SVGLoader loader = new SVGLoader();
     private final LoaderContext context = LoaderContext.builder()
             .externalResourcePolicy(ResourcePolicy.DENY_ALL)
             .build();
     private final int size;
+    private final int background;
     private final BufferedImage canvas;
-    private final int[] argb;
+    private final int[] rgb;
 
-    /** Creates a rasteriser for pictures of {@code size} × {@code size} pixels. */
-    SvgRasteriser(int size) {
+    /** Creates a rasteriser for pictures of {@code size} × {@code size} pixels on {@code background}, 0xRRGGBB. */
+    SvgRasteriser(int size, int background) {
         this.size = size;
+        this.background = background;
         canvas = new BufferedImage(size, size, BufferedImage.TYPE_INT_RGB);
-        argb = ((DataBufferInt) canvas.getRaster().getDataBuffer()).getData();
+        rgb = ((DataBufferInt) canvas.getRaster().getDataBuffer()).getData();
     }
 
     /**
      * Draws a picture.
      *
      * @return bytes (3, size, size), red first, each in [0, 255]
-     * @throws BrokenDrawingException if the picture cannot be read, drawn, or leaves the square white
+     * @throws BrokenDrawingException if the picture cannot be read, drawn, or cannot be told from the background
      */
     byte[] draw(Icon icon) throws BrokenDrawingException {
-        Arrays.fill(argb, WHITE);
+        Arrays.fill(rgb, background);
         Graphics2D graphics = canvas.createGraphics();
         try {
             SVGDocument document = load(icon);
@@ -84,14 +84,14 @@ final class SvgRasteriser {
         byte[] pixels = new byte[3 * area];
         boolean blank = true;
         for (int k = 0; k < area; k++) {
-            int p = argb[k];
+            int p = rgb[k];
             pixels[k] = (byte) (p >> 16);
             pixels[area + k] = (byte) (p >> 8);
             pixels[2 * area + k] = (byte) p;
-            blank &= (p | 0xff000000) == WHITE;
+            blank &= (p & 0xFFFFFF) == background;
         }
         if (blank) {
-            throw new BrokenDrawingException("it leaves the square white", null);
+            throw new BrokenDrawingException("it cannot be told from the background", null);
         }
         return pixels;
     }
