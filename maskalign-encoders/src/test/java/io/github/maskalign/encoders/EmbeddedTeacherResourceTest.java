@@ -38,7 +38,7 @@ class EmbeddedTeacherResourceTest {
     }
 
     @Test
-    void provenanceSaysThatTheTeacherFindsMoreThanRandomWeights() throws Exception {
+    void provenanceSaysThatTheTeacherFindsMoreThanPixelsAndRandomWeights() throws Exception {
         JsonObject found = JsonParser.parseString(Encoders.embeddedProvenance())
                 .getAsJsonObject()
                 .getAsJsonObject("retrieval");
@@ -47,6 +47,7 @@ class EmbeddedTeacherResourceTest {
             double teacher = top1(found, "teacher, 64 tokens, " + kind);
             assertThat(teacher).isGreaterThan(top1(found, "random weights, 64 tokens, " + kind));
         }
+        assertThat(top1(found, "teacher, 64 tokens, class token")).isGreaterThan(top1(found, "pixels"));
     }
 
     @ParameterizedTest
