@@ -1,0 +1,67 @@
+package io.github.maskalign.examples.docs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.maskalign.examples.run.RunConfig;
+import java.io.IOException;
+import java.lang.reflect.RecordComponent;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** What the documents name has to exist. */
+class DocumentsTest {
+    private static final Path ROOT = Path.of("..");
+    private static final Pattern LINK = Pattern.compile("\\]\\(([^)#:\\s]+)(#[^)]*)?\\)");
+    private static final Pattern KEY_ROW = Pattern.compile("(?m)^\\| `([a-z]+\\.[A-Za-z0-9]+)` \\|");
+
+    @Test
+    void linksLeadToFiles() throws IOException {
+        List<String> broken = new ArrayList<>();
+        for (Path document : documents()) {
+            Matcher link = LINK.matcher(Files.readString(document));
+            while (link.find()) {
+                if (!Files.exists(document.resolveSibling(link.group(1)))) {
+                    broken.add(document + " -> " + link.group(1));
+                }
+            }
+        }
+
+        assertThat(broken).isEmpty();
+    }
+
+    @Test
+    void everyKeyOfATrainingConfigHasOneRow() throws IOException {
+        List<String> keys = new ArrayList<>();
+        for (RecordComponent section : RunConfig.class.getRecordComponents()) {
+            if (section.getType().isRecord()) {
+                for (RecordComponent key : section.getType().getRecordComponents()) {
+                    keys.add(section.getName() + "." + key.getName());
+                }
+            }
+        }
+        List<String> rows = KEY_ROW.matcher(Files.readString(ROOT.resolve("docs/configs.md")))
+                .results()
+                .map(row -> row.group(1))
+                .toList();
+
+        assertThat(rows).containsExactlyInAnyOrderElementsOf(keys);
+    }
+
+    private static List<Path> documents() throws IOException {
+        List<Path> found = new ArrayList<>();
+        for (Path folder : List.of(ROOT, ROOT.resolve("docs"))) {
+            int depth = folder.equals(ROOT) ? 1 : Integer.MAX_VALUE;
+            try (Stream<Path> files = Files.walk(folder, depth)) {
+                files.filter(file -> file.toString().endsWith(".md")).forEach(found::add);
+            }
+        }
+        assertThat(found).hasSizeGreaterThan(10);
+        return found;
+    }
+}
