@@ -64,7 +64,7 @@ class MainTest {
     void misspeltCommandGetsASuggestion() {
         assertThat(run("docter")).isEqualTo(2);
 
-        assertThat(err.toString()).contains("'docter'", "Did you mean: maskalign doctor?");
+        assertThat(err.toString()).contains("'docter'", "Did you mean: maskalign doctor");
         assertThat(out.toString()).isEmpty();
     }
 

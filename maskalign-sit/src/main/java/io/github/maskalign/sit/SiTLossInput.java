@@ -30,4 +30,9 @@ public record SiTLossInput(
     public SiTLossInput {
         targets = List.copyOf(targets);
     }
+
+    /** Returns the same batch with other targets. */
+    public SiTLossInput withTargets(List<NDArray> others) {
+        return new SiTLossInput(clean, noise, t, y, others, classNoise, keep, dropped);
+    }
 }

@@ -89,18 +89,20 @@ public final class SiTObjective implements Objective {
     @Override
     public StepLosses loss(NDManager scratch, long step, long first, int count) {
         long start = System.nanoTime();
+        double dataSeconds;
         SiTLossInput in;
         try (GradMode constants = GradMode.off()) {
-            in = input(scratch, step, first, count);
+            TrainingBatch batch = data.batch(scratch, first, count);
+            SiTLossInput drawn = draw(scratch, batch, step, first, count);
+            dataSeconds = (System.nanoTime() - start) * 1e-9; // the encoder is part of the work, not of the waiting
+            in = drawn.withTargets(targets(batch));
         }
-        double dataSeconds = (System.nanoTime() - start) * 1e-9;
         SiTLosses losses = loss.compute(store, in);
         return new StepLosses(losses.total(), losses.parts(), dataSeconds);
     }
 
-    private SiTLossInput input(NDManager scratch, long step, long first, int count) {
+    private SiTLossInput draw(NDManager scratch, TrainingBatch batch, long step, long first, int count) {
         SiTConfig config = model.config();
-        TrainingBatch batch = data.batch(scratch, first, count);
         Shape shape = batch.latents().getShape();
         int values = Math.toIntExact(shape.size() / count);
         float[] noise = draws.normal(RandomStream.NOISE, first, count, values);
@@ -113,7 +115,7 @@ public final class SiTObjective implements Objective {
                 OwnedArrays.of(scratch, shape, noise),
                 OwnedArrays.of(scratch, new Shape(count), t),
                 batch.labels(),
-                targets(batch),
+                List.of(),
                 classNoise(scratch, first, count),
                 keep,
                 dropped(scratch, first, count));

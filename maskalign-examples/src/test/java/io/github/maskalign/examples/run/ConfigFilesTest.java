@@ -24,7 +24,11 @@ class ConfigFilesTest {
 
     static Stream<Path> files() throws IOException {
         try (Stream<Path> files = Files.list(FOLDER)) {
-            return files.filter(f -> f.toString().endsWith(".yaml")).toList().stream();
+            // the teacher's config is another record's, and bound in its own test
+            return files
+                    .filter(f -> f.toString().endsWith(".yaml") && !f.toString().endsWith("-teacher.yaml"))
+                    .toList()
+                    .stream();
         }
     }
 
