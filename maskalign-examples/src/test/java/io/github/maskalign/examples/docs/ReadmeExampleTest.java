@@ -26,13 +26,21 @@ import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTLoss;
 import io.github.maskalign.sit.SiTObjective;
+import io.github.maskalign.sit.SiTVariant;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 /** The example of the README, at a size that takes no time. */
 class ReadmeExampleTest {
+    private static final Pattern JAVA_BLOCK = Pattern.compile("```java\n(.*?)```", Pattern.DOTALL);
+
     @Test
     void exampleTrains() {
         SiTConfig config = SiTConfig.of(8, 2, 3, 24, 3, 3, 10)
@@ -65,6 +73,47 @@ class ReadmeExampleTest {
                 assertThat(last).isLessThan(0.9 * first);
             }
         }
+    }
+
+    @Test
+    void readmeShowsTheLinesBelow() throws IOException {
+        Matcher block = JAVA_BLOCK.matcher(Files.readString(Path.of("..", "README.md")));
+        assertThat(block.find()).isTrue();
+        String source =
+                Files.readString(Path.of("src/test/java", getClass().getName().replace('.', '/') + ".java"));
+
+        assertThat(withoutSpaces(source)).contains(withoutSpaces(block.group(1)));
+    }
+
+    /** The README's own lines, which are for a larger machine than tests may ask for: they have to compile. */
+    static void readme(TrainingData data, RepresentationEncoder encoder) {
+        SiTConfig config = SiTVariant.B_2
+                .config()
+                .withClassToken(768) // REG
+                .withAlignment(4, 2048, List.of(768)) // REPA
+                .withMixer(MixerConfig.PAPER) // MaskAlign
+                .withPlacement(SubsetPlacement.DROP, 0, 0);
+        try (NDManager manager = NDManager.newBaseManager()) {
+            SiT model = new SiT(config);
+            model.initialize(manager);
+            Draws draws = new Draws(0);
+            Objective objective = new SiTObjective(
+                    model,
+                    new ParameterStore(manager, false),
+                    new SiTLoss(model, Interpolant.LINEAR, 0.03, 0.5),
+                    data,
+                    encoder,
+                    DiffusionConfig.defaults(),
+                    new TokenSubsetSampler(SubsetConfig.defaults(), draws, 400_000),
+                    draws);
+            try (TrainState state = new TrainState(manager, objective.parameters())) {
+                StepResult result = new TrainStep(objective, state, OptimConfig.PAPER, 256, 1).run();
+            }
+        }
+    }
+
+    private static String withoutSpaces(String text) {
+        return text.replaceAll("\\s+", "");
     }
 
     private static double mean(TrainStep step, int steps) {
