@@ -2,6 +2,7 @@ package io.github.maskalign.examples.run;
 
 import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.align.SubsetSchedule;
 import io.github.maskalign.core.config.ConfigWriter;
 import io.github.maskalign.sit.SiTConfig;
 import java.util.LinkedHashMap;
@@ -76,6 +77,10 @@ public final class RunPlan {
             }
         }
         out.put("runtime.precision", config.runtime().precision().name());
+        if (config.subset().schedule() != SubsetSchedule.CONSTANT
+                || config.subset().unmaskedTailSteps() > 0) {
+            out.put("train.steps", Long.toString(config.train().steps())); // the ratio of a step depends on it
+        }
         return out;
     }
 }
