@@ -60,6 +60,7 @@ class QuickstartKillTest {
                 "--set=runtime.logEvery=1",
                 "--set=runtime.previewPictures=4",
                 "--set=sample.steps=2");
+        java.add(1, "-Dlogback.configurationFile=logback.xml"); // the program's, not the tests': it tells the steps
         List<String> command = new ArrayList<>(List.of("bash", "-c", "exec \"$@\" 2>&1", "bash"));
         command.addAll(java);
         return new KillAndResume(
