@@ -139,11 +139,10 @@ public final class SiT extends AbstractBlock {
      * @param store where the parameters' arrays come from
      * @param in the batch; results belong to the manager of its {@code x}
      * @param training whether labels may be dropped at random if {@code in} does not say which
-     * @throws IllegalArgumentException if the class token is given and the model has none, or the other way round, or
-     *     if {@code x} has another shape than the model's input
+     * @throws IllegalArgumentException if a shape or type is not that of the model, or an input is missing or too many
      */
     public SiTOutput forward(ParameterStore store, SiTInput in, boolean training) {
-        check(in);
+        in.requireFits(config);
         NDArray keep = in.keep();
         NDArray pos = store.getValue(positions, in.x().getDevice(), training);
         NDArray time = one(tEmbedder, store, training, in.t()); // (N, D)
@@ -199,25 +198,6 @@ public final class SiT extends AbstractBlock {
                     .toType(DataType.FLOAT32, false);
         }
         return dropped == null ? in.y() : dropLabels.callForOne(in.y(), dropped);
-    }
-
-    private void check(SiTInput in) {
-        Shape x = in.x().getShape();
-        int side = config.inputSize();
-        if (x.dimension() != 4 || x.get(1) != config.inChannels() || x.get(2) != side || x.get(3) != side) {
-            throw new IllegalArgumentException(
-                    "x must have shape (N, " + config.inChannels() + ", " + side + ", " + side + ") but has " + x);
-        }
-        if (config.hasClassToken() == (in.classToken() == null)) {
-            throw new IllegalArgumentException(
-                    config.hasClassToken()
-                            ? "this model generates a class token of width " + config.classTokenWidth()
-                                    + " but none was given"
-                            : "a class token was given but this model has none");
-        }
-        if (in.dropped() != null && config.classDropoutProb() == 0) {
-            throw new IllegalArgumentException("this model has no null class: classDropoutProb is 0");
-        }
     }
 
     private static NDArray one(Block block, ParameterStore store, boolean training, NDArray... inputs) {

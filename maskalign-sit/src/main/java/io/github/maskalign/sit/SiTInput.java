@@ -1,6 +1,10 @@
 package io.github.maskalign.sit;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,4 +24,52 @@ public record SiTInput(
         NDArray y,
         @Nullable NDArray classToken,
         @Nullable NDArray keep,
-        @Nullable NDArray dropped) {}
+        @Nullable NDArray dropped) {
+
+    /**
+     * Checks all shapes and types at once.
+     *
+     * @throws IllegalArgumentException with everything that does not fit the model
+     */
+    void requireFits(SiTConfig config) {
+        List<String> problems = new ArrayList<>();
+        int side = config.inputSize();
+        Shape image = x.getShape();
+        long n = image.dimension() == 0 ? 0 : image.get(0);
+        check(problems, "x", x, DataType.FLOAT32, n, config.inChannels(), side, side);
+        check(problems, "t", t, DataType.FLOAT32, n);
+        check(problems, "y", y, DataType.INT64, n);
+        if (config.hasClassToken() == (classToken == null)) {
+            problems.add(
+                    config.hasClassToken()
+                            ? "this model generates a class token of width " + config.classTokenWidth()
+                                    + " but none was given"
+                            : "a class token was given but this model has none");
+        } else if (classToken != null) {
+            check(problems, "classToken", classToken, DataType.FLOAT32, n, config.classTokenWidth());
+        }
+        if (keep != null) {
+            Shape kept = keep.getShape();
+            long k = kept.dimension() == 2 ? Math.max(1, Math.min(kept.get(1), config.tokens())) : config.tokens();
+            check(problems, "keep", keep, DataType.INT64, n, k);
+        }
+        if (dropped != null && config.classDropoutProb() == 0) {
+            problems.add("this model has no null class: classDropoutProb is 0");
+        } else if (dropped != null) {
+            check(problems, "dropped", dropped, DataType.FLOAT32, n);
+        }
+        if (!problems.isEmpty()) {
+            throw new IllegalArgumentException(String.join("; ", problems));
+        }
+    }
+
+    private static void check(List<String> problems, String name, NDArray array, DataType type, long... shape) {
+        Shape expected = new Shape(shape);
+        if (!array.getShape().equals(expected)) {
+            problems.add(name + " must have shape " + expected + " but has " + array.getShape());
+        }
+        if (array.getDataType() != type) {
+            problems.add(name + " must be " + type + " but is " + array.getDataType());
+        }
+    }
+}

@@ -15,6 +15,7 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.MixerConfig;
@@ -212,7 +213,7 @@ class SiTTest {
 
         assertThatThrownBy(() -> run(sit, new SiTInput(wide, good.t(), good.y(), null, null, null)))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("x must have shape (N, 3, 6, 6) but has (3, 3, 6, 8)");
+                .hasMessage("x must have shape (3, 3, 6, 6) but has (3, 3, 6, 8)");
         assertThatThrownBy(() -> run(sit, new SiTInput(good.x(), good.t(), good.y(), classToken, null, null)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("a class token was given but this model has none");
@@ -222,6 +223,21 @@ class SiTTest {
         assertThatThrownBy(() -> run(sit, new SiTInput(good.x(), good.t(), good.y(), null, null, good.t())))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("this model has no null class: classDropoutProb is 0");
+    }
+
+    @Test
+    void allWrongShapesAreNamedAtOnce() {
+        SiT reg = fresh(TinySiT.reg(), manager);
+        SiTInput good = input(reg.config(), manager, null);
+        NDArray two = manager.ones(new Shape(2));
+        NDArray keep = manager.zeros(new Shape(N, TinySiT.T + 1), DataType.INT64);
+        NDArray narrow = manager.ones(new Shape(N, 10));
+
+        assertThatThrownBy(() -> run(reg, new SiTInput(good.x(), two, good.t(), narrow, keep, two)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("t must have shape (3) but has (2); y must be int64 but is float32; "
+                        + "classToken must have shape (3, 11) but has (3, 10); "
+                        + "keep must have shape (3, 9) but has (3, 10); dropped must have shape (3) but has (2)");
     }
 
     @Test
