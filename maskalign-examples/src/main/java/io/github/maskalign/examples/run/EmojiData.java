@@ -11,13 +11,16 @@ import java.nio.file.Path;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Opens the emoji set of a config as training data. */
-final class EmojiData {
+/**
+ * The emoji set of a config as training data.
+ *
+ * @param data the pictures
+ * @param attribution who drew them, under which licences
+ */
+record EmojiData(ImageTensorData data, String attribution) {
     private static final Logger LOG = LoggerFactory.getLogger(EmojiData.class);
 
-    private EmojiData() {}
-
-    static ImageTensorData open(RunConfig config, Path defaultCache, Draws draws) throws IOException {
+    static EmojiData open(RunConfig config, Path defaultCache, Draws draws) throws IOException {
         EmojiSet set = EmojiSet.open(
                 new EmojiConfig(config.data().sets(), config.model().inputSize(), false, false),
                 config.data().cache().orElse(defaultCache),
@@ -39,7 +42,7 @@ final class EmojiData {
         }
         LOG.info("{} emoji at {} pixels in {} classes", set.size(), set.config().size(), classes);
         int side = set.config().size();
-        return new ImageTensorData(pixels, labels, new Shape(3, side, side), draws);
+        return new EmojiData(new ImageTensorData(pixels, labels, new Shape(3, side, side), draws), set.attribution());
     }
 
     /** Tells every tenth of the drawing. */

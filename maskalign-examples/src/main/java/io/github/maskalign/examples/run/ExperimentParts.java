@@ -6,7 +6,6 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.align.TokenSubsetSampler;
-import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.engine.NativeThreads;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.RandomStream;
@@ -23,11 +22,14 @@ final class ExperimentParts implements AutoCloseable {
     private final NDManager manager;
     private final @Nullable RepresentationEncoder encoder;
     private final SiTObjective objective;
+    private final String attribution;
 
-    private ExperimentParts(NDManager manager, @Nullable RepresentationEncoder encoder, SiTObjective objective) {
+    private ExperimentParts(
+            NDManager manager, @Nullable RepresentationEncoder encoder, SiTObjective objective, String attribution) {
         this.manager = manager;
         this.encoder = encoder;
         this.objective = objective;
+        this.attribution = attribution;
     }
 
     static ExperimentParts open(RunConfig config, Path cache) throws IOException {
@@ -38,7 +40,7 @@ final class ExperimentParts implements AutoCloseable {
         try {
             Draws draws = new Draws(config.seed());
             SiTConfig plan = RunPlan.model(config);
-            TrainingData data = data(config, cache, draws);
+            EmojiData emoji = data(config, cache, draws);
             RepresentationEncoder encoder = EncoderChoice.open(config, plan);
             Engine.getInstance().setRandomSeed(draws.at(RandomStream.INIT, 0).nextInt());
             SiT model = new SiT(plan, config.runtime().precision());
@@ -51,13 +53,13 @@ final class ExperimentParts implements AutoCloseable {
                             config.diffusion().path(),
                             config.cls().beta(),
                             config.align().coeff()),
-                    data,
+                    emoji.data(),
                     encoder,
                     config.diffusion(),
                     new TokenSubsetSampler(
                             config.subset(), draws, config.train().steps()),
                     draws);
-            return new ExperimentParts(manager, encoder, objective);
+            return new ExperimentParts(manager, encoder, objective, emoji.attribution());
         } catch (IOException | RuntimeException e) {
             manager.close();
             throw e;
@@ -72,6 +74,11 @@ final class ExperimentParts implements AutoCloseable {
         return objective;
     }
 
+    /** Returns who made the training pictures, under which licences. */
+    String attribution() {
+        return attribution;
+    }
+
     @Override
     public void close() {
         if (encoder != null) {
@@ -80,7 +87,7 @@ final class ExperimentParts implements AutoCloseable {
         manager.close();
     }
 
-    private static TrainingData data(RunConfig config, Path cache, Draws draws) throws IOException {
+    private static EmojiData data(RunConfig config, Path cache, Draws draws) throws IOException {
         return switch (config.data().kind()) {
             case EMOJI -> EmojiData.open(config, cache, draws);
             case LATENTS ->

@@ -31,8 +31,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Trains as a config says, in a folder of its own.
  *
- * <p>The folder holds {@code config.yaml} (resolved), {@code provenance.json}, {@code stats.jsonl}, TensorBoard
- * events, {@code checkpoints/}, snapshots of the averaged weights, {@code samples*.png} and {@code loss.png}. The same
+ * <p>The folder holds {@code config.yaml} (resolved), {@code provenance.json}, {@code ATTRIBUTION.txt} of the
+ * training pictures, {@code stats.jsonl}, TensorBoard events, {@code checkpoints/}, snapshots of the averaged weights, {@code samples*.png} and {@code loss.png}. The same
  * call again continues where the last one stopped.
  */
 public final class TrainRun {
@@ -82,7 +82,7 @@ public final class TrainRun {
             RunCheckpoints checkpoints =
                     RunCheckpoints.open(folder, identity, run.train().keepLast());
             List<TrainListener> listeners = new ArrayList<>();
-            listeners.add(new Records(provenance));
+            listeners.add(new Records(provenance, parts.attribution()));
             listeners.add(new MetricListener(this::sinks, run.runtime().logEvery()));
             listeners.add(new ProgressListener(run, terminal));
             listeners.add(new PictureListener(run, folder, parts.manager()));
@@ -112,11 +112,13 @@ public final class TrainRun {
     /** Writes what the run is before its first step, and what it cost after its last. */
     private final class Records implements TrainListener {
         private final Map<String, String> provenance;
+        private final String attribution;
         private double inside;
         private double outside;
 
-        Records(Map<String, String> provenance) {
+        Records(Map<String, String> provenance, String attribution) {
             this.provenance = provenance;
+            this.attribution = attribution;
         }
 
         @Override
@@ -124,6 +126,7 @@ public final class TrainRun {
             try {
                 AtomicFile.write(folder.resolve("config.yaml"), config.yaml());
                 AtomicFile.write(folder.resolve("provenance.json"), Provenance.json(config, provenance));
+                AtomicFile.write(folder.resolve("ATTRIBUTION.txt"), attribution);
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
