@@ -148,7 +148,7 @@ SOURCES = {"hub": Hub, "hf": HuggingFace, "timm": Timm}
 
 
 def repa_table(table, rows):
-    """REPA's rule for (1, 1 + G², D) or (1, G², D): float32, bicubic with antialias; the class token's row is kept."""
+    """REPA's rule for (1, 1 + G², D) or (1, G², D): float32, bicubic, antialias; the class token's row is kept."""
     side = isqrt(table.shape[1])
     rest = table.shape[1] - side * side
     if side == rows:
@@ -211,7 +211,11 @@ def trace(encoder, side):
     pictures = [torch.randn(n, 3, side, side, generator=generator) for n in (2, *BATCHES)]
     with torch.no_grad():
         traced = torch.jit.trace(encoder, pictures[0], check_trace=True)
-    return traced, distance(encoder, traced, pictures)
+    try:
+        return traced, distance(encoder, traced, pictures)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1]
+        sys.exit(f"the traced encoder cannot compute with other batch sizes: {reason}")
 
 
 def distance(encoder, other, pictures):

@@ -6,6 +6,7 @@ facebookresearch/dinov2. That a file gives its model's tokens is checked by the 
 
 import contextlib
 import io
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -22,6 +23,7 @@ import export_encoder
 TINY = "--random 3 --width 24 --depth 1 --heads 3 --side 42".split()
 HUBCONF = """
 import sys
+import torch
 sys.path.insert(0, {folder!r})
 from vit_reference import Vit, resample
 
@@ -31,8 +33,7 @@ class Clone(Vit):
 
     def forward_features(self, image):
         tokens = self.patch_embed(image)
-        x = self.cls_token.expand(len(image), -1, -1)
-        import torch
+        x = self.cls_token.expand(image.shape[0], -1, -1)
         x = torch.cat([x, tokens], dim=1)
         x = x + self.interpolate_pos_encoding(x, image.shape[2], image.shape[3])
         for block in self.blocks:
@@ -43,6 +44,8 @@ class Clone(Vit):
 def dinov2_vits14(pretrained=True):
     return Clone(518, 14, 384, 1, 6)
 """
+
+HUBCONF_OF_ONE = HUBCONF.replace("expand(image.shape[0], -1, -1)", "expand(len(image), -1, -1)")
 
 
 class ExportEncoderTest(unittest.TestCase):
@@ -80,13 +83,17 @@ class ExportEncoderTest(unittest.TestCase):
 
     def test_the_printed_lines_are_those_of_the_file(self):
         file, printed = self.export("--model", "dinov2_vits14", "--source", "hf", *TINY)
-        self.assertIn("# 3 x 3 tokens, from pictures of 48 pixels\nencoder:\n  kind: TORCHSCRIPT\n  width: 24\n", printed)
+        self.assertTrue(printed.startswith(f"# {file}: "))
+        self.assertIn("# 3 x 3 tokens, from pictures of 48 pixels\n", printed)
+        self.assertIn("encoder:\n  kind: TORCHSCRIPT\n  width: 24\n", printed)
         self.assertIn(f"  path: {file}\n  sha256: {export_encoder.sha256(file)}\n  preprocessing: dinov2\n", printed)
 
     def test_the_same_export_gives_the_same_bytes(self):
-        first, _ = self.export("--model", "dinov2_vits14", "--source", "hf", *TINY)
-        second, _ = self.export("--model", "dinov2_vits14", "--source", "hf", *TINY, name="again.pt")
-        self.assertEqual(first.read_bytes(), second.read_bytes())
+        files = [self.folder / "first.pt", self.folder / "second.pt"]
+        command = [sys.executable, export_encoder.__file__, "--model", "dinov2_vits14", "--source", "hf", *TINY]
+        for file in files:  # traced classes are numbered within a process, so each has its own
+            subprocess.run([*command, "--out", file], check=True, capture_output=True)
+        self.assertEqual(*(file.read_bytes() for file in files))
 
     def test_the_rules_for_positions_differ_and_repa_is_timms(self):
         repa, _ = self.export("--model", "dinov2_vits14", "--source", "hf", *TINY)
@@ -133,6 +140,13 @@ class ExportEncoderTest(unittest.TestCase):
         self.assertTrue(torch.equal(half, 0.5 * whole))
         self.assertTrue(torch.equal(whole, resample_abs_pos_embed(table, [3, 3])))
         self.assertEqual(self.tokens(repa)[1].shape, (2, 9, 384))
+
+    def test_models_that_know_one_batch_size_are_refused(self):
+        clone = self.folder / "clone"
+        clone.mkdir()
+        (clone / "hubconf.py").write_text(HUBCONF_OF_ONE.format(folder=str(Path(__file__).parent)))
+        said = self.refused("--model", "dinov2_vits14", "--source", "hub", str(clone), "--side", "42", "--random", "1")
+        self.assertIn("the traced encoder cannot compute with other batch sizes: ", said)
 
     def test_mistakes_in_the_command(self):
         model = ["--model", "dinov2_vits14"]

@@ -9,6 +9,7 @@ save_pretrained write them.
 import tempfile
 from collections import OrderedDict
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -28,8 +29,11 @@ NOTES = [
     "no suffix: the table's own grid; .repa: table resampled by timm's function (bicubic, antialias); "
     ".hub: by the original DINO code (bicubic, scale factor with 0.1 added); .own: by the Hugging Face class.",
     "position tables are resampled in float32 where the class does so.",
+    "metadata: names (huggingface or original), geometry, registers, ffn; container is the entry of the published file "
+    "whose names these are.",
 ]
 MASK_TOKEN = "mask_token"
+LIBRARIES = {name: version(name) for name in ("open_clip_torch", "safetensors", "timm", "transformers")}
 
 
 def pixels(grid):
@@ -156,7 +160,9 @@ def timm_case(topic, name, family, prefix, read, build, state, more, key="pos_em
     case.write({prefix + key: value for key, value in state.items()})
 
 
-def hf_case(topic, name, family, source, read, build, expected, key, ignored=(), table_prefix=1, extra=None, unread="-"):
+def hf_case(
+    topic, name, family, source, read, build, expected, key, ignored=(), table_prefix=1, extra=None, unread="-"
+):
     case = Case(topic, name, build, read, about(family, f"transformers.{source}", "huggingface"), unread)
     state, hf = random_hf(build, case.draws)
     names.check(hf, expected, ignored)
@@ -321,8 +327,10 @@ def main():
     published = Published("maskalign-encoders", "published", script, SEED, TOLERANCE, [
         "Files as torch.save and save_pretrained write them; weights as in the named case of another topic.",
     ])
+    published.manifest["libraries"] = LIBRARIES
     for write in (dinov2, mae, mocov3, clip_image, ijepa, dino):
         topic = Topic("maskalign-encoders", write.__name__.replace("_", "-"), script, SEED, TOLERANCE, NOTES)
+        topic.manifest["libraries"] = LIBRARIES
         write(topic, published) if write in (dinov2, mocov3, ijepa) else write(topic)
         topic.close()
     published.close()
