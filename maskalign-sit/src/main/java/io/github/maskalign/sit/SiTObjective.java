@@ -48,7 +48,8 @@ public final class SiTObjective implements Objective {
      * @param store where its arrays come from
      * @param loss the loss over this model
      * @param data training samples
-     * @param encoder gives the clean-image tokens; needed exactly if the model aligns or has a class token
+     * @param encoder gives the clean-image tokens; needed if the model aligns or has a class token and they do not
+     *     come with the data
      * @param diffusion path and timesteps
      * @param subsets draws the kept tokens
      * @param draws the run's random numbers
@@ -64,11 +65,12 @@ public final class SiTObjective implements Objective {
             TokenSubsetSampler subsets,
             Draws draws) {
         SiTConfig config = model.config();
-        if (config.needsEncoder() && encoder == null) {
+        int width = encoder == null ? data.tokenWidth() : encoder.width();
+        if (config.needsEncoder() && width == 0) {
             throw new IllegalArgumentException("the model aligns or has a class token but there is no encoder");
         }
-        if (encoder != null) {
-            checkWidths(config, encoder.width());
+        if (width > 0) {
+            checkWidths(config, width);
         }
         this.model = model;
         this.store = store;
@@ -122,8 +124,15 @@ public final class SiTObjective implements Objective {
     }
 
     private List<NDArray> targets(TrainingBatch batch) {
-        if (encoder == null) {
+        if (!model.config().needsEncoder()) {
             return List.of();
+        }
+        if (encoder == null) {
+            NDArray known = batch.tokens(); // (N, 1+T, Z)
+            if (known == null) {
+                throw new IllegalStateException("the training data says it has encoder tokens but gave none");
+            }
+            return List.of(known);
         }
         NDArray images = batch.images();
         if (images == null) {

@@ -60,6 +60,6 @@ public final class ImageTensorData implements BufferedData {
             latents[k] = PixelScaling.toModel(images[k]);
         }
         Shape batch = new Shape(count).addAll(shape);
-        return new SampleBuffer(latents, batch, classes, images, batch);
+        return new SampleBuffer(latents, batch, classes).withImages(images, batch);
     }
 }

@@ -54,6 +54,11 @@ public final class ReadAheadData implements TrainingData, AutoCloseable {
         return source.size();
     }
 
+    @Override
+    public int tokenWidth() {
+        return source.tokenWidth();
+    }
+
     /**
      * {@inheritDoc}
      *

@@ -7,6 +7,11 @@ public interface TrainingData {
     /** Returns the number of different samples. */
     long size();
 
+    /** Returns the width Z of the encoder tokens that come with the samples; 0 if none do. */
+    default int tokenWidth() {
+        return 0;
+    }
+
     /**
      * Returns the samples at positions {@code [first, first + count)}.
      *

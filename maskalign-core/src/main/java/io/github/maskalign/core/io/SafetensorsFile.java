@@ -104,6 +104,27 @@ public final class SafetensorsFile implements AutoCloseable {
                 .order(ByteOrder.LITTLE_ENDIAN);
     }
 
+    /**
+     * Fills a buffer with bytes of a tensor, little-endian, from {@code offset} of its own bytes on.
+     *
+     * @throws CheckpointFormatException when there is no such tensor, it ends before the buffer is full, or the file
+     *     became shorter since it was opened
+     */
+    public void read(String name, long offset, ByteBuffer target) throws IOException {
+        TensorInfo info = info(name);
+        if (offset < 0 || target.remaining() > info.byteSize() - offset) {
+            throw new CheckpointFormatException(
+                    path,
+                    info.describe() + " has " + info.byteSize() + " bytes but " + target.remaining() + " from " + offset
+                            + " were asked for");
+        }
+        try {
+            SafetensorsHeader.readFully(channel, header.dataStart() + info.begin() + offset, target);
+        } catch (EOFException e) {
+            throw new CheckpointFormatException(path, "the file became shorter while it was read", e);
+        }
+    }
+
     /** Returns an F32, F16, BF16 or F64 tensor as float32, see {@link TensorSource#floats()}. */
     public float[] floats(String name) throws IOException {
         return tensor(name).floats();

@@ -81,7 +81,7 @@ final class TensorValues {
                 }
                 case F16 -> {
                     while (chunk.hasRemaining()) {
-                        out.put(halfToFloat(chunk.getShort()));
+                        out.put(HalfFloat.toFloat(chunk.getShort()));
                     }
                 }
                 default -> {
@@ -117,18 +117,6 @@ final class TensorValues {
             }
         });
         requireFull(source, out.remaining());
-    }
-
-    /** Widens an IEEE 754 binary16 number; exact, and NaN keeps its payload. */
-    static float halfToFloat(short half) {
-        int sign = (half & 0x8000) << 16;
-        int exponent = (half >>> 10) & 0x1f;
-        int fraction = half & 0x3ff;
-        if (exponent == 0) {
-            return Math.copySign(fraction * 0x1p-24f, Float.intBitsToFloat(sign));
-        }
-        int wide = exponent == 0x1f ? 0xff : exponent - 15 + 127;
-        return Float.intBitsToFloat(sign | (wide << 23) | (fraction << 13));
     }
 
     /** libtorch takes any byte for a boolean and then computes nonsense. */

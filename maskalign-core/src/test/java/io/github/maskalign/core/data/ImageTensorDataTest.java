@@ -74,11 +74,15 @@ class ImageTensorDataTest {
         assertThatThrownBy(() -> new ImageTensorData(new byte[][] {new byte[6], new byte[5]}, new int[2], SHAPE, draws))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("picture 1 must have 6 bytes but has 5");
-        assertThatThrownBy(() -> new SampleBuffer(new float[5], new Shape(2, 3), new long[2], null, null))
+        assertThatThrownBy(() -> new SampleBuffer(new float[5], new Shape(2, 3), new long[2]))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("latents must be 2 rows of shape (2, 3) but there are 5 values");
-        assertThatThrownBy(() -> new SampleBuffer(new float[6], new Shape(2, 3), new long[2], new byte[6], null))
+        SampleBuffer good = new SampleBuffer(new float[6], new Shape(2, 3), new long[2]);
+        assertThatThrownBy(() -> good.withImages(new byte[5], new Shape(2, 3)))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("together");
+                .hasMessageContaining("images must be 2 rows of shape (2, 3) but there are 5 values");
+        assertThatThrownBy(() -> good.withTokens(new float[6], new Shape(3, 2)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("tokens must be 2 rows");
     }
 }

@@ -44,7 +44,7 @@ class ReadAheadDataTest {
             }
             reads.put(first, Thread.currentThread());
             readsDone.release();
-            return new SampleBuffer(latents, new Shape(count, 1, 1, 1), labels, null, null);
+            return new SampleBuffer(latents, new Shape(count, 1, 1, 1), labels);
         }
     }
 

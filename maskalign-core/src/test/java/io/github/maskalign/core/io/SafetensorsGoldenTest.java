@@ -153,7 +153,7 @@ class SafetensorsGoldenTest {
             ByteBuffer bits = ByteBuffer.allocate(4 * 65536).order(ByteOrder.LITTLE_ENDIAN);
             for (int pattern = Short.MIN_VALUE; pattern <= Short.MAX_VALUE; pattern++) {
                 float value = type == TensorType.F16
-                        ? TensorValues.halfToFloat((short) pattern)
+                        ? HalfFloat.toFloat((short) pattern)
                         : Float.intBitsToFloat(pattern << 16);
                 bits.putInt(Float.floatToIntBits(value)); // one NaN for all
             }

@@ -44,6 +44,7 @@ final class RandomData implements TrainingData {
         return new TrainingBatch(
                 OwnedArrays.of(manager, shape, values),
                 OwnedArrays.of(manager, new Shape(count), labels),
-                OwnedArrays.of(manager, new Shape(count, 1, 1, 1), noPictures));
+                OwnedArrays.of(manager, new Shape(count, 1, 1, 1), noPictures),
+                null);
     }
 }

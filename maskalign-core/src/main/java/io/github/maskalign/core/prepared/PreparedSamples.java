@@ -1,0 +1,36 @@
+package io.github.maskalign.core.prepared;
+
+import java.io.IOException;
+
+/** Prepared pictures by index, wherever they lie. Several threads may read at once. */
+public interface PreparedSamples extends AutoCloseable {
+    /** Returns the number of pictures. */
+    int size();
+
+    /** Returns the number of classes; labels are below it. */
+    int classes();
+
+    /** Returns what there is of each picture. */
+    SampleLayout layout();
+
+    /** Returns a hash that changes when a picture, label or setting does, as 64 hexadecimal digits. */
+    String identity();
+
+    /** Returns the class of a picture. */
+    int label(int index);
+
+    /** Returns where a picture came from. */
+    String name(int index);
+
+    /** Writes mean and standard deviation of a latent, (2C, H, W), into {@code target} from {@code from} on. */
+    void readMoments(int index, float[] target, int from) throws IOException;
+
+    /** Writes a picture's bytes (3, side, side) into {@code target} from {@code from} on. */
+    void readImage(int index, byte[] target, int from) throws IOException;
+
+    /** Writes a picture's tokens (1+T, Z) into {@code target} from {@code from} on. */
+    void readTokens(int index, float[] target, int from) throws IOException;
+
+    @Override
+    void close() throws IOException;
+}

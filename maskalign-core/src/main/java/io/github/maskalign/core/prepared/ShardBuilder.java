@@ -1,0 +1,113 @@
+package io.github.maskalign.core.prepared;
+
+import io.github.maskalign.core.io.SafetensorsWriter;
+import io.github.maskalign.core.io.StateDict;
+import io.github.maskalign.core.io.TensorSource;
+import io.github.maskalign.core.io.TensorType;
+import io.github.maskalign.core.io.WrittenFile;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Collects samples and writes them as one shard: a safetensors file with a row for each sample.
+ *
+ * <p>Tensors: {@code label} (n) I32; {@code name} U8 and {@code name.end} (n) I64; {@code moments} (n, 2C, H, W), mean
+ * before standard deviation; {@code image} (n, 3, side, side) U8; {@code tokens} (n, 1+T, Z), for I8 with
+ * {@code tokens.scale} (n, 1+T). The samples are in memory until the shard is written.
+ */
+public final class ShardBuilder {
+    static final String LABEL = "label";
+    static final String NAME = "name";
+    static final String MOMENTS = "moments";
+    static final String IMAGE = "image";
+    static final String TOKENS = "tokens";
+    static final String SCALE = "tokens.scale";
+
+    private final SampleLayout layout;
+    private final List<String> names = new ArrayList<>();
+    private final Column labels = new Column(TensorType.I32);
+    private final Column moments;
+    private final Column images;
+    private final Column tokens;
+    private final Column scales;
+
+    /** Starts an empty shard. */
+    public ShardBuilder(SampleLayout layout) {
+        this.layout = layout;
+        moments = new Column(layout.moments().type(), 2L * layout.channels(), layout.side(), layout.side());
+        images = new Column(TensorType.U8, 3, layout.imageSide(), layout.imageSide());
+        tokens = new Column(layout.tokenCode().type(), layout.tokens(), layout.tokenWidth());
+        scales = new Column(TensorType.F32, layout.tokens());
+    }
+
+    /**
+     * Adds a sample.
+     *
+     * @throws IllegalArgumentException if it does not fit the layout or has numbers that cannot be stored; the shard
+     *     is as before
+     */
+    public void add(PreparedSample sample) {
+        sample.requireFits(layout);
+        ByteBuffer latent = row(layout.moments(), layout.momentValues());
+        layout.moments().encode(sample.moments(), latent);
+        float[] features = sample.tokens();
+        if (features != null) {
+            addTokens(features);
+        }
+        byte[] image = sample.image();
+        if (image != null) {
+            images.add(image, 1);
+        }
+        names.add(sample.name());
+        labels.addInt(sample.label());
+        moments.add(latent.array(), 1);
+    }
+
+    private void addTokens(float[] features) {
+        int width = layout.tokenWidth();
+        ByteBuffer row = row(layout.tokenCode(), features.length);
+        float[] scale = new float[layout.tokens()];
+        for (int t = 0; t < scale.length; t++) {
+            scale[t] = layout.tokenCode().encode(Arrays.copyOfRange(features, t * width, (t + 1) * width), row);
+        }
+        tokens.add(row.array(), 1);
+        scales.addFloats(scale);
+    }
+
+    /** Returns the number of samples so far. */
+    public int size() {
+        return names.size();
+    }
+
+    /**
+     * Writes the shard in one step.
+     *
+     * @param metadata texts to store with it
+     */
+    public WrittenFile write(Path file, Map<String, String> metadata) throws IOException {
+        Map<String, TensorSource> tensors = new LinkedHashMap<>(Names.tensors(NAME, names));
+        tensors.put(LABEL, labels);
+        tensors.put(MOMENTS, moments);
+        if (layout.imageSide() > 0) {
+            tensors.put(IMAGE, images);
+        }
+        if (layout.tokens() > 0) {
+            tensors.put(TOKENS, tokens);
+            if (layout.tokenCode() == FloatCode.INT8_PER_ROW) {
+                tensors.put(SCALE, scales);
+            }
+        }
+        return SafetensorsWriter.write(file, StateDict.ofTensors(tensors), metadata);
+    }
+
+    private static ByteBuffer row(FloatCode code, int values) {
+        return ByteBuffer.allocate(code.bytes(values)).order(ByteOrder.LITTLE_ENDIAN);
+    }
+}

@@ -1,0 +1,167 @@
+package io.github.maskalign.core.prepared;
+
+import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.SafetensorsFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * A prepared set in our own format: {@link ShardIndex} and the shards it names.
+ *
+ * <p>Opening reads the index alone; a shard is opened and checked when one of its samples is first read. At most 256
+ * shards are open at a time.
+ */
+public final class ShardSet implements PreparedSamples {
+    private static final int MOST_OPEN = 256;
+
+    private final Path folder;
+    private final ShardIndex index;
+    private final String identity;
+    private final int[] labels;
+    private final Names names;
+    private final int[] firstOfShard;
+    private final Map<Integer, Shard> open = new LinkedHashMap<>(16, 0.75f, true);
+
+    private ShardSet(Path folder, ShardIndex index, int[] labels, Names names) {
+        this.folder = folder;
+        this.index = index;
+        this.labels = labels;
+        this.names = names;
+        identity = index.identity();
+        firstOfShard = new int[index.shards().size() + 1];
+        for (int s = 0; s < index.shards().size(); s++) {
+            firstOfShard[s + 1] = firstOfShard[s] + index.shards().get(s).size();
+        }
+    }
+
+    /**
+     * Opens a set.
+     *
+     * @throws NoSuchFileException if the folder has no index: it holds no set, or preparing it was not finished
+     * @throws CheckpointFormatException if the index is damaged
+     */
+    public static ShardSet open(Path folder) throws IOException {
+        Path path = folder.resolve(ShardIndex.FILE);
+        if (!Files.exists(path)) {
+            throw new NoSuchFileException(
+                    path.toString(), null, "no prepared set, or one that is not finished; prepare it first");
+        }
+        try (SafetensorsFile file = SafetensorsFile.open(path)) {
+            ShardIndex index = ShardIndex.read(file);
+            long samples =
+                    index.shards().stream().mapToLong(ShardIndex.Entry::size).sum();
+            long[] labels = file.longs(ShardBuilder.LABEL);
+            if (labels.length != samples || samples == 0) {
+                throw new CheckpointFormatException(
+                        path, "there are " + labels.length + " labels for the " + samples + " samples of all shards");
+            }
+            int[] small = new int[labels.length];
+            for (int i = 0; i < labels.length; i++) {
+                if (labels[i] < 0 || labels[i] >= index.classes().size()) {
+                    throw new CheckpointFormatException(
+                            path,
+                            "labels must be in [0, " + (index.classes().size() - 1) + "] but one is " + labels[i]);
+                }
+                small[i] = (int) labels[i];
+            }
+            return new ShardSet(folder, index, small, Names.read(file, ShardBuilder.NAME, labels.length));
+        }
+    }
+
+    /** Returns the index. */
+    public ShardIndex index() {
+        return index;
+    }
+
+    @Override
+    public int size() {
+        return labels.length;
+    }
+
+    @Override
+    public int classes() {
+        return index.classes().size();
+    }
+
+    @Override
+    public SampleLayout layout() {
+        return index.layout();
+    }
+
+    @Override
+    public String identity() {
+        return identity;
+    }
+
+    @Override
+    public int label(int i) {
+        return labels[i];
+    }
+
+    @Override
+    public String name(int i) {
+        return names.get(i);
+    }
+
+    @Override
+    public void readMoments(int i, float[] target, int from) throws IOException {
+        int shard = shardOf(i);
+        opened(shard).readMoments(i - firstOfShard[shard], target, from);
+    }
+
+    @Override
+    public void readImage(int i, byte[] target, int from) throws IOException {
+        int shard = shardOf(i);
+        opened(shard).readImage(i - firstOfShard[shard], target, from);
+    }
+
+    @Override
+    public void readTokens(int i, float[] target, int from) throws IOException {
+        int shard = shardOf(i);
+        opened(shard).readTokens(i - firstOfShard[shard], target, from);
+    }
+
+    private int shardOf(int i) {
+        if (i < 0 || i >= labels.length) {
+            throw new IllegalArgumentException("sample must be in [0, " + (labels.length - 1) + "] but was " + i);
+        }
+        int found = Arrays.binarySearch(firstOfShard, i);
+        int shard = found >= 0 ? found : -found - 2;
+        while (firstOfShard[shard + 1] == i) { // an empty shard begins where the next one does
+            shard++;
+        }
+        return shard;
+    }
+
+    private Shard opened(int number) throws IOException {
+        synchronized (open) {
+            Shard shard = open.get(number);
+            if (shard == null) {
+                if (open.size() >= MOST_OPEN) {
+                    // left to the collector: another thread may be reading from it
+                    open.remove(open.keySet().iterator().next());
+                }
+                Path file = folder.resolve(ShardIndex.fileName(number));
+                shard = Shard.open(
+                        file, index.layout(), index.shards().get(number).size());
+                open.put(number, shard);
+            }
+            return shard;
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        synchronized (open) {
+            for (Shard shard : open.values()) {
+                shard.close();
+            }
+            open.clear();
+        }
+    }
+}

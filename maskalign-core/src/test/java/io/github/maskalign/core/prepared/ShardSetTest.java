@@ -1,0 +1,136 @@
+package io.github.maskalign.core.prepared;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import io.github.maskalign.core.io.CheckpointFormatException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ShardSetTest {
+    @TempDir
+    Path folder;
+
+    @Test
+    void whatWasWrittenIsRead() throws Exception {
+        SampleLayout layout = Prepared.FULL;
+        Prepared.write(folder, layout, 3, 0, 4);
+
+        try (ShardSet set = ShardSet.open(folder)) {
+            assertThat(set.size()).isEqualTo(7);
+            assertThat(set.classes()).isEqualTo(3);
+            assertThat(set.layout()).isEqualTo(layout);
+            assertThat(set.index().settings()).isEqualTo(Map.of("crop", "adm 256"));
+            for (int i = 6; i >= 0; i--) {
+                PreparedSample expected = Prepared.sample(layout, i);
+                float[] moments = new float[layout.momentValues() + 1];
+                byte[] image = new byte[layout.imageBytes()];
+                float[] tokens = new float[layout.tokenValues()];
+                set.readMoments(i, moments, 1);
+                set.readImage(i, image, 0);
+                set.readTokens(i, tokens, 0);
+
+                assertThat(set.name(i)).isEqualTo(expected.name());
+                assertThat(set.label(i)).isEqualTo(expected.label());
+                assertThat(image).isEqualTo(expected.image());
+                for (int k = 0; k < layout.momentValues(); k++) {
+                    // float16: half a unit in the last of 11 bits
+                    float x = expected.moments()[k];
+                    assertThat(moments[k + 1]).isCloseTo(x, within(Math.abs(x) * 0x1p-11f + 0x1p-25f));
+                }
+                requireClose(tokens, expected.tokens(), layout);
+            }
+        }
+    }
+
+    private static void requireClose(float[] found, float[] expected, SampleLayout layout) {
+        for (int t = 0; t < layout.tokens(); t++) {
+            float most = 0;
+            for (int k = 0; k < layout.tokenWidth(); k++) {
+                most = Math.max(most, Math.abs(expected[t * layout.tokenWidth() + k]));
+            }
+            for (int k = 0; k < layout.tokenWidth(); k++) {
+                int at = t * layout.tokenWidth() + k;
+                // half a level of 127, and the rounding of the division
+                assertThat(found[at]).isCloseTo(expected[at], within(most / 127 * 0.5001f));
+            }
+        }
+    }
+
+    @Test
+    void identityFollowsTheContent() throws Exception {
+        ShardIndex first = Prepared.write(folder, Prepared.FULL, 3);
+        ShardIndex again = Prepared.write(folder, Prepared.FULL, 3);
+        ShardIndex other = Prepared.write(folder, Prepared.FULL, 4);
+
+        assertThat(again.identity()).isEqualTo(first.identity());
+        assertThat(other.identity()).isNotEqualTo(first.identity());
+        try (ShardSet set = ShardSet.open(folder)) {
+            assertThat(set.identity()).isEqualTo(other.identity());
+        }
+    }
+
+    @Test
+    void unfinishedSetsAreRefused() throws Exception {
+        Prepared.write(folder, Prepared.FULL, 2);
+        Files.delete(folder.resolve(ShardIndex.FILE));
+
+        assertThatThrownBy(() -> ShardSet.open(folder))
+                .isInstanceOf(NoSuchFileException.class)
+                .hasMessageContaining("not finished");
+    }
+
+    @Test
+    void shardOfAnotherSizeIsRefusedWhenItIsRead() throws Exception {
+        Prepared.write(folder, Prepared.FULL, 2, 3);
+        Files.copy(folder.resolve(ShardIndex.fileName(0)), folder.resolve("copy"));
+        Files.move(
+                folder.resolve("copy"),
+                folder.resolve(ShardIndex.fileName(1)),
+                java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+
+        try (ShardSet set = ShardSet.open(folder)) {
+            set.readImage(1, new byte[75], 0);
+            assertThatThrownBy(() -> set.readImage(2, new byte[75], 0))
+                    .isInstanceOf(CheckpointFormatException.class)
+                    .hasMessageContaining("tensor label must be I32 (3) but is I32 (2)")
+                    .hasMessageContaining("tensor image must be U8 (3, 3, 5, 5)");
+        }
+    }
+
+    @Test
+    void samplesThatDoNotFitAreRefused() {
+        ShardBuilder builder = new ShardBuilder(Prepared.FULL);
+        PreparedSample good = Prepared.sample(Prepared.FULL, 1);
+        float[] notFinite = good.moments().clone();
+        notFinite[3] = Float.NaN;
+
+        assertThatThrownBy(() -> builder.add(new PreparedSample("x", 0, good.moments(), null, good.tokens())))
+                .hasMessage("image of x must have 75 values but has 0");
+        assertThatThrownBy(() -> builder.add(new PreparedSample("x", 0, notFinite, good.image(), good.tokens())))
+                .hasMessage("a number to store is NaN");
+        assertThat(builder.size()).isZero();
+    }
+
+    @Test
+    void labelsWithoutClassAreRefused() throws IOException {
+        ShardBuilder builder = new ShardBuilder(Prepared.FULL);
+        PreparedSample good = Prepared.sample(Prepared.FULL, 1);
+        builder.add(new PreparedSample("x", 3, good.moments(), good.image(), good.tokens()));
+        String sha =
+                builder.write(folder.resolve(ShardIndex.fileName(0)), Map.of()).sha256();
+        ShardIndex index =
+                new ShardIndex(Prepared.FULL, Map.of(), Prepared.CLASSES, List.of(new ShardIndex.Entry(1, sha)));
+
+        assertThatThrownBy(() -> index.write(folder))
+                .isInstanceOf(CheckpointFormatException.class)
+                .hasMessageContaining("labels must be in [0, 2] but one is 3");
+    }
+}
