@@ -40,6 +40,7 @@ public final class Main implements Runnable {
                 new DoctorCommand(),
                 new TrainCommand(),
                 new TrainTeacherCommand(),
+                new StatusCommand(),
                 new SampleCommand(),
                 new InfoCommand(),
                 new ParityCommand(),

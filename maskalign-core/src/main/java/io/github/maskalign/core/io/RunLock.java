@@ -63,6 +63,14 @@ public final class RunLock implements AutoCloseable {
         }
     }
 
+    /**
+     * Returns who has, or had when it was killed, the lock of a run folder, such as {@code process 12 since …}; null if
+     * nobody. Looking takes no lock.
+     */
+    public static @Nullable String ownerOf(Path runFolder) throws IOException {
+        return holder(runFolder.resolve("run.owner"));
+    }
+
     /** Gives the lock back. */
     @Override
     public void close() throws IOException {

@@ -1,0 +1,239 @@
+package io.github.maskalign.examples.status;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import io.github.maskalign.core.config.ConfigBinder;
+import io.github.maskalign.core.io.Checkpoint;
+import io.github.maskalign.core.io.CheckpointDir;
+import io.github.maskalign.core.io.RunLock;
+import io.github.maskalign.examples.run.RunConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The state of a run, read from its folder without disturbing it.
+ *
+ * @param folder the folder
+ * @param name name of the experiment
+ * @param phase what it is doing
+ * @param owner who has the folder, if anybody
+ * @param step last recorded step; 0 before the first record
+ * @param steps steps of the whole run
+ * @param imagesPerSecond over the last records; NaN before there are any
+ * @param secondsSinceRecord age of the last record; NaN before there is one
+ * @param values last recorded losses, norms, counts and memory, by name
+ * @param checkpoints saved states, oldest first
+ */
+public record RunStatus(
+        Path folder,
+        String name,
+        Phase phase,
+        @Nullable String owner,
+        long step,
+        long steps,
+        double imagesPerSecond,
+        double secondsSinceRecord,
+        Map<String, Double> values,
+        List<SavedState> checkpoints) {
+    private static final Pattern PROCESS = Pattern.compile("process (\\d+) .*");
+    private static final int RECENT = 20;
+
+    /** What a run is doing. */
+    public enum Phase {
+        /** A process has the folder. */
+        RUNNING,
+        /** All steps are done. */
+        COMPLETED,
+        /** No process has the folder; the same command goes on with the run. */
+        STOPPED
+    }
+
+    /**
+     * A saved state.
+     *
+     * @param step its step
+     * @param bytes size of its files
+     * @param problem why it cannot be used; null if all checksums of its manifest are right
+     */
+    public record SavedState(
+            long step, long bytes, @Nullable String problem) {}
+
+    /** Copies the collections. */
+    public RunStatus {
+        values = new TreeMap<>(values);
+        checkpoints = List.copyOf(checkpoints);
+    }
+
+    /**
+     * Reads a run folder.
+     *
+     * @param verify whether all checkpoint files are read and compared with their checksums
+     * @throws NoSuchFileException if the folder holds no run
+     */
+    public static RunStatus read(Path folder, boolean verify) throws IOException {
+        Path config = folder.resolve("config.yaml");
+        if (!Files.exists(config)) {
+            throw new NoSuchFileException(config.toString(), null, "no run in this folder");
+        }
+        RunConfig run = ConfigBinder.bind(config, List.of(), RunConfig.class).value();
+        RecentRecords records = RecentRecords.read(folder.resolve("stats.jsonl"), RECENT);
+        String owner = RunLock.ownerOf(folder);
+        long steps = run.train().steps();
+        Phase phase = isAlive(owner) ? Phase.RUNNING : records.step() >= steps ? Phase.COMPLETED : Phase.STOPPED;
+        return new RunStatus(
+                folder,
+                run.name(),
+                phase,
+                phase == Phase.RUNNING ? owner : null,
+                records.step(),
+                steps,
+                run.train().globalBatch() / records.medianSeconds(),
+                Instant.now().toEpochMilli() * 1e-3 - records.time(),
+                records.last(),
+                checkpoints(folder.resolve("checkpoints"), verify));
+    }
+
+    private static boolean isAlive(@Nullable String owner) {
+        Matcher process = PROCESS.matcher(owner == null ? "" : owner);
+        return process.matches()
+                && ProcessHandle.of(Long.parseLong(process.group(1)))
+                        .filter(ProcessHandle::isAlive)
+                        .isPresent();
+    }
+
+    private static List<SavedState> checkpoints(Path folder, boolean verify) throws IOException {
+        if (!Files.isDirectory(folder)) {
+            return List.of();
+        }
+        CheckpointDir saved = CheckpointDir.openReadOnly(folder);
+        List<SavedState> out = new ArrayList<>();
+        for (long step : saved.steps()) {
+            Path state = folder.resolve(String.format(Locale.ROOT, "state-%07d", step));
+            String problem = null;
+            if (verify) {
+                try {
+                    Checkpoint checked = saved.load(step);
+                    state = checked.folder();
+                } catch (IOException e) {
+                    problem = String.valueOf(e.getMessage());
+                }
+            }
+            out.add(new SavedState(step, bytes(state), problem));
+        }
+        return out;
+    }
+
+    private static long bytes(Path folder) throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.mapToLong(file -> file.toFile().length()).sum();
+        } catch (NoSuchFileException e) {
+            return 0; // just now replaced by a newer one
+        }
+    }
+
+    /** Returns the seconds that the rest takes at the present rate; NaN if there is no rate. */
+    public double secondsLeft() {
+        return (steps - step) * stepSeconds();
+    }
+
+    private double stepSeconds() {
+        Double seconds = values.get("seconds");
+        return seconds == null ? Double.NaN : seconds;
+    }
+
+    /** Returns it as JSON. */
+    public JsonObject toJson() {
+        JsonObject out = new JsonObject();
+        out.addProperty("folder", folder.toString());
+        out.addProperty("name", name);
+        out.addProperty("phase", phase.name());
+        out.addProperty("owner", owner);
+        out.addProperty("step", step);
+        out.addProperty("steps", steps);
+        finite(out, "images_per_second", imagesPerSecond);
+        finite(out, "seconds_since_record", secondsSinceRecord);
+        finite(out, "seconds_left", secondsLeft());
+        JsonObject last = new JsonObject();
+        values.forEach((key, value) -> finite(last, key, value));
+        out.add("last", last);
+        JsonArray states = new JsonArray();
+        for (SavedState state : checkpoints) {
+            JsonObject entry = new JsonObject();
+            entry.addProperty("step", state.step());
+            entry.addProperty("bytes", state.bytes());
+            entry.addProperty("problem", state.problem());
+            states.add(entry);
+        }
+        out.add("checkpoints", states);
+        return out;
+    }
+
+    private static void finite(JsonObject out, String key, double value) {
+        if (Double.isFinite(value)) {
+            out.addProperty(key, value);
+        } else {
+            out.addProperty(key, Double.isNaN(value) ? null : Double.toString(value));
+        }
+    }
+
+    /** Returns it as a few lines for a person. */
+    public String toText() {
+        StringBuilder text = new StringBuilder();
+        text.append(String.format(
+                Locale.ROOT,
+                "%s (%s): %s%s%n",
+                folder,
+                name,
+                phase.name().toLowerCase(Locale.ROOT),
+                owner == null ? "" : ", " + owner));
+        text.append(
+                String.format(Locale.ROOT, "  step        %,d of %,d (%.1f %%)", step, steps, 100.0 * step / steps));
+        if (Double.isFinite(secondsSinceRecord)) {
+            text.append(", recorded ").append(duration(secondsSinceRecord)).append(" ago");
+        }
+        if (Double.isFinite(imagesPerSecond)) {
+            text.append(String.format(Locale.ROOT, "%n  rate        %.3g images/s", imagesPerSecond));
+            if (phase != Phase.COMPLETED) {
+                text.append(", ").append(duration(secondsLeft())).append(" left");
+            }
+        }
+        values.forEach((key, value) -> {
+            if (key.startsWith("loss")
+                    || key.equals("grad_norm")
+                    || key.equals("skipped")
+                    || key.startsWith("memory")) {
+                text.append(String.format(Locale.ROOT, "%n  %-18s %.5g", key, value));
+            }
+        });
+        for (SavedState state : checkpoints) {
+            text.append(String.format(
+                    Locale.ROOT,
+                    "%n  checkpoint  step %,d, %.1f MB%s",
+                    state.step(),
+                    state.bytes() * 1e-6,
+                    state.problem() == null ? "" : ": CANNOT BE USED: " + state.problem()));
+        }
+        return text.toString();
+    }
+
+    private static String duration(double seconds) {
+        Duration time = Duration.ofSeconds((long) seconds);
+        long days = time.toDays();
+        String clock = String.format(
+                Locale.ROOT, "%d:%02d:%02d", time.toHoursPart(), time.toMinutesPart(), time.toSecondsPart());
+        return days == 0 ? clock : days + (days == 1 ? " day " : " days ") + clock;
+    }
+}
