@@ -25,9 +25,8 @@ final class PickleObjects {
         Meaning meaning = KnownNames.of(qualified);
         if (meaning == null && unknown == Unknown.REFUSE) {
             throw new IllegalStateException("names " + quote(qualified)
-                    + ", which is not among the classes known to be harmless in a checkpoint, so the file is refused;"
-                    + " where it is just another settings class, open the file with unknown classes as opaque,"
-                    + " and for a whole module save its state_dict() instead");
+                    + ", which is not among the names known to be harmless in a checkpoint, so the file is refused; "
+                    + wayOut(qualified));
         }
         return new TorchValue.Opaque(qualified, meaning);
     }
@@ -113,6 +112,18 @@ final class PickleObjects {
             return tuple.items();
         }
         throw new IllegalStateException("a tuple must stand here");
+    }
+
+    private static String wayOut(String qualified) {
+        if (qualified.startsWith("torch._utils._rebuild_")) {
+            return "sparse, quantised and wrapped tensors are not read here: call .to_dense() or .dequantize() and save"
+                    + " again";
+        }
+        if (qualified.startsWith("torch.nn.")) {
+            return "it holds a whole module: save its state_dict() instead";
+        }
+        return "if it is a class of settings, open the file with unknown classes as opaque; if it holds a whole module,"
+                + " save its state_dict() instead";
     }
 
     private static TorchValue key(TorchValue key) {

@@ -88,14 +88,6 @@ final class TorchArchive implements AutoCloseable {
     }
 
     private void requireCheckpoint() throws IOException {
-        boolean script = entries.containsKey("constants.pkl")
-                || entries.keySet().stream().anyMatch(name -> name.startsWith("code/"));
-        if (script) {
-            throw file.problem("is a TorchScript archive (torch.jit.save): a program, not a checkpoint. An encoder of "
-                    + "kind TORCHSCRIPT runs it, where its source is trusted; its weights alone are saved by "
-                    + "python -c \"import torch; torch.save(torch.jit.load('OLD', map_location='cpu').state_dict(), "
-                    + "'NEW')\"");
-        }
         String version = text("version");
         if (!version.matches("[0-9]{1,4}") || Integer.parseInt(version) > LARGEST_VERSION) {
             throw file.problem("has the format version " + quote(version) + "; read here are 1 to " + LARGEST_VERSION);
@@ -113,6 +105,9 @@ final class TorchArchive implements AutoCloseable {
     private static Map<String, Entry> entries(FileBytes file) throws IOException {
         ZipDirectory directory = ZipDirectory.find(file);
         List<ZipDirectory.Line> lines = directory.lines();
+        for (ZipDirectory.Line line : lines) {
+            requireNoProgram(file, name(file, line.name()));
+        }
         lines.sort(Comparator.comparingLong(ZipDirectory.Line::header));
         Map<String, Entry> entries = new LinkedHashMap<>();
         String root = null;
@@ -120,6 +115,10 @@ final class TorchArchive implements AutoCloseable {
         for (int i = 0; i < lines.size(); i++) {
             ZipDirectory.Line line = lines.get(i);
             String name = name(file, line.name());
+            if (!line.stored()) {
+                throw file.problem("entry " + quote(name) + " is compressed, which PyTorch does not do to a checkpoint;"
+                        + " if the file was packed again, unpack it and zip it without compression (zip -0 -D -r)");
+            }
             if (line.header() != position) {
                 throw file.problem(
                         "entry " + quote(name) + " begins at " + line.header() + " but the one before ends at "
@@ -144,6 +143,16 @@ final class TorchArchive implements AutoCloseable {
             throw file.problem("has bytes before its zip directory that belong to no entry");
         }
         return entries;
+    }
+
+    private static void requireNoProgram(FileBytes file, String name) throws IOException {
+        String inside = name.substring(name.indexOf('/') + 1);
+        if (inside.equals("constants.pkl") || inside.startsWith("code/")) {
+            throw file.problem("is a TorchScript archive (torch.jit.save): a program, not a checkpoint. An encoder of "
+                    + "kind TORCHSCRIPT runs it, where its source is trusted; its weights alone are saved by "
+                    + "python -c \"import torch; torch.save(torch.jit.load('OLD', map_location='cpu').state_dict(), "
+                    + "'NEW')\"");
+        }
     }
 
     /** Compares the header in front of an entry, and what follows it up to {@code next}, with the directory's line. */

@@ -10,7 +10,7 @@ import java.util.List;
  * The central directory of a zip file, with its 64-bit form, as section 4.3 of PKWARE's APPNOTE describes them.
  *
  * <p>Only what an archive of weights needs is allowed: one disk, no comment, nothing before the first entry and nothing
- * after the end record, entries stored as they are, neither compressed nor encrypted nor links.
+ * after the end record, entries that are neither encrypted nor links.
  */
 final class ZipDirectory {
     static final int MAX_ENTRIES = 100_000;
@@ -40,10 +40,11 @@ final class ZipDirectory {
      * @param name the bytes of its name
      * @param flags the general purpose flags
      * @param crc CRC-32 of the data, unsigned
-     * @param size bytes of data, the same stored and unpacked
+     * @param stored whether the data are stored as they are, not compressed
+     * @param size bytes of data, unpacked
      * @param header where the local header begins
      */
-    record Line(byte[] name, int flags, long crc, long size, long header) {}
+    record Line(byte[] name, int flags, boolean stored, long crc, long size, long header) {}
 
     private ZipDirectory(FileBytes file) {
         this.file = file;
@@ -176,14 +177,10 @@ final class ZipDirectory {
         if ((flags & ENCRYPTED) != 0) {
             throw file.problem(what + " is encrypted");
         }
-        if (method != 0 || values[0] != values[1]) {
-            throw file.problem(what + " must be stored uncompressed but has method " + method + ", " + values[1]
-                    + " bytes in the file and " + values[0] + " unpacked");
-        }
-        if (values[0] < 0 || values[2] < 0) {
+        if (values[0] < 0 || values[1] < 0 || values[2] < 0) {
             throw file.problem(what + " must not have a negative size or place");
         }
-        return new Line(name, flags, crc, values[0], values[2]);
+        return new Line(name, flags, method == 0 && values[0] == values[1], crc, values[0], values[2]);
     }
 
     private CheckpointFormatException cutOff() {
