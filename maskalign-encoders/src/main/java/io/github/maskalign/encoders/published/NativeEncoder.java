@@ -23,7 +23,6 @@ import io.github.maskalign.encoders.vit.VitParts;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A published encoder, computed by the library's own transformer from the published weights: safetensors of Hugging Face
@@ -43,18 +42,24 @@ public final class NativeEncoder implements RepresentationEncoder {
      * @param name which encoder
      * @param heads attention heads; 0 for those of the published model
      * @param positions rule for pictures of another grid; REPA's is ANTIALIAS
-     * @param preprocessing how pictures are standardised and resized; null for what the family wants
+     * @param pictureSide side of the pictures in pixels; 0 for 256 pixels and 16 × 16 tokens
+     * @param grid tokens along a side of such a picture: it is resized to that many patches
      * @param precision arithmetic of the matrix products
      */
     public record Options(
-            EncoderName name,
-            int heads,
-            VitParts.Positions positions,
-            @Nullable Preprocessing preprocessing,
-            Precision precision) {
+            EncoderName name, int heads, VitParts.Positions positions, int pictureSide, int grid, Precision precision) {
+        /** @throws IllegalArgumentException if the picture's side is not a multiple of the grid */
+        public Options {
+            if (heads < 0 || pictureSide < 0 || (pictureSide > 0 && (grid < 1 || pictureSide % grid != 0))) {
+                throw new IllegalArgumentException(
+                        "heads must be at least 0 and pictureSide a multiple of grid but were " + heads + ", "
+                                + pictureSide + " and " + grid);
+            }
+        }
+
         /** The published encoder as REPA uses it. */
         public static Options of(String name) {
-            return new Options(EncoderName.parse(name), 0, VitParts.Positions.ANTIALIAS, null, Precision.FLOAT32);
+            return new Options(EncoderName.parse(name), 0, VitParts.Positions.ANTIALIAS, 0, 0, Precision.FLOAT32);
         }
     }
 
@@ -86,9 +91,7 @@ public final class NativeEncoder implements RepresentationEncoder {
             Shape picture = new Shape(1, 3, config.imageSize(), config.imageSize());
             transformer.initialize(manager, DataType.FLOAT32, picture);
             copy(tensors, transformer, file);
-            Preprocessing wanted = options.preprocessing();
-            return new NativeEncoder(
-                    manager, transformer, wanted != null ? wanted : preprocessing(family, config.patchSize()));
+            return new NativeEncoder(manager, transformer, preprocessing(options, config.patchSize()));
         } catch (IOException | RuntimeException e) {
             manager.close();
             throw e;
@@ -124,12 +127,11 @@ public final class NativeEncoder implements RepresentationEncoder {
         }
     }
 
-    /** The family's, for models of other patch sizes than the published ones too. */
-    private static Preprocessing preprocessing(EncoderFamily family, int patch) {
-        Preprocessing usual = family.preprocessing();
-        return usual.patchSize() == patch
-                ? usual
-                : usual.withSides(usual.usualSide(), usual.usualSide() / 16, patch, patch);
+    private static Preprocessing preprocessing(Options options, int patch) {
+        Preprocessing usual = options.name().family().preprocessing();
+        int side = options.pictureSide() == 0 ? 256 : options.pictureSide();
+        int grid = options.pictureSide() == 0 ? 16 : options.grid();
+        return usual.withSides(side, side / grid, patch, patch);
     }
 
     /** Returns the shape of the transformer. */

@@ -92,7 +92,8 @@ class NativeEncoderGoldenTest {
                 EncoderName.parse(encoder + registers),
                 Integer.parseInt(golden.metadata().getOrDefault("heads", "0")),
                 rule,
-                null,
+                0,
+                0,
                 Precision.FLOAT32);
         try (NativeEncoder found = NativeEncoder.open(file, options, Device.cpu())) {
             EncoderTokens tokens = found.tokensOf(golden.get("inputs/image" + suffix));
@@ -133,7 +134,7 @@ class NativeEncoderGoldenTest {
     @Test
     void bytePicturesBecomeOneTokenForEachPatch() throws Exception {
         NativeEncoder.Options options = new NativeEncoder.Options(
-                EncoderName.parse("dinov2"), 4, Positions.ANTIALIAS, null, Precision.BFLOAT16);
+                EncoderName.parse("dinov2"), 4, Positions.ANTIALIAS, 0, 0, Precision.BFLOAT16);
         try (NDManager manager = NDManager.newBaseManager();
                 NativeEncoder encoder =
                         NativeEncoder.open(GOLDEN.resolve("published/dinov2-hf.safetensors"), options, Device.cpu())) {
