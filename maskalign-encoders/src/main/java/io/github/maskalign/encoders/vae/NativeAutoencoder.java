@@ -8,7 +8,9 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.io.AtomicFile;
 import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.SafetensorsWriter;
 import io.github.maskalign.core.io.StateDict;
 import io.github.maskalign.core.io.TensorSource;
 import io.github.maskalign.core.nn.Precision;
@@ -87,12 +89,36 @@ public final class NativeAutoencoder implements Autoencoder {
         }
     }
 
-    private void load(StateDict published) throws IOException {
+    /** Creates an autoencoder with random weights, as training would begin; {@code file} says "untrained". */
+    public static NativeAutoencoder untrained(VaeConfig config, Device device, Precision precision) {
+        NativeAutoencoder vae =
+                new NativeAutoencoder(config, Path.of("untrained"), NDManager.newBaseManager(device), precision);
+        vae.initialize();
+        return vae;
+    }
+
+    /**
+     * Writes the weights and {@code config.json} as diffusers does, into a folder that must exist.
+     *
+     * @throws IOException if a file cannot be written
+     */
+    public void save(Path folder) throws IOException {
+        Map<String, NDArray> weights = new LinkedHashMap<>(Weights.of(encoder));
+        weights.putAll(Weights.of(decoder));
+        SafetensorsWriter.write(folder.resolve(FILES.get(0)), StateDict.of(weights), Map.of("format", "pt"));
+        AtomicFile.write(folder.resolve("config.json"), config.toJson());
+    }
+
+    private void initialize() {
         try (GradMode off = GradMode.off()) {
             int side = reduction();
             encoder.initialize(manager, DataType.FLOAT32, new Shape(1, 3, side, side));
             decoder.initialize(manager, DataType.FLOAT32, new Shape(1, config.latentChannels(), 1, 1));
         }
+    }
+
+    private void load(StateDict published) throws IOException {
+        initialize();
         Map<String, NDArray> own = new LinkedHashMap<>(Weights.of(encoder));
         own.putAll(Weights.of(decoder));
         Map<String, TensorSource> renamed = new LinkedHashMap<>();

@@ -1,5 +1,6 @@
 package io.github.maskalign.encoders.vae;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
@@ -82,6 +83,33 @@ public record VaeConfig(
             throw new CheckpointFormatException(file, "it is no JSON object: " + e.getMessage(), e);
         }
         return new Reader(file, json).config();
+    }
+
+    /** Returns the text of diffusers' {@code config.json}. */
+    String toJson() {
+        JsonObject json = new JsonObject();
+        json.addProperty("_class_name", "AutoencoderKL");
+        json.addProperty("act_fn", "silu");
+        json.addProperty("in_channels", 3);
+        json.addProperty("out_channels", 3);
+        json.addProperty("latent_channels", latentChannels);
+        json.addProperty("layers_per_block", layersPerBlock);
+        json.addProperty("norm_num_groups", groups);
+        json.addProperty("scaling_factor", scalingFactor);
+        json.addProperty("use_quant_conv", quantConv);
+        json.addProperty("use_post_quant_conv", postQuantConv);
+        JsonArray widths = new JsonArray();
+        JsonArray down = new JsonArray();
+        JsonArray up = new JsonArray();
+        for (int width : channels) {
+            widths.add(width);
+            down.add("DownEncoderBlock2D");
+            up.add("UpDecoderBlock2D");
+        }
+        json.add("block_out_channels", widths);
+        json.add("down_block_types", down);
+        json.add("up_block_types", up);
+        return json + "\n";
     }
 
     /** Collects everything that is wrong. */

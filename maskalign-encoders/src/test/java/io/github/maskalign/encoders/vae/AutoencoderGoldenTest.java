@@ -137,6 +137,22 @@ class AutoencoderGoldenTest {
     }
 
     @Test
+    void savedWeightsAreOpenedAgain() throws Exception {
+        VaeConfig config = new VaeConfig(3, java.util.List.of(8, 12), 1, 4, true, false, 0.5);
+        try (NDManager manager = NDManager.newBaseManager();
+                NativeAutoencoder fresh = NativeAutoencoder.untrained(config, Device.cpu(), Precision.FLOAT32)) {
+            fresh.save(folder);
+            try (NativeAutoencoder again = NativeAutoencoder.open(folder, Device.cpu(), Precision.FLOAT32)) {
+                NDArray latent = manager.randomNormal(new ai.djl.ndarray.types.Shape(1, 3, 4, 6));
+
+                assertThat(again.config()).isEqualTo(config);
+                assertThat(again.decode(latent).toFloatArray())
+                        .isEqualTo(fresh.decode(latent).toFloatArray());
+            }
+        }
+    }
+
+    @Test
     void weightsThatDoNotFitAreAllNamed() throws Exception {
         Path published = GOLDEN.resolve("published");
         Files.copy(published.resolve("config.json"), folder.resolve("config.json"));
