@@ -43,6 +43,8 @@ public final class Main implements Runnable {
                 new StatusCommand(),
                 new SampleCommand(),
                 new InfoCommand(),
+                new InspectCommand(),
+                new ConvertCommand(),
                 new ParityCommand(),
                 new BenchCommand(),
                 new BenchPartCommand());

@@ -42,6 +42,7 @@ public final class TrainRun {
     private final Path folder;
     private final Path cache;
     private final String version;
+    private @Nullable InitialWeights initial;
     private volatile @Nullable TrainLoop running;
     private volatile boolean stopRequested;
 
@@ -58,6 +59,11 @@ public final class TrainRun {
         this.folder = folder;
         this.cache = cache;
         this.version = version;
+    }
+
+    /** Lets the run start from weights, unless it has a checkpoint to go on from; to be called before {@link #run}. */
+    public void startFrom(InitialWeights weights) {
+        initial = weights;
     }
 
     /**
@@ -81,6 +87,9 @@ public final class TrainRun {
             RunIdentity identity = RunIdentity.of(RunPlan.family(run), settings(run, parts.data()), provenance);
             RunCheckpoints checkpoints =
                     RunCheckpoints.open(folder, identity, run.train().keepLast());
+            if (initial != null) {
+                checkpoints = initial.in(checkpoints, folder, RunPlan.model(run));
+            }
             List<TrainListener> listeners = new ArrayList<>();
             listeners.add(new Records(provenance, parts.data().attribution()));
             listeners.add(new MetricListener(this::sinks, run.runtime().logEvery()));
