@@ -33,7 +33,7 @@ record StoredTensor(FileBytes file, String origin, TensorType type, Shape shape,
             return;
         }
         if (!isContiguous()) {
-            new StridedReader(file, layout.begin, type.bits() / 8)
+            new StridedReader(file, layout.begin, type.bits() / 8, shape.size())
                     .send(shape.getShape(), layout.strides, layout.offset, sink);
             return;
         }

@@ -16,7 +16,7 @@ import java.util.List;
  */
 final class StridedReader {
     private static final int OUTPUT_BYTES = 4 << 20;
-    private static final int WINDOW_BYTES = 1 << 20;
+    private static final int WINDOW_BYTES = 1 << 19;
     private static final int PAGE_BYTES = 4_096;
 
     private final FileBytes file;
@@ -28,12 +28,17 @@ final class StridedReader {
     /** Elements that lie {@code from} apart in the file and {@code to} apart in the output. */
     private record Dimension(int size, long from, int to) {}
 
-    StridedReader(FileBytes file, long begin, int elementBytes) {
+    /** A reader of a view of {@code count} elements. */
+    StridedReader(FileBytes file, long begin, int elementBytes, long count) {
         this.file = file;
         this.begin = begin;
         this.elementBytes = elementBytes;
-        output = ByteBuffer.allocate(OUTPUT_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        window = ByteBuffer.allocate(WINDOW_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        output = buffer(Math.min(OUTPUT_BYTES / elementBytes, count) * elementBytes);
+        window = buffer(WINDOW_BYTES);
+    }
+
+    private static ByteBuffer buffer(long bytes) {
+        return ByteBuffer.allocate((int) bytes).order(ByteOrder.LITTLE_ENDIAN);
     }
 
     /** Sends all elements of a view that has at least one. */
