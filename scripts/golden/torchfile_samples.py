@@ -18,6 +18,11 @@ import torch
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "maskalign-core/src/test/resources/golden/torchfile"
 SEED = 20261123
+CODES = {
+    "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64", "int32": "I32",
+    "int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL", "complex64": "C64", "uint16": "U16",
+    "uint32": "U32", "uint64": "U64", "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2",
+}
 
 
 class Exotic:
@@ -150,15 +155,10 @@ def newest():
 
 def write_safetensors(path, tensors):
     """The format by hand, so that a PyTorch of any version can write it."""
-    codes = {
-        "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64", "int32": "I32",
-        "int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL", "complex64": "C64", "uint16": "U16",
-        "uint32": "U32", "uint64": "U64", "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2",
-    }
     header, chunks, offset = {}, [], 0
     for name, tensor in tensors.items():
         data = bytes(tensor.contiguous().clone().untyped_storage())
-        code = codes[str(tensor.dtype).removeprefix("torch.")]
+        code = CODES[str(tensor.dtype).removeprefix("torch.")]
         header[name] = {"dtype": code, "shape": list(tensor.shape), "data_offsets": [offset, offset + len(data)]}
         chunks.append(data)
         offset += len(data)
