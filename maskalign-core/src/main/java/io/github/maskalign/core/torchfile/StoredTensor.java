@@ -9,8 +9,7 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /** A tensor in the storage of a checkpoint, possibly a view: transposed, with gaps or with repeated elements. */
-record StoredTensor(FileBytes file, String origin, TensorType type, Shape shape, Layout layout)
-        implements TensorSource {
+record StoredTensor(FileBytes file, String name, TensorType type, Shape shape, Layout layout) implements TensorSource {
     private static final int CHUNK_BYTES = 1 << 20;
 
     /**
@@ -22,8 +21,13 @@ record StoredTensor(FileBytes file, String origin, TensorType type, Shape shape,
      */
     record Layout(long begin, long offset, long[] strides) {}
 
-    StoredTensor named(String name) {
-        return new StoredTensor(file, name, type, shape, layout);
+    StoredTensor named(String newName) {
+        return new StoredTensor(file, newName, type, shape, layout);
+    }
+
+    @Override
+    public String origin() {
+        return file.path() + ", " + name;
     }
 
     @Override
@@ -71,6 +75,6 @@ record StoredTensor(FileBytes file, String origin, TensorType type, Shape shape,
 
     @Override
     public String toString() {
-        return origin + ": " + type + " " + shape + ", strides " + Arrays.toString(layout.strides);
+        return origin() + ": " + type + " " + shape + ", strides " + Arrays.toString(layout.strides);
     }
 }
