@@ -51,6 +51,15 @@ record StoredTensor(FileBytes file, String name, TensorType type, Shape shape, L
         }
     }
 
+    @Override
+    public void readInto(ByteBuffer target) throws IOException {
+        if (isContiguous()) {
+            file.read(layout.begin + layout.offset * (type.bits() / 8), target);
+        } else {
+            sendTo(target::put);
+        }
+    }
+
     private boolean isContiguous() {
         long expected = 1;
         for (int i = layout.strides.length - 1; i >= 0; i--) {
