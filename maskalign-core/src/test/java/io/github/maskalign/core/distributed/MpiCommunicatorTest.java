@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.concurrent.TimeUnit;
+import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -13,6 +14,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Real processes under Open MPI's mpirun. */
 class MpiCommunicatorTest {
+    private static final Offset<Double> DOUBLE_ROUNDING = Offset.offset(1e-22); // three numbers of 1e-9 in float64
+
     @TempDir
     Path folder;
 
@@ -123,9 +126,6 @@ class MpiCommunicatorTest {
                     .isLessThan(30);
         }
     }
-
-    private static final org.assertj.core.data.Offset<Double> DOUBLE_ROUNDING =
-            org.assertj.core.data.Offset.offset(1e-22); // three numbers of 1e-9 in float64
 
     private MpiRun.Result run(int size, String... arguments) throws Exception {
         try (MpiRun run = MpiRun.start(folder, size, RankProgram.class, arguments)) {

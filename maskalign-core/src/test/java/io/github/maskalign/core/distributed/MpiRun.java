@@ -82,7 +82,7 @@ public final class MpiRun implements AutoCloseable {
                 "1",
                 "--mca",
                 "odls_base_sigkill_timeout", // seconds to save in after SIGTERM; mpirun always waits them out
-                "2",
+                "1",
                 "-n",
                 Integer.toString(ranks)));
         command.addAll(program);
