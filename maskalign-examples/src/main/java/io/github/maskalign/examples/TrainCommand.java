@@ -1,6 +1,7 @@
 package io.github.maskalign.examples;
 
 import io.github.maskalign.core.config.Bound;
+import io.github.maskalign.core.distributed.Launch;
 import io.github.maskalign.core.train.StopReason;
 import io.github.maskalign.examples.run.InitialWeights;
 import io.github.maskalign.examples.run.RunConfig;
@@ -22,7 +23,8 @@ import picocli.CommandLine.Spec;
         name = "train",
         description = {
             "Trains a model. The same command again goes on where the run stopped, bit for bit.",
-            "Ctrl-C saves a checkpoint before the process ends."
+            "Ctrl-C saves a checkpoint before the process ends.",
+            "Started by mpirun, srun or torchrun, the processes train together: mpirun -n 2 maskalign train CONFIG."
         },
         footerHeading = "%nExamples:%n",
         footer = {
@@ -86,13 +88,16 @@ final class TrainCommand implements Callable<Integer> {
             throw CommandFailure.badInput("--fresh-projectors goes with --init");
         }
         Path folder = out != null ? out : Path.of("runs", run.name());
+        Launch launch = Launch.detect(System.getenv());
         TrainRun training = new TrainRun(bound, folder, CacheFolder.path(), Version.ours());
         if (init != null) {
             training.startFrom(new InitialWeights(init, freshProjectors));
         }
         try (StopSignal signal = StopSignal.listen(training::requestStop)) {
-            StopReason reason = training.run(JvmDefaults.isTerminal());
-            if (reason == StopReason.COMPLETED) {
+            boolean terminal = JvmDefaults.isTerminal();
+            StopReason reason = RankedWork.run(
+                    launch, run.runtime().device(launch.localRank()), agreement -> training.run(terminal, agreement));
+            if (reason == StopReason.COMPLETED && launch.rank() == 0) {
                 progress.println(folder.resolve("samples.png"));
                 progress.flush();
             }
