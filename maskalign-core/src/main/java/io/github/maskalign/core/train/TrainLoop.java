@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,6 +35,7 @@ public final class TrainLoop {
     private final OptimConfig optim;
     private final List<TrainListener> listeners;
     private final TrainStep step;
+    private @Nullable BackgroundSaver background;
     private volatile boolean stopRequested;
     private long savedStep = -1;
     private int skippedInRow;
@@ -121,12 +123,15 @@ public final class TrainLoop {
         try (GradMode values = GradMode.off()) {
             try {
                 reason = train();
+                closeSaver();
             } catch (TrainingDivergedException e) {
                 agreement.fail(e);
+                closeSaver();
                 ended(StopReason.DIVERGED, e);
                 throw e;
             } catch (IOException | RuntimeException | Error e) {
                 agreement.fail(e);
+                closeSaver();
                 ended(StopReason.FAILED, e);
                 throw e;
             }
@@ -143,6 +148,8 @@ public final class TrainLoop {
         StartKind kind = start();
         savedStep = kind == StartKind.RESUMED ? state.step() : -1;
         each(listener -> listener.onStart(kind, state));
+        background =
+                config.asyncSave() && checkpoints.isPresent() ? new BackgroundSaver(state, checkpoints.get()) : null;
         long idleSince = System.nanoTime();
         while (state.step() < config.steps() && !agreement.any(stopRequested || interrupted)) {
             double idle = (System.nanoTime() - idleSince) * 1e-9;
@@ -184,6 +191,10 @@ public final class TrainLoop {
         if (checkpoints.isEmpty()) {
             return;
         }
+        if (background != null) {
+            saveBehind(background);
+            return;
+        }
         try {
             if (due(config.snapshotEvery())) {
                 saveSnapshot(checkpoints.get());
@@ -192,8 +203,42 @@ public final class TrainLoop {
                 saveState(checkpoints.get());
             }
         } catch (IOException e) {
-            LOG.error("training goes on until the next interval: {}", e.getMessage());
-            each(listener -> listener.onSaveFailed(state.step(), e));
+            saveFailed(state.step(), e);
+        }
+    }
+
+    /** Training waits for the copy, and for the save before if it is still going on. */
+    private void saveBehind(BackgroundSaver saver) {
+        boolean snapshot = due(config.snapshotEvery());
+        boolean full = due(config.saveEvery());
+        report(snapshot || full ? saver.take() : saver.takeIfDone());
+        if (snapshot || full) {
+            saver.begin(snapshot, full);
+        }
+    }
+
+    private void report(BackgroundSaver.@Nullable Saved saved) {
+        if (saved == null) {
+            return;
+        }
+        saved.files().forEach(file -> each(listener -> listener.onSaved(file, saved.step())));
+        IOException failure = saved.failure();
+        if (failure != null) {
+            saveFailed(saved.step(), failure);
+        } else if (saved.full()) {
+            savedStep = saved.step();
+        }
+    }
+
+    private void saveFailed(long atStep, IOException failure) {
+        LOG.error("training goes on until the next interval: {}", failure.getMessage());
+        each(listener -> listener.onSaveFailed(atStep, failure));
+    }
+
+    private void closeSaver() {
+        if (background != null) {
+            background.close();
+            background = null;
         }
     }
 
@@ -203,6 +248,9 @@ public final class TrainLoop {
             return reason;
         }
         RunCheckpoints files = checkpoints.get();
+        if (background != null) {
+            report(background.take());
+        }
         boolean saved = savedStep == state.step();
         // snapshot first: after a kill between the two, the resumed run writes both again
         if (reason == StopReason.COMPLETED && !(saved && files.hasSnapshot(state.step()))) {
@@ -215,12 +263,12 @@ public final class TrainLoop {
     }
 
     private void saveSnapshot(RunCheckpoints files) throws IOException {
-        Path file = files.snapshot(state);
+        Path file = files.snapshot(StateArrays.of(state));
         each(listener -> listener.onSaved(file, state.step()));
     }
 
     private void saveState(RunCheckpoints files) throws IOException {
-        Path folder = files.save(state);
+        Path folder = files.save(StateArrays.of(state));
         savedStep = state.step();
         each(listener -> listener.onSaved(folder, state.step()));
     }

@@ -19,6 +19,8 @@ public final class RunPlan {
             "train.accumulation",
             "train.saveEvery",
             "train.keepLast",
+            "train.keepEvery",
+            "train.asyncSave",
             "train.snapshotEvery",
             "train.maxSkippedInRow",
             "train.maxSkipped",

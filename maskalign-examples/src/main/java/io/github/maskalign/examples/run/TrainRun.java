@@ -102,8 +102,8 @@ public final class TrainRun {
             if (ranks.isRoot()) {
                 Map<String, String> provenance = Provenance.of(run, version, ranks);
                 RunIdentity identity = RunIdentity.of(RunPlan.family(run), settings(run, parts.data()), provenance);
-                RunCheckpoints own =
-                        RunCheckpoints.open(folder, identity, run.train().keepLast());
+                RunCheckpoints own = RunCheckpoints.open(
+                        folder, identity, run.train().keepLast(), run.train().keepEvery());
                 checkpoints = Optional.of(initial == null ? own : initial.in(own, folder, RunPlan.model(run)));
                 listeners.add(new Records(provenance, parts.data().attribution()));
                 listeners.add(new MetricListener(this::sinks, run.runtime().logEvery()));
