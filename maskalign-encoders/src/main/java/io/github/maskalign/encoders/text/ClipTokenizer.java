@@ -22,7 +22,7 @@ import java.util.Map;
  */
 public final class ClipTokenizer implements AutoCloseable {
     /** Longest caption in UTF-16 units; far more than any model reads. */
-    public static final int MAX_CHARACTERS = 1 << 20;
+    public static final int MAX_CHARACTERS = 1 << 16;
 
     /** Cutting and padding is done here, so that it can be counted. */
     private static final Map<String, String> OPTIONS =

@@ -83,7 +83,7 @@ class ClipTokenizerGoldenTest {
                     .hasMessage("caption 1 has half a surrogate pair, which is no text");
             assertThatThrownBy(() -> tokenizer.encode(List.of("a".repeat(ClipTokenizer.MAX_CHARACTERS + 1))))
                     .isInstanceOf(IllegalArgumentException.class)
-                    .hasMessageContaining("at most 1048576 characters but caption 0 has 1048577");
+                    .hasMessageContaining("at most 65536 characters but caption 0 has 65537");
         }
         assertThatThrownBy(() -> ClipTokenizer.open(TOKENIZERS.resolve("current"), 1))
                 .hasMessage("length must be at least 2 but was 1");
@@ -98,8 +98,8 @@ class ClipTokenizerGoldenTest {
             ClipTokenizer.Tokens tokens = tokenizer.encode(List.of(word));
 
             assertThat(tokens.truncated()).isEqualTo(1);
-            // half a second here; a quadratic merge would take hours
-            assertThat((System.nanoTime() - before) / 1e9).isLessThan(30);
+            // a tenth of a second here; a quadratic merge would take minutes
+            assertThat((System.nanoTime() - before) / 1e9).isLessThan(10);
         }
     }
 
