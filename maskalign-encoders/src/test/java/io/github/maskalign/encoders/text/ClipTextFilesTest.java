@@ -57,7 +57,7 @@ class ClipTextFilesTest {
         copy("tokenizers/older/tokenizer.json", "tokenizer_2/tokenizer.json");
 
         try (ClipTextEncoder encoder = open(folder.resolve("text_encoder_2"))) {
-            assertThat(encoder.tokenizer().padId()).isEqualTo(711);
+            assertThat(encoder.tokenizer().padId()).isEqualTo(713);
         }
     }
 
@@ -128,11 +128,11 @@ class ClipTextFilesTest {
     void tokenizersThatDoNotFitAreRefused() throws Exception {
         copyModel("plain", ".");
         copy("tokenizers/extended/tokenizer.json", "tokenizer.json");
-        refused().hasMessageContaining("must have ids below 712, the model's vocab_size, but has 713");
+        refused().hasMessageContaining("must have ids below 714, the model's vocab_size, but has 715");
 
         copy("tokenizers/current/tokenizer.json", "tokenizer.json");
         changeConfig("eos_token_id", "5");
-        refused().hasMessageContaining("must have the id 5, the model's eos_token_id, but has 711");
+        refused().hasMessageContaining("must have the id 5, the model's eos_token_id, but has 713");
     }
 
     @Test

@@ -61,11 +61,11 @@ class HostileTokenizerTest {
                         "the id of the token \"a\" must be a whole number but is \"1.5\"",
                         j -> ids(j).addProperty("a", 1.5)),
                 change(
-                        "ids must be distinct and in [0, 712), the number of tokens, but \"b\" has",
+                        "ids must be distinct and in [0, 714), the number of tokens, but \"b\" has",
                         j -> ids(j).add("b", ids(j).get("a"))),
                 change("but \"a\" has 5000", j -> ids(j).addProperty("a", 5000)),
                 change("but \"a\" has -1", j -> ids(j).addProperty("a", -1)),
-                change("a token must have 1 to 512 characters", j -> ids(j).addProperty("x".repeat(513), 712)),
+                change("a token must have 1 to 512 characters", j -> ids(j).addProperty("x".repeat(513), 714)),
                 change(
                         "a merge must be two tokens but is \"[\"a\"]\"",
                         j -> merges(j).add(list("a"))),
@@ -75,9 +75,9 @@ class HostileTokenizerTest {
                 change(
                         "the unknown token \"nothing\" is not in the vocabulary",
                         j -> model(j).addProperty("unk_token", "nothing")),
-                change("an added token must have 1 to 512 characters but \"\" has 0", j -> added(j, "", 712)),
-                change("the added token \"brand-new\" must have the id 712 but has 9", j -> added(j, "brand-new", 9)),
-                change("the added token \"<|endoftext|>\" stands there twice", j -> added(j, "<|endoftext|>", 711)),
+                change("an added token must have 1 to 512 characters but \"\" has 0", j -> added(j, "", 714)),
+                change("the added token \"brand-new\" must have the id 714 but has 9", j -> added(j, "brand-new", 9)),
+                change("the added token \"<|endoftext|>\" stands there twice", j -> added(j, "<|endoftext|>", 713)),
                 change("version must be \"1.0\"", j -> j.addProperty("version", "2.0")),
                 change("\"surprise\" is not known to this version", j -> j.addProperty("surprise", 1)));
     }
@@ -160,8 +160,8 @@ class HostileTokenizerTest {
         Files.writeString(folder.resolve("tokenizer_config.json"), "{\"pad_token\": \"<|fill|>\"}");
 
         try (ClipTokenizer tokenizer = ClipTokenizer.open(folder, 5)) {
-            assertThat(tokenizer.padId()).isEqualTo(712);
-            assertThat(tokenizer.highestId()).isEqualTo(712);
+            assertThat(tokenizer.padId()).isEqualTo(714);
+            assertThat(tokenizer.highestId()).isEqualTo(714);
         }
     }
 
