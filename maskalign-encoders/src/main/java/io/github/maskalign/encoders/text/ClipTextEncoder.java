@@ -18,6 +18,7 @@ import io.github.maskalign.core.torchfile.WeightsFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
@@ -185,7 +186,7 @@ public final class ClipTextEncoder implements TextEncoder {
         long[] ends = new long[batch];
         for (int i = 0; i < batch; i++) {
             System.arraycopy(tokens.ids()[i], 0, ids, i * length, length);
-            java.util.Arrays.fill(mask, i * length, i * length + tokens.counts()[i], 1);
+            Arrays.fill(mask, i * length, i * length + tokens.counts()[i], 1);
             ends[i] = pooledPlace(tokens.ids()[i]);
         }
         try (GradMode off = GradMode.off();

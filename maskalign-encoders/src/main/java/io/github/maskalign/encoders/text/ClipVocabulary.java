@@ -6,6 +6,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.maskalign.core.io.CheckpointFormatException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -66,7 +67,7 @@ record ClipVocabulary(
             """;
 
     ClipVocabulary {
-        ids = java.util.Collections.unmodifiableMap(new LinkedHashMap<>(ids));
+        ids = Collections.unmodifiableMap(new LinkedHashMap<>(ids));
         merges = List.copyOf(merges);
         added = List.copyOf(added);
     }

@@ -5,14 +5,13 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.github.maskalign.core.io.CheckpointFormatException;
 import java.math.BigDecimal;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Takes values out of a JSON object and notes whatever is not as it has to be, so that all of it is told at once. */
 final class JsonFields {
-    private static final JsonFields NOTHING = new JsonFields("", new JsonObject(), List.of());
-
     private final String where;
     private final JsonObject object;
     private final List<String> problems;
@@ -132,7 +131,8 @@ final class JsonFields {
             return new JsonFields(path(key), found.getAsJsonObject(), problems);
         }
         problem(key, "an object");
-        return NOTHING.under(path(key));
+        // what is missing in an object that is missing itself is no further problem
+        return new JsonFields(path(key), new JsonObject(), new ArrayList<>());
     }
 
     /** The objects in a list; {@code count} of them unless it is negative. */
@@ -151,16 +151,11 @@ final class JsonFields {
                 return List.of();
             }
         }
-        java.util.ArrayList<JsonFields> out = new java.util.ArrayList<>();
+        ArrayList<JsonFields> out = new ArrayList<>();
         for (int i = 0; i < list.size(); i++) {
             out.add(new JsonFields(path(key) + "[" + i + "]", list.get(i).getAsJsonObject(), problems));
         }
         return out;
-    }
-
-    private JsonFields under(String path) {
-        // what is missing in an object that is missing itself is no further problem
-        return new JsonFields(path, new JsonObject(), new java.util.ArrayList<>());
     }
 
     static boolean isText(@Nullable JsonElement element) {

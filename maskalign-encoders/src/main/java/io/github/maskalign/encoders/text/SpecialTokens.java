@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -84,7 +85,7 @@ record SpecialTokens(Map<String, AddedToken> named, List<AddedToken> listed) {
                 out.add(token(decoder.object(id), Integer.parseInt(id)));
             }
         }
-        out.sort(java.util.Comparator.comparingInt(AddedToken::id));
+        out.sort(Comparator.comparingInt(AddedToken::id));
     }
 
     private static AddedToken plain(String content) {

@@ -22,6 +22,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -211,7 +212,7 @@ class ClipTextFilesTest {
         }
     }
 
-    private org.assertj.core.api.AbstractThrowableAssert<?, ?> refused() {
+    private AbstractThrowableAssert<?, ?> refused() {
         return assertThatThrownBy(() -> open(folder).close()).isInstanceOf(CheckpointFormatException.class);
     }
 

@@ -9,7 +9,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -70,6 +72,43 @@ class TextFilesFuzzTest {
         assertThat(configs(SLOW)).isBetween(SLOW / 20, SLOW * 9 / 10);
     }
 
+    @Test
+    void anyTextIsCut() throws IOException {
+        cutRandomTexts(FAST);
+    }
+
+    @Test
+    @Tag("slow")
+    void muchTextIsCut() throws IOException {
+        cutRandomTexts(SLOW);
+    }
+
+    /** Golden captions in pieces, between code points of all planes. */
+    private void cutRandomTexts(int count) throws IOException {
+        try (ClipTokenizer tokenizer = ClipTokenizer.open(TOKENIZERS.resolve("extended"), 20)) {
+            for (int i = 0; i < count; i++) {
+                Random random = new Random(20261123L + i);
+                StringBuilder text = new StringBuilder();
+                for (int n = random.nextInt(30); n > 0; n--) {
+                    int point = random.nextInt(1 << (4 + random.nextInt(17)));
+                    boolean character = Character.isValidCodePoint(point) && (point < 0xd800 || point > 0xdfff);
+                    if (character && random.nextInt(4) > 0) {
+                        text.appendCodePoint(point);
+                    } else {
+                        text.append(captions.get(random.nextInt(captions.size())));
+                    }
+                }
+
+                ClipTokenizer.Tokens tokens = tokenizer.encode(List.of(text.toString()));
+
+                assertThat(tokens.counts()[0]).as("seed %d", i).isBetween(2, 20);
+                assertThat(tokens.ids()[0][tokens.counts()[0] - 1])
+                        .as("seed %d", i)
+                        .isEqualTo(tokenizer.endId());
+            }
+        }
+    }
+
     private int tokenizers(int count) throws IOException {
         List<byte[]> seeds = List.of(
                 SmallVocabulary.tokenizer(Files.readAllBytes(TOKENIZERS.resolve("current/tokenizer.json"))),
@@ -107,7 +146,7 @@ class TextFilesFuzzTest {
         };
         return Fuzz.of(seeds, mutation, CheckpointFormatException.class).run(count, input -> {
             Path file = folder.resolve(names.get(input[0]));
-            Files.write(file, java.util.Arrays.copyOfRange(input, 1, input.length));
+            Files.write(file, Arrays.copyOfRange(input, 1, input.length));
             try {
                 cutCaptions(input.length);
             } finally {

@@ -11,6 +11,7 @@ import io.github.maskalign.encoders.text.TextTokens;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -102,7 +103,7 @@ public final class EncodedCaptions {
                     float[] vectors = part.pooled().toFloatArray();
                     int width = encoder.pooledWidth();
                     for (int i = 0; i < to - from; i++) {
-                        compared.add(java.util.Arrays.copyOfRange(vectors, i * width, (i + 1) * width));
+                        compared.add(Arrays.copyOfRange(vectors, i * width, (i + 1) * width));
                     }
                 }
             }
