@@ -48,6 +48,7 @@ public final class Main implements Runnable {
                 new InfoCommand(),
                 new InspectCommand(),
                 new ConvertCommand(),
+                new EncodeTextCommand(),
                 new ParityCommand(),
                 new BenchCommand(),
                 new BenchPartCommand());
