@@ -1,0 +1,21 @@
+package io.github.maskalign.core.image;
+
+import java.io.IOException;
+
+/**
+ * A file is no PNG or JPEG picture that can be read: not one at all, cut off, damaged, too large, or of a kind that is
+ * not supported. The message names the file and the reason.
+ */
+public final class PictureFormatException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    /** One reason, as a sentence without the file's name. */
+    public PictureFormatException(String origin, String reason) {
+        super(origin + ": " + reason);
+    }
+
+    /** One reason, found by the exception given as cause. */
+    public PictureFormatException(String origin, String reason, Throwable cause) {
+        super(origin + ": " + reason, cause);
+    }
+}

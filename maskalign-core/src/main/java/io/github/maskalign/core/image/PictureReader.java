@@ -1,0 +1,95 @@
+package io.github.maskalign.core.image;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * Reads PNG and JPEG files as 8-bit RGB, equal to Pillow's {@code Image.open(file).convert("RGB")}, byte for byte.
+ *
+ * <p>The first bytes say what a file is, not its name. Grey becomes three equal channels, palettes and CMYK become
+ * RGB, alpha is dropped, 16-bit colours keep their upper byte (16-bit grey is cut off at 255, as Pillow does), colour
+ * profiles are ignored. A file that is cut off is refused, as Pillow does; a PNG file cut off behind its last pixel is
+ * read all the same.
+ *
+ * <p>Sizes are checked before anything is decoded: a picture has at most {@value #MAX_PIXELS} pixels, a file at most
+ * 512 MiB. Profiles, texts and other metadata are skipped without being unpacked. Any {@link IOException} other than
+ * {@link PictureFormatException} comes from the disk.
+ */
+public final class PictureReader {
+    /** The largest number of pixels of a picture: 64 times 2^20. */
+    public static final int MAX_PIXELS = 64 << 20;
+
+    static final int MAX_FILE_BYTES = 512 << 20;
+
+    private PictureReader() {}
+
+    /**
+     * Reads a file as its pixels are stored: an orientation tag is ignored, as Pillow's {@code Image.open} does.
+     *
+     * @throws PictureFormatException if the file is not a picture that can be read
+     */
+    public static Picture read(Path file) throws IOException {
+        return read(bytes(file), file.toString());
+    }
+
+    /**
+     * Reads a file that is in memory.
+     *
+     * @param origin what to call the file in messages
+     * @throws PictureFormatException if it is not a picture that can be read
+     */
+    public static Picture read(byte[] file, String origin) throws PictureFormatException {
+        return switch (PictureType.of(file, origin)) {
+            case PNG -> PngDecoder.decode(PngChunks.parse(file, origin));
+            case JPEG -> JpegDecoder.decode(JpegSegments.parse(file, origin));
+        };
+    }
+
+    /**
+     * Reads a file and turns the picture upright if its EXIF data says how, as Pillow's {@code exif_transpose} does.
+     *
+     * @throws PictureFormatException if the file is not a picture that can be read
+     */
+    public static Picture readUpright(Path file) throws IOException {
+        return readUpright(bytes(file), file.toString());
+    }
+
+    /** Reads a file that is in memory, see {@link #readUpright(Path)}. */
+    public static Picture readUpright(byte[] file, String origin) throws PictureFormatException {
+        return switch (PictureType.of(file, origin)) {
+            case PNG -> {
+                PngChunks png = PngChunks.parse(file, origin);
+                yield png.orientation().upright(PngDecoder.decode(png));
+            }
+            case JPEG -> {
+                JpegSegments jpeg = JpegSegments.parse(file, origin);
+                yield jpeg.orientation().upright(JpegDecoder.decode(jpeg));
+            }
+        };
+    }
+
+    /** Refuses what is too large to be decoded; all parts of the reader come here before they allocate. */
+    static void checkSize(String origin, long width, long height) throws PictureFormatException {
+        if (width < 1 || height < 1) {
+            throw new PictureFormatException(
+                    origin, "a picture must have at least 1 x 1 pixels but has " + width + " x " + height);
+        }
+        if (width > MAX_PIXELS || height > MAX_PIXELS || width * height > MAX_PIXELS) {
+            throw new PictureFormatException(
+                    origin, "a picture must have at most " + MAX_PIXELS + " pixels but has " + width + " x " + height);
+        }
+    }
+
+    private static byte[] bytes(Path file) throws IOException {
+        try (InputStream in = Files.newInputStream(file)) {
+            byte[] bytes = in.readNBytes(MAX_FILE_BYTES + 1);
+            if (bytes.length > MAX_FILE_BYTES) {
+                throw new PictureFormatException(
+                        file.toString(), "a picture file must have at most " + MAX_FILE_BYTES + " bytes");
+            }
+            return bytes;
+        }
+    }
+}

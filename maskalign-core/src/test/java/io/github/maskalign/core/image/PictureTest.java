@@ -1,0 +1,67 @@
+package io.github.maskalign.core.image;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import org.junit.jupiter.api.Test;
+
+class PictureTest {
+    private static final byte[] SIX = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, (byte) 253, (byte) 254, -1};
+
+    @Test
+    void givenAndReturnedArraysAreCopies() {
+        byte[] given = SIX.clone();
+        Picture picture = Picture.of(3, 2, given);
+        given[0] = 99;
+        picture.toInterleaved()[0] = 98;
+
+        assertThat(picture.toInterleaved()).isEqualTo(SIX);
+        assertThat(picture).isEqualTo(Picture.of(3, 2, SIX)).hasSameHashCodeAs(Picture.of(3, 2, SIX));
+        assertThat(picture).isNotEqualTo(Picture.of(2, 3, SIX));
+    }
+
+    @Test
+    void planesHoldOneColourEach() {
+        byte[] planes = Picture.of(3, 2, SIX).toPlanar();
+
+        assertThat(planes)
+                .startsWith(1, 4, 7, 10, 13, 253)
+                .containsSequence(2, 5, 8, 11, 14, 254)
+                .endsWith(15, 255);
+    }
+
+    @Test
+    void aPixelIsFoundByColumnAndRow() {
+        assertThat(Picture.of(3, 2, SIX).rgb(2, 1)).isEqualTo(0xfdfeff);
+        assertThat(Picture.of(3, 2, SIX).rgb(0, 1)).isEqualTo(0x0a0b0c);
+    }
+
+    @Test
+    void cropsMustBeInside() {
+        Picture picture = Picture.of(3, 2, SIX);
+
+        assertThat(picture.crop(1, 1, 2, 1)).isEqualTo(Picture.of(2, 1, new byte[] {13, 14, 15, -3, -2, -1}));
+        assertThatThrownBy(() -> picture.crop(2, 0, 2, 1))
+                .hasMessage("a part of 2 x 1 pixels at (2, 0) is not inside a picture of 3 x 2");
+        assertThatThrownBy(() -> picture.crop(0, 0, 0, 1)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> picture.crop(Integer.MAX_VALUE, 0, 2, 1)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void theNumberOfBytesMustFit() {
+        assertThatThrownBy(() -> Picture.of(3, 3, SIX))
+                .hasMessage("a picture of 3 x 3 pixels has 27 bytes but 18 were given");
+        assertThatThrownBy(() -> Picture.of(0, 3, new byte[0]))
+                .hasMessage("a picture must have at least 1 x 1 pixels but was 0 x 3");
+    }
+
+    @Test
+    void resizingToNothingOrTooMuchIsRefused() {
+        Picture picture = Picture.of(3, 2, SIX);
+
+        assertThatThrownBy(() -> Resampler.BOX.resize(picture, 0, 1)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> Resampler.BOX.resize(picture, 1 << 16, 1 << 11))
+                .hasMessageContaining("at most 67108864 pixels");
+        assertThatThrownBy(() -> CentreCrop.adm(picture, 0)).hasMessage("size must be at least 1 but was 0");
+    }
+}
