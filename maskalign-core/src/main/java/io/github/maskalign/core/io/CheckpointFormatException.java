@@ -35,6 +35,11 @@ public sealed class CheckpointFormatException extends IOException permits NewerF
         return problems;
     }
 
+    /** Returns a text found in a file as a message shows it: in quotes, at most 100 characters, nothing invisible. */
+    public static String quote(String found) {
+        return StrictJson.quote(found);
+    }
+
     private static String message(String origin, List<String> problems) {
         if (problems.size() == 1) {
             return origin + ": " + problems.get(0);

@@ -36,6 +36,11 @@ public final class StateDict {
         return new StateDict("state dict", tensors);
     }
 
+    /** Returns a state dict of tensors of any kind; {@code origin}, such as a file, starts its messages. */
+    public static StateDict ofTensors(String origin, Map<String, ? extends TensorSource> tensors) {
+        return new StateDict(origin, tensors);
+    }
+
     /** Returns all tensors by key, in order. */
     public Map<String, TensorSource> tensors() {
         return tensors;

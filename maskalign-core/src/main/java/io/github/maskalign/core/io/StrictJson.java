@@ -112,6 +112,15 @@ final class StrictJson {
         return out;
     }
 
+    /** Reads a text, a number as it is written, or a boolean. */
+    String scalar(String where) throws IOException {
+        return switch (reader.peek()) {
+            case NUMBER -> reader.nextString();
+            case BOOLEAN -> Boolean.toString(reader.nextBoolean());
+            default -> string(where);
+        };
+    }
+
     /** Reads a whole number from 0 to 2^63 - 1, written in digits only. */
     long count(String where) throws IOException {
         expect(JsonToken.NUMBER, where);

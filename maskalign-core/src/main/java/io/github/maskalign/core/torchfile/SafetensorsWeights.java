@@ -1,0 +1,47 @@
+package io.github.maskalign.core.torchfile;
+
+import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.SafetensorsFile;
+import io.github.maskalign.core.io.StateDict;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Set;
+
+/** A safetensors file as weights. */
+record SafetensorsWeights(SafetensorsFile file) implements WeightsFile {
+    static SafetensorsWeights open(Path path) throws IOException {
+        return new SafetensorsWeights(SafetensorsFile.open(path));
+    }
+
+    @Override
+    public Path path() {
+        return file.path();
+    }
+
+    @Override
+    public String format() {
+        return "safetensors";
+    }
+
+    @Override
+    public Set<String> sections() {
+        return Sections.BARE;
+    }
+
+    @Override
+    public StateDict stateDict(String section) throws CheckpointFormatException {
+        Sections.require(path(), sections(), section);
+        return file.stateDict();
+    }
+
+    @Override
+    public Map<String, String> metadata() {
+        return file.metadata();
+    }
+
+    @Override
+    public void close() throws IOException {
+        file.close();
+    }
+}

@@ -1,0 +1,76 @@
+package io.github.maskalign.core.torchfile;
+
+import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.io.TensorSource;
+import io.github.maskalign.core.io.TensorType;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+
+/** A tensor in the storage of a checkpoint, possibly a view: transposed, with gaps or with repeated elements. */
+record StoredTensor(FileBytes file, String origin, TensorType type, Shape shape, Layout layout)
+        implements TensorSource {
+    private static final int CHUNK_BYTES = 1 << 20;
+
+    /**
+     * Where the elements are.
+     *
+     * @param begin where the storage begins in the file, in bytes
+     * @param offset the first element
+     * @param strides how many elements apart neighbours of each dimension are
+     */
+    record Layout(long begin, long offset, long[] strides) {}
+
+    StoredTensor named(String name) {
+        return new StoredTensor(file, name, type, shape, layout);
+    }
+
+    @Override
+    public void sendTo(Sink sink) throws IOException {
+        long bytes = byteSize();
+        if (bytes == 0) {
+            return;
+        }
+        if (!isContiguous()) {
+            new StridedReader(file, layout.begin, type.bits() / 8)
+                    .send(shape.getShape(), layout.strides, layout.offset, sink);
+            return;
+        }
+        long begin = layout.begin + layout.offset * (type.bits() / 8);
+        ByteBuffer chunk =
+                ByteBuffer.allocate((int) Math.min(CHUNK_BYTES, bytes)).order(ByteOrder.LITTLE_ENDIAN);
+        for (long position = 0; position < bytes; position += chunk.limit()) {
+            chunk.clear().limit((int) Math.min(chunk.capacity(), bytes - position));
+            file.read(begin + position, chunk);
+            sink.accept(chunk.flip());
+        }
+    }
+
+    private boolean isContiguous() {
+        long expected = 1;
+        for (int i = layout.strides.length - 1; i >= 0; i--) {
+            long size = shape.get(i);
+            if (size != 1 && layout.strides[i] != expected) {
+                return false;
+            }
+            expected *= size;
+        }
+        return true;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return this == other;
+    }
+
+    @Override
+    public int hashCode() {
+        return System.identityHashCode(this);
+    }
+
+    @Override
+    public String toString() {
+        return origin + ": " + type + " " + shape + ", strides " + Arrays.toString(layout.strides);
+    }
+}
