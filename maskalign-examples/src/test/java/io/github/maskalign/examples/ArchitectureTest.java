@@ -39,6 +39,7 @@ class ArchitectureTest {
             Map.entry("config", Set.of()),
             Map.entry("data", Set.of("io")),
             Map.entry("diffusion", Set.of()),
+            Map.entry("evaluate", Set.of("io", "npy")),
             Map.entry("image", Set.of("io")),
             Map.entry("io", Set.of()),
             Map.entry("nn", Set.of()),
