@@ -1,6 +1,8 @@
 package io.github.maskalign.examples.run;
 
 import io.github.maskalign.core.config.Default;
+import io.github.maskalign.core.config.NonNegative;
+import io.github.maskalign.core.config.Positive;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -12,12 +14,18 @@ import java.util.Optional;
  * @param sets EMOJI: artists' sets, such as {@code noto}
  * @param cache EMOJI: folder of the drawn pictures; the user's cache folder unless given
  * @param path LATENTS: folder of the prepared latents
+ * @param scale LATENTS: factor of the latents, z = (sample − bias) · scale; above 0
+ * @param bias LATENTS: subtracted before
+ * @param readAhead LATENTS: batches that another thread reads in advance; 0 reads when they are needed
  */
 public record DataSection(
         Kind kind,
         @Default("[]") List<String> sets,
         @Default("null") Optional<Path> cache,
-        @Default("null") Optional<Path> path) {
+        @Default("null") Optional<Path> path,
+        @Positive @Default("0.18215") double scale,
+        @Default("0.0") double bias,
+        @NonNegative @Default("4") int readAhead) {
 
     /** Data sets. */
     public enum Kind {

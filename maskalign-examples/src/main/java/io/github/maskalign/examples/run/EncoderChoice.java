@@ -12,7 +12,7 @@ final class EncoderChoice {
 
     static @Nullable RepresentationEncoder open(RunConfig config, SiTConfig model) throws IOException {
         RepresentationEncoder encoder = switch (config.encoder().kind()) {
-            case NONE -> null;
+            case NONE, CACHED -> null;
             case EMBEDDED -> Encoders.embeddedTeacher(model.tokens());
             case TORCHSCRIPT ->
                 Encoders.open(

@@ -28,7 +28,9 @@ public record EncoderSection(
         /** The small emoji encoder that comes with the library. */
         EMBEDDED,
         /** A TorchScript file, such as an exported DINOv2. */
-        TORCHSCRIPT
+        TORCHSCRIPT,
+        /** Tokens that were computed when the data was prepared. */
+        CACHED
     }
 
     /** Checks that the keys fit the kind. */

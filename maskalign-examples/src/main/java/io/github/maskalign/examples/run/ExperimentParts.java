@@ -22,14 +22,14 @@ final class ExperimentParts implements AutoCloseable {
     private final NDManager manager;
     private final @Nullable RepresentationEncoder encoder;
     private final SiTObjective objective;
-    private final String attribution;
+    private final RunData data;
 
     private ExperimentParts(
-            NDManager manager, @Nullable RepresentationEncoder encoder, SiTObjective objective, String attribution) {
+            NDManager manager, @Nullable RepresentationEncoder encoder, SiTObjective objective, RunData data) {
         this.manager = manager;
         this.encoder = encoder;
         this.objective = objective;
-        this.attribution = attribution;
+        this.data = data;
     }
 
     static ExperimentParts open(RunConfig config, Path cache) throws IOException {
@@ -37,10 +37,11 @@ final class ExperimentParts implements AutoCloseable {
             NativeThreads.set(config.runtime().threads());
         }
         NDManager manager = NDManager.newBaseManager(device(config));
+        RunData data = null;
         try {
             Draws draws = new Draws(config.seed());
             SiTConfig plan = RunPlan.model(config);
-            EmojiData emoji = data(config, cache, draws);
+            data = RunData.open(config, cache, draws);
             RepresentationEncoder encoder = EncoderChoice.open(config, plan);
             Engine.getInstance().setRandomSeed(draws.at(RandomStream.INIT, 0).nextInt());
             SiT model = new SiT(plan, config.runtime().precision());
@@ -53,14 +54,17 @@ final class ExperimentParts implements AutoCloseable {
                             config.diffusion().path(),
                             config.cls().beta(),
                             config.align().coeff()),
-                    emoji.data(),
+                    data.data(),
                     encoder,
                     config.diffusion(),
                     new TokenSubsetSampler(
                             config.subset(), draws, config.train().steps()),
                     draws);
-            return new ExperimentParts(manager, encoder, objective, emoji.attribution());
+            return new ExperimentParts(manager, encoder, objective, data);
         } catch (IOException | RuntimeException e) {
+            if (data != null) {
+                data.close();
+            }
             manager.close();
             throw e;
         }
@@ -74,9 +78,9 @@ final class ExperimentParts implements AutoCloseable {
         return objective;
     }
 
-    /** Returns who made the training pictures, under which licences. */
-    String attribution() {
-        return attribution;
+    /** Returns what the run is trained on. */
+    RunData data() {
+        return data;
     }
 
     @Override
@@ -84,17 +88,8 @@ final class ExperimentParts implements AutoCloseable {
         if (encoder != null) {
             encoder.close();
         }
+        data.close();
         manager.close();
-    }
-
-    private static EmojiData data(RunConfig config, Path cache, Draws draws) throws IOException {
-        return switch (config.data().kind()) {
-            case EMOJI -> EmojiData.open(config, cache, draws);
-            case LATENTS ->
-                throw new IllegalArgumentException(
-                        "data.kind LATENTS describes prepared latents, which this version can resolve and size up"
-                                + " (--dry-run, info, bench) but not read; train on EMOJI");
-        };
     }
 
     private static Device device(RunConfig config) {

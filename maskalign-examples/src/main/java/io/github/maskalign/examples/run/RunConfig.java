@@ -56,6 +56,10 @@ public record RunConfig(
                             ? "encoder.kind must not be NONE while align or cls is enabled"
                             : "encoder.kind must be NONE while align and cls are disabled but was " + encoder.kind());
         }
+        if (encoder.kind() == EncoderSection.Kind.CACHED && data.kind() != DataSection.Kind.LATENTS) {
+            throw new IllegalArgumentException(
+                    "encoder.kind CACHED needs prepared latents, but data.kind was " + data.kind());
+        }
         if (cls.enabled() && diffusion.path() != Interpolant.LINEAR) {
             throw new IllegalArgumentException(
                     "diffusion.path must be LINEAR with a class token but was " + diffusion.path());

@@ -21,7 +21,9 @@ public final class RunPlan {
             "train.snapshotEvery",
             "train.maxSkippedInRow",
             "train.maxSkipped",
-            "data.cache");
+            "data.cache",
+            "data.path",
+            "data.readAhead");
 
     private static final Set<String> FREE_SECTIONS = Set.of("runtime", "sample");
 

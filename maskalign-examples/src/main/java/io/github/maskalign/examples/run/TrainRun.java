@@ -78,11 +78,11 @@ public final class TrainRun {
                 TrainState state =
                         new TrainState(parts.manager(), parts.objective().parameters())) {
             Map<String, String> provenance = Provenance.of(run, version);
-            RunIdentity identity = RunIdentity.of(RunPlan.family(run), RunPlan.settings(run), provenance);
+            RunIdentity identity = RunIdentity.of(RunPlan.family(run), settings(run, parts.data()), provenance);
             RunCheckpoints checkpoints =
                     RunCheckpoints.open(folder, identity, run.train().keepLast());
             List<TrainListener> listeners = new ArrayList<>();
-            listeners.add(new Records(provenance, parts.attribution()));
+            listeners.add(new Records(provenance, parts.data().attribution()));
             listeners.add(new MetricListener(this::sinks, run.runtime().logEvery()));
             listeners.add(new ProgressListener(run, terminal));
             listeners.add(new PictureListener(run, folder, parts.manager()));
@@ -93,6 +93,14 @@ public final class TrainRun {
             }
             return loop.run();
         }
+    }
+
+    private static Map<String, String> settings(RunConfig run, RunData data) {
+        Map<String, String> settings = RunPlan.settings(run);
+        if (!data.identity().isEmpty()) {
+            settings.put("data.identity", data.identity()); // the same path may hold another set some day
+        }
+        return settings;
     }
 
     /** Asks the run to end after its step, saving its state; may be called from any thread, at any time. */

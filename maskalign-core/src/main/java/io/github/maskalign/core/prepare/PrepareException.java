@@ -1,0 +1,14 @@
+package io.github.maskalign.core.prepare;
+
+import java.io.IOException;
+
+/** A set cannot be prepared in this folder, or what is there is not what it says; the message says why. */
+public final class PrepareException extends IOException {
+    PrepareException(String message) {
+        super(message);
+    }
+
+    PrepareException(String message, Throwable cause) {
+        super(message, cause);
+    }
+}

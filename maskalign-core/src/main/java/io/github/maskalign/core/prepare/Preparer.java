@@ -1,0 +1,190 @@
+package io.github.maskalign.core.prepare;
+
+import io.github.maskalign.core.archive.LabelledPicture;
+import io.github.maskalign.core.archive.PictureSet;
+import io.github.maskalign.core.io.AtomicFile;
+import io.github.maskalign.core.io.WrittenFile;
+import io.github.maskalign.core.prepared.PreparedSample;
+import io.github.maskalign.core.prepared.SampleLayout;
+import io.github.maskalign.core.prepared.ShardBuilder;
+import io.github.maskalign.core.prepared.ShardIndex;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Prepares a picture set: every {@code shardPictures} pictures of the source, in its order, become one shard.
+ *
+ * <p>A shard depends on nothing but its pictures and the settings, so shards can be made by several processes, and a
+ * killed process goes on at the shard it was at. Pictures that cannot be decoded are left out and listed; samples carry
+ * their name and label, so nothing is ever paired by rank. The index is written when all shards are there.
+ */
+public final class Preparer {
+    private final PictureSet source;
+    private final PictureEncoder encoder;
+    private final PreparePlan plan;
+    private final Path folder;
+    private final Map<String, String> settings;
+    private volatile boolean stopRequested;
+
+    /**
+     * Plans the work.
+     *
+     * @param source the pictures; left open
+     * @param encoder computes latents and tokens; left open
+     * @param plan sizes
+     * @param folder where the set goes; made if it does not exist
+     */
+    public Preparer(PictureSet source, PictureEncoder encoder, PreparePlan plan, Path folder) {
+        this.source = source;
+        this.encoder = encoder;
+        this.plan = plan;
+        this.folder = folder;
+        settings = plan.settings(encoder.layout(), encoder, source.size());
+    }
+
+    /** Returns the number of shards of the whole set. */
+    public int shards() {
+        return (source.size() + plan.shardPictures() - 1) / plan.shardPictures();
+    }
+
+    /** Asks to stop after the batch that is computed; may be called from any thread. */
+    public void requestStop() {
+        stopRequested = true;
+    }
+
+    /**
+     * Makes the shards {@code rank}, {@code rank + ranks}, … that are not there yet.
+     *
+     * @param rank number of this process in [0, ranks)
+     * @param ranks number of processes
+     * @return whether all of them are there; false after {@link #requestStop()}
+     * @throws PrepareException if the folder holds a set that was prepared with other settings
+     */
+    public boolean run(int rank, int ranks, PrepareListener listener) throws IOException {
+        if (ranks < 1 || rank < 0 || rank >= ranks) {
+            throw new IllegalArgumentException("rank must be in [0, ranks) but was " + rank + " of " + ranks);
+        }
+        Files.createDirectories(folder);
+        if (ranks == 1) {
+            AtomicFile.removeLeftovers(folder);
+        }
+        int total = 0;
+        for (int shard = rank; shard < shards(); shard += ranks) {
+            total += last(shard) - first(shard);
+        }
+        Progress progress = new Progress(listener, total);
+        try (Decoder decoder = new Decoder(source, plan.side(), plan.threads())) {
+            for (int shard = rank; shard < shards(); shard += ranks) {
+                if (ShardRecord.read(folder, shard, settings).isPresent()) {
+                    progress.add(last(shard) - first(shard), false);
+                } else if (!make(shard, decoder, progress)) {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    private boolean make(int shard, Decoder decoder, Progress progress) throws IOException {
+        SampleLayout layout = encoder.layout();
+        ShardBuilder builder = new ShardBuilder(layout);
+        List<SkippedPicture> skipped = new ArrayList<>();
+        decoder.begin(first(shard), last(shard));
+        while (decoder.hasNext()) {
+            List<Decoder.Cropped> batch = new ArrayList<>();
+            int seen = 0;
+            while (decoder.hasNext() && batch.size() < plan.batch()) {
+                seen++;
+                Decoder.Decoded decoded = decoder.next();
+                if (decoded instanceof Decoder.Cropped cropped) {
+                    batch.add(cropped);
+                } else if (decoded instanceof Decoder.Broken broken) {
+                    String name = source.picture(broken.index()).name();
+                    skipped.add(new SkippedPicture(broken.index(), name, broken.reason()));
+                }
+            }
+            encode(batch, layout, builder);
+            progress.add(seen, true);
+            if (stopRequested) {
+                return false;
+            }
+        }
+        WrittenFile written = builder.write(folder.resolve(ShardIndex.fileName(shard)), settings);
+        new ShardRecord(builder.size(), written.byteSize(), written.sha256(), settings, skipped).write(folder, shard);
+        return true;
+    }
+
+    private void encode(List<Decoder.Cropped> batch, SampleLayout layout, ShardBuilder builder) throws IOException {
+        if (batch.isEmpty()) {
+            return;
+        }
+        List<PictureEncoder.Encoded> encoded =
+                encoder.encode(batch.stream().map(Decoder.Cropped::pixels).toList());
+        for (int i = 0; i < batch.size(); i++) {
+            LabelledPicture picture = source.picture(batch.get(i).index());
+            builder.add(new PreparedSample(
+                    picture.name(),
+                    picture.label(),
+                    encoded.get(i).moments(),
+                    layout.imageSide() > 0 ? batch.get(i).pixels() : null,
+                    encoded.get(i).tokens()));
+        }
+    }
+
+    /**
+     * Writes the index, which makes the set usable.
+     *
+     * @return the pictures that were left out
+     * @throws PrepareException if a shard is missing
+     */
+    public List<SkippedPicture> finish() throws IOException {
+        List<ShardIndex.Entry> entries = new ArrayList<>();
+        List<SkippedPicture> skipped = new ArrayList<>();
+        for (int shard = 0; shard < shards(); shard++) {
+            Optional<ShardRecord> found = ShardRecord.read(folder, shard, settings);
+            if (found.isEmpty()) {
+                throw new PrepareException(folder + ": shard " + shard + " of " + shards() + " is not there yet");
+            }
+            entries.add(new ShardIndex.Entry(found.get().size(), found.get().sha256()));
+            skipped.addAll(found.get().skipped());
+        }
+        if (entries.stream().allMatch(entry -> entry.size() == 0)) {
+            throw new PrepareException("not one picture could be decoded; the first is "
+                    + skipped.get(0).name() + ": " + skipped.get(0).reason());
+        }
+        new ShardIndex(encoder.layout(), settings, source.classes(), entries).write(folder);
+        return skipped;
+    }
+
+    private int first(int shard) {
+        return shard * plan.shardPictures();
+    }
+
+    private int last(int shard) {
+        return (int) Math.min(source.size(), (long) first(shard) + plan.shardPictures());
+    }
+
+    /** Counts. */
+    private static final class Progress {
+        private final PrepareListener listener;
+        private final int total;
+        private int done;
+        private int computed;
+
+        Progress(PrepareListener listener, int total) {
+            this.listener = listener;
+            this.total = total;
+        }
+
+        void add(int pictures, boolean work) {
+            done += pictures;
+            computed += work ? pictures : 0;
+            listener.onProgress(done, computed, total);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+package io.github.maskalign.core.prepare;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonParseException;
+import io.github.maskalign.core.io.AtomicFile;
+import io.github.maskalign.core.prepared.ShardIndex;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/**
+ * What became of the pictures of one shard: {@code shard-00000.json} beside it, written after it. A shard without its
+ * record is made again.
+ *
+ * @param size samples in the shard
+ * @param bytes size of its file
+ * @param sha256 hash of its file
+ * @param settings how it was made
+ * @param skipped pictures left out
+ */
+record ShardRecord(int size, long bytes, String sha256, Map<String, String> settings, List<SkippedPicture> skipped) {
+    private static final Gson GSON = new GsonBuilder().setPrettyPrinting().create();
+
+    ShardRecord {
+        settings = new TreeMap<>(settings);
+        skipped = List.copyOf(skipped);
+    }
+
+    static Path file(Path folder, int shard) {
+        return folder.resolve(String.format(Locale.ROOT, "shard-%05d.json", shard));
+    }
+
+    void write(Path folder, int shard) throws IOException {
+        AtomicFile.write(file(folder, shard), GSON.toJson(this) + "\n");
+    }
+
+    /**
+     * Returns the record of a finished shard; empty if the shard has to be made.
+     *
+     * @throws PrepareException if it was made with other settings
+     */
+    static Optional<ShardRecord> read(Path folder, int shard, Map<String, String> settings) throws IOException {
+        Path file = file(folder, shard);
+        Path data = folder.resolve(ShardIndex.fileName(shard));
+        if (!Files.exists(file) || !Files.exists(data)) {
+            return Optional.empty();
+        }
+        ShardRecord found;
+        try {
+            found = GSON.fromJson(new String(Files.readAllBytes(file), StandardCharsets.UTF_8), ShardRecord.class);
+            Objects.requireNonNull(found);
+        } catch (JsonParseException | NullPointerException e) {
+            throw new PrepareException(file + ": it is no record of a shard; delete it to make the shard again", e);
+        }
+        if (!found.settings().equals(settings)) {
+            throw new PrepareException(
+                    folder + " holds a set that was prepared differently; use another folder, or delete" + " it. "
+                            + difference(found.settings(), settings));
+        }
+        return Files.size(data) == found.bytes() ? Optional.of(found) : Optional.empty();
+    }
+
+    private static String difference(Map<String, String> found, Map<String, String> wanted) {
+        Map<String, String> keys = new TreeMap<>(found);
+        keys.putAll(wanted);
+        StringBuilder text = new StringBuilder();
+        for (String key : keys.keySet()) {
+            if (!Objects.equals(found.get(key), wanted.get(key))) {
+                text.append(key + " was " + found.get(key) + " and is now " + wanted.get(key) + ". ");
+            }
+        }
+        return text.toString().strip();
+    }
+}

@@ -1,0 +1,106 @@
+package io.github.maskalign.core.prepared;
+
+import io.github.maskalign.core.io.CheckpointFormatException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.function.IntConsumer;
+
+/** Compares a prepared set with its index: hashes of all shards, their labels and names, finite numbers. */
+public final class ShardVerifier {
+    private static final int MOST_PROBLEMS = 100;
+
+    private final Path folder;
+
+    /** Prepares the check of a folder. */
+    public ShardVerifier(Path folder) {
+        this.folder = folder;
+    }
+
+    /**
+     * Reads everything.
+     *
+     * @param progress told the number of shards behind us
+     * @return what is wrong, at most 100 sentences; empty if nothing is
+     * @throws IOException if there is no set or its index cannot be read
+     */
+    public List<String> problems(IntConsumer progress) throws IOException {
+        List<String> problems = new ArrayList<>();
+        try (ShardSet set = ShardSet.open(folder)) {
+            int first = 0;
+            for (int s = 0; s < set.index().shards().size() && problems.size() < MOST_PROBLEMS; s++) {
+                ShardIndex.Entry entry = set.index().shards().get(s);
+                Path file = folder.resolve(ShardIndex.fileName(s));
+                try {
+                    check(set, file, entry, first, problems);
+                } catch (NoSuchFileException e) {
+                    problems.add(file + ": there is no such file");
+                } catch (IOException e) {
+                    problems.add(String.valueOf(e.getMessage()));
+                }
+                first += entry.size();
+                progress.accept(s + 1);
+            }
+        }
+        return problems.subList(0, Math.min(problems.size(), MOST_PROBLEMS));
+    }
+
+    private static void check(ShardSet set, Path file, ShardIndex.Entry entry, int first, List<String> problems)
+            throws IOException {
+        String sha256 = sha256(file);
+        if (!sha256.equals(entry.sha256())) {
+            problems.add(file + ": its SHA-256 is " + sha256 + " but the index says " + entry.sha256());
+        }
+        SampleLayout layout = set.layout();
+        float[] moments = new float[layout.momentValues()];
+        float[] tokens = new float[layout.tokenValues()];
+        try (Shard shard = Shard.open(file, layout, entry.size())) {
+            long[] labels = shard.labels();
+            Names names = shard.names(entry.size());
+            for (int i = 0; i < entry.size() && problems.size() < MOST_PROBLEMS; i++) {
+                if (labels[i] != set.label(first + i) || !names.get(i).equals(set.name(first + i))) {
+                    problems.add(file + ": sample " + i + " is " + names.get(i) + " of class " + labels[i]
+                            + " but the index says " + set.name(first + i) + " of class " + set.label(first + i));
+                }
+                shard.readMoments(i, moments, 0);
+                requireFinite(file, names.get(i), "moments", moments, problems);
+                if (tokens.length > 0) {
+                    shard.readTokens(i, tokens, 0);
+                    requireFinite(file, names.get(i), "tokens", tokens, problems);
+                }
+            }
+        }
+    }
+
+    private static void requireFinite(Path file, String name, String what, float[] values, List<String> problems) {
+        for (float value : values) {
+            if (!Float.isFinite(value)) {
+                problems.add(file + ": " + what + " of " + name + " are not finite");
+                return;
+            }
+        }
+    }
+
+    private static String sha256(Path file) throws IOException {
+        try {
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
+                byte[] chunk = new byte[1 << 20];
+                while (in.read(chunk) >= 0) {
+                    // the digest sees it
+                }
+            }
+            return HexFormat.of().formatHex(digest.digest());
+        } catch (NoSuchAlgorithmException e) {
+            throw new CheckpointFormatException(file, "every Java platform has SHA-256", e);
+        }
+    }
+}

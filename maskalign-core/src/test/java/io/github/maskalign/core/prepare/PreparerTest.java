@@ -1,0 +1,207 @@
+package io.github.maskalign.core.prepare;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.maskalign.core.archive.PictureSet;
+import io.github.maskalign.core.archive.PictureSets;
+import io.github.maskalign.core.image.CentreCrop;
+import io.github.maskalign.core.image.Picture;
+import io.github.maskalign.core.image.PictureReader;
+import io.github.maskalign.core.image.PictureWriter;
+import io.github.maskalign.core.prepared.FloatCode;
+import io.github.maskalign.core.prepared.SampleLayout;
+import io.github.maskalign.core.prepared.ShardIndex;
+import io.github.maskalign.core.prepared.ShardSet;
+import io.github.maskalign.core.prepared.ShardVerifier;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class PreparerTest {
+    private static final int SIDE = 8;
+    private static final PreparePlan PLAN = new PreparePlan(SIDE, 4, 3, 2);
+
+    @TempDir
+    Path root;
+
+    private Path pictures;
+
+    /** Eleven pictures in two classes, of which the third is no picture and the eighth is cut off. */
+    @BeforeEach
+    void draw() throws IOException {
+        pictures = root.resolve("pictures");
+        Random random = new Random(3);
+        for (int i = 0; i < 11; i++) {
+            Path file = pictures.resolve((i < 5 ? "a/" : "b/") + (10 + i) + ".png");
+            Files.createDirectories(file.getParent());
+            byte[] pixels = new byte[(9 + i) * 12 * 3];
+            random.nextBytes(pixels);
+            PictureWriter.write(file, Picture.of(9 + i, 12, pixels), PictureWriter.Packing.STORED);
+            if (i == 2) {
+                Files.writeString(file, "not a picture");
+            } else if (i == 7) {
+                Files.write(file, Arrays.copyOf(Files.readAllBytes(file), 200));
+            }
+        }
+    }
+
+    @Test
+    void samplesAreTheCroppedPicturesInOrder() throws Exception {
+        Path out = root.resolve("out");
+        List<SkippedPicture> skipped = prepare(out, new FirstPixels());
+
+        assertThat(skipped).extracting(SkippedPicture::name).containsExactly("a/12.png", "b/17.png");
+        assertThat(skipped.get(0).reason()).contains("a/12.png");
+        try (ShardSet set = ShardSet.open(out)) {
+            assertThat(set.size()).isEqualTo(9);
+            assertThat(set.index().settings()).containsEntry("crop", "adm 8").containsEntry("encoder", "first pixels");
+            for (int i = 0; i < 9; i++) {
+                Picture cropped = CentreCrop.adm(PictureReader.read(pictures.resolve(set.name(i))), SIDE);
+                byte[] image = new byte[3 * SIDE * SIDE];
+                float[] moments = new float[2];
+                set.readImage(i, image, 0);
+                set.readMoments(i, moments, 0);
+
+                assertThat(image).isEqualTo(cropped.toPlanar());
+                assertThat(moments).containsExactly(image[0], image[1]);
+                assertThat(set.label(i)).isEqualTo(set.name(i).startsWith("a") ? 0 : 1);
+            }
+        }
+        assertThat(new ShardVerifier(out).problems(done -> {})).isEmpty();
+    }
+
+    @Test
+    void interruptedWorkGoesOnAndGivesTheSameFiles() throws Exception {
+        Path whole = root.resolve("whole");
+        Path parts = root.resolve("parts");
+        prepare(whole, new FirstPixels());
+        for (int limit : new int[] {1, 5, 9}) {
+            try (PictureSet set = PictureSets.open(pictures)) {
+                Preparer preparer = new Preparer(set, new FirstPixels(), PLAN, parts);
+                boolean done = preparer.run(0, 1, (behind, computed, total) -> {
+                    if (behind >= limit) {
+                        preparer.requestStop();
+                    }
+                });
+                assertThat(done).isFalse();
+                assertThatThrownBy(preparer::finish).hasMessageContaining("is not there yet");
+            }
+        }
+        Files.writeString(parts.resolve(ShardIndex.fileName(2)), "half a shard");
+        FirstPixels counting = new FirstPixels();
+        prepare(parts, counting);
+
+        assertThat(counting.count).isEqualTo(3); // the last shard's pictures alone: the first two were there
+        assertThat(content(parts)).isEqualTo(content(whole));
+    }
+
+    @Test
+    void ranksShareTheWork() throws Exception {
+        Path whole = root.resolve("whole");
+        Path shared = root.resolve("shared");
+        prepare(whole, new FirstPixels());
+        try (PictureSet set = PictureSets.open(pictures)) {
+            for (int rank = 1; rank >= 0; rank--) {
+                new Preparer(set, new FirstPixels(), PLAN, shared).run(rank, 2, (done, computed, total) -> {});
+            }
+            new Preparer(set, new FirstPixels(), PLAN, shared).finish();
+        }
+
+        assertThat(content(shared)).isEqualTo(content(whole));
+    }
+
+    @Test
+    void otherSettingsInTheSameFolderAreRefused() throws Exception {
+        Path out = root.resolve("out");
+        prepare(out, new FirstPixels());
+        try (PictureSet set = PictureSets.open(pictures)) {
+            Preparer other = new Preparer(set, new FirstPixels(), new PreparePlan(SIDE, 5, 3, 2), out);
+
+            assertThatThrownBy(() -> other.run(0, 1, (done, computed, total) -> {}))
+                    .isInstanceOf(PrepareException.class)
+                    .hasMessageContaining("prepared differently")
+                    .hasMessageContaining("shard_pictures was 4 and is now 5");
+        }
+    }
+
+    @Test
+    void damageIsFound() throws Exception {
+        Path out = root.resolve("out");
+        prepare(out, new FirstPixels());
+        Path shard = out.resolve(ShardIndex.fileName(1));
+        byte[] bytes = Files.readAllBytes(shard);
+        bytes[bytes.length - 1] ^= 1;
+        Files.write(shard, bytes);
+        Files.delete(out.resolve(ShardIndex.fileName(2)));
+
+        assertThat(new ShardVerifier(out).problems(done -> {}))
+                .hasSize(3)
+                .anySatisfy(p -> assertThat(p).contains("shard-00001", "SHA-256"))
+                .anySatisfy(p -> assertThat(p).contains("shard-00001", "b/16.pnf of class 1 but"))
+                .anySatisfy(p -> assertThat(p).contains("shard-00002", "no such file"));
+    }
+
+    private List<SkippedPicture> prepare(Path out, PictureEncoder encoder) throws IOException {
+        try (PictureSet set = PictureSets.open(pictures)) {
+            Preparer preparer = new Preparer(set, encoder, PLAN, out);
+            assertThat(preparer.run(0, 1, (done, computed, total) -> {})).isTrue();
+            return preparer.finish();
+        }
+    }
+
+    private static Map<String, List<Byte>> content(Path folder) throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            Map<String, List<Byte>> out = new TreeMap<>();
+            files.forEach(file -> {
+                try {
+                    List<Byte> bytes = new ArrayList<>();
+                    for (byte b : Files.readAllBytes(file)) {
+                        bytes.add(b);
+                    }
+                    out.put(file.getFileName().toString(), bytes);
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+            return out;
+        }
+    }
+
+    /** A latent of one number: its mean is the first pixel, its deviation the second. */
+    private static final class FirstPixels implements PictureEncoder {
+        private int count;
+
+        @Override
+        public SampleLayout layout() {
+            return new SampleLayout(1, 1, FloatCode.FLOAT32, SIDE, 0, 0, FloatCode.FLOAT16);
+        }
+
+        @Override
+        public Map<String, String> settings() {
+            return Map.of("encoder", "first pixels");
+        }
+
+        @Override
+        public List<Encoded> encode(List<byte[]> batch) {
+            count += batch.size();
+            return batch.stream()
+                    .map(pixels -> new Encoded(new float[] {pixels[0], pixels[1]}, null))
+                    .toList();
+        }
+
+        @Override
+        public void close() {}
+    }
+}

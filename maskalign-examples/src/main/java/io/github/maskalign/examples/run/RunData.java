@@ -1,0 +1,106 @@
+package io.github.maskalign.examples.run;
+
+import io.github.maskalign.core.data.ReadAheadData;
+import io.github.maskalign.core.data.TrainingData;
+import io.github.maskalign.core.prepared.LatentData;
+import io.github.maskalign.core.prepared.PreparedSamples;
+import io.github.maskalign.core.prepared.SampleLayout;
+import io.github.maskalign.core.prepared.ShardSet;
+import io.github.maskalign.core.random.Draws;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What a run is trained on, opened from its config.
+ *
+ * @param data the samples
+ * @param attribution who made the pictures, under which licences, as far as is known
+ * @param identity changes with the data's content where the config does not tell; may be empty
+ * @param resources what to close afterwards
+ */
+record RunData(TrainingData data, String attribution, String identity, Resources resources) implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(RunData.class);
+
+    /** Files and threads behind the data. */
+    @FunctionalInterface
+    interface Resources {
+        void close() throws IOException;
+    }
+
+    static RunData open(RunConfig config, Path cache, Draws draws) throws IOException {
+        return switch (config.data().kind()) {
+            case EMOJI -> {
+                EmojiData emoji = EmojiData.open(config, cache, draws);
+                yield new RunData(emoji.data(), emoji.attribution(), "", () -> {});
+            }
+            case LATENTS -> latents(config, draws);
+        };
+    }
+
+    private static RunData latents(RunConfig config, Draws draws) throws IOException {
+        DataSection section = config.data();
+        PreparedSamples set = ShardSet.open(section.path().orElseThrow());
+        try {
+            checkFits(config, set);
+            boolean encodes = needsPictures(config.encoder().kind());
+            boolean cached = config.encoder().kind() == EncoderSection.Kind.CACHED;
+            LatentData latents = new LatentData(set, draws, section.scale(), section.bias(), encodes, cached);
+            LOG.info("{} prepared latents in {} classes", set.size(), set.classes());
+            String attribution = "Trained on the prepared set " + section.path().orElseThrow() + " (" + set.identity()
+                    + "); its licences are those of its pictures.\n";
+            if (section.readAhead() == 0) {
+                return new RunData(latents, attribution, set.identity(), set::close);
+            }
+            ReadAheadData ahead = new ReadAheadData(latents, section.readAhead());
+            return new RunData(ahead, attribution, set.identity(), () -> {
+                ahead.close();
+                set.close();
+            });
+        } catch (RuntimeException e) {
+            set.close();
+            throw e;
+        }
+    }
+
+    private static boolean needsPictures(EncoderSection.Kind kind) {
+        return kind != EncoderSection.Kind.NONE && kind != EncoderSection.Kind.CACHED;
+    }
+
+    private static void checkFits(RunConfig config, PreparedSamples set) {
+        SampleLayout layout = set.layout();
+        ModelSection model = config.model();
+        Path path = config.data().path().orElseThrow();
+        require("model.inChannels", layout.channels(), model.inChannels(), path);
+        require("model.inputSize", layout.side(), model.inputSize(), path);
+        require("model.numClasses", set.classes(), model.numClasses(), path);
+        if (config.encoder().kind() == EncoderSection.Kind.CACHED) {
+            if (layout.tokens() == 0) {
+                throw new IllegalArgumentException("encoder.kind is CACHED but " + path
+                        + " holds no encoder tokens; prepare it with --encoder, or choose another kind");
+            }
+            require("encoder.width", layout.tokenWidth(), config.encoder().width(), path);
+            int tokens = RunPlan.model(config).tokens();
+            if (layout.tokens() != tokens + 1) {
+                throw new IllegalArgumentException(path + " holds " + layout.tokens()
+                        + " encoder tokens of each picture but the model needs a class token and " + tokens);
+            }
+        }
+    }
+
+    private static void require(String key, int needed, int found, Path set) {
+        if (needed != found) {
+            throw new IllegalArgumentException(key + " must be " + needed + " for " + set + " but was " + found);
+        }
+    }
+
+    @Override
+    public void close() {
+        try {
+            resources.close();
+        } catch (IOException e) {
+            LOG.warn("the training data could not be closed: {}", e.toString());
+        }
+    }
+}
