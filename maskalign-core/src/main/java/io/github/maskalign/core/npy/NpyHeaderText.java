@@ -99,10 +99,10 @@ final class NpyHeaderText {
             }
             counts[rank++] = count();
             if (!skip(',')) {
+                expect(')');
                 if (rank == 1) {
                     throw problem("must have a tuple for its shape, with a comma after a single number");
                 }
-                expect(')');
                 break;
             }
         }

@@ -113,18 +113,23 @@ record ZipHeaders(String origin) {
         } catch (CharacterCodingException e) {
             throw problem("the name of an entry is neither ASCII nor said to be UTF-8");
         }
-        boolean leaves = name.startsWith("/")
-                || name.indexOf('\\') >= 0
-                || name.matches("[A-Za-z]:.*")
-                || List.of(name.split("/", -1)).contains("..");
-        if (name.isEmpty()
-                || bytes.length > MAX_NAME_BYTES
-                || leaves
-                || name.chars().anyMatch(Character::isISOControl)) {
+        if (!isPlain(name) || bytes.length > MAX_NAME_BYTES) {
             throw problem("the name of an entry must be a plain relative path of at most " + MAX_NAME_BYTES
                     + " bytes but is " + shown(name));
         }
         return name;
+    }
+
+    /** Tells whether a name is a relative path that stays where it is, on any system. */
+    static boolean isPlain(String name) {
+        boolean drive = name.length() > 1 && name.charAt(1) == ':';
+        boolean leaves = name.contains("..") && List.of(name.split("/", -1)).contains("..");
+        return !name.isEmpty()
+                && !name.startsWith("/")
+                && name.indexOf('\\') < 0
+                && !drive
+                && !leaves
+                && name.chars().noneMatch(Character::isISOControl);
     }
 
     /** Returns a name as it may stand in a message. */

@@ -3,7 +3,6 @@ package io.github.maskalign.core.npy;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import java.util.List;
 
 /**
  * What a zip file says about one stored entry, in the words that Python's zipfile uses: always with room for 64-bit
@@ -15,6 +14,7 @@ import java.util.List;
  * @param checksumFollows whether its checksum and sizes stand behind it
  */
 record ZipRecords(byte[] name, long size, long start, boolean checksumFollows, int crc) {
+    private static final int MAX_NAME_BYTES = 500;
     private static final short VERSION = 45;
     private static final short UNIX_VERSION = 3 << 8 | VERSION;
     private static final short CHECKSUM_FOLLOWS = 0x0008;
@@ -31,17 +31,9 @@ record ZipRecords(byte[] name, long size, long start, boolean checksumFollows, i
 
     /** Refuses names that our own reader would. */
     static void requireName(String key) {
-        boolean plain = !key.isEmpty()
-                && key.getBytes(StandardCharsets.UTF_8).length <= 500
-                && !key.startsWith("/")
-                && key.indexOf('\\') < 0
-                && !key.matches("[A-Za-z]:.*")
-                && !List.of(key.split("/", -1)).contains("..")
-                && key.chars().noneMatch(Character::isISOControl);
-        if (!plain) {
-            throw new IllegalArgumentException(
-                    "the name of an array must be a plain relative path of at most 500 bytes but was "
-                            + ZipHeaders.shown(key));
+        if (!ZipHeaders.isPlain(key) || key.getBytes(StandardCharsets.UTF_8).length > MAX_NAME_BYTES) {
+            throw new IllegalArgumentException("the name of an array must be a plain relative path of at most "
+                    + MAX_NAME_BYTES + " bytes but was " + ZipHeaders.shown(key));
         }
     }
 
