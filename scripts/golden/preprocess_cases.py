@@ -32,8 +32,31 @@ CASES = {
 }
 
 
+SIDES = [(256, 224), (512, 448), (255, 223), (257, 225), (97, 85), (33, 29), (31, 71), (7, 3)]
+ROW_STEP, COLUMN_STEP = 13, 7  # a part of each result is enough
+
+
+def waves(side):
+    """A picture that Java can make too: waves that get finer to the right and to the bottom, (1, 3, H, H)."""
+    y, x = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    planes = [(x * x * 3 + y * y * 5 + x * y * (c + 1) * 7 + 3700 * c) >> 6 for c in range(3)]
+    return (torch.stack(planes) & 255).to(torch.uint8)[None]
+
+
+def bicubic():
+    """The sides that are published, and odd ones, up and down."""
+    topic = Topic("maskalign-encoders", "bicubic", "preprocess_cases.py", SEED, {"outputs": 1e-6}, [
+        "outputs/x: rows 0, 13, 26 ... and columns 0, 7, 14 ... of interpolate(picture / 255, to, mode=bicubic).",
+    ])
+    for side, to in SIDES:
+        x = resize(waves(side).float() / 255, to)[..., ::ROW_STEP, ::COLUMN_STEP]
+        topic.write(f"from-{side}-to-{to}", {"outputs/x": x.contiguous()}, {"from": side, "to": to})
+    topic.close()
+
+
 def main():
     torch.set_num_threads(1)
+    bicubic()
     topic = Topic("maskalign-encoders", "preprocess", "preprocess_cases.py", SEED, {"outputs": 1e-6}, [
         "inputs/image (N, 3, H, H), uint8; outputs/x (N, 3, h, h), float32, computed in float32.",
         "bicubic: a = -0.75, corners not aligned, no antialias (torch.nn.functional.interpolate).",

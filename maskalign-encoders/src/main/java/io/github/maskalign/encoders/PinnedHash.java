@@ -11,13 +11,19 @@ import java.util.Locale;
 import java.util.regex.Pattern;
 
 /** Compares a file with the SHA-256 it is pinned to, before anything interprets it. */
-final class PinnedHash {
+public final class PinnedHash {
     private static final Pattern HEX = Pattern.compile("[0-9a-f]{64}");
     private static final int CHUNK = 1 << 20;
 
     private PinnedHash() {}
 
-    static void check(Path file, String expected) throws IOException {
+    /**
+     * Compares a file.
+     *
+     * @param expected its SHA-256, 64 hexadecimal digits
+     * @throws IOException if it cannot be read or has another hash, which the message tells
+     */
+    public static void check(Path file, String expected) throws IOException {
         MessageDigest digest = sha256();
         try (InputStream in = Files.newInputStream(file)) {
             byte[] chunk = new byte[CHUNK];

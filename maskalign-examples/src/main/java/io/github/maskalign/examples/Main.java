@@ -44,7 +44,8 @@ public final class Main implements Runnable {
                 new SampleCommand(),
                 new InfoCommand(),
                 new ParityCommand(),
-                new BenchCommand());
+                new BenchCommand(),
+                new BenchPartCommand());
     }
 
     /** Runs a command and ends the JVM with its exit code. */

@@ -23,6 +23,11 @@ public interface RepresentationEncoder extends AutoCloseable {
     /** Returns the number of patch tokens of pictures with side {@code imageSize}. */
     int tokens(int imageSize);
 
+    /** Whether the encoder has a class token; without one, {@link #encode} gives zeros for it. */
+    default boolean hasClassToken() {
+        return true;
+    }
+
     @Override
     void close();
 }

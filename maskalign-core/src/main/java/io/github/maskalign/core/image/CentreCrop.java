@@ -25,7 +25,6 @@ public final class CentreCrop {
         double scale = (double) size / Math.min(halved.width(), halved.height());
         int width = (int) Math.rint(halved.width() * scale);
         int height = (int) Math.rint(halved.height() * scale);
-        Picture scaled = Resampler.BICUBIC.resize(halved, width, height);
-        return scaled.crop((width - size) / 2, (height - size) / 2, size, size);
+        return Resampler.BICUBIC.resize(halved, width, height, (width - size) / 2, (height - size) / 2, size, size);
     }
 }

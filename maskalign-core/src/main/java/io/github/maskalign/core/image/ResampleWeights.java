@@ -1,5 +1,6 @@
 package io.github.maskalign.core.image;
 
+import java.util.Arrays;
 import java.util.function.DoubleUnaryOperator;
 
 /**
@@ -15,6 +16,8 @@ record ResampleWeights(int size, int stride, int[] firsts, int[] counts, int[] w
     private static final int BITS = 22;
     private static final int HALF = 1 << (BITS - 1);
     private static final int CHANNELS = Picture.CHANNELS;
+    private static final int STRIP_ROWS = 64;
+    private static final int STRIP_PIXELS = 1 << 23; // bounds memory for pictures that are very wide
 
     static ResampleWeights of(int in, int out, double support, DoubleUnaryOperator kernel) {
         double scale = (double) in / out;
@@ -53,58 +56,91 @@ record ResampleWeights(int size, int stride, int[] firsts, int[] counts, int[] w
         return counts[i];
     }
 
-    /** Resamples rows [from, to) of a picture; the result has these rows alone. */
-    Picture alongRows(Picture picture, int from, int to) {
-        byte[] in = picture.pixels();
-        byte[] out = new byte[(to - from) * size * CHANNELS];
-        int rowBytes = picture.width() * CHANNELS;
-        int target = 0;
-        for (int y = from; y < to; y++) {
-            int row = y * rowBytes;
-            for (int i = 0; i < size; i++) {
-                int red = HALF;
-                int green = HALF;
-                int blue = HALF;
-                int source = row + firsts[i] * CHANNELS;
-                int end = i * stride + counts[i];
-                for (int k = i * stride; k < end; k++, source += CHANNELS) {
-                    int weight = weights[k];
-                    red += weight * (in[source] & 0xff);
-                    green += weight * (in[source + 1] & 0xff);
-                    blue += weight * (in[source + 2] & 0xff);
+    /**
+     * Resamples rows [top, bottom) of a picture; the result has these rows, and output columns [left, right).
+     *
+     * <p>A strip of rows is turned so that its columns lie side by side: the innermost loop then runs over many equal
+     * sums, which the compiler does in vectors.
+     */
+    Picture alongRows(Picture picture, int top, int bottom, int left, int right) {
+        byte[] out = new byte[(bottom - top) * (right - left) * CHANNELS];
+        int begin = firsts[left];
+        int end = firsts[right - 1] + counts[right - 1];
+        int stripRows = Math.min(bottom - top, Math.max(1, Math.min(STRIP_ROWS, STRIP_PIXELS / (end - begin))));
+        int strip = stripRows * CHANNELS;
+        int[] columns = new int[(end - begin) * strip];
+        int[] sums = new int[strip];
+        for (int y = top; y < bottom; y += stripRows) {
+            int rows = Math.min(stripRows, bottom - y);
+            turn(picture, y, rows, begin, end, columns, strip);
+            for (int i = left; i < right; i++) {
+                Arrays.fill(sums, HALF);
+                for (int k = 0; k < counts[i]; k++) {
+                    add(sums, weights[i * stride + k], columns, (firsts[i] - begin + k) * strip, strip);
                 }
-                out[target++] = rounded(red);
-                out[target++] = rounded(green);
-                out[target++] = rounded(blue);
+                int target = ((y - top) * (right - left) + i - left) * CHANNELS;
+                for (int r = 0; r < rows * CHANNELS; r += CHANNELS) {
+                    out[target] = rounded(sums[r]);
+                    out[target + 1] = rounded(sums[r + 1]);
+                    out[target + 2] = rounded(sums[r + 2]);
+                    target += (right - left) * CHANNELS;
+                }
             }
         }
-        return new Picture(size, to - from, out);
+        return new Picture(right - left, bottom - top, out);
     }
 
-    /** Resamples the columns of a picture whose first row is row {@code skipped} of the whole. */
-    Picture alongColumns(Picture picture, int skipped) {
-        byte[] in = picture.pixels();
+    /** Resamples the columns of a picture whose first row is row {@code skipped} of the whole, to rows [top, bottom). */
+    Picture alongColumns(Picture picture, int skipped, int top, int bottom) {
         int rowBytes = picture.width() * CHANNELS;
-        byte[] out = new byte[size * rowBytes];
+        byte[] out = new byte[(bottom - top) * rowBytes];
+        int[] rows = new int[stride * rowBytes]; // row y is at y % stride
+        int ready = firsts[top] - skipped;
         int[] sums = new int[rowBytes];
-        for (int i = 0; i < size; i++) {
-            java.util.Arrays.fill(sums, HALF);
-            for (int k = 0; k < counts[i]; k++) {
-                int weight = weights[i * stride + k];
-                int row = (firsts[i] - skipped + k) * rowBytes;
-                for (int b = 0; b < rowBytes; b++) {
-                    sums[b] += weight * (in[row + b] & 0xff);
-                }
+        for (int i = top; i < bottom; i++) {
+            int begin = firsts[i] - skipped;
+            for (ready = Math.max(ready, begin); ready < begin + counts[i]; ready++) {
+                widen(picture.pixels(), ready * rowBytes, rows, ready % stride * rowBytes, rowBytes);
             }
-            for (int b = 0; b < rowBytes; b++) {
-                out[i * rowBytes + b] = rounded(sums[b]);
+            Arrays.fill(sums, HALF);
+            for (int k = 0; k < counts[i]; k++) {
+                add(sums, weights[i * stride + k], rows, (begin + k) % stride * rowBytes, rowBytes);
+            }
+            for (int b = 0, target = (i - top) * rowBytes; b < rowBytes; b++, target++) {
+                out[target] = rounded(sums[b]);
             }
         }
-        return new Picture(picture.width(), size, out);
+        return new Picture(picture.width(), bottom - top, out);
+    }
+
+    private static void turn(Picture picture, int y, int rows, int begin, int end, int[] columns, int strip) {
+        byte[] in = picture.pixels();
+        for (int r = 0; r < rows; r++) {
+            int source = ((y + r) * picture.width() + begin) * CHANNELS;
+            int target = r * CHANNELS;
+            for (int x = begin; x < end; x++) {
+                columns[target] = in[source] & 0xff;
+                columns[target + 1] = in[source + 1] & 0xff;
+                columns[target + 2] = in[source + 2] & 0xff;
+                source += CHANNELS;
+                target += strip;
+            }
+        }
+    }
+
+    private static void widen(byte[] in, int from, int[] out, int to, int count) {
+        for (int b = 0; b < count; b++) {
+            out[to + b] = in[from + b] & 0xff;
+        }
+    }
+
+    private static void add(int[] sums, int weight, int[] values, int from, int count) {
+        for (int j = 0; j < count; j++) {
+            sums[j] += weight * values[from + j];
+        }
     }
 
     private static byte rounded(int sum) {
-        int value = sum >> BITS;
-        return (byte) (value < 0 ? 0 : Math.min(value, 255));
+        return (byte) Math.max(0, Math.min(sum >> BITS, 255));
     }
 }

@@ -45,21 +45,29 @@ public enum Resampler {
             throw new IllegalArgumentException("a picture must have at most " + PictureReader.MAX_PIXELS
                     + " pixels but was to have " + width + " x " + height);
         }
-        Picture rows = picture;
-        ResampleWeights down = null;
-        int firstRow = 0;
-        if (height != picture.height()) {
-            down = ResampleWeights.of(picture.height(), height, support, kernel);
-            firstRow = down.first(0);
+        return resize(picture, width, height, 0, 0, width, height);
+    }
+
+    /** Returns a part of the resized picture, for which nothing else is computed. */
+    Picture resize(Picture picture, int width, int height, int left, int top, int partWidth, int partHeight) {
+        boolean across = width != picture.width();
+        if (height == picture.height()) {
+            return across
+                    ? weights(picture.width(), width).alongRows(picture, top, top + partHeight, left, left + partWidth)
+                    : picture.crop(left, top, partWidth, partHeight);
         }
-        if (width != picture.width()) {
-            int endRow = down == null ? picture.height() : down.first(height - 1) + down.count(height - 1);
-            ResampleWeights across = ResampleWeights.of(picture.width(), width, support, kernel);
-            rows = across.alongRows(picture, firstRow, endRow);
-        } else {
-            firstRow = 0;
-        }
-        return down == null ? rows : down.alongColumns(rows, firstRow);
+        ResampleWeights down = weights(picture.height(), height);
+        int last = top + partHeight - 1;
+        int firstRow = down.first(top);
+        int endRow = down.first(last) + down.count(last);
+        Picture rows = across
+                ? weights(picture.width(), width).alongRows(picture, firstRow, endRow, left, left + partWidth)
+                : picture.crop(left, firstRow, partWidth, endRow - firstRow);
+        return down.alongColumns(rows, firstRow, top, top + partHeight);
+    }
+
+    private ResampleWeights weights(int in, int out) {
+        return ResampleWeights.of(in, out, support, kernel);
     }
 
     private static double bicubic(double x) {

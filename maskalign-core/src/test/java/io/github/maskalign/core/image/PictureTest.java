@@ -56,6 +56,22 @@ class PictureTest {
     }
 
     @Test
+    void veryWideAndVeryTallPicturesAreAveraged() {
+        byte[] pixels = new byte[3 * (1 << 20)];
+        for (int i = 0; i < pixels.length; i++) {
+            pixels[i] = (byte) (i % 3 * 100);
+        }
+        Picture averaged = Picture.of(1, 1, new byte[] {0, 100, (byte) 200});
+
+        assertThat(Resampler.BOX.resize(Picture.of(1 << 20, 1, pixels), 1, 1)).isEqualTo(averaged);
+        assertThat(Resampler.BOX.resize(Picture.of(1, 1 << 20, pixels), 1, 1)).isEqualTo(averaged);
+        assertThat(Resampler.LANCZOS
+                        .resize(Picture.of(1 << 18, 4, pixels), 9, 3)
+                        .rgb(4, 1))
+                .isEqualTo(0x0064c8);
+    }
+
+    @Test
     void resizingToNothingOrTooMuchIsRefused() {
         Picture picture = Picture.of(3, 2, SIX);
 

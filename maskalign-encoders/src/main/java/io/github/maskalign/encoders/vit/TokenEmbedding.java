@@ -11,24 +11,48 @@ import io.github.maskalign.core.nn.SinCosPositions;
 import io.github.maskalign.core.script.ScriptFunction;
 import org.jspecify.annotations.Nullable;
 
-/** From pictures (N, 3, H, W) to tokens with positions (N, 1 + T, D), the class token first. */
+/** From pictures (N, 3, H, W) to tokens with positions (N, T, D), class token and registers first. */
 final class TokenEmbedding extends ScriptedBlock {
     private final int patch;
     private final int width;
+    private final int before;
     private final ScriptFunction function;
 
     TokenEmbedding(VitConfig config) {
+        VitParts parts = config.parts();
         patch = config.patchSize();
         width = config.width();
-        parameter("cls_token", new Shape(1, 1, width), Initializers.NORMAL_002);
+        before = parts.before();
+        int table = parts.classToken() ? 1 : 0;
+        if (parts.classToken()) {
+            parameter("cls_token", new Shape(1, 1, width), Initializers.NORMAL_002);
+        }
         // from sines and cosines on, so that a fresh model can already tell patches apart
-        Initializer positions = Initializers.constant(SinCosPositions.table(width, config.grid(), 1));
-        parameter("pos_embed", new Shape(1, 1L + config.grid() * config.grid(), width), positions);
+        Initializer positions = width % 4 == 0
+                ? Initializers.constant(SinCosPositions.table(width, config.grid(), table))
+                : Initializers.NORMAL_002;
+        parameter("pos_embed", new Shape(1, (long) table + config.grid() * config.grid(), width), positions);
+        if (parts.registers() > 0) {
+            parameter("register_tokens", new Shape(1, parts.registers(), width), Initializers.NORMAL_002);
+        }
         parameter("patch_embed.proj.weight", new Shape(width, 3, patch, patch), Initializers.XAVIER_UNIFORM);
-        parameter("patch_embed.proj.bias", new Shape(width), Initializer.ZEROS);
-        function = ScriptFunction.of(TokenEmbedding.class, "token_embedding.py", "token_embedding")
+        if (parts.patchBias()) {
+            parameter("patch_embed.proj.bias", new Shape(width), Initializer.ZEROS);
+        }
+        function = ScriptFunction.of(TokenEmbedding.class, "token_embedding.py", functionFor(parts))
                 .bind("patch", patch)
-                .bind("grid", config.grid());
+                .bind("grid", config.grid())
+                .bind("rule", parts.positions().ordinal());
+    }
+
+    private static String functionFor(VitParts parts) {
+        if (!parts.classToken()) {
+            return "patches_alone";
+        }
+        if (parts.registers() > 0) {
+            return "class_registers_and_patches";
+        }
+        return parts.patchBias() ? "class_and_patches" : "class_and_patches_without_bias";
     }
 
     @Override
@@ -40,6 +64,6 @@ final class TokenEmbedding extends ScriptedBlock {
     @Override
     public Shape[] getOutputShapes(Shape[] inputShapes) {
         Shape image = inputShapes[0];
-        return new Shape[] {new Shape(image.get(0), 1 + image.get(2) / patch * (image.get(3) / patch), width)};
+        return new Shape[] {new Shape(image.get(0), before + image.get(2) / patch * (image.get(3) / patch), width)};
     }
 }

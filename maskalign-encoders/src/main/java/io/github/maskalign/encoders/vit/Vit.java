@@ -14,6 +14,7 @@ import ai.djl.util.PairList;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.script.ScriptExporter;
+import io.github.maskalign.core.script.ScriptFunction;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.ArrayList;
@@ -22,44 +23,51 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Vision transformer of the DINOv2 architecture: class token, learned positions, pre-norm blocks with
- * LayerScale, closing norm.
+ * Vision transformer: the architecture of DINOv2, and with other {@link VitParts} that of DINO, MAE, MoCo v3, I-JEPA and
+ * CLIP's vision tower.
  *
  * <pre>
- * x = [cls; Conv(image)] + positions
- * x ← x + γ₁ Attention(LN(x)),  x ← x + γ₂ MLP(LN(x))     L times; LN eps 1e-6, exact GELU
- * class token, patch tokens = LN(x)
+ * x = [cls; registers; Conv(image)] + positions,   x ← LN(x) in CLIP
+ * x ← x + γ₁ Attention(LN(x)),  x ← x + γ₂ MLP(LN(x))     L times
+ * class token, patch tokens = LN(x), or x in MAE and CLIP
  * </pre>
  *
  * <p>Input: standardised pictures (N, 3, H, W), float32, H and W multiples of p; where their grid is not the
- * position table's, the table is resampled bicubically with antialias. Output: x_norm_clstoken (N, D) and
- * x_norm_patchtokens (N, T, D), row-major. Keys are those of the official weights, {@code mask_token}
- * included, which nothing here uses. Source: DINOv2 (arXiv 2304.07193); REPA's resampling of the table.
+ * position table's, the table is resampled. Output: the class token (N, D), unless there is none, and the patch tokens
+ * (N, T, D), row-major. Keys are those of DINOv2's weights, {@code mask_token} included, which nothing here uses;
+ * {@code norm_pre} is the norm before the blocks. Source: DINOv2 (arXiv 2304.07193), ViT (arXiv 2010.11929).
  */
 public final class Vit extends AbstractBlock {
     private static final byte VERSION = 1;
 
     private final VitConfig config;
     private final Block embedding;
+    private final @Nullable Block normBefore;
     private final List<Block> blocks = new ArrayList<>();
-    private final Block norm;
+    private final @Nullable Block normAfter;
+    private final ScriptFunction split;
 
     /** Creates a transformer in the given arithmetic; embedding and norms are float32 in both. */
     public Vit(VitConfig config, Precision precision) {
         super(VERSION);
         this.config = config;
-        addParameter(Parameter.builder()
-                .setName("mask_token")
-                .setType(Parameter.Type.OTHER)
-                .optShape(new Shape(1, config.width()))
-                .optInitializer(Initializer.ZEROS)
-                .optRequiresGrad(false)
-                .build());
-        embedding = addChildBlock("", new TokenEmbedding(config));
-        for (int i = 0; i < config.depth(); i++) {
-            blocks.add(addChildBlock("blocks." + i, new LayerScaleBlock(config, precision)));
+        VitParts parts = config.parts();
+        if (parts.maskToken()) {
+            addParameter(Parameter.builder()
+                    .setName("mask_token")
+                    .setType(Parameter.Type.OTHER)
+                    .optShape(new Shape(1, config.width()))
+                    .optInitializer(Initializer.ZEROS)
+                    .optRequiresGrad(false)
+                    .build());
         }
-        norm = addChildBlock("norm", new FinalNorm(config.width()));
+        embedding = addChildBlock("", new TokenEmbedding(config));
+        normBefore = parts.normBefore() ? addChildBlock("norm_pre", new TokenNorm(config.width(), parts.eps())) : null;
+        for (int i = 0; i < config.depth(); i++) {
+            blocks.add(addChildBlock("blocks." + i, new TransformerBlock(config, precision)));
+        }
+        normAfter = parts.normAfter() ? addChildBlock("norm", new TokenNorm(config.width(), parts.eps())) : null;
+        split = ScriptFunction.of(Vit.class, "token_norm.py", "split_tokens").bind("before", parts.before());
     }
 
     /** Returns the shape this transformer was made with. */
@@ -99,23 +107,38 @@ public final class Vit extends AbstractBlock {
             throw new IllegalArgumentException(
                     "pictures must be (N, 3, H, W) with sides that are multiples of " + p + " but were " + image);
         }
-        NDList x = embedding.forward(store, inputs, training); // (N, 1 + T, D)
+        NDList x = embedding.forward(store, inputs, training); // (N, 1 + R + T, D)
+        if (normBefore != null) {
+            x = normBefore.forward(store, x, training);
+        }
         for (Block block : blocks) {
             x = block.forward(store, x, training);
         }
-        return norm.forward(store, x, training);
+        if (normAfter != null) {
+            x = normAfter.forward(store, x, training);
+        }
+        return config.parts().classToken() ? split.call(x.singletonOrThrow()) : x;
     }
 
     @Override
     protected void initializeChildBlocks(NDManager manager, DataType dataType, Shape... inputShapes) {
         embedding.initialize(manager, dataType, inputShapes);
         Shape[] tokens = embedding.getOutputShapes(inputShapes);
+        if (normBefore != null) {
+            normBefore.initialize(manager, dataType, tokens);
+        }
         blocks.forEach(block -> block.initialize(manager, dataType, tokens));
-        norm.initialize(manager, dataType, tokens);
+        if (normAfter != null) {
+            normAfter.initialize(manager, dataType, tokens);
+        }
     }
 
     @Override
     public Shape[] getOutputShapes(Shape[] inputShapes) {
-        return norm.getOutputShapes(embedding.getOutputShapes(inputShapes));
+        Shape x = embedding.getOutputShapes(inputShapes)[0];
+        Shape patches = new Shape(x.get(0), x.get(1) - config.parts().before(), x.get(2));
+        return config.parts().classToken()
+                ? new Shape[] {new Shape(x.get(0), x.get(2)), patches}
+                : new Shape[] {patches};
     }
 }

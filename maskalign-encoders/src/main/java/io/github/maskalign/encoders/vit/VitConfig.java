@@ -8,13 +8,21 @@ package io.github.maskalign.encoders.vit;
  * @param width token width D; a multiple of heads
  * @param depth number of blocks, at least 1
  * @param heads attention heads, at least 1
- * @param mlpRatio width of the MLP's hidden layer over D, above 0
+ * @param hidden width of the MLP's hidden layer, at least 1
  * @param layerScaleInit first value of LayerScale's factors
+ * @param parts in what it differs from others
  */
 public record VitConfig(
-        int imageSize, int patchSize, int width, int depth, int heads, double mlpRatio, double layerScaleInit) {
+        int imageSize,
+        int patchSize,
+        int width,
+        int depth,
+        int heads,
+        int hidden,
+        double layerScaleInit,
+        VitParts parts) {
     /** The teacher that comes with the library: 32-pixel pictures, 8 × 8 patches, 1.2 million weights. */
-    public static final VitConfig EMOJI = new VitConfig(32, 4, 128, 6, 4, 4, 1);
+    public static final VitConfig EMOJI = new VitConfig(32, 4, 128, 6, 4, 4.0, 1);
 
     /** @throws IllegalArgumentException if a number is out of range or does not divide another */
     public VitConfig {
@@ -23,6 +31,7 @@ public record VitConfig(
         atLeastOne("width", width);
         atLeastOne("depth", depth);
         atLeastOne("heads", heads);
+        atLeastOne("hidden", hidden);
         if (imageSize % patchSize != 0) {
             throw new IllegalArgumentException(
                     "imageSize must be a multiple of patchSize " + patchSize + " but was " + imageSize);
@@ -30,9 +39,12 @@ public record VitConfig(
         if (width % heads != 0) {
             throw new IllegalArgumentException("width must be a multiple of heads " + heads + " but was " + width);
         }
-        if (!(mlpRatio * width >= 1)) {
-            throw new IllegalArgumentException("mlpRatio must be above 0 but was " + mlpRatio);
-        }
+    }
+
+    /** DINOv2's parts, with an MLP of {@code mlpRatio} times the width. */
+    public VitConfig(
+            int imageSize, int patchSize, int width, int depth, int heads, double mlpRatio, double layerScaleInit) {
+        this(imageSize, patchSize, width, depth, heads, (int) (width * mlpRatio), layerScaleInit, VitParts.DINOV2);
     }
 
     /** Returns the patches along one side of the position table's grid. */

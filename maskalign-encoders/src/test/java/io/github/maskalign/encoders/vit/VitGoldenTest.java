@@ -94,7 +94,7 @@ class VitGoldenTest {
                 number(metadata, "width"),
                 number(metadata, "depth"),
                 number(metadata, "heads"),
-                4,
+                4.0,
                 1);
     }
 

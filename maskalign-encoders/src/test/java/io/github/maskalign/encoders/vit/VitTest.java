@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class VitTest {
     private static final int SEED = 5;
-    private static final VitConfig SMALL = new VitConfig(12, 4, 24, 2, 3, 4, 0.5);
+    private static final VitConfig SMALL = new VitConfig(12, 4, 24, 2, 3, 4.0, 0.5);
 
     private NDManager manager;
     private Vit vit;
@@ -136,11 +136,13 @@ class VitTest {
 
     @Test
     void configsThatDoNotFitAreRefused() {
-        assertThatThrownBy(() -> new VitConfig(30, 4, 24, 2, 3, 4, 1))
+        assertThatThrownBy(() -> new VitConfig(30, 4, 24, 2, 3, 4.0, 1))
                 .hasMessageContaining("imageSize must be a multiple of patchSize 4 but was 30");
-        assertThatThrownBy(() -> new VitConfig(32, 4, 25, 2, 3, 4, 1)).hasMessageContaining("multiple of heads 3");
-        assertThatThrownBy(() -> new VitConfig(32, 4, 24, 0, 3, 4, 1)).hasMessageContaining("depth must be at least 1");
-        assertThatThrownBy(() -> new VitConfig(32, 4, 24, 2, 3, 0, 1)).hasMessageContaining("mlpRatio must be above 0");
+        assertThatThrownBy(() -> new VitConfig(32, 4, 25, 2, 3, 4.0, 1)).hasMessageContaining("multiple of heads 3");
+        assertThatThrownBy(() -> new VitConfig(32, 4, 24, 0, 3, 4.0, 1))
+                .hasMessageContaining("depth must be at least 1");
+        assertThatThrownBy(() -> new VitConfig(32, 4, 24, 2, 3, 0.0, 1))
+                .hasMessageContaining("hidden must be at least 1");
     }
 
     private byte[] export(Map<String, NDArray> weights) throws IOException {

@@ -1,7 +1,10 @@
 package io.github.maskalign.examples.run;
 
 import io.github.maskalign.core.config.Default;
+import io.github.maskalign.core.config.NonNegative;
 import io.github.maskalign.core.config.Positive;
+import io.github.maskalign.encoders.published.EncoderName;
+import io.github.maskalign.encoders.vit.VitParts;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -10,16 +13,22 @@ import java.util.Optional;
  *
  * @param kind which encoder
  * @param width width Z of its tokens
- * @param path TORCHSCRIPT: the file
- * @param sha256 TORCHSCRIPT: its hash, which is checked before a byte of it is run; a TorchScript file is code
+ * @param path TORCHSCRIPT, NATIVE: the file
+ * @param sha256 TORCHSCRIPT, NATIVE: its hash, which is checked before anything reads the file; a TorchScript file is code
  * @param preprocessing TORCHSCRIPT: how pictures are scaled and normalised for it
+ * @param model NATIVE: which published encoder the file holds, such as {@code dinov2-vit-b}
+ * @param heads NATIVE: attention heads; 0 for those of the published model
+ * @param positions NATIVE: how the position table is made for other grids than its own; REPA's way is ANTIALIAS
  */
 public record EncoderSection(
         Kind kind,
         @Positive int width,
         @Default("null") Optional<Path> path,
         @Default("null") Optional<String> sha256,
-        @Default("dinov2") String preprocessing) {
+        @Default("dinov2") String preprocessing,
+        @Default("dinov2") String model,
+        @NonNegative @Default("0") int heads,
+        @Default("ANTIALIAS") VitParts.Positions positions) {
 
     /** Encoders. */
     public enum Kind {
@@ -29,17 +38,21 @@ public record EncoderSection(
         EMBEDDED,
         /** A TorchScript file, such as an exported DINOv2. */
         TORCHSCRIPT,
+        /** Published weights, such as DINOv2's, computed by the library's own transformer. */
+        NATIVE,
         /** Tokens that were computed when the data was prepared. */
         CACHED
     }
 
     /** Checks that the keys fit the kind. */
     public EncoderSection {
-        if (kind == Kind.TORCHSCRIPT && path.isEmpty()) {
-            throw new IllegalArgumentException("path must name the file for TORCHSCRIPT");
+        boolean needsFile = kind == Kind.TORCHSCRIPT || kind == Kind.NATIVE;
+        if (needsFile && path.isEmpty()) {
+            throw new IllegalArgumentException("path must name the file for " + kind);
         }
         if (sha256.isPresent() && !sha256.get().matches("[0-9a-f]{64}")) {
             throw new IllegalArgumentException("sha256 must be 64 hexadecimal digits but was " + sha256.get());
         }
+        EncoderName.parse(model);
     }
 }

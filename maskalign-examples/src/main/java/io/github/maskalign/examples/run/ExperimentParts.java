@@ -42,7 +42,7 @@ final class ExperimentParts implements AutoCloseable {
             Draws draws = new Draws(config.seed());
             SiTConfig plan = RunPlan.model(config);
             data = RunData.open(config, cache, draws);
-            RepresentationEncoder encoder = EncoderChoice.open(config, plan);
+            RepresentationEncoder encoder = EncoderChoice.open(config, plan, data.pictureSide(), manager.getDevice());
             Engine.getInstance().setRandomSeed(draws.at(RandomStream.INIT, 0).nextInt());
             SiT model = new SiT(plan, config.runtime().precision());
             model.initialize(manager);

@@ -16,11 +16,13 @@ import org.slf4j.LoggerFactory;
  * What a run is trained on, opened from its config.
  *
  * @param data the samples
+ * @param pictureSide side of the pictures for the encoder, in pixels; 0 if there are none
  * @param attribution who made the pictures, under which licences, as far as is known
  * @param identity changes with the data's content where the config does not tell; may be empty
  * @param resources what to close afterwards
  */
-record RunData(TrainingData data, String attribution, String identity, Resources resources) implements AutoCloseable {
+record RunData(TrainingData data, int pictureSide, String attribution, String identity, Resources resources)
+        implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RunData.class);
 
     /** Files and threads behind the data. */
@@ -33,7 +35,7 @@ record RunData(TrainingData data, String attribution, String identity, Resources
         return switch (config.data().kind()) {
             case EMOJI -> {
                 EmojiData emoji = EmojiData.open(config, cache, draws);
-                yield new RunData(emoji.data(), emoji.attribution(), "", () -> {});
+                yield new RunData(emoji.data(), config.model().inputSize(), emoji.attribution(), "", () -> {});
             }
             case LATENTS -> latents(config, draws);
         };
@@ -51,10 +53,10 @@ record RunData(TrainingData data, String attribution, String identity, Resources
             String attribution = "Trained on the prepared set " + section.path().orElseThrow() + " (" + set.identity()
                     + "); its licences are those of its pictures.\n";
             if (section.readAhead() == 0) {
-                return new RunData(latents, attribution, set.identity(), set::close);
+                return new RunData(latents, set.layout().imageSide(), attribution, set.identity(), set::close);
             }
             ReadAheadData ahead = new ReadAheadData(latents, section.readAhead());
-            return new RunData(ahead, attribution, set.identity(), () -> {
+            return new RunData(ahead, set.layout().imageSide(), attribution, set.identity(), () -> {
                 ahead.close();
                 set.close();
             });

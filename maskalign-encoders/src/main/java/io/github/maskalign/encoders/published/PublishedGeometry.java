@@ -1,0 +1,85 @@
+package io.github.maskalign.encoders.published;
+
+import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.TensorSource;
+import io.github.maskalign.encoders.vit.VitConfig;
+import io.github.maskalign.encoders.vit.VitParts;
+import io.github.maskalign.encoders.vit.VitParts.Activation;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** Reads the shape of a transformer off its tensors, which have DINOv2's names. */
+final class PublishedGeometry {
+    private PublishedGeometry() {}
+
+    /**
+     * Returns the shape.
+     *
+     * @param heads attention heads; 0 for those of the published models of this width
+     */
+    static VitConfig of(
+            Map<String, TensorSource> tensors, EncoderFamily family, int heads, VitParts.Positions rule, String origin)
+            throws CheckpointFormatException {
+        List<String> problems = new ArrayList<>();
+        Shape table = require(tensors, "pos_embed", 3, problems);
+        Shape patches = require(tensors, "patch_embed.proj.weight", 4, problems);
+        boolean gated = tensors.containsKey("blocks.0.mlp.w3.weight");
+        Shape second = require(tensors, gated ? "blocks.0.mlp.w3.weight" : "blocks.0.mlp.fc2.weight", 2, problems);
+        if (!problems.isEmpty()) {
+            problems.add("so this is no " + family + " encoder, or under names that are not known");
+            throw new CheckpointFormatException(origin, problems);
+        }
+        boolean classToken = tensors.containsKey("cls_token");
+        int width = (int) table.get(2);
+        long grid = Math.round(Math.sqrt(table.get(1) - (classToken ? 1 : 0)));
+        if (grid * grid != table.get(1) - (classToken ? 1 : 0)) {
+            throw new CheckpointFormatException(
+                    origin,
+                    List.of("its position table must be that of a square grid but has " + table.get(1) + " rows"));
+        }
+        TensorSource registers = tensors.get("register_tokens");
+        VitParts parts = new VitParts(
+                classToken,
+                registers == null ? 0 : (int) registers.shape().get(1),
+                tensors.containsKey("blocks.0.ls1.gamma"),
+                gated ? Activation.SWIGLU : family.activation(),
+                tensors.containsKey("patch_embed.proj.bias"),
+                tensors.containsKey("norm_pre.weight"),
+                family.normAfter(),
+                tensors.containsKey("mask_token"),
+                family.eps(),
+                rule);
+        int patch = (int) patches.get(2);
+        return new VitConfig(
+                (int) grid * patch,
+                patch,
+                width,
+                depth(tensors),
+                heads == 0 ? family.headsFor(width) : heads,
+                (int) second.get(1),
+                1,
+                parts);
+    }
+
+    private static Shape require(Map<String, TensorSource> tensors, String name, int rank, List<String> problems) {
+        TensorSource found = tensors.get(name);
+        if (found == null) {
+            problems.add("there is no " + name);
+            return new Shape();
+        }
+        if (found.shape().dimension() != rank) {
+            problems.add(name + " must have " + rank + " dimensions but has shape " + found.shape());
+        }
+        return found.shape();
+    }
+
+    private static int depth(Map<String, TensorSource> tensors) {
+        int depth = 0;
+        while (tensors.containsKey("blocks." + depth + ".norm1.weight")) {
+            depth++;
+        }
+        return depth;
+    }
+}

@@ -1,0 +1,99 @@
+package io.github.maskalign.examples;
+
+import io.github.maskalign.core.engine.NativeThreads;
+import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.examples.bench.PartBenchmark;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Measures one part of the library. */
+@Command(
+        name = "bench-part",
+        description = "Times one part alone; scripts/bench/parts takes turns with PyTorch.",
+        footerHeading = "%nExamples:%n",
+        footer = {"  maskalign bench-part ENCODER --batch 8", "  maskalign bench-part LOAD --file sit-xl.pt"})
+final class BenchPartCommand implements Callable<Integer> {
+    /** Parts. */
+    enum Part {
+        /** DINOv2-B/14 at 224 pixels; with --file a TorchScript one. */
+        ENCODER,
+        /** Stable Diffusion's decoder, 32 x 32 latents to 256 pixels. */
+        DECODER,
+        /** Reading a checkpoint of SiT-XL/2 into the model. */
+        LOAD
+    }
+
+    @Parameters(paramLabel = "PART", description = "One of ${COMPLETION-CANDIDATES}.")
+    Part part = Part.ENCODER;
+
+    @Option(names = "--batch", paramLabel = "B", description = "Pictures at a time.")
+    int batch = 8;
+
+    @Option(names = "--precision", description = "One of ${COMPLETION-CANDIDATES}.")
+    Precision precision = Precision.FLOAT32;
+
+    @Option(names = "--file", paramLabel = "FILE", description = "ENCODER: a TorchScript file. LOAD: the checkpoint.")
+    @Nullable
+    Path file;
+
+    @Option(names = "--steps", paramLabel = "N", description = "Timed runs.")
+    int steps = 5;
+
+    @Option(names = "--warmup", paramLabel = "N", description = "Runs before the timed ones.")
+    int warmup = 2;
+
+    @Option(names = "--threads", paramLabel = "T", description = "Threads; 0 leaves the choice to the engine.")
+    int threads = 0;
+
+    @Option(names = "--serve", description = "Answer 'step N' lines on standard input.")
+    boolean serve;
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() throws IOException {
+        if (steps < 1 || warmup < 0 || batch < 1 || threads < 0) {
+            throw CommandFailure.badInput("--steps and --batch must be at least 1, --warmup and --threads at least 0");
+        }
+        if (threads > 0) {
+            NativeThreads.set(threads);
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        try (PartBenchmark benchmark = open()) {
+            benchmark.run(warmup);
+            if (serve) {
+                benchmark.serve(new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8)), out);
+            } else {
+                out.println(benchmark.measure(steps));
+            }
+            out.flush();
+        }
+        return ExitCode.OK;
+    }
+
+    private PartBenchmark open() throws IOException {
+        return switch (part) {
+            case ENCODER ->
+                file == null ? PartBenchmark.encoder(batch, precision) : PartBenchmark.torchScript(file, batch);
+            case DECODER -> PartBenchmark.decoder(batch, precision);
+            case LOAD -> {
+                if (file == null) {
+                    throw CommandFailure.badInput("LOAD needs --file");
+                }
+                yield PartBenchmark.load(file);
+            }
+        };
+    }
+}
