@@ -42,6 +42,7 @@ public final class Main implements Runnable {
                 new TrainTeacherCommand(),
                 new StatusCommand(),
                 new SampleCommand(),
+                new EvaluateCommand(),
                 new InfoCommand(),
                 new ParityCommand(),
                 new BenchCommand(),

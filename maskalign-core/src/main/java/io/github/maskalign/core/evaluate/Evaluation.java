@@ -92,8 +92,29 @@ public record Evaluation(Set<Metric> metrics, int neighbours, KernelDistance ker
         }
     }
 
+    /**
+     * Checks, before the samples are computed, that a reference has what the metrics need.
+     *
+     * @throws IllegalArgumentException if it is of another feature space or lacks something, with all that is missing
+     */
+    public void requireReference(Reference reference, FeatureSpace space) {
+        throwAny(problems(reference, space));
+    }
+
     private void requireComparable(Reference reference, FeatureCollector samples) {
-        FeatureSpace space = samples.space();
+        List<String> problems = problems(reference, samples.space());
+        for (Metric metric : EnumSet.copyOf(metrics)) {
+            if (samples.space().supports(metric) && !collected(metric, samples)) {
+                problems.add("what " + metric.id() + " needs was not collected from the samples");
+            }
+        }
+        if (samples.count() < 2) {
+            problems.add("there must be at least 2 samples but there are " + samples.count());
+        }
+        throwAny(problems);
+    }
+
+    private List<String> problems(Reference reference, FeatureSpace space) {
         List<String> problems = new ArrayList<>();
         if (!reference.identity().isEmpty() && !reference.identity().equals(space.identity())) {
             problems.add("the reference holds features of " + reference.identity() + " but the samples those of "
@@ -106,13 +127,12 @@ public record Evaluation(Set<Metric> metrics, int neighbours, KernelDistance ker
                 problems.add(space.name() + " has not what " + metric.id() + " needs");
             } else if (!reference.supports(metric)) {
                 problems.add("the reference has not what " + metric.id() + " needs");
-            } else if (!collected(metric, samples)) {
-                problems.add("what " + metric.id() + " needs was not collected from the samples");
             }
         }
-        if (samples.count() < 2) {
-            problems.add("there must be at least 2 samples but there are " + samples.count());
-        }
+        return problems;
+    }
+
+    private static void throwAny(List<String> problems) {
         if (!problems.isEmpty()) {
             throw new IllegalArgumentException(String.join("; ", problems));
         }

@@ -91,6 +91,7 @@ public final class FeatureCollector implements AutoCloseable {
         return new Reference(
                 space.identity(),
                 count,
+                "",
                 statistics().orElse(null),
                 spatialStatistics().orElse(null),
                 rows);

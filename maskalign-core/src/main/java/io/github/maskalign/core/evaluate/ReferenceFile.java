@@ -36,6 +36,7 @@ public final class ReferenceFile {
     private static final String FEATURES = "features";
     private static final String IDENTITY = "feature_space";
     private static final String PICTURES = "pictures";
+    private static final String RESOLUTION = "resolution";
     private static final int READ_ROWS = 500;
 
     private ReferenceFile() {}
@@ -97,6 +98,7 @@ public final class ReferenceFile {
         Map<String, String> texts = new LinkedHashMap<>(about);
         texts.put(IDENTITY, reference.identity());
         texts.put(PICTURES, Long.toString(reference.pictures()));
+        texts.put(RESOLUTION, reference.resolution());
         SafetensorsWriter.write(file, StateDict.ofTensors(tensors), texts);
     }
 
@@ -116,7 +118,8 @@ public final class ReferenceFile {
             throw new CheckpointFormatException(
                     file, "features have " + rows.width() + " columns but mu has " + pooled.width());
         }
-        return new Reference(texts.getOrDefault(IDENTITY, ""), pictures, pooled, spatial, rows);
+        return new Reference(
+                texts.getOrDefault(IDENTITY, ""), pictures, texts.getOrDefault(RESOLUTION, ""), pooled, spatial, rows);
     }
 
     private static long pictures(Path file, Map<String, String> texts) throws CheckpointFormatException {

@@ -105,7 +105,7 @@ class EvaluationTest {
         Set<Metric> metrics = Set.of(Metric.FID, Metric.PRECISION);
         try (FeatureCollector samples = collect(SPACE, CollectorConfig.samples(metrics, 5, 60), 2, 60, 60, 0)) {
             FeatureStatistics narrow = FeatureStatistics.of(9, new double[] {0}, new double[] {1});
-            Reference other = new Reference("b/2", 9, narrow, null, null);
+            Reference other = new Reference("b/2", 9, "", narrow, null, null);
 
             assertThatThrownBy(() -> Evaluation.of(metrics).compare(manager, other, samples))
                     .isInstanceOf(IllegalArgumentException.class)

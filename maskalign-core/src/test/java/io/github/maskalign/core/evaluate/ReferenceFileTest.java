@@ -55,6 +55,7 @@ class ReferenceFileTest {
 
         assertThat(read.identity()).isEqualTo("space/1");
         assertThat(read.pictures()).isEqualTo(70);
+        assertThat(read.resolution()).isEqualTo("32x32");
         assertThat(read.pooled()).isEqualTo(written.pooled());
         assertThat(read.spatial()).isEqualTo(written.spatial());
         FeatureMatrix rows = Objects.requireNonNull(read.rows());
@@ -139,7 +140,7 @@ class ReferenceFileTest {
     void aReferenceWithoutStatisticsIsNotWritten() {
         Path file = folder.resolve("x.safetensors");
 
-        assertThatThrownBy(() -> ReferenceFile.write(file, new Reference("a", 1, null, null, null), Map.of()))
+        assertThatThrownBy(() -> ReferenceFile.write(file, new Reference("a", 1, "", null, null, null), Map.of()))
                 .isInstanceOf(IllegalArgumentException.class);
         assertThat(file).doesNotExist();
     }
@@ -161,7 +162,7 @@ class ReferenceFileTest {
         Path seed = folder.resolve("seed" + ending);
         FeatureStatistics small = FeatureStatistics.of(9, new double[] {1, 2}, new double[] {1, 0.5, 0.5, 2});
         FeatureMatrix rows = Rows.matrix(manager, Rows.random(manager, 1, 5, 2, 0), 10);
-        ReferenceFile.write(seed, new Reference("space/1", 9, small, small, rows), Map.of());
+        ReferenceFile.write(seed, new Reference("space/1", 9, "", small, small, rows), Map.of());
         Path file = folder.resolve("damaged" + ending);
 
         Fuzz.of(List.of(Files.readAllBytes(seed)), Bytes::mutate, CheckpointFormatException.class)
@@ -177,7 +178,8 @@ class ReferenceFileTest {
         NDArray pooled = Rows.random(manager, 1, 70, 3, 0);
         NDArray spatial = Rows.random(manager, 2, 70, 5, 0);
         FeatureMatrix rows = Rows.matrix(manager, Rows.random(manager, 3, 1201, 3, 0), 2000);
-        return new Reference("space/1", 70, Rows.statistics(manager, pooled), Rows.statistics(manager, spatial), rows);
+        return new Reference(
+                "space/1", 70, "32x32", Rows.statistics(manager, pooled), Rows.statistics(manager, spatial), rows);
     }
 
     private Path write(Map<String, TensorSource> tensors, Map<String, String> texts) throws IOException {
