@@ -11,11 +11,19 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.evaluate.FeatureExtractor;
 import io.github.maskalign.core.evaluate.FeatureSpace;
 import io.github.maskalign.core.evaluate.Features;
+import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.core.io.StateDict;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.torchfile.WeightsFile;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Features of the Inception network, computed natively.
@@ -25,6 +33,9 @@ import java.nio.file.Path;
  * opened it.
  */
 public final class InceptionExtractor implements FeatureExtractor {
+    private static final Pattern NAMED_HASH = Pattern.compile("-([0-9a-f]{8,64})\\.pth$");
+    private static final int CHUNK = 1 << 20;
+
     private final FeatureSpace space;
     private final InceptionSuite suite;
     private final NDManager manager;
@@ -57,11 +68,18 @@ public final class InceptionExtractor implements FeatureExtractor {
      * Opens a file of weights, PyTorch checkpoint or safetensors.
      *
      * @param device where the network computes; its pictures must be there too
-     * @throws IOException if it cannot be read or is not this network
+     * @throws IOException if it cannot be read, is not this network, or is not the file whose hash its name ends in, as
+     *     in {@code pt_inception-2015-12-05-6726825d.pth}
      */
     public static InceptionExtractor open(Device device, Path file, InceptionSuite suite) throws IOException {
         try (WeightsFile weights = WeightsFile.open(file)) {
+            requireNamedHash(file);
             return new InceptionExtractor(device, weights.stateDict(), suite);
+        } catch (CheckpointFormatException e) {
+            if (String.valueOf(e.getMessage()).startsWith(file.toString())) {
+                throw e;
+            }
+            throw new CheckpointFormatException(file + " is not the 2015 Inception network", e.problems());
         }
     }
 
@@ -73,6 +91,34 @@ public final class InceptionExtractor implements FeatureExtractor {
      */
     public static InceptionExtractor of(Device device, StateDict weights, InceptionSuite suite) throws IOException {
         return new InceptionExtractor(device, weights, suite);
+    }
+
+    /** PyTorch's hub puts the first digits of a file's SHA-256 into its name. */
+    private static void requireNamedHash(Path file) throws IOException {
+        Matcher named = NAMED_HASH.matcher(file.toString());
+        if (!named.find()) {
+            return;
+        }
+        String found = hash(file);
+        if (!found.startsWith(named.group(1))) {
+            throw new CheckpointFormatException(
+                    file,
+                    "by its name the SHA-256 must start with " + named.group(1) + " but it is " + found
+                            + "; the file is damaged or another one");
+        }
+    }
+
+    private static String hash(Path file) throws IOException {
+        try (InputStream in = Files.newInputStream(file)) {
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            byte[] chunk = new byte[CHUNK];
+            for (int n = in.read(chunk); n >= 0; n = in.read(chunk)) {
+                digest.update(chunk, 0, n);
+            }
+            return HexFormat.of().formatHex(digest.digest());
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
     }
 
     @Override

@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
@@ -62,6 +63,7 @@ class InceptionGoldenTest {
     }
 
     @Test
+    @Tag("slow") // writes and reads 95 MB
     void exportedNetworkGivesTheSameFeatures(@TempDir Path folder) throws IOException {
         GoldenCase golden = GoldenCase.load(InceptionGoldenTest.class, "inception", "odd", manager);
         ByteArrayOutputStream archive = new ByteArrayOutputStream();
