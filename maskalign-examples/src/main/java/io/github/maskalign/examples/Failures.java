@@ -3,6 +3,8 @@ package io.github.maskalign.examples;
 import ai.djl.TrainingDivergedException;
 import ai.djl.engine.EngineException;
 import io.github.maskalign.core.config.ConfigException;
+import io.github.maskalign.core.distributed.CommunicationException;
+import io.github.maskalign.core.distributed.RankFailedException;
 import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.core.io.CheckpointWriteException;
 import io.github.maskalign.core.io.RunLock.RunLockedException;
@@ -40,6 +42,8 @@ final class Failures {
             row(AccessDeniedException.class, ExitCode.CANNOT_WRITE, e -> "permission denied: " + e.getMessage()),
             row(FileSystemException.class, ExitCode.CANNOT_WRITE, Failures::message),
             row(IOException.class, Failures::ioExitCode, Failures::message),
+            row(RankFailedException.class, ExitCode.FAILED, Failures::message),
+            row(CommunicationException.class, ExitCode.FAILED, Failures::message),
             row(EngineException.class, ExitCode.FAILED, Failures::engineMessage),
             row(LinkageError.class, ExitCode.FAILED, Failures::engineMessage),
             row(

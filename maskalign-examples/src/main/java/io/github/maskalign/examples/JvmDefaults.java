@@ -1,5 +1,6 @@
 package io.github.maskalign.examples;
 
+import io.github.maskalign.core.distributed.Launch;
 import java.io.Console;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +19,9 @@ final class JvmDefaults {
         unlessSet("OPT_OUT_TRACKING", "OPT_OUT_TRACKING", "true");
         unlessSet("ai.djl.offline", "DJL_OFFLINE", "true");
         unlessSet("java.awt.headless", null, "true");
+        if (isFollower()) {
+            unlessSet("maskalign.log.level", null, "WARN"); // rank 0 speaks for all
+        }
         if (isTerminal()) {
             // log lines erase the progress bar they would otherwise be appended to
             unlessSet("maskalign.log.start", null, "\r\u001B[K");
@@ -29,6 +33,14 @@ final class JvmDefaults {
         String told = System.getProperty(TERMINAL);
         Console console = System.console();
         return told == null ? console != null : Boolean.parseBoolean(told);
+    }
+
+    private static boolean isFollower() {
+        try {
+            return Launch.detect(System.getenv()).rank() > 0;
+        } catch (IllegalArgumentException e) {
+            return false; // the command reports it
+        }
     }
 
     private static void unlessSet(String property, @Nullable String variable, String value) {

@@ -44,6 +44,8 @@ public final class Main implements Runnable {
                 new SampleCommand(),
                 new EvaluateCommand(),
                 new InfoCommand(),
+                new InspectCommand(),
+                new ConvertCommand(),
                 new ParityCommand(),
                 new BenchCommand(),
                 new BenchPartCommand());
@@ -53,6 +55,11 @@ public final class Main implements Runnable {
     public static void main(String[] args) {
         JvmDefaults.apply();
         System.exit(run(commandLine(), args));
+    }
+
+    /** Ends the JVM without waiting for anything: another process of the run is gone. */
+    static void endAtOnce(int exitCode) {
+        Runtime.getRuntime().halt(exitCode);
     }
 
     static CommandLine commandLine() {

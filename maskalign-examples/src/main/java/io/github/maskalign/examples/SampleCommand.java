@@ -1,25 +1,36 @@
 package io.github.maskalign.examples;
 
 import ai.djl.ndarray.NDManager;
-import io.github.maskalign.core.io.SafetensorsFile;
+import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.io.SafetensorsWriter;
+import io.github.maskalign.core.io.StateDict;
+import io.github.maskalign.core.io.TensorSource;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.RandomStream;
 import io.github.maskalign.core.sample.Guidance;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerMethod;
+import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.examples.report.ConsoleProgress;
 import io.github.maskalign.examples.report.Pictures;
 import io.github.maskalign.examples.report.ProgressPlan;
 import io.github.maskalign.examples.report.SampleGrid;
+import io.github.maskalign.examples.run.LatentSampling;
 import io.github.maskalign.examples.run.Preview;
+import io.github.maskalign.examples.run.SampleSource;
 import io.github.maskalign.examples.run.TrainedWeights;
+import io.github.maskalign.examples.weights.OpenWeights;
+import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.checkpoint.SiTWeights;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Visibility;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -33,7 +44,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "  maskalign sample runs/quickstart --num 64",
             "  maskalign sample runs/imagenet-sit-b-2-maskalign --sampler sde --steps 250 --cfg 1.8 --interval 0,0.7",
-            "  maskalign sample weights.safetensors --labels 0-7,3 --seed 7 --out samples.png"
+            "  maskalign sample weights.safetensors --labels 0-7,3 --seed 7 --out samples.png",
+            "  maskalign sample SiT-XL-2-256x256.pt --num 8 --cfg 4 --latents latents.safetensors"
         })
 final class SampleCommand implements Callable<Integer> {
     /** How the equation of motion is solved. */
@@ -55,7 +67,7 @@ final class SampleCommand implements Callable<Integer> {
     @Parameters(
             index = "0",
             paramLabel = "RUN|WEIGHTS",
-            description = "Run folder, whose newest averaged weights are taken, or a .safetensors file.",
+            description = "Run folder, whose newest averaged weights are taken, or a file of weights of any project.",
             showDefaultValue = Visibility.NEVER)
     Path source = Path.of("");
 
@@ -114,8 +126,19 @@ final class SampleCommand implements Callable<Integer> {
     @Nullable
     Path out;
 
+    @Option(
+            names = "--latents",
+            paramLabel = "FILE",
+            description =
+                    "Write the latents to this .safetensors file instead of a grid: latents (N, C, H, W), labels.")
+    @Nullable
+    Path latents;
+
     @Option(names = "--batch", paramLabel = "N", description = "Pictures computed at a time.")
     int batch = 16;
+
+    @Mixin
+    ImportMixin known = new ImportMixin();
 
     @Spec
     private CommandSpec spec = CommandSpec.create();
@@ -125,33 +148,59 @@ final class SampleCommand implements Callable<Integer> {
         if (count < 1 || batch < 1 || scale < 1) {
             throw CommandFailure.badInput("--num, --batch and --scale must be at least 1");
         }
-        TrainedWeights trained = TrainedWeights.find(source);
-        Preview preview =
-                new Preview(trained.config(), sampling(trained.config().sample()), batch);
-        if (!preview.possible()) {
-            throw CommandFailure.badInput(
-                    source + ": the model makes latents, which need a decoder to become pictures");
-        }
-        long[] chosen = labels(trained.config().model().numClasses());
         PrintWriter console = spec.commandLine().getOut();
         try (NDManager manager = NDManager.newBaseManager();
-                SafetensorsFile file = SafetensorsFile.open(trained.weights());
-                ConsoleProgress progress = progress()) {
+                OpenWeights file = known.open(source)) {
+            SampleSource chosen = open(file);
+            if (latents == null && chosen.model().inChannels() != 3) {
+                throw CommandFailure.badInput(source + ": the model makes latents, which need a decoder to become"
+                        + " pictures; --latents FILE keeps them");
+            }
+            console.println(draw(manager, chosen));
+            console.flush();
+        }
+        return ExitCode.OK;
+    }
+
+    private SampleSource open(OpenWeights file) throws IOException {
+        if (SampleSource.isRun(source)) {
+            return SampleSource.of(TrainedWeights.find(source), file);
+        }
+        SiTWeights weights = file.sit(known.options());
+        weights.notes().forEach(note -> spec.commandLine().getErr().println("note: " + note));
+        spec.commandLine().getErr().flush();
+        return SampleSource.of(weights, source);
+    }
+
+    private Path draw(NDManager manager, SampleSource chosen) throws IOException {
+        SiTConfig model = chosen.model();
+        long[] classes = labels(model.numClasses());
+        LatentSampling sampling = new LatentSampling(model, chosen.path(), sampling(chosen.sampling()), batch);
+        VelocityField field = chosen.loader().load(manager);
+        float[] x;
+        try (ConsoleProgress progress = progress()) {
             int[] done = {0};
-            Pictures pictures = preview.draw(manager, file.stateDict().read(manager), chosen, seed, (step, of, t) -> {
+            x = sampling.draw(manager, field, classes, seed, (step, of, t) -> {
                 if (step == of) {
                     progress.step(++done[0], Double.NaN);
                 }
             });
-            SampleGrid fitting = SampleGrid.fitting(pictures);
-            Path grid = out != null ? out : trained.folder().resolve("samples-" + seed + ".png");
-            new SampleGrid(fitting.columns(), fitting.padding(), scale)
-                    .draw(pictures)
-                    .write(grid);
-            console.println(grid);
-            console.flush();
         }
-        return ExitCode.OK;
+        int side = model.inputSize();
+        if (latents != null) {
+            Shape shape = new Shape(count, model.inChannels(), side, side);
+            Map<String, TensorSource> tensors =
+                    Map.of("latents", TensorSource.of(shape, x), "labels", TensorSource.of(new Shape(count), classes));
+            SafetensorsWriter.write(latents, StateDict.ofTensors(tensors), Map.of("seed", Long.toString(seed)));
+            return latents;
+        }
+        Pictures pictures = Preview.pictures(x, count, side);
+        SampleGrid fitting = SampleGrid.fitting(pictures);
+        Path grid = out != null ? out : chosen.folder().resolve("samples-" + seed + ".png");
+        new SampleGrid(fitting.columns(), fitting.padding(), scale)
+                .draw(pictures)
+                .write(grid);
+        return grid;
     }
 
     private ConsoleProgress progress() {

@@ -1,7 +1,9 @@
 package io.github.maskalign.examples;
 
 import io.github.maskalign.core.config.Bound;
+import io.github.maskalign.core.distributed.Launch;
 import io.github.maskalign.core.train.StopReason;
+import io.github.maskalign.examples.run.InitialWeights;
 import io.github.maskalign.examples.run.RunConfig;
 import io.github.maskalign.examples.run.RunPlan;
 import io.github.maskalign.examples.run.TrainRun;
@@ -21,13 +23,15 @@ import picocli.CommandLine.Spec;
         name = "train",
         description = {
             "Trains a model. The same command again goes on where the run stopped, bit for bit.",
-            "Ctrl-C saves a checkpoint before the process ends."
+            "Ctrl-C saves a checkpoint before the process ends.",
+            "Started by mpirun, srun or torchrun, the processes train together: mpirun -n 2 maskalign train CONFIG."
         },
         footerHeading = "%nExamples:%n",
         footer = {
             "  maskalign train configs/quickstart.yaml",
             "  maskalign train configs/quickstart.yaml --dry-run",
-            "  maskalign train configs/quickstart.yaml --out runs/no-mask --set subset.ratio=0"
+            "  maskalign train configs/quickstart.yaml --out runs/no-mask --set subset.ratio=0",
+            "  maskalign train configs/emoji-32-maskalign.yaml --init runs/emoji-32-reg"
         })
 final class TrainCommand implements Callable<Integer> {
     @Mixin
@@ -50,6 +54,19 @@ final class TrainCommand implements Callable<Integer> {
     @Nullable
     Long steps;
 
+    @Option(
+            names = "--init",
+            paramLabel = "RUN|WEIGHTS",
+            description = "Start from the averaged weights of a run, or from a file of weights of any project; a token"
+                    + " mixer that it lacks starts fresh. A run that has a checkpoint goes on from that.")
+    @Nullable
+    Path init;
+
+    @Option(
+            names = "--fresh-projectors",
+            description = "With --init: projectors may be missing, then they start fresh, or not be needed.")
+    boolean freshProjectors;
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -67,11 +84,20 @@ final class TrainCommand implements Callable<Integer> {
             progress.flush();
             return ExitCode.OK;
         }
+        if (freshProjectors && init == null) {
+            throw CommandFailure.badInput("--fresh-projectors goes with --init");
+        }
         Path folder = out != null ? out : Path.of("runs", run.name());
+        Launch launch = Launch.detect(System.getenv());
         TrainRun training = new TrainRun(bound, folder, CacheFolder.path(), Version.ours());
+        if (init != null) {
+            training.startFrom(new InitialWeights(init, freshProjectors));
+        }
         try (StopSignal signal = StopSignal.listen(training::requestStop)) {
-            StopReason reason = training.run(JvmDefaults.isTerminal());
-            if (reason == StopReason.COMPLETED) {
+            boolean terminal = JvmDefaults.isTerminal();
+            StopReason reason = RankedWork.run(
+                    launch, run.runtime().device(launch.localRank()), agreement -> training.run(terminal, agreement));
+            if (reason == StopReason.COMPLETED && launch.rank() == 0) {
                 progress.println(folder.resolve("samples.png"));
                 progress.flush();
             }

@@ -24,6 +24,8 @@ class OptionsTest {
                 new TrainTeacherCommand(),
                 new SampleCommand(),
                 new InfoCommand(),
+                new InspectCommand(),
+                new ConvertCommand(),
                 new ParityCommand(),
                 new BenchCommand());
     }

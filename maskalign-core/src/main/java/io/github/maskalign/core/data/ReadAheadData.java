@@ -8,12 +8,13 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.UnaryOperator;
 
 /**
  * Reads the next batches on a second thread while the current one is computed.
  *
  * <p>After samples {@code [first, first + count)} the batches that follow are taken to have the same size and no gap
- * between them; any other request is answered too, only without a head start. The samples are those of the source
+ * between them, unless the constructor is told what follows; any other request is answered too, only without a head start. The samples are those of the source
  * to the bit. NDArrays are made on the calling thread. A failed read is thrown where its batch is asked for.
  */
 public final class ReadAheadData implements TrainingData, AutoCloseable {
@@ -21,6 +22,7 @@ public final class ReadAheadData implements TrainingData, AutoCloseable {
 
     private final BufferedData source;
     private final int ahead;
+    private final UnaryOperator<SampleRange> following;
     private final ExecutorService reader;
     private final Deque<Read> pending = new ArrayDeque<>();
 
@@ -37,11 +39,23 @@ public final class ReadAheadData implements TrainingData, AutoCloseable {
      * @param ahead how many batches are held ready, in [1, 64]
      */
     public ReadAheadData(BufferedData source, int ahead) {
+        this(source, ahead, SampleRange::next);
+    }
+
+    /**
+     * Creates the reader and its thread.
+     *
+     * @param source the samples; used by the second thread alone until this is closed
+     * @param ahead how many batches are held ready, in [1, 64]
+     * @param following what is asked for after some samples; with several ranks there are gaps
+     */
+    public ReadAheadData(BufferedData source, int ahead, UnaryOperator<SampleRange> following) {
         if (ahead < 1 || ahead > MOST_AHEAD) {
             throw new IllegalArgumentException("ahead must be in [1, " + MOST_AHEAD + "] but was " + ahead);
         }
         this.source = source;
         this.ahead = ahead;
+        this.following = following;
         reader = Executors.newSingleThreadExecutor(task -> {
             Thread thread = new Thread(task, "maskalign-read-ahead");
             thread.setDaemon(true);
@@ -76,7 +90,9 @@ public final class ReadAheadData implements TrainingData, AutoCloseable {
             request(first, count);
         }
         while (pending.size() <= ahead) {
-            request(pending.getLast().first() + count, count);
+            Read last = pending.getLast();
+            SampleRange next = following.apply(new SampleRange(last.first(), last.count()));
+            request(next.first(), next.count());
         }
         return await(pending.removeFirst()).toBatch(manager);
     }

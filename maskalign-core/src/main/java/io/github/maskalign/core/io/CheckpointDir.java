@@ -38,11 +38,13 @@ public final class CheckpointDir {
     private final FileOperations files;
     private final Path folder;
     private final int keepLast;
+    private final long keepEvery;
 
-    private CheckpointDir(FileOperations files, Path folder, int keepLast) {
+    private CheckpointDir(FileOperations files, Path folder, int keepLast, long keepEvery) {
         this.files = files;
         this.folder = folder;
         this.keepLast = keepLast;
+        this.keepEvery = keepEvery;
     }
 
     /**
@@ -63,15 +65,31 @@ public final class CheckpointDir {
      * {@code keepLast} (from 1) checkpoints from now on.
      */
     public static CheckpointDir open(Path folder, int keepLast) throws IOException {
-        return open(FileOperations.SYSTEM, folder, keepLast);
+        return open(folder, keepLast, 0);
+    }
+
+    /**
+     * Opens or creates the folder for training; besides the last {@code keepLast} checkpoints it keeps for good those of
+     * multiples of {@code keepEvery} steps (from 0, which keeps none).
+     */
+    public static CheckpointDir open(Path folder, int keepLast, long keepEvery) throws IOException {
+        return open(FileOperations.SYSTEM, folder, keepLast, keepEvery);
     }
 
     static CheckpointDir open(FileOperations files, Path folder, int keepLast) throws IOException {
+        return open(files, folder, keepLast, 0);
+    }
+
+    private static CheckpointDir open(FileOperations files, Path folder, int keepLast, long keepEvery)
+            throws IOException {
+        if (keepEvery < 0) {
+            throw new IllegalArgumentException("keepEvery must be at least 0 but was " + keepEvery);
+        }
         if (keepLast < 1) {
             throw new IllegalArgumentException("keepLast must be at least 1 but was " + keepLast);
         }
         Files.createDirectories(folder);
-        CheckpointDir dir = new CheckpointDir(files, folder, keepLast);
+        CheckpointDir dir = new CheckpointDir(files, folder, keepLast, keepEvery);
         dir.recover();
         return dir;
     }
@@ -81,7 +99,7 @@ public final class CheckpointDir {
         if (!Files.isDirectory(folder)) {
             throw new CheckpointFormatException(folder, "there is no such folder of checkpoints");
         }
-        return new CheckpointDir(FileOperations.SYSTEM, folder, 0);
+        return new CheckpointDir(FileOperations.SYSTEM, folder, 0, 0);
     }
 
     /** Returns the steps that have a checkpoint, whole or not, in ascending order. */
@@ -232,7 +250,7 @@ public final class CheckpointDir {
                 TemporaryName.deleteTree(files, aside);
             }
             List<Long> older = steps();
-            older.removeIf(s -> s >= step);
+            older.removeIf(s -> s >= step || (keepEvery > 0 && s % keepEvery == 0 && s > 0));
             for (int i = 0; i < older.size() - (keepLast - 1); i++) {
                 Path old = folderOf(older.get(i));
                 Path hidden = TemporaryName.of(old); // never half a checkpoint under its own name

@@ -179,13 +179,22 @@ public final class SafetensorsFile implements AutoCloseable {
                     .order(ByteOrder.LITTLE_ENDIAN);
             for (long position = info.begin(); position < info.end(); position += chunk.limit()) {
                 chunk.clear().limit((int) Math.min(chunk.capacity(), info.end() - position));
-                try {
-                    SafetensorsHeader.readFully(file.channel, file.header.dataStart() + position, chunk);
-                } catch (EOFException e) {
-                    throw new CheckpointFormatException(
-                            origin(), List.of("the file became shorter while it was read (" + e.getMessage() + ")"));
-                }
+                read(position, chunk);
                 sink.accept(chunk.flip());
+            }
+        }
+
+        @Override
+        public void readInto(ByteBuffer target) throws IOException {
+            read(info.begin(), target);
+        }
+
+        private void read(long position, ByteBuffer target) throws IOException {
+            try {
+                SafetensorsHeader.readFully(file.channel, file.header.dataStart() + position, target);
+            } catch (EOFException e) {
+                throw new CheckpointFormatException(
+                        origin(), List.of("the file became shorter while it was read (" + e.getMessage() + ")"));
             }
         }
     }

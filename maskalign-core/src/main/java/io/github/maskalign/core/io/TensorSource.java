@@ -27,6 +27,14 @@ public interface TensorSource {
     /** Sends all bytes in order: row-major elements, little-endian, each chunk whole elements, valid during the call. */
     void sendTo(Sink sink) throws IOException;
 
+    /**
+     * Fills the rest of a buffer, which has room for exactly {@link #byteSize()} bytes, with what {@link #sendTo} sends.
+     * A source that can put it there without a step in between should.
+     */
+    default void readInto(ByteBuffer target) throws IOException {
+        sendTo(target::put);
+    }
+
     /** Returns what to call this tensor in a message. */
     default String origin() {
         return "tensor";

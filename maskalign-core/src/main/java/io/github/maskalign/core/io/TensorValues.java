@@ -57,13 +57,12 @@ final class TensorValues {
     }
 
     private static void bytes(TensorSource source, ByteBuffer out) throws IOException {
-        source.sendTo(chunk -> {
-            if (source.type() == TensorType.BOOL) {
-                requireBooleans(source, chunk);
-            }
-            out.put(chunk);
-        });
+        ByteBuffer filled = out.duplicate();
+        source.readInto(out);
         requireFull(source, out.remaining());
+        if (source.type() == TensorType.BOOL) {
+            requireBooleans(source, filled);
+        }
     }
 
     static void floats(TensorSource source, FloatBuffer out) throws IOException {

@@ -40,13 +40,12 @@ final class ArchiveWriter {
     }
 
     void entry(String name, TensorSource tensor) throws IOException {
-        long before = position;
         entry(name, tensor.byteSize(), sink -> {
             long begin = position;
             tensor.sendTo(sink);
             if (position - begin != tensor.byteSize()) {
-                throw new IllegalStateException(tensor.origin() + " sent " + (position - begin) + " bytes but has "
-                        + tensor.byteSize() + " (entry at " + before + ")");
+                throw new IllegalStateException(
+                        tensor.origin() + " sent " + (position - begin) + " bytes but has " + tensor.byteSize());
             }
         });
     }

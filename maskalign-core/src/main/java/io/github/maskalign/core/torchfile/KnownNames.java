@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 final class KnownNames {
     /** What a name means. */
     enum Role {
-        /** Makes an empty dict, or a copy of a dict. */
+        /** Makes an empty dict, or takes a dict. */
         DICT,
         /** Makes a tuple. */
         SIZE,

@@ -133,22 +133,9 @@ final class PickleObjects {
         return key;
     }
 
+    /** A dict made of a dict, such as a Counter, is that dict: a copy could be asked for any number of times. */
     private static TorchValue dict(List<TorchValue> arguments) {
-        TorchValue.Dict dict = new TorchValue.Dict();
-        for (TorchValue argument : arguments) {
-            if (argument instanceof TorchValue.Dict other) {
-                other.entries().forEach(dict::put);
-            } else if (argument instanceof TorchValue.Sequence pairs) { // how Python 2 wrote an OrderedDict
-                for (TorchValue pair : pairs.items()) {
-                    if (!(pair instanceof TorchValue.Sequence entry)
-                            || entry.items().size() != 2) {
-                        throw new IllegalStateException("a dict must be made of pairs");
-                    }
-                    put(dict, entry.items());
-                }
-            }
-        }
-        return dict;
+        return arguments.size() == 1 && arguments.get(0) instanceof TorchValue.Dict dict ? dict : new TorchValue.Dict();
     }
 
     private static TorchValue parameter(List<TorchValue> arguments) {

@@ -24,11 +24,13 @@ final class Sections {
     /** Containers may stand in several places, so that a small file can describe a tree of any size. */
     private static final int MAX_VISITS = 2_000_000;
 
+    private static final int MAX_TENSORS = 200_000;
     private static final int MAX_NAME = 1_000;
 
     private final Path file;
     private final Map<String, Map<String, TensorSource>> found = new LinkedHashMap<>();
     private int visits;
+    private int tensors;
 
     private Sections(Path file) {
         this.file = file;
@@ -95,6 +97,9 @@ final class Sections {
     }
 
     private void add(@Nullable Name section, @Nullable Name key, TensorSource tensor) throws CheckpointFormatException {
+        if (++tensors > MAX_TENSORS) {
+            throw new CheckpointFormatException(file, "describes more than " + MAX_TENSORS + " tensors");
+        }
         String in = section == null ? "" : section.text(file);
         String name = key == null ? LONE_TENSOR : key.text(file);
         if (found.computeIfAbsent(in, s -> new LinkedHashMap<>()).put(name, named(tensor, in, name)) != null) {
@@ -105,10 +110,10 @@ final class Sections {
         }
     }
 
-    private TensorSource named(TensorSource tensor, String section, String key) {
+    private static TensorSource named(TensorSource tensor, String section, String key) {
         String where = section.isEmpty() ? "" : " of " + CheckpointFormatException.quote(section);
         return tensor instanceof StoredTensor stored
-                ? stored.named(file + ", tensor " + CheckpointFormatException.quote(key) + where)
+                ? stored.named("tensor " + CheckpointFormatException.quote(key) + where)
                 : tensor;
     }
 

@@ -9,8 +9,7 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /** A tensor in the storage of a checkpoint, possibly a view: transposed, with gaps or with repeated elements. */
-record StoredTensor(FileBytes file, String origin, TensorType type, Shape shape, Layout layout)
-        implements TensorSource {
+record StoredTensor(FileBytes file, String name, TensorType type, Shape shape, Layout layout) implements TensorSource {
     private static final int CHUNK_BYTES = 1 << 20;
 
     /**
@@ -22,8 +21,13 @@ record StoredTensor(FileBytes file, String origin, TensorType type, Shape shape,
      */
     record Layout(long begin, long offset, long[] strides) {}
 
-    StoredTensor named(String name) {
-        return new StoredTensor(file, name, type, shape, layout);
+    StoredTensor named(String newName) {
+        return new StoredTensor(file, newName, type, shape, layout);
+    }
+
+    @Override
+    public String origin() {
+        return file.path() + ", " + name;
     }
 
     @Override
@@ -33,7 +37,7 @@ record StoredTensor(FileBytes file, String origin, TensorType type, Shape shape,
             return;
         }
         if (!isContiguous()) {
-            new StridedReader(file, layout.begin, type.bits() / 8)
+            new StridedReader(file, layout.begin, type.bits() / 8, shape.size())
                     .send(shape.getShape(), layout.strides, layout.offset, sink);
             return;
         }
@@ -44,6 +48,15 @@ record StoredTensor(FileBytes file, String origin, TensorType type, Shape shape,
             chunk.clear().limit((int) Math.min(chunk.capacity(), bytes - position));
             file.read(begin + position, chunk);
             sink.accept(chunk.flip());
+        }
+    }
+
+    @Override
+    public void readInto(ByteBuffer target) throws IOException {
+        if (isContiguous()) {
+            file.read(layout.begin + layout.offset * (type.bits() / 8), target);
+        } else {
+            sendTo(target::put);
         }
     }
 
@@ -71,6 +84,6 @@ record StoredTensor(FileBytes file, String origin, TensorType type, Shape shape,
 
     @Override
     public String toString() {
-        return origin + ": " + type + " " + shape + ", strides " + Arrays.toString(layout.strides);
+        return origin() + ": " + type + " " + shape + ", strides " + Arrays.toString(layout.strides);
     }
 }

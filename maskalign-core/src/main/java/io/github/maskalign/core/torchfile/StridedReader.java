@@ -16,7 +16,7 @@ import java.util.List;
  */
 final class StridedReader {
     private static final int OUTPUT_BYTES = 4 << 20;
-    private static final int WINDOW_BYTES = 1 << 20;
+    private static final int WINDOW_BYTES = 1 << 19;
     private static final int PAGE_BYTES = 4_096;
 
     private final FileBytes file;
@@ -28,17 +28,23 @@ final class StridedReader {
     /** Elements that lie {@code from} apart in the file and {@code to} apart in the output. */
     private record Dimension(int size, long from, int to) {}
 
-    StridedReader(FileBytes file, long begin, int elementBytes) {
+    /** A reader of a view of {@code count} elements. */
+    StridedReader(FileBytes file, long begin, int elementBytes, long count) {
+        this(file, begin, elementBytes, (int) Math.min(OUTPUT_BYTES, count * elementBytes), WINDOW_BYTES);
+    }
+
+    /** A reader with buffers of given sizes, each at least one element. */
+    StridedReader(FileBytes file, long begin, int elementBytes, int outputBytes, int windowBytes) {
         this.file = file;
         this.begin = begin;
         this.elementBytes = elementBytes;
-        output = ByteBuffer.allocate(OUTPUT_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        window = ByteBuffer.allocate(WINDOW_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        output = ByteBuffer.allocate(outputBytes).order(ByteOrder.LITTLE_ENDIAN);
+        window = ByteBuffer.allocate(windowBytes).order(ByteOrder.LITTLE_ENDIAN);
     }
 
     /** Sends all elements of a view that has at least one. */
     void send(long[] sizes, long[] strides, long offset, TensorSource.Sink sink) throws IOException {
-        int room = OUTPUT_BYTES / elementBytes;
+        int room = output.capacity() / elementBytes;
         int cut = sizes.length - 1; // the outermost dimension that a piece has more than one index of
         int inner = 1;
         while (cut > 0 && inner * sizes[cut] <= room) {
@@ -61,8 +67,9 @@ final class StridedReader {
                     piece.add(new Dimension((int) sizes[i], strides[i], to));
                 }
                 piece.sort(Comparator.comparingLong(Dimension::from));
+                output.clear().limit(rows * inner * elementBytes);
                 read(piece, from + first * strides[cut]);
-                sink.accept(output.clear().limit(rows * inner * elementBytes));
+                sink.accept(output);
             }
         } while (next(index, sizes));
     }
@@ -79,7 +86,7 @@ final class StridedReader {
 
     /** Reads a piece whose dimensions are sorted by their distance in the file. */
     private void read(List<Dimension> piece, long from) throws IOException {
-        long room = WINDOW_BYTES / elementBytes;
+        long room = window.capacity() / elementBytes;
         long span = 1;
         int together = 0;
         while (together < piece.size()) {
@@ -108,7 +115,7 @@ final class StridedReader {
         }
         Dimension d = piece.get(last);
         if (last == near.size() && isDense(d, span)) {
-            int part = (int) Math.min(d.size, (WINDOW_BYTES / elementBytes - span) / d.from + 1);
+            int part = (int) Math.min(d.size, (window.capacity() / elementBytes - span) / d.from + 1);
             for (int i = 0; i < d.size; i += part) {
                 int count = Math.min(part, d.size - i);
                 List<Dimension> with = new ArrayList<>(near);

@@ -19,7 +19,7 @@ final class TensorRebuild {
     static final int MAX_RANK = 8;
 
     /** Views that repeat elements may be larger than the file, but not by any amount. */
-    private static final long MAX_REPEATED_BYTES = 1L << 30;
+    private static final long MAX_REPEATED_BYTES = 256L << 20;
 
     private final TorchArchive archive;
     private long repeatedBytes;
@@ -83,7 +83,7 @@ final class TensorRebuild {
         requireInside(storage, type, offset, sizes, strides);
         return new TorchValue.Tensor(new StoredTensor(
                 archive.file(),
-                archive.file().path() + ", storage " + quote(storage.key()),
+                "storage " + quote(storage.key()),
                 type,
                 new Shape(sizes),
                 new StoredTensor.Layout(storage.begin(), offset, strides)));

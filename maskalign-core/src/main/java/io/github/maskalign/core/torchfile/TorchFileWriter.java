@@ -48,7 +48,7 @@ public final class TorchFileWriter {
         AtomicFile.write(path, out -> write(out, bytes, pickle.tensors()));
     }
 
-    private static void write(WritableByteChannel out, byte[] pickle, List<TensorSource> tensors) throws IOException {
+    static void write(WritableByteChannel out, byte[] pickle, List<TensorSource> tensors) throws IOException {
         ArchiveWriter archive = new ArchiveWriter(out, "archive");
         archive.entry("data.pkl", pickle);
         archive.entry("byteorder", "little".getBytes(StandardCharsets.US_ASCII));

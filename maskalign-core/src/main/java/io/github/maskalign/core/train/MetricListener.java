@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Names: {@code loss}, {@code loss/PART}, {@code grad_norm} (before clipping), {@code lr}, {@code applied}
  * (1 or 0), {@code skipped} (so far), {@code seconds}, {@code seconds/data}, {@code seconds/model}, {@code
- * seconds/update}, {@code seconds/rest}, and where the system tells it {@code memory/resident_mb} (10⁶ bytes).
+ * seconds/exchange} (with several ranks), {@code seconds/update}, {@code seconds/rest}, and where the system tells it {@code memory/resident_mb} (10⁶ bytes).
  */
 public final class MetricListener implements TrainListener {
     private final Opening opening;
@@ -89,6 +89,9 @@ public final class MetricListener implements TrainListener {
         values.put("seconds", result.seconds().total());
         values.put("seconds/data", result.seconds().data());
         values.put("seconds/model", result.seconds().model());
+        if (result.seconds().exchange() > 0) {
+            values.put("seconds/exchange", result.seconds().exchange());
+        }
         values.put("seconds/update", result.seconds().update());
         values.put("seconds/rest", result.seconds().rest());
         ProcessStatus.read().ifPresent(status -> values.put("memory/resident_mb", status.residentBytes() * 1e-6));

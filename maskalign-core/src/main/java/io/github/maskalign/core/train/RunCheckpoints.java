@@ -61,7 +61,18 @@ public final class RunCheckpoints {
      * @param keepLast how many states are kept, at least 1
      */
     public static RunCheckpoints open(Path runFolder, RunIdentity identity, int keepLast) throws IOException {
-        CheckpointDir states = CheckpointDir.open(runFolder.resolve("checkpoints"), keepLast);
+        return open(runFolder, identity, keepLast, 0);
+    }
+
+    /**
+     * Opens or creates the folder of a run, and removes what a killed process left half written.
+     *
+     * @param keepLast how many states are kept, at least 1
+     * @param keepEvery states of multiples of this many steps are kept for good; 0 keeps none
+     */
+    public static RunCheckpoints open(Path runFolder, RunIdentity identity, int keepLast, long keepEvery)
+            throws IOException {
+        CheckpointDir states = CheckpointDir.open(runFolder.resolve("checkpoints"), keepLast, keepEvery);
         AtomicFile.removeLeftovers(runFolder);
         return new RunCheckpoints(runFolder, identity, states, Optional.empty(), key -> false);
     }
@@ -109,20 +120,24 @@ public final class RunCheckpoints {
     }
 
     /** Saves all that resuming needs, and returns its folder. */
-    Path save(TrainState state) throws IOException {
+    Path save(StateArrays state) throws IOException {
         Map<String, String> metadata = new TreeMap<>(identity.metadata());
         metadata.put(SKIPPED, Long.toString(state.skipped()));
         Map<String, StateDict> contents = new LinkedHashMap<>();
-        arrays(state).forEach((name, arrays) -> contents.put(name, StateDict.of(arrays)));
+        state.files().forEach((name, arrays) -> contents.put(name, StateDict.of(arrays)));
         return states.save(state.step(), contents, metadata).folder();
     }
 
     /** Saves the averaged weights, and returns the file. */
-    Path snapshot(TrainState state) throws IOException {
+    Path snapshot(StateArrays state) throws IOException {
         Map<String, String> metadata = new TreeMap<>(identity.metadata());
         metadata.put("step", Long.toString(state.step()));
         metadata.put("weights", "ema");
-        return Snapshot.write(runFolder, state.step(), StateDict.of(state.ema()), metadata)
+        return Snapshot.write(
+                        runFolder,
+                        state.step(),
+                        StateDict.of(state.files().getOrDefault(StateArrays.EMA, Map.of())),
+                        metadata)
                 .path();
     }
 
@@ -142,7 +157,7 @@ public final class RunCheckpoints {
         identity.provenanceOtherThan(checkpoint.metadata())
                 .forEach(other -> LOG.warn("the run may continue with other roundings: {}", other));
         long skipped = skipped(checkpoint);
-        Map<String, Map<String, NDArray>> targets = arrays(state);
+        Map<String, Map<String, NDArray>> targets = StateArrays.of(state).files();
         for (Map.Entry<String, Map<String, NDArray>> target : targets.entrySet()) {
             try (SafetensorsFile file = checkpoint.open(target.getKey())) {
                 file.stateDict().require(shapes(target.getValue())); // all files, before the first array changes
@@ -186,15 +201,6 @@ public final class RunCheckpoints {
         }
         throw new CheckpointFormatException(
                 checkpoint.folder(), "skipped must be in [0, step " + checkpoint.step() + "] but was '" + text + "'");
-    }
-
-    private static Map<String, Map<String, NDArray>> arrays(TrainState state) {
-        Map<String, Map<String, NDArray>> all = new LinkedHashMap<>();
-        all.put("weights", state.weights());
-        all.put("ema", state.ema());
-        all.put("exp_avg", state.expAvg());
-        all.put("exp_avg_sq", state.expAvgSq());
-        return all;
     }
 
     private static Map<String, Shape> shapes(Map<String, NDArray> arrays) {

@@ -8,16 +8,17 @@ package io.github.maskalign.core.train;
  *
  * @param data waiting for samples
  * @param model losses and gradients
+ * @param exchange waiting for the other ranks and summing gradients with them; 0 with one rank
  * @param update clipping, optimiser, moving average
  * @param rest everything else since the end of the step before: bookkeeping, listeners, saving
  */
-public record StepTimes(double data, double model, double update, double rest) {
+public record StepTimes(double data, double model, double exchange, double update, double rest) {
     /** Returns the sum. */
     public double total() {
-        return data + model + update + rest;
+        return data + model + exchange + update + rest;
     }
 
     StepTimes plusRest(double seconds) {
-        return new StepTimes(data, model, update, rest + seconds);
+        return new StepTimes(data, model, exchange, update, rest + seconds);
     }
 }

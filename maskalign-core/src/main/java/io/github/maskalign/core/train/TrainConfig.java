@@ -1,5 +1,7 @@
 package io.github.maskalign.core.train;
 
+import io.github.maskalign.core.config.Default;
+
 /**
  * Length and rhythm of a run.
  *
@@ -11,6 +13,9 @@ package io.github.maskalign.core.train;
  * @param snapshotEvery steps between two snapshots of the averaged weights; 0 writes one at the end alone
  * @param maxSkippedInRow how many steps in a row may be skipped for numbers that are not finite, at least 0
  * @param maxSkipped how many steps of a run may be skipped for numbers that are not finite, at least 0
+ * @param keepEvery saved states of multiples of this many steps are kept for good; 0 keeps none
+ * @param asyncSave whether states and snapshots are written by another thread while training goes on; takes as much
+ *     host memory as the state
  */
 public record TrainConfig(
         long steps,
@@ -20,7 +25,32 @@ public record TrainConfig(
         int keepLast,
         long snapshotEvery,
         int maxSkippedInRow,
-        long maxSkipped) {
+        long maxSkipped,
+        @Default("0") long keepEvery,
+        @Default("false") boolean asyncSave) {
+
+    /** Keeps no state for good and saves on the training thread. */
+    public TrainConfig(
+            long steps,
+            int globalBatch,
+            int accumulation,
+            long saveEvery,
+            int keepLast,
+            long snapshotEvery,
+            int maxSkippedInRow,
+            long maxSkipped) {
+        this(
+                steps,
+                globalBatch,
+                accumulation,
+                saveEvery,
+                keepLast,
+                snapshotEvery,
+                maxSkippedInRow,
+                maxSkipped,
+                0,
+                false);
+    }
 
     public TrainConfig {
         atLeast(1, "steps", steps);
@@ -34,6 +64,7 @@ public record TrainConfig(
         atLeast(0, "snapshotEvery", snapshotEvery);
         atLeast(0, "maxSkippedInRow", maxSkippedInRow);
         atLeast(0, "maxSkipped", maxSkipped);
+        atLeast(0, "keepEvery", keepEvery);
     }
 
     private static void atLeast(long least, String name, long value) {

@@ -1,11 +1,15 @@
 package io.github.maskalign.core.train;
 
 import ai.djl.TrainingDivergedException;
+import io.github.maskalign.core.distributed.Agreement;
+import io.github.maskalign.core.distributed.LocalCommunicator;
 import io.github.maskalign.core.engine.GradMode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -15,15 +19,23 @@ import org.slf4j.LoggerFactory;
  * <p>Every way out but an exception ends with a saved state, and running the same command again goes on
  * from there, bit for bit as if nothing had happened. One thread runs the loop; {@link #requestStop} may be
  * called from any.
+ *
+ * <p>With several ranks each has a loop of its own over a state of its own; rank 0 loads, saves and usually is the only
+ * one with listeners. The others start with a copy of its state, all take each step together, and all end when one is
+ * asked to stop or fails. Before a state is saved the ranks compare their weights.
  */
 public final class TrainLoop {
     private static final Logger LOG = LoggerFactory.getLogger(TrainLoop.class);
 
     private final TrainConfig config;
     private final TrainState state;
-    private final RunCheckpoints checkpoints;
+    private final Optional<RunCheckpoints> checkpoints;
+    private final Agreement agreement;
+    private final RankedState ranked;
+    private final OptimConfig optim;
     private final List<TrainListener> listeners;
     private final TrainStep step;
+    private @Nullable BackgroundSaver background;
     private volatile boolean stopRequested;
     private long savedStep = -1;
     private int skippedInRow;
@@ -46,11 +58,48 @@ public final class TrainLoop {
             TrainState state,
             RunCheckpoints checkpoints,
             List<? extends TrainListener> listeners) {
+        this(
+                config,
+                optim,
+                objective,
+                state,
+                Optional.of(checkpoints),
+                listeners,
+                new Agreement(new LocalCommunicator()));
+    }
+
+    /**
+     * Prepares one rank of a run.
+     *
+     * @param config length and rhythm, the same on every rank
+     * @param optim settings of the optimiser, the same on every rank
+     * @param objective what to minimise; must give the same loss for the same positions on every rank
+     * @param state fresh state over the objective's parameters
+     * @param checkpoints where states and snapshots are saved, and what to start from; on rank 0 alone
+     * @param listeners who watches; calls that take long keep the other ranks waiting
+     * @param agreement how the ranks go on together
+     * @throws IllegalArgumentException if rank 0 has no checkpoints or another rank has
+     */
+    public TrainLoop(
+            TrainConfig config,
+            OptimConfig optim,
+            Objective objective,
+            TrainState state,
+            Optional<RunCheckpoints> checkpoints,
+            List<? extends TrainListener> listeners,
+            Agreement agreement) {
+        if (checkpoints.isPresent() != agreement.ranks().isRoot()) {
+            throw new IllegalArgumentException("rank 0, and no other, must have checkpoints; this is rank "
+                    + agreement.ranks().rank());
+        }
         this.config = config;
+        this.optim = optim;
         this.state = state;
         this.checkpoints = checkpoints;
         this.listeners = List.copyOf(listeners);
-        step = new TrainStep(objective, state, optim, config.globalBatch(), config.accumulation());
+        this.agreement = agreement;
+        ranked = new RankedState(state, agreement);
+        step = new TrainStep(objective, state, optim, BatchPlan.of(config, agreement.ranks()), agreement);
     }
 
     /**
@@ -74,10 +123,15 @@ public final class TrainLoop {
         try (GradMode values = GradMode.off()) {
             try {
                 reason = train();
+                closeSaver();
             } catch (TrainingDivergedException e) {
+                agreement.fail(e);
+                closeSaver();
                 ended(StopReason.DIVERGED, e);
                 throw e;
             } catch (IOException | RuntimeException | Error e) {
+                agreement.fail(e);
+                closeSaver();
                 ended(StopReason.FAILED, e);
                 throw e;
             }
@@ -91,11 +145,13 @@ public final class TrainLoop {
     }
 
     private StopReason train() throws IOException {
-        StartKind kind = checkpoints.start(state);
+        StartKind kind = start();
         savedStep = kind == StartKind.RESUMED ? state.step() : -1;
         each(listener -> listener.onStart(kind, state));
+        background =
+                config.asyncSave() && checkpoints.isPresent() ? new BackgroundSaver(state, checkpoints.get()) : null;
         long idleSince = System.nanoTime();
-        while (state.step() < config.steps() && !stopRequested && !interrupted) {
+        while (state.step() < config.steps() && !agreement.any(stopRequested || interrupted)) {
             double idle = (System.nanoTime() - idleSince) * 1e-9;
             StepResult result = step.run().plusRest(idle);
             idleSince = System.nanoTime();
@@ -105,8 +161,15 @@ public final class TrainLoop {
             interrupted = Thread.interrupted();
             saveAtInterval();
         }
-        saveAtEnd();
-        return state.step() >= config.steps() ? StopReason.COMPLETED : StopReason.STOP_REQUESTED;
+        ranked.requireSameWeights();
+        return agreement.together(this::saveAtEnd);
+    }
+
+    private StartKind start() throws IOException {
+        ranked.requireSamePlan(config, optim);
+        StartKind kind = agreement.together(
+                () -> checkpoints.isPresent() ? checkpoints.get().start(state) : StartKind.SCRATCH);
+        return ranked.spread(kind);
     }
 
     /** Tells the listeners; if one of them fails too, that does not hide the cause. */
@@ -122,37 +185,90 @@ public final class TrainLoop {
         if (state.step() >= config.steps()) {
             return; // saveAtEnd comes next
         }
+        if (due(config.saveEvery())) {
+            ranked.requireSameWeights();
+        }
+        if (checkpoints.isEmpty()) {
+            return;
+        }
+        if (background != null) {
+            saveBehind(background);
+            return;
+        }
         try {
             if (due(config.snapshotEvery())) {
-                saveSnapshot();
+                saveSnapshot(checkpoints.get());
             }
             if (due(config.saveEvery())) {
-                saveState();
+                saveState(checkpoints.get());
             }
         } catch (IOException e) {
-            LOG.error("training goes on until the next interval: {}", e.getMessage());
-            each(listener -> listener.onSaveFailed(state.step(), e));
+            saveFailed(state.step(), e);
         }
     }
 
-    private void saveAtEnd() throws IOException {
+    /** Training waits for the copy, and for the save before if it is still going on. */
+    private void saveBehind(BackgroundSaver saver) {
+        boolean snapshot = due(config.snapshotEvery());
+        boolean full = due(config.saveEvery());
+        report(snapshot || full ? saver.take() : saver.takeIfDone());
+        if (snapshot || full) {
+            saver.begin(snapshot, full);
+        }
+    }
+
+    private void report(BackgroundSaver.@Nullable Saved saved) {
+        if (saved == null) {
+            return;
+        }
+        saved.files().forEach(file -> each(listener -> listener.onSaved(file, saved.step())));
+        IOException failure = saved.failure();
+        if (failure != null) {
+            saveFailed(saved.step(), failure);
+        } else if (saved.full()) {
+            savedStep = saved.step();
+        }
+    }
+
+    private void saveFailed(long atStep, IOException failure) {
+        LOG.error("training goes on until the next interval: {}", failure.getMessage());
+        each(listener -> listener.onSaveFailed(atStep, failure));
+    }
+
+    private void closeSaver() {
+        if (background != null) {
+            background.close();
+            background = null;
+        }
+    }
+
+    private StopReason saveAtEnd() throws IOException {
+        StopReason reason = state.step() >= config.steps() ? StopReason.COMPLETED : StopReason.STOP_REQUESTED;
+        if (checkpoints.isEmpty()) {
+            return reason;
+        }
+        RunCheckpoints files = checkpoints.get();
+        if (background != null) {
+            report(background.take());
+        }
         boolean saved = savedStep == state.step();
         // snapshot first: after a kill between the two, the resumed run writes both again
-        if (state.step() >= config.steps() && !(saved && checkpoints.hasSnapshot(state.step()))) {
-            saveSnapshot();
+        if (reason == StopReason.COMPLETED && !(saved && files.hasSnapshot(state.step()))) {
+            saveSnapshot(files);
         }
         if (!saved) {
-            saveState();
+            saveState(files);
         }
+        return reason;
     }
 
-    private void saveSnapshot() throws IOException {
-        Path file = checkpoints.snapshot(state);
+    private void saveSnapshot(RunCheckpoints files) throws IOException {
+        Path file = files.snapshot(StateArrays.of(state));
         each(listener -> listener.onSaved(file, state.step()));
     }
 
-    private void saveState() throws IOException {
-        Path folder = checkpoints.save(state);
+    private void saveState(RunCheckpoints files) throws IOException {
+        Path folder = files.save(StateArrays.of(state));
         savedStep = state.step();
         each(listener -> listener.onSaved(folder, state.step()));
     }
@@ -174,7 +290,7 @@ public final class TrainLoop {
                     + " is not finite (loss " + result.loss() + ", gradient norm " + result.gradNorm() + "); " + limit
                     + ". No skipped step has changed a weight.");
         }
-        if (!result.applied()) {
+        if (!result.applied() && agreement.ranks().isRoot()) {
             LOG.warn(
                     "step {} was skipped: {} is not finite (loss {}, gradient norm {})",
                     result.step(),

@@ -142,7 +142,7 @@ public final class TrainState implements AutoCloseable {
         }
     }
 
-    private static void copy(NDList from, NDList to, NDManager scratch) {
+    static void copy(NDList from, NDList to, NDManager scratch) {
         try (GradMode values = GradMode.off()) {
             COPY.callOn(scratch, to, from).close();
         }

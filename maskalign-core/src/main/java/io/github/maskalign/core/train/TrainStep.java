@@ -3,6 +3,10 @@ package io.github.maskalign.core.train;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import io.github.maskalign.core.data.SampleRange;
+import io.github.maskalign.core.distributed.Agreement;
+import io.github.maskalign.core.distributed.GradientBuckets;
+import io.github.maskalign.core.distributed.LocalCommunicator;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.core.script.ScriptFunction;
@@ -16,8 +20,11 @@ import org.jspecify.annotations.Nullable;
  * One optimiser step: gradients of all micro-batches, then one update.
  *
  * <pre>
- * g = Σⱼ ∇(lossⱼ / A),  micro-batch j = samples [step · B + j · B/A, step · B + (j + 1) · B/A)
+ * g = Σⱼ ∇(lossⱼ · nⱼ / B),  micro-batches j of all ranks with nⱼ samples each, see {@link BatchPlan}
  * </pre>
+ *
+ * <p>Gradients and losses are summed over the ranks before anything is decided: norm, clipping, skipping and update are
+ * computed on every rank alike, from the same bits.
  *
  * <p>All arrays of a micro-batch but its gradients are freed before the next one, all of a step at its end.
  * Must be used by one thread.
@@ -31,11 +38,12 @@ public final class TrainStep {
     private final OptimConfig config;
     private final AdamW optimizer;
     private final NDList trained = new NDList();
-    private final int globalBatch;
-    private final int accumulation;
+    private final BatchPlan plan;
+    private final Agreement agreement;
+    private final GradientBuckets buckets;
 
     /**
-     * Prepares steps.
+     * Prepares steps of one process.
      *
      * @param objective what to minimise
      * @param state state over the objective's parameters
@@ -45,18 +53,30 @@ public final class TrainStep {
      * @throws IllegalArgumentException if the numbers do not fit
      */
     public TrainStep(Objective objective, TrainState state, OptimConfig config, int globalBatch, int accumulation) {
-        if (globalBatch < 1) {
-            throw new IllegalArgumentException("globalBatch must be at least 1 but was " + globalBatch);
-        }
-        if (accumulation < 1 || globalBatch % accumulation != 0) {
-            throw new IllegalArgumentException(
-                    "accumulation must divide globalBatch " + globalBatch + " but was " + accumulation);
-        }
+        this(
+                objective,
+                state,
+                config,
+                new BatchPlan(globalBatch, accumulation, 0, 1),
+                new Agreement(new LocalCommunicator()));
+    }
+
+    /**
+     * Prepares steps of one of several ranks, which all have the same state and take every step together.
+     *
+     * @param objective what to minimise
+     * @param state state over the objective's parameters
+     * @param config settings of the optimiser
+     * @param plan which samples this rank computes
+     * @param agreement how the ranks go on together
+     */
+    public TrainStep(Objective objective, TrainState state, OptimConfig config, BatchPlan plan, Agreement agreement) {
         this.objective = objective;
         this.state = state;
         this.config = config;
-        this.globalBatch = globalBatch;
-        this.accumulation = accumulation;
+        this.plan = plan;
+        this.agreement = agreement;
+        buckets = new GradientBuckets(agreement.ranks(), GradientBuckets.DEFAULT_BYTES);
         optimizer = new AdamW(config, state);
         state.trainedKeys().forEach(key -> trained.add(state.weight(key)));
     }
@@ -65,14 +85,15 @@ public final class TrainStep {
      * Runs the step that the state stands before, and moves the state on by one.
      *
      * <p>If the loss or the gradients' norm is not finite the state moves on but no weight, moment or average
-     * changes. An exception leaves the state as it was.
+     * changes. An exception leaves the state as it was, also if it comes from another rank.
      */
     public StepResult run() {
         long start = System.nanoTime();
         double lr = config.lrAt(state.step());
         try (NDManager step = state.manager().newSubManager()) {
             step.setName("step " + state.step());
-            Gathered sum = gather(step);
+            Gathered sum = agreement.together(() -> gather(step));
+            exchange(sum, step);
             long gathered = System.nanoTime();
             AdamW.Report report = optimizer.step(sum.gradients, sum.losses, step);
             long updated = System.nanoTime();
@@ -81,9 +102,13 @@ public final class TrainStep {
             for (int i = 0; i < sum.parts.size(); i++) {
                 parts.put(sum.parts.get(i), report.losses()[i + 1]);
             }
-            double model = seconds(gathered - start) - sum.dataSeconds;
+            boolean alone = agreement.ranks().size() == 1;
             StepTimes times = new StepTimes(
-                    sum.dataSeconds, model, seconds(updated - gathered), seconds(System.nanoTime() - updated));
+                    sum.dataSeconds,
+                    seconds(sum.computed - start) - sum.dataSeconds,
+                    alone ? 0 : seconds(gathered - sum.computed),
+                    seconds(updated - gathered),
+                    seconds(System.nanoTime() - updated));
             return new StepResult(
                     state.step(), report.losses()[0], parts, report.gradNorm(), lr, report.applied(), culprit, times);
         }
@@ -99,34 +124,48 @@ public final class TrainStep {
         private NDList losses = new NDList();
         private List<String> parts = List.of();
         private double dataSeconds;
+        private long computed;
     }
 
     private Gathered gather(NDManager step) {
         Gathered sum = new Gathered();
-        int count = globalBatch / accumulation;
-        for (int j = 0; j < accumulation; j++) {
+        for (int j = 0; j < plan.accumulation(); j++) {
             try (NDManager micro = step.newSubManager();
                     GradMode recording = GradMode.on()) {
-                long first = Math.addExact(Math.multiplyExact(state.step(), globalBatch), (long) j * count);
-                StepLosses losses = objective.loss(micro, state.step(), first, count);
-                NDArray total = accumulation == 1 ? losses.total() : Autograd.divide(losses.total(), accumulation);
+                SampleRange samples = plan.microBatch(state.step(), j);
+                StepLosses losses = objective.loss(micro, state.step(), samples.first(), samples.count());
+                NDArray total = share(losses.total(), samples.count());
                 NDList gradients = Autograd.gradients(total, trained, step);
                 try (GradMode values = GradMode.off()) {
                     NDList all = new NDList();
                     all.add(total.stopGradient());
-                    losses.parts().values().forEach(part -> all.add(share(part)));
+                    losses.parts().values().forEach(part -> all.add(share(part.stopGradient(), samples.count())));
                     all.attach(step);
                     add(sum, gradients, all, List.copyOf(losses.parts().keySet()), step);
                 }
                 sum.dataSeconds += losses.dataSeconds();
             }
         }
+        sum.computed = System.nanoTime();
         return sum;
     }
 
-    private NDArray share(NDArray part) {
-        NDArray value = part.stopGradient();
-        return accumulation == 1 ? value : Autograd.divide(value, accumulation);
+    /** Returns what the mean over some samples contributes to the mean over the global batch. */
+    private NDArray share(NDArray mean, int count) {
+        return count == plan.globalBatch() ? mean : Autograd.divide(mean, (double) plan.globalBatch() / count);
+    }
+
+    /** Sums gradients and losses over the ranks. */
+    private void exchange(Gathered sum, NDManager step) {
+        if (agreement.ranks().size() == 1) {
+            return;
+        }
+        int gradients = sum.gradients.size();
+        NDList all = new NDList(sum.gradients);
+        all.addAll(sum.losses); // a few more numbers in the last bucket
+        NDList sums = buckets.sum(all, step);
+        sum.gradients = new NDList(sums.subList(0, gradients));
+        sum.losses = new NDList(sums.subList(gradients, sums.size()));
     }
 
     private void add(Gathered sum, NDList gradients, NDList losses, List<String> parts, NDManager step) {

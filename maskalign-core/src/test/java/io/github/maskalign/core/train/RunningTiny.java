@@ -29,7 +29,8 @@ final class RunningTiny implements AutoCloseable {
             TrainListener... listeners)
             throws IOException {
         RunIdentity identity = RunIdentity.of("tiny", settings, Map.of("torch", "any"));
-        RunCheckpoints files = start.apply(RunCheckpoints.open(folder, identity, config.keepLast()));
+        RunCheckpoints files =
+                start.apply(RunCheckpoints.open(folder, identity, config.keepLast(), config.keepEvery()));
         loop = new TrainLoop(config, OPTIM, objective, state, files, List.of(listeners));
     }
 

@@ -28,6 +28,7 @@ public final class TinyObjective implements Objective {
     private static final int D = 8;
 
     private final Draws draws;
+    private final Draws weights;
     private final AdaLnZeroBlock block = new AdaLnZeroBlock(D, 2, 2, false, Precision.FLOAT32);
     private final Map<String, Parameter> parameters = new LinkedHashMap<>();
     private final ParameterStore store;
@@ -37,7 +38,13 @@ public final class TinyObjective implements Objective {
 
     /** Makes the weights, in the given manager, as a function of the seed. */
     public TinyObjective(NDManager manager, long seed) {
+        this(manager, seed, 0);
+    }
+
+    /** As the other constructor, with other weights for every {@code variant} and the same samples. */
+    TinyObjective(NDManager manager, long seed, long variant) {
         draws = new Draws(seed);
+        weights = new Draws(seed + variant);
         store = new ParameterStore(manager, false);
         int i = 0;
         for (Map.Entry<String, Parameter> entry : ParameterKeys.of(block).entrySet()) {
@@ -102,7 +109,7 @@ public final class TinyObjective implements Objective {
 
     private ai.djl.training.initializer.Initializer initializer(int position, Shape shape) {
         int size = Math.toIntExact(shape.size());
-        float[] values = draws.normal(RandomStream.INIT, position, 1, size);
+        float[] values = weights.normal(RandomStream.INIT, position, 1, size);
         for (int i = 0; i < size; i++) {
             values[i] *= 0.3f;
         }

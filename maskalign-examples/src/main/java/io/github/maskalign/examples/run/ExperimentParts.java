@@ -1,14 +1,15 @@
 package io.github.maskalign.examples.run;
 
-import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDManager;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.align.TokenSubsetSampler;
+import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.engine.NativeThreads;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.RandomStream;
+import io.github.maskalign.core.train.BatchPlan;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTLoss;
@@ -32,16 +33,16 @@ final class ExperimentParts implements AutoCloseable {
         this.data = data;
     }
 
-    static ExperimentParts open(RunConfig config, Path cache) throws IOException {
+    static ExperimentParts open(RunConfig config, Path cache, Communicator ranks) throws IOException {
         if (config.runtime().threads() > 0) {
             NativeThreads.set(config.runtime().threads());
         }
-        NDManager manager = NDManager.newBaseManager(device(config));
+        NDManager manager = NDManager.newBaseManager(config.runtime().device(ranks.localRank()));
         RunData data = null;
         try {
             Draws draws = new Draws(config.seed());
             SiTConfig plan = RunPlan.model(config);
-            data = RunData.open(config, cache, draws);
+            data = RunData.open(config, cache, draws, BatchPlan.of(config.train(), ranks));
             RepresentationEncoder encoder = EncoderChoice.open(config, plan, data.pictureSide(), manager.getDevice());
             Engine.getInstance().setRandomSeed(draws.at(RandomStream.INIT, 0).nextInt());
             SiT model = new SiT(plan, config.runtime().precision());
@@ -90,16 +91,5 @@ final class ExperimentParts implements AutoCloseable {
         }
         data.close();
         manager.close();
-    }
-
-    private static Device device(RunConfig config) {
-        if (config.runtime().device().equals("cpu")) {
-            return Device.cpu();
-        }
-        if (Engine.getInstance().getGpuCount() == 0) {
-            throw new IllegalArgumentException(
-                    "runtime.device is gpu but the engine sees none; run 'maskalign doctor', or set runtime.device=cpu");
-        }
-        return Device.gpu();
     }
 }

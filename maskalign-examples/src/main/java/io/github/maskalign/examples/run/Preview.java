@@ -1,27 +1,19 @@
 package io.github.maskalign.examples.run;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
-import io.github.maskalign.core.random.Draws;
-import io.github.maskalign.core.sample.NoiseSource;
 import io.github.maskalign.core.sample.SampleListener;
-import io.github.maskalign.core.sample.SampleRequest;
-import io.github.maskalign.core.sample.Sampler;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.examples.report.Pictures;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTVelocityField;
-import java.util.Arrays;
 import java.util.Map;
 
 /**
@@ -68,29 +60,24 @@ public final class Preview {
     public Pictures draw(
             NDManager parent, Map<String, NDArray> weights, long[] labels, long seed, SampleListener listener) {
         int side = config.inputSize();
-        int values = 3 * side * side;
-        byte[] pixels = new byte[labels.length * values];
         try (NDManager manager = parent.newSubManager();
                 GradMode inference = GradMode.off()) {
             SiT model = new SiT(config, precision);
             model.initialize(manager);
             Weights.copyInto(model, weights);
             SiTVelocityField field = new SiTVelocityField(model, new ParameterStore(manager, false));
-            Sampler sampler = new Sampler(sampling, path);
-            NoiseSource noise = NoiseSource.of(new Draws(seed));
-            for (int first = 0; first < labels.length; first += batch) {
-                long[] some = Arrays.copyOfRange(labels, first, Math.min(labels.length, first + batch));
-                SampleRequest request =
-                        new SampleRequest(first, some, new Shape(3, side, side), config.classTokenWidth());
-                try (NDList state = sampler.sample(manager, field, request, noise, listener)) {
-                    float[] x = state.get(0).toType(DataType.FLOAT32, true).toFloatArray();
-                    for (int k = 0; k < x.length; k++) {
-                        pixels[first * values + k] = PixelScaling.REPA.toByte(x[k]);
-                    }
-                }
-            }
+            float[] x = new LatentSampling(config, path, sampling, batch).draw(manager, field, labels, seed, listener);
+            return pictures(x, labels.length, side);
         }
-        return new Pictures(labels.length, 3, side, side, pixels);
+    }
+
+    /** Turns latents that are pictures themselves, (N, 3, side, side), into 8-bit pictures by REPA's rule. */
+    public static Pictures pictures(float[] x, int count, int side) {
+        byte[] pixels = new byte[x.length];
+        for (int k = 0; k < x.length; k++) {
+            pixels[k] = PixelScaling.REPA.toByte(x[k]);
+        }
+        return new Pictures(count, 3, side, side, pixels);
     }
 
     /** Returns labels that go through all classes in turn. */

@@ -3,6 +3,7 @@ package io.github.maskalign.examples.run;
 import ai.djl.engine.Engine;
 import com.google.gson.GsonBuilder;
 import io.github.maskalign.core.config.Bound;
+import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.engine.NativeThreads;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -12,7 +13,7 @@ public final class Provenance {
     private Provenance() {}
 
     /** Returns the facts that may change the rounding of a run. */
-    public static Map<String, String> of(RunConfig config, String version) {
+    public static Map<String, String> of(RunConfig config, String version, Communicator ranks) {
         Map<String, String> facts = new LinkedHashMap<>();
         facts.put("maskalign", version);
         facts.put("djl", Engine.getDjlVersion());
@@ -22,6 +23,8 @@ public final class Provenance {
         facts.put("device", config.runtime().device());
         facts.put("precision", config.runtime().precision().name());
         facts.put("threads", Integer.toString(NativeThreads.count()));
+        facts.put("ranks", ranks.size() == 1 ? "1" : ranks.size() + " by " + ranks.description());
+        facts.put("accumulation", Integer.toString(config.train().accumulation()));
         return facts;
     }
 

@@ -7,6 +7,7 @@ import io.github.maskalign.core.prepared.PreparedSamples;
 import io.github.maskalign.core.prepared.SampleLayout;
 import io.github.maskalign.core.prepared.ShardSet;
 import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.core.train.BatchPlan;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.slf4j.Logger;
@@ -31,17 +32,17 @@ record RunData(TrainingData data, int pictureSide, String attribution, String id
         void close() throws IOException;
     }
 
-    static RunData open(RunConfig config, Path cache, Draws draws) throws IOException {
+    static RunData open(RunConfig config, Path cache, Draws draws, BatchPlan plan) throws IOException {
         return switch (config.data().kind()) {
             case EMOJI -> {
                 EmojiData emoji = EmojiData.open(config, cache, draws);
                 yield new RunData(emoji.data(), config.model().inputSize(), emoji.attribution(), "", () -> {});
             }
-            case LATENTS -> latents(config, draws);
+            case LATENTS -> latents(config, draws, plan);
         };
     }
 
-    private static RunData latents(RunConfig config, Draws draws) throws IOException {
+    private static RunData latents(RunConfig config, Draws draws, BatchPlan plan) throws IOException {
         DataSection section = config.data();
         PreparedSamples set = ShardSet.open(section.path().orElseThrow());
         try {
@@ -55,7 +56,7 @@ record RunData(TrainingData data, int pictureSide, String attribution, String id
             if (section.readAhead() == 0) {
                 return new RunData(latents, set.layout().imageSide(), attribution, set.identity(), set::close);
             }
-            ReadAheadData ahead = new ReadAheadData(latents, section.readAhead());
+            ReadAheadData ahead = new ReadAheadData(latents, section.readAhead(), plan::after);
             return new RunData(ahead, set.layout().imageSide(), attribution, set.identity(), () -> {
                 ahead.close();
                 set.close();

@@ -12,12 +12,15 @@ import java.util.Set;
 
 /** What a config comes to: the model, the method's name, and the settings that make a run this run. */
 public final class RunPlan {
-    /** Sections and keys that change neither a weight nor a draw: a run may go on with others. */
+    /** Sections and keys that change no draw, and a weight by its rounding at most: a run may go on with others. */
     private static final Set<String> FREE = Set.of(
             "name",
             "train.steps",
+            "train.accumulation",
             "train.saveEvery",
             "train.keepLast",
+            "train.keepEvery",
+            "train.asyncSave",
             "train.snapshotEvery",
             "train.maxSkippedInRow",
             "train.maxSkipped",

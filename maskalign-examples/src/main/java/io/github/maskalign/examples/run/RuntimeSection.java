@@ -1,5 +1,7 @@
 package io.github.maskalign.examples.run;
 
+import ai.djl.Device;
+import ai.djl.engine.Engine;
 import io.github.maskalign.core.config.Default;
 import io.github.maskalign.core.config.NonNegative;
 import io.github.maskalign.core.config.OneOf;
@@ -24,4 +26,27 @@ public record RuntimeSection(
         @Positive int logEvery,
         @NonNegative int previewEvery,
         @Positive int previewPictures,
-        @Positive @Default("1") int previewScale) {}
+        @Positive @Default("1") int previewScale) {
+
+    /**
+     * Returns the device of one of the processes on this machine.
+     *
+     * @param localRank which of them, from 0
+     * @throws IllegalArgumentException if there is no GPU for it
+     */
+    public Device device(int localRank) {
+        if (device.equals("cpu")) {
+            return Device.cpu();
+        }
+        int gpus = Engine.getInstance().getGpuCount();
+        if (gpus == 0) {
+            throw new IllegalArgumentException(
+                    "runtime.device is gpu but the engine sees none; run 'maskalign doctor', or set runtime.device=cpu");
+        }
+        if (localRank >= gpus) {
+            throw new IllegalArgumentException("every process needs a GPU of its own, but the engine sees " + gpus
+                    + " and this is process " + (localRank + 1) + " of this machine; start fewer");
+        }
+        return Device.gpu(localRank);
+    }
+}

@@ -2,6 +2,9 @@ package io.github.maskalign.examples.run;
 
 import com.google.gson.JsonObject;
 import io.github.maskalign.core.config.Bound;
+import io.github.maskalign.core.distributed.Agreement;
+import io.github.maskalign.core.distributed.Communicator;
+import io.github.maskalign.core.distributed.LocalCommunicator;
 import io.github.maskalign.core.io.AtomicFile;
 import io.github.maskalign.core.io.RunLock;
 import io.github.maskalign.core.metrics.JsonlSink;
@@ -16,14 +19,17 @@ import io.github.maskalign.core.train.StopReason;
 import io.github.maskalign.core.train.TrainListener;
 import io.github.maskalign.core.train.TrainLoop;
 import io.github.maskalign.core.train.TrainState;
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,6 +48,7 @@ public final class TrainRun {
     private final Path folder;
     private final Path cache;
     private final String version;
+    private @Nullable InitialWeights initial;
     private volatile @Nullable TrainLoop running;
     private volatile boolean stopRequested;
 
@@ -60,6 +67,11 @@ public final class TrainRun {
         this.version = version;
     }
 
+    /** Lets the run start from weights, unless it has a checkpoint to go on from; to be called before {@link #run}. */
+    public void startFrom(InitialWeights weights) {
+        initial = weights;
+    }
+
     /**
      * Trains until the last step, or until somebody asks to stop.
      *
@@ -67,32 +79,65 @@ public final class TrainRun {
      * @throws IOException if the folder cannot be used or its checkpoints are of another run
      */
     public StopReason run(boolean terminal) throws IOException {
+        return run(terminal, new Agreement(new LocalCommunicator()));
+    }
+
+    /**
+     * Trains as one of several ranks, which have the same config. Rank 0 alone uses the run's folder.
+     *
+     * @param terminal whether a progress bar may be drawn
+     * @param agreement how the ranks go on together
+     * @throws IOException if the folder cannot be used or its checkpoints are of another run
+     */
+    public StopReason run(boolean terminal, Agreement agreement) throws IOException {
         RunConfig run = config.value();
-        try {
-            Files.createDirectories(folder);
-        } catch (IOException e) {
-            throw new FileSystemException(folder.toString(), null, "the run folder cannot be made: " + e);
-        }
-        try (RunLock lock = RunLock.acquire(folder);
-                ExperimentParts parts = ExperimentParts.open(run, cache);
+        Communicator ranks = agreement.ranks();
+        agreement.requireSame("the digest of the config", HexFormat.of().parseHex(config.hash()));
+        try (Closeable lock = agreement.together(() -> lock(ranks));
+                ExperimentParts parts = open(run, agreement);
                 TrainState state =
                         new TrainState(parts.manager(), parts.objective().parameters())) {
-            Map<String, String> provenance = Provenance.of(run, version);
-            RunIdentity identity = RunIdentity.of(RunPlan.family(run), settings(run, parts.data()), provenance);
-            RunCheckpoints checkpoints =
-                    RunCheckpoints.open(folder, identity, run.train().keepLast());
+            Optional<RunCheckpoints> checkpoints = Optional.empty();
             List<TrainListener> listeners = new ArrayList<>();
-            listeners.add(new Records(provenance, parts.data().attribution()));
-            listeners.add(new MetricListener(this::sinks, run.runtime().logEvery()));
-            listeners.add(new ProgressListener(run, terminal));
-            listeners.add(new PictureListener(run, folder, parts.manager()));
-            TrainLoop loop = new TrainLoop(run.train(), run.optim(), parts.objective(), state, checkpoints, listeners);
+            if (ranks.isRoot()) {
+                Map<String, String> provenance = Provenance.of(run, version, ranks);
+                RunIdentity identity = RunIdentity.of(RunPlan.family(run), settings(run, parts.data()), provenance);
+                RunCheckpoints own = RunCheckpoints.open(
+                        folder, identity, run.train().keepLast(), run.train().keepEvery());
+                checkpoints = Optional.of(initial == null ? own : initial.in(own, folder, RunPlan.model(run)));
+                listeners.add(new Records(provenance, parts.data().attribution()));
+                listeners.add(new MetricListener(this::sinks, run.runtime().logEvery()));
+                listeners.add(new ProgressListener(run, terminal));
+                listeners.add(new PictureListener(run, folder, parts.manager()));
+            }
+            TrainLoop loop = new TrainLoop(
+                    run.train(), run.optim(), parts.objective(), state, checkpoints, listeners, agreement);
             running = loop;
             if (stopRequested) {
                 loop.requestStop();
             }
             return loop.run();
         }
+    }
+
+    private Closeable lock(Communicator ranks) throws IOException {
+        if (!ranks.isRoot()) {
+            return () -> {};
+        }
+        try {
+            Files.createDirectories(folder);
+        } catch (IOException e) {
+            throw new FileSystemException(folder.toString(), null, "the run folder cannot be made: " + e);
+        }
+        return RunLock.acquire(folder)::close;
+    }
+
+    /** Opens the parts, first on one rank of each machine: the others then find what it has put into the cache. */
+    private ExperimentParts open(RunConfig run, Agreement agreement) throws IOException {
+        Communicator ranks = agreement.ranks();
+        Optional<ExperimentParts> first = agreement.together(
+                () -> ranks.localRank() == 0 ? Optional.of(ExperimentParts.open(run, cache, ranks)) : Optional.empty());
+        return agreement.together(() -> first.isPresent() ? first.get() : ExperimentParts.open(run, cache, ranks));
     }
 
     private static Map<String, String> settings(RunConfig run, RunData data) {
@@ -149,7 +194,9 @@ public final class TrainRun {
         @Override
         public void onStep(StepResult result, TrainState state) {
             inside += result.seconds().model() + result.seconds().update();
-            outside += result.seconds().data() + result.seconds().rest();
+            outside += result.seconds().data()
+                    + result.seconds().exchange()
+                    + result.seconds().rest();
         }
 
         @Override

@@ -1,0 +1,133 @@
+package io.github.maskalign.core.train;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Saves a state while training goes on: the training thread copies it into host memory, which takes a small part of the
+ * time, and another thread writes the copy. The copy's memory is kept for the next save; it is as large as the state.
+ */
+final class BackgroundSaver implements AutoCloseable {
+    private final TrainState state;
+    private final RunCheckpoints checkpoints;
+    private final NDManager memory = NDManager.newBaseManager(Device.cpu());
+    private final Map<String, Map<String, NDArray>> copies = new LinkedHashMap<>();
+    private final ExecutorService writer;
+    private @Nullable Future<Saved> pending;
+
+    /**
+     * What became of a save.
+     *
+     * @param step the step that was saved
+     * @param full whether the full state is among the files
+     * @param files what was written
+     * @param failure why not all of it could be written; null if it was
+     */
+    record Saved(
+            long step,
+            boolean full,
+            List<Path> files,
+            @Nullable IOException failure) {}
+
+    BackgroundSaver(TrainState state, RunCheckpoints checkpoints) {
+        this.state = state;
+        this.checkpoints = checkpoints;
+        writer = Executors.newSingleThreadExecutor(task -> {
+            Thread thread = new Thread(task, "maskalign-save");
+            thread.setDaemon(true);
+            return thread;
+        });
+    }
+
+    /** Copies the state as it is now and begins to write it; the save before must have been taken. */
+    void begin(boolean snapshot, boolean full) {
+        if (pending != null) {
+            throw new IllegalStateException("the save before was not taken");
+        }
+        StateArrays copy = copy(StateArrays.of(state));
+        pending = writer.submit(() -> write(copy, snapshot, full));
+    }
+
+    /** Returns the save that was begun if it is over; null if none was begun or it is going on. */
+    @Nullable
+    Saved takeIfDone() {
+        return pending != null && pending.isDone() ? take() : null;
+    }
+
+    /** Waits for the save that was begun and returns it; null if none was. */
+    @Nullable
+    Saved take() {
+        Future<Saved> save = pending;
+        if (save == null) {
+            return null;
+        }
+        pending = null;
+        boolean interrupted = false;
+        try {
+            while (true) {
+                try {
+                    return save.get();
+                } catch (InterruptedException e) {
+                    interrupted = true; // the copy must not change while it is written
+                }
+            }
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("saving failed for no reason of the disk's", e.getCause());
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private StateArrays copy(StateArrays now) {
+        now.files().forEach((file, arrays) -> {
+            Map<String, NDArray> targets = copies.computeIfAbsent(file, name -> memoryLike(arrays));
+            TrainState.copy(new NDList(arrays.values()), new NDList(targets.values()), memory);
+        });
+        return new StateArrays(now.step(), now.skipped(), copies);
+    }
+
+    private Map<String, NDArray> memoryLike(Map<String, NDArray> arrays) {
+        Map<String, NDArray> out = new LinkedHashMap<>();
+        arrays.forEach((key, array) -> out.put(key, memory.zeros(array.getShape(), array.getDataType())));
+        return out;
+    }
+
+    private Saved write(StateArrays copy, boolean snapshot, boolean full) {
+        List<Path> files = new ArrayList<>();
+        IOException failure = null;
+        try {
+            if (snapshot) {
+                files.add(checkpoints.snapshot(copy));
+            }
+            if (full) {
+                files.add(checkpoints.save(copy));
+            }
+        } catch (IOException e) {
+            failure = e;
+        }
+        return new Saved(copy.step(), full, files, failure);
+    }
+
+    /** Waits for what is being written and frees the copy. */
+    @Override
+    public void close() {
+        take();
+        writer.shutdown();
+        memory.close();
+    }
+}

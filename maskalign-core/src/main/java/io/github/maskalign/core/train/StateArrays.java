@@ -1,0 +1,26 @@
+package io.github.maskalign.core.train;
+
+import ai.djl.ndarray.NDArray;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * The numbers of a state at one step, as they are saved.
+ *
+ * @param step number of finished steps
+ * @param skipped how many of them changed nothing
+ * @param files arrays by key, by the name of the file they go to
+ */
+record StateArrays(long step, long skipped, Map<String, Map<String, NDArray>> files) {
+    static final String EMA = "ema";
+
+    /** Returns the state's own arrays; they change with it. */
+    static StateArrays of(TrainState state) {
+        Map<String, Map<String, NDArray>> all = new LinkedHashMap<>();
+        all.put("weights", state.weights());
+        all.put(EMA, state.ema());
+        all.put("exp_avg", state.expAvg());
+        all.put("exp_avg_sq", state.expAvgSq());
+        return new StateArrays(state.step(), state.skipped(), all);
+    }
+}

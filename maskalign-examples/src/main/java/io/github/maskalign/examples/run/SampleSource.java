@@ -1,0 +1,88 @@
+package io.github.maskalign.examples.run;
+
+import ai.djl.ndarray.NDManager;
+import ai.djl.training.ParameterStore;
+import io.github.maskalign.core.diffusion.Interpolant;
+import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.core.sample.SamplerConfig;
+import io.github.maskalign.core.sample.VelocityField;
+import io.github.maskalign.examples.weights.OpenWeights;
+import io.github.maskalign.sit.SiT;
+import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTVelocityField;
+import io.github.maskalign.sit.checkpoint.SiTWeights;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Map;
+
+/**
+ * A model to sample from: a run's averaged weights with the run's config, or a file of any family.
+ *
+ * @param model the model
+ * @param precision arithmetic of its matrix products
+ * @param path the path it was trained on
+ * @param sampling how it is sampled unless something else is asked for
+ * @param folder where its pictures go
+ * @param loader loads its weights
+ */
+public record SampleSource(
+        SiTConfig model, Precision precision, Interpolant path, SamplerConfig sampling, Path folder, Loader loader) {
+
+    /** Loads a model. */
+    @FunctionalInterface
+    public interface Loader {
+        /** Returns the velocities of a model whose arrays belong to {@code manager}. */
+        VelocityField load(NDManager manager) throws IOException;
+    }
+
+    /** Whether a path is a run folder, or a snapshot inside one. */
+    public static boolean isRun(Path source) {
+        return Files.isDirectory(source)
+                || (String.valueOf(source.getFileName()).matches("snapshot-\\d+\\.safetensors")
+                        && Files.exists(source.toAbsolutePath().resolveSibling("config.yaml")));
+    }
+
+    /** Takes the weights of a run; the file must stay open until they are loaded. */
+    public static SampleSource of(TrainedWeights run, OpenWeights file) {
+        RunConfig config = run.config();
+        SiTConfig model = RunPlan.model(config);
+        Precision precision = config.runtime().precision();
+        return new SampleSource(model, precision, config.diffusion().path(), config.sample(), run.folder(), manager -> {
+            SiT sit = new SiT(model, precision);
+            sit.initialize(manager);
+            try (GradMode editing = GradMode.off()) {
+                file.tensors().copyTo(Weights.of(sit));
+            }
+            return new SiTVelocityField(sit, new ParameterStore(manager, false));
+        });
+    }
+
+    /** Takes weights of any family; their file must stay open until they are loaded. */
+    public static SampleSource of(SiTWeights weights, Path file) {
+        return new SampleSource(
+                weights.config(),
+                Precision.FLOAT32,
+                path(weights.metadata()),
+                SamplerConfig.defaults(),
+                file.toAbsolutePath().resolveSibling(""),
+                manager -> {
+                    try (GradMode editing = GradMode.off()) {
+                        return weights.field(
+                                weights.load(manager, Precision.FLOAT32), new ParameterStore(manager, false));
+                    }
+                });
+    }
+
+    /** The published models were all trained on the linear path; our own files name theirs. */
+    private static Interpolant path(Map<String, String> metadata) {
+        String name = metadata.getOrDefault("path", "");
+        return Arrays.stream(Interpolant.values())
+                .filter(path -> path.name().equalsIgnoreCase(name))
+                .findFirst()
+                .orElse(Interpolant.LINEAR);
+    }
+}

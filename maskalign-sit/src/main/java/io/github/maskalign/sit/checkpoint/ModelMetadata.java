@@ -1,0 +1,211 @@
+package io.github.maskalign.sit.checkpoint;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import io.github.maskalign.core.align.MixerConfig;
+import io.github.maskalign.core.align.MixerConfig.Conditioning;
+import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTVariant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a file of weights says about itself: {@code family}, {@code path}, {@code learn_sigma}, {@code time_convention},
+ * {@code mixer}, {@code cls}, {@code depth}, {@code step}, and {@code config}, the model as JSON under the names of the
+ * official projects. Snapshots of a run say the same through the settings of the run.
+ */
+final class ModelMetadata {
+    static final String FAMILY = "family";
+    static final String TIME = "time_convention";
+    static final String PATH = "path";
+    static final String STEP = "step";
+    static final String SOURCE = "source_family";
+    static final String LATENT_MEAN = "latent_mean";
+    static final String LATENT_STD = "latent_std";
+    private static final String CONFIG = "config";
+    private static final String SETTING = "config.";
+    private static final int MOST_TEXT = 1 << 16;
+
+    private ModelMetadata() {}
+
+    /** Returns the texts of a file with this model's weights. */
+    static Map<String, String> of(WeightsFamily family, TimeConvention time, SiTConfig config) {
+        Map<String, String> out = new LinkedHashMap<>();
+        out.put(FAMILY, family.id());
+        out.put(TIME, time.id());
+        out.put("learn_sigma", Boolean.toString(config.learnSigma()));
+        out.put("mixer", Integer.toString(config.mixer().layers()));
+        out.put("cls", Integer.toString(config.classTokenWidth()));
+        out.put("depth", Integer.toString(config.depth()));
+        out.put(CONFIG, json(config).toString());
+        return out;
+    }
+
+    /** Returns the axis a file names, if it names one. */
+    static Optional<TimeConvention> time(Map<String, String> metadata) {
+        String id = metadata.get(TIME);
+        for (TimeConvention time : TimeConvention.values()) {
+            if (time.id().equals(id)) {
+                return Optional.of(time);
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** Returns the model a file describes; empty if it describes none, or not well. Its tensors decide what fits. */
+    static Optional<SiTConfig> config(Map<String, String> metadata) {
+        try {
+            String text = metadata.get(CONFIG);
+            if (text != null && text.length() <= MOST_TEXT) {
+                return Optional.of(fromJson(JsonParser.parseString(text).getAsJsonObject()));
+            }
+            return metadata.containsKey(SETTING + "model.inputSize")
+                    ? Optional.of(fromSettings(metadata))
+                    : Optional.empty();
+        } catch (JsonParseException
+                | IllegalStateException
+                | IllegalArgumentException
+                | ArithmeticException
+                | UnsupportedOperationException
+                | StackOverflowError e) {
+            return Optional.empty();
+        }
+    }
+
+    private static JsonObject json(SiTConfig config) {
+        JsonObject json = new JsonObject();
+        json.addProperty("input_size", config.inputSize());
+        json.addProperty("patch_size", config.patchSize());
+        json.addProperty("in_channels", config.inChannels());
+        json.addProperty("hidden_size", config.hiddenSize());
+        json.addProperty("depth", config.depth());
+        json.addProperty("num_heads", config.numHeads());
+        json.addProperty("mlp_ratio", config.mlpRatio());
+        json.addProperty("num_classes", config.numClasses());
+        json.addProperty("class_dropout_prob", config.classDropoutProb());
+        json.addProperty("qk_norm", config.qkNorm());
+        json.addProperty("encoder_depth", config.alignmentDepth());
+        JsonArray widths = new JsonArray();
+        config.encoderWidths().forEach(widths::add);
+        json.add("z_dims", widths);
+        json.addProperty("projector_dim", config.projectorDim());
+        json.addProperty("cls_dim", config.classTokenWidth());
+        MixerConfig mixer = config.mixer();
+        json.addProperty("mixer_layers", mixer.layers());
+        if (mixer.layers() > 0) {
+            json.addProperty("mixer_width", mixer.width());
+            json.addProperty("mixer_heads", mixer.heads());
+            json.addProperty("mixer_mlp_ratio", mixer.mlpRatio());
+            json.addProperty("mixer_conditioning", mixer.conditioning().name());
+        }
+        return json;
+    }
+
+    private static SiTConfig fromJson(JsonObject json) {
+        List<Integer> widths = new ArrayList<>();
+        for (JsonElement z : element(json, "z_dims").getAsJsonArray()) {
+            widths.add(z.getAsInt());
+        }
+        int layers = integer(json, "mixer_layers");
+        MixerConfig mixer = layers == 0
+                ? MixerConfig.NONE
+                : new MixerConfig(
+                        layers,
+                        json.has("mixer_width") ? integer(json, "mixer_width") : 0,
+                        json.has("mixer_heads") ? integer(json, "mixer_heads") : 0,
+                        json.has("mixer_mlp_ratio") ? number(json, "mixer_mlp_ratio") : 4,
+                        json.has("mixer_conditioning")
+                                ? Conditioning.valueOf(
+                                        element(json, "mixer_conditioning").getAsString())
+                                : Conditioning.ADALN_ZERO);
+        return SiTConfig.of(
+                        integer(json, "input_size"),
+                        integer(json, "patch_size"),
+                        integer(json, "in_channels"),
+                        integer(json, "hidden_size"),
+                        integer(json, "depth"),
+                        integer(json, "num_heads"),
+                        integer(json, "num_classes"))
+                .withOptions(
+                        number(json, "mlp_ratio"),
+                        json.has("class_dropout_prob") ? number(json, "class_dropout_prob") : 0.1,
+                        json.has("qk_norm") && element(json, "qk_norm").getAsBoolean(),
+                        false)
+                .withClassToken(integer(json, "cls_dim"))
+                .withAlignment(integer(json, "encoder_depth"), integer(json, "projector_dim"), widths)
+                .withMixer(mixer);
+    }
+
+    /** Reads what a snapshot of a run holds: {@code config.model.variant}, {@code config.align.depth}, ... */
+    private static SiTConfig fromSettings(Map<String, String> metadata) {
+        Settings all = new Settings(metadata);
+        @Nullable String variant = all.text("model.variant");
+        SiTVariant size = variant == null ? null : SiTVariant.ofId(variant);
+        SiTConfig config = SiTConfig.of(
+                        all.integer("model.inputSize"),
+                        size == null ? all.integer("model.patchSize") : size.patchSize(),
+                        all.integer("model.inChannels"),
+                        size == null ? all.integer("model.hiddenSize") : size.hiddenSize(),
+                        size == null ? all.integer("model.depth") : size.depth(),
+                        size == null ? all.integer("model.numHeads") : size.numHeads(),
+                        all.integer("model.numClasses"))
+                .withOptions(all.number("model.mlpRatio"), all.number("model.classDropoutProb"), false, false);
+        if ("true".equals(all.text("align.enabled"))) {
+            config = config.withAlignment(all.integer("align.depth"), all.integer("align.projectorDim"), List.of());
+        }
+        int layers = all.integer("mixer.layers");
+        if (layers > 0) {
+            config = config.withMixer(new MixerConfig(
+                    layers,
+                    all.integer("mixer.width"),
+                    all.integer("mixer.heads"),
+                    all.number("mixer.mlpRatio"),
+                    Conditioning.valueOf(String.valueOf(all.text("mixer.conditioning")))));
+        }
+        return config.withPlacement(SubsetPlacement.NONE, 0, 0);
+    }
+
+    private static int integer(JsonObject json, String key) {
+        return element(json, key).getAsInt();
+    }
+
+    private static double number(JsonObject json, String key) {
+        return element(json, key).getAsDouble();
+    }
+
+    private static JsonElement element(JsonObject json, String key) {
+        JsonElement value = json.get(key);
+        if (value == null) {
+            throw new IllegalArgumentException("config has no key " + key);
+        }
+        return value;
+    }
+
+    /** The settings of a run as its config writes them. */
+    private record Settings(Map<String, String> metadata) {
+        @Nullable
+        String text(String key) {
+            String value = metadata.get(SETTING + key);
+            if (value == null || value.equals("null")) {
+                return null;
+            }
+            return value.replaceAll("^[\"']|[\"']$", "");
+        }
+
+        int integer(String key) {
+            return Integer.parseInt(String.valueOf(text(key)));
+        }
+
+        double number(String key) {
+            return Double.parseDouble(String.valueOf(text(key)));
+        }
+    }
+}
