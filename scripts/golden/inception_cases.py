@@ -81,6 +81,7 @@ def pytorch_fid_network(state):
 
 def main():
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # sums of other threads round differently
     topic = Topic(
         "maskalign-encoders",
         "inception",
