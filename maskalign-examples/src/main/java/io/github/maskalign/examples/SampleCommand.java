@@ -1,16 +1,23 @@
 package io.github.maskalign.examples;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.data.PixelScaling;
+import io.github.maskalign.core.io.OwnedArrays;
 import io.github.maskalign.core.io.SafetensorsWriter;
 import io.github.maskalign.core.io.StateDict;
 import io.github.maskalign.core.io.TensorSource;
+import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.RandomStream;
 import io.github.maskalign.core.sample.Guidance;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerMethod;
 import io.github.maskalign.core.sample.VelocityField;
+import io.github.maskalign.encoders.vae.Autoencoder;
+import io.github.maskalign.encoders.vae.LatentScaling;
+import io.github.maskalign.encoders.vae.TiledDecoder;
 import io.github.maskalign.examples.report.ConsoleProgress;
 import io.github.maskalign.examples.report.Pictures;
 import io.github.maskalign.examples.report.ProgressPlan;
@@ -45,7 +52,7 @@ import picocli.CommandLine.Spec;
             "  maskalign sample runs/quickstart --num 64",
             "  maskalign sample runs/imagenet-sit-b-2-maskalign --sampler sde --steps 250 --cfg 1.8 --interval 0,0.7",
             "  maskalign sample weights.safetensors --labels 0-7,3 --seed 7 --out samples.png",
-            "  maskalign sample SiT-XL-2-256x256.pt --num 8 --cfg 4 --latents latents.safetensors"
+            "  maskalign sample SiT-XL-2-256x256.pt --num 8 --cfg 4 --vae sd-vae-ft-ema --scale 1"
         })
 final class SampleCommand implements Callable<Integer> {
     /** How the equation of motion is solved. */
@@ -134,6 +141,15 @@ final class SampleCommand implements Callable<Integer> {
     @Nullable
     Path latents;
 
+    @Mixin
+    AutoencoderOptions autoencoder = new AutoencoderOptions();
+
+    @Option(names = "--decode-batch", paramLabel = "N", description = "Pictures decoded at a time.")
+    int decodeBatch = 4;
+
+    @Option(names = "--tile", paramLabel = "N", description = "Larger latents are decoded in tiles of this side.")
+    int tile = 64;
+
     @Option(names = "--batch", paramLabel = "N", description = "Pictures computed at a time.")
     int batch = 16;
 
@@ -152,9 +168,9 @@ final class SampleCommand implements Callable<Integer> {
         try (NDManager manager = NDManager.newBaseManager();
                 OpenWeights file = known.open(source)) {
             SampleSource chosen = open(file);
-            if (latents == null && chosen.model().inChannels() != 3) {
+            if (latents == null && chosen.model().inChannels() != 3 && !autoencoder.isGiven()) {
                 throw CommandFailure.badInput(source + ": the model makes latents, which need a decoder to become"
-                        + " pictures; --latents FILE keeps them");
+                        + " pictures: name it with --vae, or keep the latents with --latents FILE");
             }
             console.println(draw(manager, chosen));
             console.flush();
@@ -194,13 +210,29 @@ final class SampleCommand implements Callable<Integer> {
             SafetensorsWriter.write(latents, StateDict.ofTensors(tensors), Map.of("seed", Long.toString(seed)));
             return latents;
         }
-        Pictures pictures = Preview.pictures(x, count, side);
+        Pictures pictures = autoencoder.isGiven() ? decode(manager, model, x) : Preview.pictures(x, count, side);
         SampleGrid fitting = SampleGrid.fitting(pictures);
         Path grid = out != null ? out : chosen.folder().resolve("samples-" + seed + ".png");
         new SampleGrid(fitting.columns(), fitting.padding(), scale)
                 .draw(pictures)
                 .write(grid);
         return grid;
+    }
+
+    private Pictures decode(NDManager manager, SiTConfig model, float[] x) throws IOException {
+        int side = model.inputSize();
+        try (Autoencoder vae = autoencoder.open(manager.getDevice(), Precision.FLOAT32);
+                NDManager scratch = manager.newSubManager()) {
+            if (vae.latentChannels() != model.inChannels()) {
+                throw CommandFailure.badInput("the autoencoder has latents of " + vae.latentChannels()
+                        + " channels but the model makes " + model.inChannels());
+            }
+            NDArray z = OwnedArrays.of(scratch, new Shape(count, model.inChannels(), side, side), x);
+            byte[] pixels = new TiledDecoder(vae, LatentScaling.STABLE_DIFFUSION, PixelScaling.REPA, decodeBatch, tile)
+                    .decode(z);
+            int pictureSide = side * vae.reduction();
+            return new Pictures(count, 3, pictureSide, pictureSide, pixels);
+        }
     }
 
     private ConsoleProgress progress() {

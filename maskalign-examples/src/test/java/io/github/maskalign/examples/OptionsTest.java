@@ -26,6 +26,7 @@ class OptionsTest {
                 new InfoCommand(),
                 new InspectCommand(),
                 new ConvertCommand(),
+                new EncodeTextCommand(),
                 new ParityCommand(),
                 new BenchCommand());
     }

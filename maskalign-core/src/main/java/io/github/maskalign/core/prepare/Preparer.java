@@ -136,6 +136,16 @@ public final class Preparer {
         }
     }
 
+    /** Whether all shards are there, whoever made them. */
+    public boolean isComplete() throws IOException {
+        for (int shard = 0; shard < shards(); shard++) {
+            if (ShardRecord.read(folder, shard, settings).isEmpty()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /**
      * Writes the index, which makes the set usable.
      *

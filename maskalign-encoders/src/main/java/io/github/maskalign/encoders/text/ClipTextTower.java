@@ -1,0 +1,84 @@
+package io.github.maskalign.encoders.text;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.AbstractBlock;
+import ai.djl.nn.Block;
+import ai.djl.training.ParameterStore;
+import ai.djl.util.PairList;
+import io.github.maskalign.core.nn.Precision;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * CLIP's text transformer (arXiv 2103.00020, section 2.4).
+ *
+ * <pre>
+ * x = tokens[ids] + positions
+ * x ← x + CausalAttention(LN(x)),  x ← x + MLP(LN(x))     L times
+ * tokens = LN(x),  pooled = W tokens[end]
+ * </pre>
+ *
+ * <p>In: ids (N, T) and the place of the end token (N), both int64. Out: tokens (N, T, D) and pooled (N, P). Keys are
+ * those of transformers' {@code CLIPTextModelWithProjection}.
+ */
+final class ClipTextTower extends AbstractBlock {
+    private static final byte VERSION = 1;
+
+    private final Block embeddings;
+    private final List<Block> blocks = new ArrayList<>();
+    private final Block norm;
+    private final Block pooling;
+
+    /** @param projection P, or 0 for a model without projection */
+    ClipTextTower(ClipTextConfig config, int projection, Precision precision) {
+        super(VERSION);
+        embeddings = addChildBlock("text_model.embeddings", new TokenPositions(config));
+        for (int i = 0; i < config.depth(); i++) {
+            blocks.add(addChildBlock("text_model.encoder.layers." + i, new ClipTextBlock(config, precision)));
+        }
+        norm = addChildBlock("text_model.final_layer_norm", new ClosingNorm(config));
+        pooling = addChildBlock("", new Pooling(config, projection));
+    }
+
+    @Override
+    protected NDList forwardInternal(
+            ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
+        NDList x = embeddings.forward(store, new NDList(inputs.get(0)), training); // (N, T, D)
+        for (Block block : blocks) {
+            x = replaced(x, block.forward(store, x, training), training);
+        }
+        x = replaced(x, norm.forward(store, x, training), training);
+        NDArray tokens = x.singletonOrThrow();
+        NDArray pooled = pooling.forward(store, new NDList(tokens, inputs.get(1)), training)
+                .singletonOrThrow(); // (N, P)
+        return new NDList(tokens, pooled);
+    }
+
+    /** Without training nothing needs what a block was given once its result is there. */
+    private static NDList replaced(NDList before, NDList after, boolean training) {
+        if (!training) {
+            before.close();
+        }
+        return after;
+    }
+
+    @Override
+    protected void initializeChildBlocks(NDManager manager, DataType dataType, Shape... inputShapes) {
+        embeddings.initialize(manager, dataType, inputShapes[0]);
+        Shape[] tokens = embeddings.getOutputShapes(inputShapes);
+        blocks.forEach(block -> block.initialize(manager, dataType, tokens));
+        norm.initialize(manager, dataType, tokens);
+        pooling.initialize(manager, dataType, tokens[0], inputShapes[1]);
+    }
+
+    @Override
+    public Shape[] getOutputShapes(Shape[] inputShapes) {
+        Shape tokens = embeddings.getOutputShapes(inputShapes)[0];
+        return new Shape[] {tokens, pooling.getOutputShapes(new Shape[] {tokens, inputShapes[1]})[0]};
+    }
+}
