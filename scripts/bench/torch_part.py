@@ -18,12 +18,13 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "golden"))
+from torch_metrics import METRIC_PARTS  # noqa: E402
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("part", choices=("encoder", "decoder", "load", "export"))
+    add("part", choices=("encoder", "decoder", "load", "export", *METRIC_PARTS))
     add("--batch", type=int, default=8)
     add("--dtype", choices=("float32", "bf16"), default="float32", help="bf16: torch.autocast")
     add("--file")
@@ -60,6 +61,8 @@ def sit_xl():
 
 def work(args):
     """Returns the function that is timed."""
+    if args.part in METRIC_PARTS:
+        return METRIC_PARTS[args.part](args.batch)
     if args.part == "load":
         model = sit_xl()
         if args.make:

@@ -2,6 +2,7 @@ package io.github.maskalign.examples;
 
 import io.github.maskalign.core.engine.NativeThreads;
 import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.examples.bench.MetricParts;
 import io.github.maskalign.examples.bench.PartBenchmark;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -31,7 +32,13 @@ final class BenchPartCommand implements Callable<Integer> {
         /** Stable Diffusion's decoder, 32 x 32 latents to 256 pixels. */
         DECODER,
         /** Reading a checkpoint of SiT-XL/2 into the model. */
-        LOAD
+        LOAD,
+        /** Features of the Inception network on pictures of 256 pixels. */
+        INCEPTION,
+        /** The Fréchet distance of two sets of 2,048 features. */
+        FRECHET,
+        /** Precision and recall of two sets of --batch points with 2,048 features. */
+        NEIGHBOURS
     }
 
     @Parameters(paramLabel = "PART", description = "One of ${COMPLETION-CANDIDATES}.")
@@ -88,6 +95,9 @@ final class BenchPartCommand implements Callable<Integer> {
             case ENCODER ->
                 file == null ? PartBenchmark.encoder(batch, precision) : PartBenchmark.torchScript(file, batch);
             case DECODER -> PartBenchmark.decoder(batch, precision);
+            case INCEPTION -> MetricParts.inception(batch);
+            case FRECHET -> MetricParts.frechet();
+            case NEIGHBOURS -> MetricParts.neighbours(batch);
             case LOAD -> {
                 if (file == null) {
                     throw CommandFailure.badInput("LOAD needs --file");

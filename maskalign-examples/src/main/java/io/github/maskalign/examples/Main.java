@@ -45,6 +45,7 @@ public final class Main implements Runnable {
                 new VerifyCommand(),
                 new MiniIlsvrcCommand(),
                 new SampleCommand(),
+                new EvaluateCommand(),
                 new InfoCommand(),
                 new InspectCommand(),
                 new ConvertCommand(),

@@ -40,6 +40,7 @@ class ArchitectureTest {
             Map.entry("data", Set.of("io")),
             Map.entry("diffusion", Set.of()),
             Map.entry("distributed", Set.of()),
+            Map.entry("evaluate", Set.of("io", "npy")),
             Map.entry("image", Set.of("io")),
             Map.entry("io", Set.of()),
             Map.entry("nn", Set.of()),

@@ -40,11 +40,11 @@ public final class PartBenchmark implements AutoCloseable {
 
     /** What is timed. */
     @FunctionalInterface
-    private interface Work {
+    interface Work {
         void run() throws IOException;
     }
 
-    private PartBenchmark(String name, NDManager manager, Work work, List<AutoCloseable> resources) {
+    PartBenchmark(String name, NDManager manager, Work work, List<AutoCloseable> resources) {
         this.name = name;
         this.manager = manager;
         this.work = work;

@@ -1,0 +1,185 @@
+package io.github.maskalign.core.evaluate;
+
+import ai.djl.ndarray.NDManager;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Compares samples with a reference.
+ *
+ * @param metrics what to measure
+ * @param neighbours k of precision and recall
+ * @param kernel subsets of the kernel distance
+ */
+public record Evaluation(Set<Metric> metrics, int neighbours, KernelDistance kernel) {
+    /** Samples below which the literature's numbers are not reached: the Fréchet distance is biased upwards. */
+    public static final int FEW_SAMPLES = 10_000;
+
+    /** Copies the set. */
+    public Evaluation {
+        if (metrics.isEmpty()) {
+            throw new IllegalArgumentException("at least one metric must be asked for");
+        }
+        metrics = Set.copyOf(metrics);
+    }
+
+    /** Measures these with the usual settings: three neighbours, a hundred subsets of 1,000. */
+    public static Evaluation of(Set<Metric> metrics) {
+        return new Evaluation(metrics, PrecisionRecall.NEIGHBOURS, KernelDistance.USUAL);
+    }
+
+    /**
+     * Measures.
+     *
+     * @param manager on whose device it is computed, that of the collected features
+     * @throws IllegalArgumentException if reference and samples are of different feature spaces, or one lacks what a
+     *     metric needs, with all that is missing
+     */
+    public EvaluationResult compare(NDManager manager, Reference reference, FeatureCollector samples) {
+        requireComparable(reference, samples);
+        Map<Metric, Estimate> found = new EnumMap<>(Metric.class);
+        for (Metric metric : List.of(Metric.FID, Metric.SFID)) {
+            if (metrics.contains(metric)) {
+                found.put(metric, frechet(manager, metric, reference, samples));
+            }
+        }
+        if (metrics.contains(Metric.IS)) {
+            found.put(Metric.IS, samples.score().orElseThrow().estimate());
+        }
+        if (metrics.contains(Metric.PRECISION) || metrics.contains(Metric.RECALL)) {
+            PrecisionRecall both = PrecisionRecall.of(
+                    manager,
+                    Objects.requireNonNull(reference.rows()),
+                    samples.rows().orElseThrow(),
+                    neighbours);
+            found.put(Metric.PRECISION, both.precision());
+            found.put(Metric.RECALL, both.recall());
+        }
+        if (metrics.contains(Metric.KID)) {
+            found.put(
+                    Metric.KID,
+                    kernel.between(
+                            manager,
+                            Objects.requireNonNull(reference.rows()),
+                            samples.rows().orElseThrow()));
+        }
+        List<MetricValue> values = new ArrayList<>();
+        found.forEach((metric, estimate) -> {
+            if (metrics.contains(metric)) {
+                values.add(new MetricValue(metric, metric.title(samples.space()), estimate));
+            }
+        });
+        return new EvaluationResult(samples.count(), samples.space(), values, warnings(reference, samples));
+    }
+
+    private static Estimate frechet(NDManager manager, Metric metric, Reference reference, FeatureCollector samples) {
+        FeatureStatistics target =
+                Objects.requireNonNull(metric == Metric.SFID ? reference.spatial() : reference.pooled());
+        GroupedAccumulator groups = samples.groups(metric).orElseThrow();
+        try (FrechetDistance distance = new FrechetDistance(manager, target)) {
+            double value = distance.to(groups.all());
+            double[] without = new double[groups.omissible()];
+            for (int g = 0; g < without.length; g++) {
+                without[g] = distance.to(groups.without(g));
+            }
+            return Estimate.jackknife(value, without);
+        }
+    }
+
+    /**
+     * Checks, before the samples are computed, that a reference has what the metrics need.
+     *
+     * @throws IllegalArgumentException if it is of another feature space or lacks something, with all that is missing
+     */
+    public void requireReference(Reference reference, FeatureSpace space) {
+        throwAny(problems(reference, space));
+    }
+
+    private void requireComparable(Reference reference, FeatureCollector samples) {
+        List<String> problems = problems(reference, samples.space());
+        for (Metric metric : EnumSet.copyOf(metrics)) {
+            if (samples.space().supports(metric) && !collected(metric, samples)) {
+                problems.add("what " + metric.id() + " needs was not collected from the samples");
+            }
+        }
+        if (samples.count() < 2) {
+            problems.add("there must be at least 2 samples but there are " + samples.count());
+        }
+        throwAny(problems);
+    }
+
+    private List<String> problems(Reference reference, FeatureSpace space) {
+        List<String> problems = new ArrayList<>();
+        if (!reference.identity().isEmpty() && !reference.identity().equals(space.identity())) {
+            problems.add("the reference holds features of " + reference.identity() + " but the samples those of "
+                    + space.identity());
+        }
+        requireWidth(problems, "pooled", reference.pooled(), space.width());
+        requireWidth(problems, "spatial", reference.spatial(), space.spatialWidth());
+        for (Metric metric : EnumSet.copyOf(metrics)) {
+            if (!space.supports(metric)) {
+                problems.add(space.name() + " has not what " + metric.id() + " needs");
+            } else if (!reference.supports(metric)) {
+                problems.add("the reference has not what " + metric.id() + " needs");
+            }
+        }
+        return problems;
+    }
+
+    private static void throwAny(List<String> problems) {
+        if (!problems.isEmpty()) {
+            throw new IllegalArgumentException(String.join("; ", problems));
+        }
+    }
+
+    private void requireWidth(List<String> problems, String what, @Nullable FeatureStatistics statistics, int width) {
+        boolean needed = metrics.contains(what.equals("spatial") ? Metric.SFID : Metric.FID);
+        if (needed && statistics != null && statistics.width() != width) {
+            problems.add(
+                    "the reference has " + statistics.width() + " " + what + " features but the samples have " + width);
+        }
+    }
+
+    private static boolean collected(Metric metric, FeatureCollector samples) {
+        return switch (metric) {
+            case FID, SFID -> samples.groups(metric).isPresent();
+            case IS -> samples.score().isPresent();
+            case PRECISION, RECALL, KID -> samples.rows().isPresent();
+        };
+    }
+
+    private List<String> warnings(Reference reference, FeatureCollector samples) {
+        List<String> warnings = new ArrayList<>();
+        long n = samples.count();
+        FeatureSpace space = samples.space();
+        if (n < FEW_SAMPLES) {
+            warnings.add("There are " + n + " samples. Below " + FEW_SAMPLES
+                    + " these numbers can be compared with each other at the same number of samples, not with published"
+                    + " ones, which take 50000.");
+        }
+        singular(warnings, Metric.FID, "samples", n, space.width());
+        singular(warnings, Metric.SFID, "samples", n, space.spatialWidth());
+        if (reference.pictures() > 0) {
+            singular(warnings, Metric.FID, "reference pictures", reference.pictures(), space.width());
+            singular(warnings, Metric.SFID, "reference pictures", reference.pictures(), space.spatialWidth());
+        }
+        if (reference.identity().isEmpty()) {
+            warnings.add("The reference file does not say whose features it holds; they are taken to be those of "
+                    + space.name() + ".");
+        }
+        return warnings;
+    }
+
+    private void singular(List<String> warnings, Metric metric, String what, long n, int width) {
+        if (metrics.contains(metric) && n <= width) {
+            warnings.add("There are " + n + " " + what + " for " + width
+                    + " features, so their covariance is singular and " + metric.id() + " far from its limit.");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+package io.github.maskalign.core.evaluate;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Keeps of features, as they come, what the metrics need; the pictures and most features are gone afterwards.
+ *
+ * <p>Memory does not grow with the number of pictures but for the rows that are asked for. Belongs to one thread.
+ */
+public final class FeatureCollector implements AutoCloseable {
+    private final FeatureSpace space;
+    private final CollectorConfig config;
+    private final NDManager manager;
+    private final @Nullable GroupedAccumulator pooled;
+    private final @Nullable GroupedAccumulator spatial;
+    private final @Nullable InceptionScore score;
+    private final @Nullable FeatureMatrix rows;
+    private long count;
+
+    /**
+     * Creates an empty one.
+     *
+     * @param parent the manager on whose device it keeps things; closing it closes this
+     * @throws IllegalArgumentException if something is to be kept that the space does not have
+     */
+    public FeatureCollector(NDManager parent, FeatureSpace space, CollectorConfig config) {
+        if (config.spatial() && space.spatialWidth() == 0) {
+            throw new IllegalArgumentException(space.name() + " has no spatial features, which sFID needs");
+        }
+        if (config.score() && space.classes() == 0) {
+            throw new IllegalArgumentException(space.name() + " has no classes, which the Inception Score needs");
+        }
+        this.space = space;
+        this.config = config;
+        manager = parent.newSubManager();
+        pooled = config.statistics() ? new GroupedAccumulator(manager, space.width(), config.groups()) : null;
+        spatial = config.spatial() ? new GroupedAccumulator(manager, space.spatialWidth(), config.groups()) : null;
+        score = config.score() ? new InceptionScore(space.classes(), InceptionScore.SPLIT) : null;
+        rows = config.rows() > 0 ? new FeatureMatrix(manager, space.width()) : null;
+    }
+
+    /**
+     * Adds the features of some pictures, which must come in the order of the pictures.
+     *
+     * @throws IllegalArgumentException if they are not of the space, or a number is not finite
+     */
+    public void add(Features features) {
+        long n = features.pooled().getShape().get(0);
+        check("pooled", features.pooled(), n, space.width());
+        check("spatial", features.spatial(), n, config.spatial() ? space.spatialWidth() : 0);
+        check("logits", features.logits(), n, config.score() ? space.classes() : 0);
+        try {
+            if (rows != null) {
+                addRows(rows, features.pooled(), Math.toIntExact(n));
+            }
+            if (pooled != null) {
+                pooled.add(features.pooled());
+            }
+            if (spatial != null && features.spatial() != null) {
+                spatial.add(features.spatial());
+            }
+            if (score != null && features.logits() != null) {
+                score.add(features.logits());
+            }
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(
+                    "features of pictures " + count + " to " + (count + n - 1) + ": " + e.getMessage(), e);
+        }
+        count += n;
+    }
+
+    /** Returns the number of pictures. */
+    public long count() {
+        return count;
+    }
+
+    /** Returns whose features these are. */
+    public FeatureSpace space() {
+        return space;
+    }
+
+    /**
+     * Returns these pictures as a reference; its rows are those of this collector, which must stay open.
+     *
+     * @throws IllegalStateException if there are less than two pictures or no statistics were kept
+     */
+    public Reference reference() {
+        return new Reference(
+                space.identity(),
+                count,
+                "",
+                statistics().orElse(null),
+                spatialStatistics().orElse(null),
+                rows);
+    }
+
+    /** Returns the statistics of the pooled features, if they were kept. */
+    public Optional<FeatureStatistics> statistics() {
+        return Optional.ofNullable(pooled).map(GroupedAccumulator::all);
+    }
+
+    /** Returns the statistics of the spatial features, if they were kept. */
+    public Optional<FeatureStatistics> spatialStatistics() {
+        return Optional.ofNullable(spatial).map(GroupedAccumulator::all);
+    }
+
+    /** Frees the native memory. */
+    @Override
+    public void close() {
+        manager.close();
+    }
+
+    Optional<GroupedAccumulator> groups(Metric metric) {
+        return Optional.ofNullable(metric == Metric.SFID ? spatial : pooled);
+    }
+
+    Optional<InceptionScore> score() {
+        return Optional.ofNullable(score);
+    }
+
+    Optional<FeatureMatrix> rows() {
+        return Optional.ofNullable(rows);
+    }
+
+    private void addRows(FeatureMatrix target, NDArray pooledRows, int n) {
+        FeatureAccumulator.requireRows(pooledRows, space.width());
+        int from = 0;
+        while (from < n) { // runs of rows that are kept; all of them are one run
+            int to = from;
+            while (to < n && config.keeps(count + to)) {
+                to++;
+            }
+            if (to > from) {
+                try (NDArray run = pooledRows.get(from + ":" + to)) {
+                    target.addSome(run, to - from);
+                }
+            }
+            from = to + 1;
+        }
+    }
+
+    private static void check(String what, @Nullable NDArray rows, long n, int width) {
+        if (width == 0) {
+            return;
+        }
+        if (rows == null || rows.getShape().dimension() != 2 || rows.getShape().get(0) != n) {
+            throw new IllegalArgumentException("the extractor must give " + what + " features (" + n + ", " + width
+                    + ") but gave " + (rows == null ? "none" : rows.getShape()));
+        }
+    }
+}

@@ -1,0 +1,148 @@
+package io.github.maskalign.encoders.inception;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.training.ParameterStore;
+import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.evaluate.FeatureExtractor;
+import io.github.maskalign.core.evaluate.FeatureSpace;
+import io.github.maskalign.core.evaluate.Features;
+import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.StateDict;
+import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.core.torchfile.WeightsFile;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * Features of the Inception network, computed natively.
+ *
+ * <p>Takes the file {@code pt_inception-2015-12-05-6726825d.pth} of pytorch-fid as it is published, the same weights of
+ * torch-fidelity, or what {@code scripts/convert_inception.py} makes of the TensorFlow graph. Belongs to the thread that
+ * opened it.
+ */
+public final class InceptionExtractor implements FeatureExtractor {
+    private static final Pattern NAMED_HASH = Pattern.compile("-([0-9a-f]{8,64})\\.pth$");
+    private static final int CHUNK = 1 << 20;
+
+    private final FeatureSpace space;
+    private final InceptionSuite suite;
+    private final NDManager manager;
+    private final Inception network;
+    private final ParameterStore store;
+
+    private InceptionExtractor(Device device, StateDict weights, InceptionSuite suite) throws IOException {
+        this.suite = suite;
+        manager = NDManager.newBaseManager(device);
+        try (NDManager scratch = manager.newSubManager()) {
+            network = new Inception();
+            network.initialize(manager, DataType.FLOAT32, new Shape(1, 3, InceptionLayout.SIDE, InceptionLayout.SIDE));
+            InceptionWeights folded = InceptionWeights.read(scratch, weights);
+            Weights.copyInto(network, folded.tensors());
+            space = new FeatureSpace(
+                    "Inception v3 2015 (" + suite.id() + ")",
+                    "inception-2015/" + suite.id() + "/" + folded.hash(),
+                    true,
+                    InceptionLayout.WIDTH,
+                    InceptionLayout.SPATIAL_WIDTH,
+                    InceptionLayout.CLASSES);
+        } catch (IOException | RuntimeException e) {
+            manager.close();
+            throw e;
+        }
+        store = new ParameterStore(manager, false);
+    }
+
+    /**
+     * Opens a file of weights, PyTorch checkpoint or safetensors.
+     *
+     * @param device where the network computes; its pictures must be there too
+     * @throws IOException if it cannot be read, is not this network, or is not the file whose hash its name ends in, as
+     *     in {@code pt_inception-2015-12-05-6726825d.pth}
+     */
+    public static InceptionExtractor open(Device device, Path file, InceptionSuite suite) throws IOException {
+        try (WeightsFile weights = WeightsFile.open(file)) {
+            requireNamedHash(file);
+            return new InceptionExtractor(device, weights.stateDict(), suite);
+        } catch (CheckpointFormatException e) {
+            if (String.valueOf(e.getMessage()).startsWith(file.toString())) {
+                throw e;
+            }
+            throw new CheckpointFormatException(file + " is not the 2015 Inception network", e.problems());
+        }
+    }
+
+    /**
+     * Opens weights that are at hand, under the keys of pytorch-fid's file.
+     *
+     * @param device where the network computes; its pictures must be there too
+     * @throws IOException if they cannot be read or are not of this network
+     */
+    public static InceptionExtractor of(Device device, StateDict weights, InceptionSuite suite) throws IOException {
+        return new InceptionExtractor(device, weights, suite);
+    }
+
+    /** PyTorch's hub puts the first digits of a file's SHA-256 into its name. */
+    private static void requireNamedHash(Path file) throws IOException {
+        Matcher named = NAMED_HASH.matcher(file.toString());
+        if (!named.find()) {
+            return;
+        }
+        String found = hash(file);
+        if (!found.startsWith(named.group(1))) {
+            throw new CheckpointFormatException(
+                    file,
+                    "by its name the SHA-256 must start with " + named.group(1) + " but it is " + found
+                            + "; the file is damaged or another one");
+        }
+    }
+
+    private static String hash(Path file) throws IOException {
+        try (InputStream in = Files.newInputStream(file)) {
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            byte[] chunk = new byte[CHUNK];
+            for (int n = in.read(chunk); n >= 0; n = in.read(chunk)) {
+                digest.update(chunk, 0, n);
+            }
+            return HexFormat.of().formatHex(digest.digest());
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+    }
+
+    @Override
+    public FeatureSpace space() {
+        return space;
+    }
+
+    /** Returns the network, for {@link Inception#export}. */
+    public Inception network() {
+        return network;
+    }
+
+    @Override
+    public Features extract(NDArray images) {
+        try (GradMode off = GradMode.off();
+                NDArray prepared = suite.prepare(images)) { // (N, 3, 299, 299)
+            NDList out = network.forward(store, new NDList(prepared), false);
+            out.attach(images.getManager());
+            return new Features(out.get(0), out.get(1), out.get(2));
+        }
+    }
+
+    @Override
+    public void close() {
+        manager.close();
+    }
+}

@@ -1,0 +1,96 @@
+from torch import Tensor
+from typing import List
+
+# Inception v3 as the 2015 graph has it. Each unit takes its input (N, C, H, W) and w: weight and bias of its convolutions
+# in the order of InceptionLayout, batch norms folded in. Differences to torchvision's network: average pools do not count
+# the padding, and the last unit pools by maximum.
+
+
+# ReLU of the i-th convolution of the unit.
+def conv(x: Tensor, w: List[Tensor], i: int, stride: int, pad_h: int, pad_w: int) -> Tensor:
+    y = torch.conv2d(x, w[2 * i], w[2 * i + 1], [stride, stride], [pad_h, pad_w], [1, 1], 1)
+    return torch.relu_(y)
+
+
+def average(x: Tensor) -> Tensor:
+    return torch.avg_pool2d(x, [3, 3], [1, 1], [1, 1], False, False, None)
+
+
+def largest(x: Tensor) -> Tensor:
+    return torch.max_pool2d(x, [3, 3], [2, 2], [0, 0], [1, 1], False)
+
+
+# (N, 3, 299, 299) to (N, 192, 35, 35).
+def stem(x: Tensor, w: List[Tensor]) -> Tensor:
+    x = conv(x, w, 0, 2, 0, 0)  # (N, 32, 149, 149)
+    x = conv(x, w, 1, 1, 0, 0)  # (N, 32, 147, 147)
+    x = conv(x, w, 2, 1, 1, 1)  # (N, 64, 147, 147)
+    x = largest(x)  # (N, 64, 73, 73)
+    x = conv(x, w, 3, 1, 0, 0)  # (N, 80, 73, 73)
+    x = conv(x, w, 4, 1, 0, 0)  # (N, 192, 71, 71)
+    return largest(x)  # (N, 192, 35, 35)
+
+
+# 1x1 | 1x1, 5x5 | 1x1, 3x3, 3x3 | average, 1x1.
+def mixed_5(x: Tensor, w: List[Tensor]) -> Tensor:
+    a = conv(x, w, 0, 1, 0, 0)
+    b = conv(conv(x, w, 1, 1, 0, 0), w, 2, 1, 2, 2)
+    c = conv(conv(conv(x, w, 3, 1, 0, 0), w, 4, 1, 1, 1), w, 5, 1, 1, 1)
+    return torch.cat([a, b, c, conv(average(x), w, 6, 1, 0, 0)], 1)
+
+
+# 3x3 by 2 | 1x1, 3x3, 3x3 by 2 | maximum by 2.
+def mixed_6a(x: Tensor, w: List[Tensor]) -> Tensor:
+    a = conv(x, w, 0, 2, 0, 0)
+    b = conv(conv(conv(x, w, 1, 1, 0, 0), w, 2, 1, 1, 1), w, 3, 2, 0, 0)
+    return torch.cat([a, b, largest(x)], 1)  # (N, 768, 17, 17)
+
+
+# 1x1 | 1x1, 1x7, 7x1 | 1x1, 7x1, 1x7, 7x1, 1x7 | average, 1x1.
+def mixed_6(x: Tensor, w: List[Tensor]) -> Tensor:
+    a = conv(x, w, 0, 1, 0, 0)
+    b = conv(conv(conv(x, w, 1, 1, 0, 0), w, 2, 1, 0, 3), w, 3, 1, 3, 0)
+    c = conv(conv(conv(x, w, 4, 1, 0, 0), w, 5, 1, 3, 0), w, 6, 1, 0, 3)
+    c = conv(conv(c, w, 7, 1, 3, 0), w, 8, 1, 0, 3)
+    return torch.cat([a, b, c, conv(average(x), w, 9, 1, 0, 0)], 1)
+
+
+# 1x1, 3x3 by 2 | 1x1, 1x7, 7x1, 3x3 by 2 | maximum by 2.
+def mixed_7a(x: Tensor, w: List[Tensor]) -> Tensor:
+    a = conv(conv(x, w, 0, 1, 0, 0), w, 1, 2, 0, 0)
+    b = conv(conv(conv(x, w, 2, 1, 0, 0), w, 3, 1, 0, 3), w, 4, 1, 3, 0)
+    return torch.cat([a, conv(b, w, 5, 2, 0, 0), largest(x)], 1)  # (N, 1280, 8, 8)
+
+
+# 1x1 | 1x1, then 1x3 next to 3x1 | 1x1, 3x3, then 1x3 next to 3x1 | pool, 1x1.
+def mixed_7(x: Tensor, w: List[Tensor], pool_by_maximum: bool) -> Tensor:
+    a = conv(x, w, 0, 1, 0, 0)
+    b = conv(x, w, 1, 1, 0, 0)
+    c = conv(conv(x, w, 4, 1, 0, 0), w, 5, 1, 1, 1)
+    if pool_by_maximum:
+        d = torch.max_pool2d(x, [3, 3], [1, 1], [1, 1], [1, 1], False)
+    else:
+        d = average(x)
+    return torch.cat([
+        a,
+        conv(b, w, 2, 1, 0, 1),
+        conv(b, w, 3, 1, 1, 0),
+        conv(c, w, 6, 1, 0, 1),
+        conv(c, w, 7, 1, 1, 0),
+        conv(d, w, 8, 1, 0, 0)], 1)  # (N, 2048, 8, 8)
+
+
+# Features of the whole picture: the mean over places.
+def pooled(x: Tensor) -> Tensor:
+    return torch.mean(x, [2, 3])  # (N, 2048)
+
+
+# The first channels of the 1x1 branch of a unit, which come first in its output, as (H, W, C) in a row.
+def spatial(x: Tensor, channels: int) -> Tensor:
+    kept = torch.narrow(x, 1, 0, channels)
+    return torch.permute(kept, [0, 2, 3, 1]).reshape([x.size(0), -1])  # (N, 17 * 17 * 7)
+
+
+# Logits without the bias.
+def logits(x: Tensor, weight: Tensor) -> Tensor:
+    return torch.matmul(x, torch.t(weight))  # (N, 1008)

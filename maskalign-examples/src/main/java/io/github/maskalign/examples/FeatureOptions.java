@@ -1,0 +1,65 @@
+package io.github.maskalign.examples;
+
+import ai.djl.Device;
+import ai.djl.engine.Engine;
+import io.github.maskalign.encoders.inception.InceptionSuite;
+import io.github.maskalign.examples.evaluate.ExtractorChoice;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** Options that say whose features are compared, and where they are computed. */
+final class FeatureOptions {
+    @Option(
+            names = "--inception",
+            paramLabel = "FILE",
+            description = "Weights of the 2015 Inception network: pytorch-fid's .pth, or .safetensors made by"
+                    + " scripts/convert_inception.py. A .pt file is run as TorchScript: only one that is trusted.")
+    @Nullable
+    Path inception;
+
+    @Option(
+            names = "--encoder",
+            paramLabel = "NAME",
+            description = "In place of Inception: 'embedded', or the file of an encoder. Its distances are not FID.")
+    @Nullable
+    String encoder;
+
+    @Option(
+            names = "--encoder-model",
+            paramLabel = "NAME",
+            description = "What published weights --encoder names, such as dinov2-vit-b; TorchScript unless given.")
+    @Nullable
+    String encoderModel;
+
+    @Option(names = "--preprocessing", paramLabel = "NAME", description = "How a TorchScript encoder wants pictures.")
+    String preprocessing = "dinov2";
+
+    @Option(names = "--sha256", paramLabel = "HEX", description = "Hash that the file of the network must have.")
+    @Nullable
+    String sha256;
+
+    @Option(names = "--suite", paramLabel = "NAME", description = "Resize before Inception: adm or pytorch-fid.")
+    String suite = "adm";
+
+    @Option(names = "--device", paramLabel = "NAME", description = "cpu or gpu.")
+    String device = "cpu";
+
+    ExtractorChoice choice() {
+        return new ExtractorChoice(
+                inception, InceptionSuite.named(suite), encoder, encoderModel, preprocessing, sha256);
+    }
+
+    Device device() {
+        return switch (device) {
+            case "cpu" -> Device.cpu();
+            case "gpu" -> {
+                if (Engine.getInstance().getGpuCount() == 0) {
+                    throw CommandFailure.badInput("--device is gpu but the engine sees none; run 'maskalign doctor'");
+                }
+                yield Device.gpu();
+            }
+            default -> throw CommandFailure.badInput("--device must be cpu or gpu but was " + device);
+        };
+    }
+}

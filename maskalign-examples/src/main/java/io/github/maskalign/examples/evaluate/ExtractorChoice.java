@@ -1,0 +1,123 @@
+package io.github.maskalign.examples.evaluate;
+
+import ai.djl.Device;
+import io.github.maskalign.core.align.RepresentationEncoder;
+import io.github.maskalign.core.evaluate.FeatureExtractor;
+import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.encoders.Encoders;
+import io.github.maskalign.encoders.PinnedHash;
+import io.github.maskalign.encoders.Preprocessing;
+import io.github.maskalign.encoders.inception.InceptionExtractor;
+import io.github.maskalign.encoders.inception.InceptionSuite;
+import io.github.maskalign.encoders.inception.ScriptedExtractor;
+import io.github.maskalign.encoders.published.EncoderName;
+import io.github.maskalign.encoders.published.NativeEncoder;
+import io.github.maskalign.encoders.vit.VitParts;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Whose features are compared, as the options say it.
+ *
+ * @param inception file of the Inception network; null for an encoder
+ * @param suite resize of the Inception network
+ * @param encoder {@code embedded}, or the file of an encoder; null for Inception
+ * @param encoderModel which published encoder the file holds; null if it is a TorchScript file
+ * @param preprocessing how a TorchScript encoder wants its pictures
+ * @param sha256 hash that the file must have; null for any
+ */
+public record ExtractorChoice(
+        @Nullable Path inception,
+        InceptionSuite suite,
+        @Nullable String encoder,
+        @Nullable String encoderModel,
+        String preprocessing,
+        @Nullable String sha256) {
+    private static final int GRID = 16;
+    private static final int CHUNK = 1 << 20;
+
+    /** @throws IllegalArgumentException if both or none are given */
+    public ExtractorChoice {
+        if ((inception == null) == (encoder == null)) {
+            throw new IllegalArgumentException(
+                    inception == null
+                            ? "whose features? give --inception FILE for FID, or --encoder for distances that are not FID"
+                            : "give either --inception or --encoder, not both");
+        }
+    }
+
+    /**
+     * Opens the network.
+     *
+     * @param pictureSide side of the pictures in pixels
+     */
+    public FeatureExtractor open(Device device, int pictureSide) throws IOException {
+        if (inception != null) {
+            return inception(inception, device);
+        }
+        String name = encoder == null ? "" : encoder;
+        if (name.toLowerCase(Locale.ROOT).equals("embedded")) {
+            return new EncoderExtractor(
+                    Encoders.embeddedTeacher(64, device),
+                    "embedded teacher",
+                    "encoder/embedded/" + hash(Encoders.embeddedProvenance().getBytes(StandardCharsets.UTF_8)));
+        }
+        Path file = Path.of(name);
+        if (sha256 != null) {
+            PinnedHash.check(file, sha256);
+        }
+        String identity = "encoder/" + (encoderModel == null ? preprocessing : encoderModel) + "/" + hash(file);
+        RepresentationEncoder opened = encoderModel == null
+                ? Encoders.open(file, Preprocessing.named(preprocessing), sha256, device)
+                : published(file, encoderModel, pictureSide, device);
+        return new EncoderExtractor(opened, "encoder " + file.getFileName(), identity);
+    }
+
+    private FeatureExtractor inception(Path file, Device device) throws IOException {
+        if (file.toString().endsWith(".pt")) { // a TorchScript file resizes by itself
+            return ScriptedExtractor.open(device, file, sha256, true);
+        }
+        if (sha256 != null) {
+            PinnedHash.check(file, sha256);
+        }
+        return InceptionExtractor.open(device, file, suite);
+    }
+
+    private static RepresentationEncoder published(Path file, String model, int pictureSide, Device device)
+            throws IOException {
+        NativeEncoder.Options options = new NativeEncoder.Options(
+                EncoderName.parse(model), 0, VitParts.Positions.ANTIALIAS, pictureSide, GRID, Precision.FLOAT32);
+        return NativeEncoder.open(file, options, device);
+    }
+
+    private static String hash(Path file) throws IOException {
+        MessageDigest digest = digest();
+        try (InputStream in = Files.newInputStream(file)) {
+            byte[] chunk = new byte[CHUNK];
+            for (int n = in.read(chunk); n >= 0; n = in.read(chunk)) {
+                digest.update(chunk, 0, n);
+            }
+        }
+        return HexFormat.of().formatHex(digest.digest());
+    }
+
+    private static String hash(byte[] bytes) {
+        return HexFormat.of().formatHex(digest().digest(bytes));
+    }
+
+    private static MessageDigest digest() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+    }
+}

@@ -1,0 +1,442 @@
+package io.github.maskalign.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.ndarray.types.Shape;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import io.github.maskalign.core.image.Picture;
+import io.github.maskalign.core.image.PictureWriter;
+import io.github.maskalign.core.io.SafetensorsWriter;
+import io.github.maskalign.core.io.StateDict;
+import io.github.maskalign.core.io.TensorSource;
+import io.github.maskalign.core.io.TensorType;
+import io.github.maskalign.core.npy.NpzWriter;
+import io.github.maskalign.core.npy.RowStream;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Random;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+/** The command on small pictures and the embedded teacher, which takes 32 × 32 pixels and has 128 features. */
+class EvaluateCommandTest {
+    private final StringWriter out = new StringWriter();
+    private final StringWriter err = new StringWriter();
+
+    @TempDir
+    private Path folder;
+
+    private Path reference;
+    private Path near;
+    private Path far;
+
+    @BeforeEach
+    void drawPictures() throws IOException {
+        reference = pictures("reference", 40, 1, 40, 32);
+        near = pictures("near", 30, 2, 40, 32);
+        far = pictures("far", 30, 3, 200, 32);
+    }
+
+    @Test
+    void closeSamplesScoreBetterThanDistantOnes() {
+        JsonObject good = json("--reference", reference, "--samples", near, "--encoder", "embedded", "--json");
+        JsonObject bad = json("--reference", reference, "--samples", far, "--encoder", "embedded", "--json");
+
+        assertThat(value(good, "fid")).isLessThan(value(bad, "fid"));
+        assertThat(value(good, "kid")).isLessThan(value(bad, "kid"));
+        assertThat(value(good, "precision")).isGreaterThan(value(bad, "precision"));
+        assertThat(good.getAsJsonObject("metrics").keySet())
+                .containsExactlyInAnyOrder("fid", "kid", "precision", "recall");
+        assertThat(good.getAsJsonObject("metrics")
+                        .getAsJsonObject("fid")
+                        .get("title")
+                        .getAsString())
+                .isEqualTo("Fréchet distance (not FID)");
+        assertThat(good.getAsJsonArray("warnings").toString()).contains("There are 30 samples", "singular");
+        assertThat(good.getAsJsonObject("provenance").get("pytorch").getAsString())
+                .isNotEmpty();
+    }
+
+    @Test
+    void folderAndNpzAndBatchesGiveTheSameNumbers() throws IOException {
+        Path npz = npz("samples.npz", near, 30, 32);
+        Path referenceNpz = npz("reference.npz", reference, 40, 32);
+
+        JsonObject one = json("--reference", reference, "--samples", near, "--encoder", "embedded", "--json");
+        JsonObject other =
+                json("--reference", referenceNpz, "--samples", npz, "--encoder", "embedded", "--json", "--batch", "7");
+
+        for (String metric : one.getAsJsonObject("metrics").keySet()) {
+            // batches of another size round differently in the network
+            assertThat(value(other, metric)).isCloseTo(value(one, metric), within(1e-4));
+        }
+        assertThat(other.getAsJsonObject("samples").get("resolution").getAsString())
+                .isEqualTo("32x32");
+    }
+
+    @Test
+    void storedReferenceGivesTheSameNumbers() throws IOException {
+        Path stored = folder.resolve("reference.safetensors");
+        Path result = folder.resolve("result.json");
+
+        assertThat(run("--reference", reference, "--make-reference", stored, "--encoder", "embedded"))
+                .isZero();
+        JsonObject direct = json("--reference", reference, "--samples", near, "--encoder", "embedded", "--json");
+        JsonObject again =
+                json("--reference", stored, "--samples", near, "--encoder", "embedded", "--json", "--out", result);
+
+        for (String metric : direct.getAsJsonObject("metrics").keySet()) {
+            assertThat(value(again, metric)).isEqualTo(value(direct, metric));
+        }
+        assertThat(JsonParser.parseString(Files.readString(result))).isEqualTo(again);
+    }
+
+    @Test
+    void npzStatisticsHaveNoFeaturesSoNeighboursAreLeftOutOrRefused() {
+        Path stored = folder.resolve("statistics.npz");
+
+        assertThat(run("--reference", reference, "--make-reference", stored, "--encoder", "embedded"))
+                .isZero();
+        JsonObject found = json("--reference", stored, "--samples", near, "--encoder", "embedded", "--json");
+
+        assertThat(found.getAsJsonObject("metrics").keySet()).containsExactly("fid");
+        assertThat(found.getAsJsonArray("warnings").toString()).contains("does not say whose features");
+        refuses(
+                "cannot be measured with embedded teacher",
+                "--reference",
+                stored,
+                "--samples",
+                near,
+                "--encoder",
+                "embedded",
+                "--metrics",
+                "fid,precision");
+    }
+
+    @Test
+    void textTellsNumbersErrorsAndWarnings() {
+        assertThat(run("--reference", reference, "--samples", near, "--encoder", "embedded"))
+                .isZero();
+
+        assertThat(out.toString())
+                .contains("Fréchet distance (not FID)", "±", "jackknife over 10 groups")
+                .contains("30 samples of", "features of embedded teacher", "warning: There are 30 samples");
+    }
+
+    @Test
+    void picturesThatCannotBeScoredAreRefused() throws IOException {
+        Path empty = Files.createDirectory(folder.resolve("empty"));
+        Path mixed = pictures("mixed", 5, 4, 40, 32);
+        write(mixed.resolve("zzz.png"), new Random(1), 40, 16);
+        Path alpha = pictures("alpha", 3, 4, 40, 32);
+        ImageIO.write(
+                new BufferedImage(32, 32, BufferedImage.TYPE_INT_ARGB),
+                "png",
+                alpha.resolve("zzz.png").toFile());
+        Path torn = pictures("torn", 3, 4, 40, 32);
+        Path last = torn.resolve("000002.png");
+        Files.write(last, Arrays.copyOf(Files.readAllBytes(last), 300));
+        Path small = pictures("small", 5, 5, 40, 16);
+        Path run = Files.createDirectory(folder.resolve("run"));
+        Files.writeString(run.resolve("config.yaml"), "name: x\n");
+        Path unknown = folder.resolve("nothing");
+
+        refusesSamples("holds no pictures", empty);
+        refusesSamples("all pictures of a set must have the same size", mixed);
+        refusesSamples("has an alpha channel", alpha);
+        refusesSamples("cannot be read as a picture", torn);
+        refusesSamples("numbers are compared at one resolution", small);
+        refusesSamples("is a run without samples", run);
+        refusesSamples("file not found", unknown);
+    }
+
+    @Test
+    void greyPicturesAreThreeEqualChannels() throws IOException {
+        Path grey = Files.createDirectory(folder.resolve("grey"));
+        Path colour = Files.createDirectory(folder.resolve("colour"));
+        Random random = new Random(9);
+        for (int i = 0; i < 6; i++) {
+            BufferedImage image = new BufferedImage(32, 32, BufferedImage.TYPE_BYTE_GRAY);
+            byte[] pixels = new byte[32 * 32 * 3];
+            for (int p = 0; p < 32 * 32; p++) {
+                int level = random.nextInt(256);
+                image.getRaster().setSample(p % 32, p / 32, 0, level);
+                pixels[3 * p] = pixels[3 * p + 1] = pixels[3 * p + 2] = (byte) level;
+            }
+            ImageIO.write(image, "png", grey.resolve(i + ".png").toFile());
+            PictureWriter.write(colour.resolve(i + ".png"), Picture.of(32, 32, pixels), PictureWriter.Packing.STORED);
+        }
+
+        JsonObject a = json("--reference", reference, "--samples", grey, "--encoder", "embedded", "--json");
+        JsonObject b = json("--reference", reference, "--samples", colour, "--encoder", "embedded", "--json");
+
+        assertThat(a.get("metrics")).isEqualTo(b.get("metrics"));
+    }
+
+    @Test
+    void runFolderGivesItsSamples() throws IOException {
+        Path run = Files.createDirectory(folder.resolve("run"));
+        Files.writeString(run.resolve("config.yaml"), "name: x\n");
+        write(run.resolve("preview.png"), new Random(1), 40, 64); // not a sample
+        Files.move(near, run.resolve("samples"));
+
+        JsonObject found = json("--reference", reference, "--samples", run, "--encoder", "embedded", "--json");
+
+        assertThat(found.getAsJsonObject("samples").get("pictures").getAsString())
+                .isEqualTo("30");
+    }
+
+    @Test
+    void npzFilesThatHoldNoPicturesAreRefused() throws IOException {
+        TensorSource floats = TensorSource.of(new Shape(1, 32, 32, 3), new float[32 * 32 * 3]);
+        Path real = folder.resolve("real.npz");
+        NpzWriter.write(real, Map.of("arr_0", floats));
+        Path other = folder.resolve("other.npz");
+        NpzWriter.write(other, Map.of("images", floats));
+        Path grey = folder.resolve("grey.npz");
+        NpzWriter.write(grey, Map.of("arr_0", bytes(new Shape(2, 32, 32, 1), new byte[2 * 32 * 32])));
+        Path torn = npz("torn.npz", near, 30, 32);
+        Files.write(torn, Arrays.copyOf(Files.readAllBytes(torn), 5_000));
+
+        refusesSamples("arr_0 must be uint8 of shape (N, H, W, 3) but is F32", real);
+        refusesSamples("there is no array", other);
+        refusesSamples("arr_0 must be uint8 of shape (N, H, W, 3) but is U8 of (2, 32, 32, 1)", grey);
+        refusesSamples("torn.npz", torn);
+    }
+
+    @Test
+    void brokenStatisticsAreRefused() throws IOException {
+        Path nan = folder.resolve("nan.npz");
+        NpzWriter.write(
+                nan,
+                Map.of(
+                        "mu", TensorSource.of(new Shape(2), new float[] {0, Float.NaN}),
+                        "sigma", TensorSource.of(new Shape(2, 2), new float[] {1, 0, 0, 1})));
+        Path narrow = folder.resolve("narrow.safetensors");
+        SafetensorsWriter.write(
+                narrow,
+                StateDict.ofTensors(Map.of(
+                        "mu", TensorSource.of(new Shape(2), new float[2]),
+                        "sigma", TensorSource.of(new Shape(2, 2), new float[] {1, 0, 0, 1}))),
+                Map.of());
+
+        refuses("must be finite", "--reference", nan, "--samples", near, "--encoder", "embedded");
+        refuses(
+                "the reference has 2 pooled features but the samples have 128",
+                "--reference",
+                narrow,
+                "--samples",
+                near,
+                "--encoder",
+                "embedded");
+    }
+
+    @Test
+    void otherFeaturesAreNotCompared() throws IOException {
+        Path stored = folder.resolve("other.safetensors");
+        int width = 128;
+        float[] sigma = new float[width * width];
+        for (int i = 0; i < width; i++) {
+            sigma[i * width + i] = 1;
+        }
+        SafetensorsWriter.write(
+                stored,
+                StateDict.ofTensors(Map.of(
+                        "mu", TensorSource.of(new Shape(width), new float[width]),
+                        "sigma", TensorSource.of(new Shape(width, width), sigma))),
+                Map.of("feature_space", "inception-2015/adm/00", "resolution", "32x32"));
+
+        refuses(
+                "the reference holds features of inception-2015/adm/00",
+                "--reference",
+                stored,
+                "--samples",
+                near,
+                "--encoder",
+                "embedded");
+    }
+
+    @Test
+    void wrongOptionsAreRefusedBeforeAnythingIsComputed() {
+        refuses("whose features?", "--reference", reference, "--samples", near);
+        refuses("not both", "--reference", reference, "--samples", near, "--encoder", "embedded", "--inception", near);
+        refuses("--samples is missing", "--reference", reference, "--encoder", "embedded");
+        refuses("--reference is missing", "--samples", near, "--encoder", "embedded");
+        refuses(
+                "--make-reference needs a folder",
+                "--samples",
+                near,
+                "--encoder",
+                "embedded",
+                "--make-reference",
+                folder.resolve("x"));
+        refuses(
+                "a suite must be one of adm, pytorch-fid but was tf",
+                "--reference",
+                reference,
+                "--samples",
+                near,
+                "--encoder",
+                "embedded",
+                "--suite",
+                "tf");
+        refuses(
+                "a metric must be one of",
+                "--reference",
+                reference,
+                "--samples",
+                near,
+                "--encoder",
+                "embedded",
+                "--metrics",
+                "fid,lpips");
+        refuses(
+                "cannot be measured",
+                "--reference",
+                reference,
+                "--samples",
+                near,
+                "--encoder",
+                "embedded",
+                "--metrics",
+                "sfid");
+        refuses(
+                "--batch, --groups",
+                "--reference",
+                reference,
+                "--samples",
+                near,
+                "--encoder",
+                "embedded",
+                "--batch",
+                "0");
+        refuses(
+                "the folder of",
+                "--reference",
+                reference,
+                "--samples",
+                near,
+                "--encoder",
+                "embedded",
+                "--out",
+                folder.resolve("no/such/file.json"));
+        refuses(
+                "--device must be cpu or gpu",
+                "--reference",
+                reference,
+                "--samples",
+                near,
+                "--encoder",
+                "embedded",
+                "--device",
+                "tpu");
+    }
+
+    @Test
+    void fileThatIsNotTheInceptionNetworkIsRefused() throws IOException {
+        Path weights = folder.resolve("weights.safetensors");
+        SafetensorsWriter.write(
+                weights, StateDict.ofTensors(Map.of("x", TensorSource.of(new Shape(1), new float[1]))), Map.of());
+
+        refuses(
+                "\"Conv2d_1a_3x3.conv.weight\" with shape (32, 3, 3, 3) is missing",
+                "--reference",
+                reference,
+                "--samples",
+                near,
+                "--inception",
+                weights);
+    }
+
+    private void refusesSamples(String message, Path samples) {
+        refuses(message, "--reference", reference, "--samples", samples, "--encoder", "embedded");
+    }
+
+    private void refuses(String message, Object... args) {
+        out.getBuffer().setLength(0);
+        err.getBuffer().setLength(0);
+        assertThat(run(args)).as(err.toString()).isEqualTo(2);
+        assertThat(err.toString()).startsWith("error: ").contains(message).doesNotContain("\tat ");
+        assertThat(out.toString()).isEmpty();
+    }
+
+    private JsonObject json(Object... args) {
+        out.getBuffer().setLength(0);
+        assertThat(run(args)).as(err.toString()).isZero();
+        return JsonParser.parseString(out.toString()).getAsJsonObject();
+    }
+
+    private int run(Object... args) {
+        String[] line = new String[args.length + 1];
+        line[0] = "evaluate";
+        for (int i = 0; i < args.length; i++) {
+            line[i + 1] = args[i].toString();
+        }
+        CommandLine main = Main.commandLine()
+                .setOut(new PrintWriter(out, true))
+                .setErr(new PrintWriter(err, true))
+                .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
+        return Main.run(main, line);
+    }
+
+    private static double value(JsonObject result, String metric) {
+        return result.getAsJsonObject("metrics")
+                .getAsJsonObject(metric)
+                .get("value")
+                .getAsDouble();
+    }
+
+    /** Blobs on noise around a level. */
+    private Path pictures(String name, int count, long seed, int level, int side) throws IOException {
+        Path target = Files.createDirectory(folder.resolve(name));
+        Random random = new Random(seed);
+        for (int i = 0; i < count; i++) {
+            write(target.resolve(String.format("%06d.png", i)), random, level, side);
+        }
+        return target;
+    }
+
+    private static void write(Path file, Random random, int level, int side) throws IOException {
+        byte[] pixels = new byte[side * side * 3];
+        int centre = random.nextInt(side);
+        for (int p = 0; p < pixels.length; p++) {
+            int distance = Math.abs(p / 3 % side - centre) + Math.abs(p / 3 / side - centre);
+            pixels[p] = (byte) Math.min(255, level + random.nextInt(20) + Math.max(0, 100 - 10 * distance));
+        }
+        PictureWriter.write(file, Picture.of(side, side, pixels), PictureWriter.Packing.STORED);
+    }
+
+    private Path npz(String name, Path pictures, int count, int side) throws IOException {
+        byte[] all = new byte[count * side * side * 3];
+        for (int i = 0; i < count; i++) {
+            BufferedImage image =
+                    ImageIO.read(pictures.resolve(String.format("%06d.png", i)).toFile());
+            for (int p = 0; p < side * side; p++) {
+                int rgb = image.getRGB(p % side, p / side);
+                int at = (i * side * side + p) * 3;
+                all[at] = (byte) (rgb >> 16);
+                all[at + 1] = (byte) (rgb >> 8);
+                all[at + 2] = (byte) rgb;
+            }
+        }
+        Path file = folder.resolve(name);
+        NpzWriter.write(file, Map.of("arr_0", bytes(new Shape(count, side, side, 3), all)));
+        return file;
+    }
+
+    private static TensorSource bytes(Shape shape, byte[] values) {
+        return new RowStream(TensorType.U8, shape, sink -> sink.accept(ByteBuffer.wrap(values)));
+    }
+}
