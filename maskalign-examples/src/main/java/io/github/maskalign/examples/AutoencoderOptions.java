@@ -32,6 +32,12 @@ final class AutoencoderOptions {
         return vae != null || !torchScript.isEmpty();
     }
 
+    /** What was named, for provenance. */
+    @Override
+    public String toString() {
+        return vae != null ? vae.toString() : torchScript.toString();
+    }
+
     Autoencoder open(Device device, Precision precision) throws IOException {
         if ((vae == null) == torchScript.isEmpty()) {
             throw CommandFailure.badInput("give one of --vae and --vae-torchscript");

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.data.PixelScaling;
+import io.github.maskalign.core.distributed.Launch;
 import io.github.maskalign.core.io.OwnedArrays;
 import io.github.maskalign.core.io.SafetensorsWriter;
 import io.github.maskalign.core.io.StateDict;
@@ -12,18 +13,20 @@ import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.RandomStream;
 import io.github.maskalign.core.sample.Guidance;
+import io.github.maskalign.core.sample.SampleListener;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerMethod;
 import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.encoders.vae.Autoencoder;
-import io.github.maskalign.encoders.vae.LatentScaling;
 import io.github.maskalign.encoders.vae.TiledDecoder;
+import io.github.maskalign.examples.prepare.FileHash;
 import io.github.maskalign.examples.report.ConsoleProgress;
 import io.github.maskalign.examples.report.Pictures;
 import io.github.maskalign.examples.report.ProgressPlan;
 import io.github.maskalign.examples.report.SampleGrid;
 import io.github.maskalign.examples.run.LatentSampling;
 import io.github.maskalign.examples.run.Preview;
+import io.github.maskalign.examples.run.SampleFolder;
 import io.github.maskalign.examples.run.SampleSource;
 import io.github.maskalign.examples.run.TrainedWeights;
 import io.github.maskalign.examples.weights.OpenWeights;
@@ -32,7 +35,9 @@ import io.github.maskalign.sit.checkpoint.SiTWeights;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -51,6 +56,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "  maskalign sample runs/quickstart --num 64",
             "  maskalign sample runs/imagenet-sit-b-2-maskalign --sampler sde --steps 250 --cfg 1.8 --interval 0,0.7",
+            "  maskalign sample runs/imagenet-sit-xl-2-maskalign --num 50000 --sampler sde --steps 250 --cfg 2.3 \\",
+            "      --interval 0,0.85 --vae sd-vae-ft-ema --folder samples --npz samples.npz",
             "  maskalign sample weights.safetensors --labels 0-7,3 --seed 7 --out samples.png",
             "  maskalign sample SiT-XL-2-256x256.pt --num 8 --cfg 4 --vae sd-vae-ft-ema --scale 1"
         })
@@ -134,6 +141,27 @@ final class SampleCommand implements Callable<Integer> {
     Path out;
 
     @Option(
+            names = "--folder",
+            paramLabel = "DIR",
+            description = {
+                "Write single pictures 000000.png, ... into this folder instead of a grid. The same command goes on where it",
+                "stopped, with the same pictures; processes of mpirun, srun or torchrun share the work."
+            })
+    @Nullable
+    Path folder;
+
+    @Option(
+            names = "--npz",
+            paramLabel = "FILE",
+            description =
+                    "With --folder: also write all pictures as arr_0 (N, H, W, 3), as ADM's evaluator reads them.")
+    @Nullable
+    Path npz;
+
+    @Option(names = "--balanced", description = "All classes in turn instead of labels at random.")
+    boolean balanced;
+
+    @Option(
             names = "--latents",
             paramLabel = "FILE",
             description =
@@ -164,6 +192,9 @@ final class SampleCommand implements Callable<Integer> {
         if (count < 1 || batch < 1 || scale < 1) {
             throw CommandFailure.badInput("--num, --batch and --scale must be at least 1");
         }
+        if (npz != null && folder == null) {
+            throw CommandFailure.badInput("--npz goes with --folder");
+        }
         PrintWriter console = spec.commandLine().getOut();
         try (NDManager manager = NDManager.newBaseManager();
                 OpenWeights file = known.open(source)) {
@@ -191,6 +222,9 @@ final class SampleCommand implements Callable<Integer> {
     private Path draw(NDManager manager, SampleSource chosen) throws IOException {
         SiTConfig model = chosen.model();
         long[] classes = labels(model.numClasses());
+        if (folder != null) {
+            return drawFolder(manager, chosen, classes, folder);
+        }
         LatentSampling sampling = new LatentSampling(model, chosen.path(), sampling(chosen.sampling()), batch);
         VelocityField field = chosen.loader().load(manager);
         float[] x;
@@ -219,19 +253,64 @@ final class SampleCommand implements Callable<Integer> {
         return grid;
     }
 
-    private Pictures decode(NDManager manager, SiTConfig model, float[] x) throws IOException {
-        int side = model.inputSize();
-        try (Autoencoder vae = autoencoder.open(manager.getDevice(), Precision.FLOAT32);
-                NDManager scratch = manager.newSubManager()) {
-            if (vae.latentChannels() != model.inChannels()) {
-                throw CommandFailure.badInput("the autoencoder has latents of " + vae.latentChannels()
-                        + " channels but the model makes " + model.inChannels());
+    /** Every picture depends on its number alone, so batches may be drawn in any order by any process. */
+    private Path drawFolder(NDManager manager, SampleSource chosen, long[] classes, Path target) throws IOException {
+        SiTConfig model = chosen.model();
+        SamplerConfig how = sampling(chosen.sampling());
+        Launch launch = Launch.detect(System.getenv());
+        Map<String, String> settings = new TreeMap<>();
+        settings.put("source", source.toString());
+        settings.put("seed", Long.toString(seed));
+        settings.put("sampling", how.toString());
+        settings.put("precision", chosen.precision().name());
+        settings.put("labels_sha256", FileHash.sha256(Arrays.toString(classes)));
+        settings.put("decoder", autoencoder.toString());
+        SampleFolder files = SampleFolder.open(target, count, settings);
+        LatentSampling sampling = new LatentSampling(model, chosen.path(), how, batch);
+        VelocityField field = chosen.loader().load(manager);
+        boolean[] stopped = {false};
+        try (StopSignal signal = StopSignal.listen(() -> stopped[0] = true);
+                Autoencoder vae =
+                        autoencoder.isGiven() ? autoencoder.open(manager.getDevice(), Precision.FLOAT32) : null;
+                ConsoleProgress progress = progress()) {
+            for (int first = batch * launch.rank(); first < count && !stopped[0]; first += batch * launch.size()) {
+                int last = Math.min(count, first + batch);
+                if (!files.has(first, last)) {
+                    long[] some = Arrays.copyOfRange(classes, first, last);
+                    float[] x = sampling.draw(manager, field, first, some, seed, SampleListener.NONE);
+                    files.write(
+                            first,
+                            vae != null
+                                    ? decode(manager, vae, model, x, some.length)
+                                    : Preview.pictures(x, some.length, model.inputSize()));
+                }
+                progress.step((last + batch - 1) / batch, Double.NaN);
             }
-            NDArray z = OwnedArrays.of(scratch, new Shape(count, model.inChannels(), side, side), x);
-            byte[] pixels = new TiledDecoder(vae, LatentScaling.STABLE_DIFFUSION, PixelScaling.REPA, decodeBatch, tile)
-                    .decode(z);
+        }
+        if (npz != null && files.has(0, count)) {
+            files.writeNpz(npz);
+            return npz;
+        }
+        return target;
+    }
+
+    private Pictures decode(NDManager manager, SiTConfig model, float[] x) throws IOException {
+        try (Autoencoder vae = autoencoder.open(manager.getDevice(), Precision.FLOAT32)) {
+            return decode(manager, vae, model, x, count);
+        }
+    }
+
+    private Pictures decode(NDManager manager, Autoencoder vae, SiTConfig model, float[] x, int pictures) {
+        if (vae.latentChannels() != model.inChannels()) {
+            throw CommandFailure.badInput("the autoencoder has latents of " + vae.latentChannels()
+                    + " channels but the model makes " + model.inChannels());
+        }
+        int side = model.inputSize();
+        try (NDManager scratch = manager.newSubManager()) {
+            NDArray z = OwnedArrays.of(scratch, new Shape(pictures, model.inChannels(), side, side), x);
+            byte[] pixels = new TiledDecoder(vae, vae.scaling(), PixelScaling.REPA, decodeBatch, tile).decode(z);
             int pictureSide = side * vae.reduction();
-            return new Pictures(count, 3, pictureSide, pictureSide, pixels);
+            return new Pictures(pictures, 3, pictureSide, pictureSide, pixels);
         }
     }
 
@@ -254,7 +333,9 @@ final class SampleCommand implements Callable<Integer> {
         Draws draws = new Draws(seed);
         for (int i = 0; i < count; i++) {
             chosen[i] = labels == null
-                    ? draws.at(RandomStream.SAMPLE_LABEL, i).nextInt(classes)
+                    ? (balanced
+                            ? i % classes
+                            : draws.at(RandomStream.SAMPLE_LABEL, i).nextInt(classes))
                     : labels.values().get(i % labels.values().size());
             if (chosen[i] >= classes) {
                 throw CommandFailure.badInput("--labels must be in [0, " + (classes - 1) + "] but held " + chosen[i]);

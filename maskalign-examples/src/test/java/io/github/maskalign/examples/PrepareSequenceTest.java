@@ -55,6 +55,34 @@ class PrepareSequenceTest {
                 "--scale=1",
                 "--out=" + folder.resolve("samples.png"));
 
+        Path pictures = folder.resolve("pictures");
+        Path npz = folder.resolve("samples.npz");
+        List<String> many = List.of(
+                "sample",
+                trained.toString(),
+                "--num=7",
+                "--batch=3",
+                "--steps=3",
+                "--vae=" + mini.resolve("vae"),
+                "--folder=" + pictures,
+                "--npz=" + npz);
+        run(many.toArray(String[]::new));
+        byte[] fifth = Files.readAllBytes(pictures.resolve("000004.png"));
+        byte[] all = Files.readAllBytes(npz);
+        Files.delete(pictures.resolve("000004.png"));
+        run(many.toArray(String[]::new));
+        assertThat(pictures.resolve("000004.png")).hasBinaryContent(fifth);
+        assertThat(npz).hasBinaryContent(all);
+        assertThat(all.length).isGreaterThan(7 * 256 * 256 * 3);
+        assertThat(Main.run(
+                        Main.commandLine(),
+                        "sample",
+                        trained.toString(),
+                        "--seed=1",
+                        "--num=7",
+                        "--folder=" + pictures))
+                .isEqualTo(ExitCode.BAD_INPUT);
+
         List<String> skipped = Files.readAllLines(set.resolve("skipped.tsv"));
         assertThat(skipped).hasSize(1 + 8).last().asString().contains("cut off");
         assertThat(Files.readAllLines(trained.resolve("stats.jsonl"))).hasSize(8);

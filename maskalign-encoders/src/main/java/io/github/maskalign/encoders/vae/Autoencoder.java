@@ -32,6 +32,11 @@ public interface Autoencoder extends AutoCloseable {
      */
     NDArray decode(NDArray latents);
 
+    /** Returns how its latents become those a model is trained on. */
+    default LatentScaling scaling() {
+        return LatentScaling.STABLE_DIFFUSION;
+    }
+
     /** Returns the file the weights are from. */
     Path file();
 

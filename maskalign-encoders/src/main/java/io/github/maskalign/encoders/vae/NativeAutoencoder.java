@@ -175,6 +175,11 @@ public final class NativeAutoencoder implements Autoencoder {
     }
 
     @Override
+    public LatentScaling scaling() {
+        return LatentScaling.of(config.scalingFactor(), 0);
+    }
+
+    @Override
     public Path file() {
         return file;
     }

@@ -54,15 +54,16 @@ public final class TiledDecoder {
         int r = autoencoder.reduction();
         int height = Math.toIntExact(shape.get(2) * r);
         int width = Math.toIntExact(shape.get(3) * r);
-        int values = 3 * height * width;
+        int values = Math.multiplyExact(3, Math.multiplyExact(height, width));
         byte[] out = new byte[Math.multiplyExact(Math.toIntExact(shape.get(0)), values)];
         boolean whole = shape.get(2) <= tile && shape.get(3) <= tile;
         int together = whole ? batch : 1;
         for (int first = 0; first < shape.get(0); first += together) {
             int last = (int) Math.min(shape.get(0), first + together);
             try (NDManager scratch = latents.getManager().newSubManager()) {
-                NDArray some = scaling.fromModel(latents.get(first + ":" + last));
-                some.attach(scratch);
+                NDArray part = latents.get(first + ":" + last);
+                part.attach(scratch);
+                NDArray some = scaling.fromModel(part);
                 float[] decoded = whole ? autoencoder.decode(some).toFloatArray() : tiles(some, height, width);
                 for (int k = 0; k < decoded.length; k++) {
                     out[first * values + k] = pixels.toByte(decoded[k]);

@@ -39,6 +39,8 @@ public record VaeConfig(
     public static final VaeConfig STABLE_DIFFUSION =
             new VaeConfig(4, List.of(128, 256, 512, 512), 2, 32, true, true, 0.18215);
 
+    private static final int MOST_LEVELS = 8;
+    private static final int MOST_WIDTH = 4096;
     private static final String FILE = "config.json";
     private static final Set<String> IGNORED =
             Set.of("_class_name", "_diffusers_version", "_name_or_path", "sample_size", "force_upcast");
@@ -51,13 +53,21 @@ public record VaeConfig(
                     "latentChannels, layersPerBlock, groups and levels must be at least 1 but" + " were "
                             + latentChannels + ", " + layersPerBlock + ", " + groups + " and " + channels);
         }
+        if (channels.size() > MOST_LEVELS) {
+            throw new IllegalArgumentException(
+                    "an autoencoder must have at most " + MOST_LEVELS + " levels but had " + channels.size());
+        }
         for (int width : channels) {
-            if (width < 1 || width % groups != 0) {
-                throw new IllegalArgumentException(
-                        "channels must be multiples of the " + groups + " groups but were " + channels);
+            if (width < 1 || width > MOST_WIDTH || width % groups != 0) {
+                throw new IllegalArgumentException("channels must be multiples of the " + groups + " groups, up to "
+                        + MOST_WIDTH + ", but were " + channels);
             }
         }
-        if (!(scalingFactor > 0)) {
+        if (latentChannels > MOST_WIDTH || layersPerBlock > MOST_WIDTH) {
+            throw new IllegalArgumentException("latentChannels and layersPerBlock must be at most " + MOST_WIDTH
+                    + " but were " + latentChannels + " and " + layersPerBlock);
+        }
+        if (!(scalingFactor > 0) || !Double.isFinite(scalingFactor)) {
             throw new IllegalArgumentException("scalingFactor must be above 0 but was " + scalingFactor);
         }
     }
@@ -139,17 +149,12 @@ public record VaeConfig(
             int layers = integer("layers_per_block", 2);
             int groups = integer("norm_num_groups", 32);
             double scale = json.has("scaling_factor") ? number("scaling_factor") : 0.18215;
+            boolean quant = flag("use_quant_conv");
+            boolean postQuant = flag("use_post_quant_conv");
             unknownKeys();
             if (problems.isEmpty()) {
                 try {
-                    return new VaeConfig(
-                            latent,
-                            channels,
-                            layers,
-                            groups,
-                            flag("use_quant_conv"),
-                            flag("use_post_quant_conv"),
-                            scale);
+                    return new VaeConfig(latent, channels, layers, groups, quant, postQuant, scale);
                 } catch (IllegalArgumentException e) {
                     problems.add(String.valueOf(e.getMessage()));
                 }
@@ -189,7 +194,14 @@ public record VaeConfig(
         }
 
         private int integer(String key, int missing) {
-            return json.has(key) ? (int) number(key) : missing;
+            if (!json.has(key)) {
+                return missing;
+            }
+            double found = number(key);
+            if (found != Math.rint(found) || Math.abs(found) > Integer.MAX_VALUE) {
+                problems.add(key + " must be a whole number but is " + json.get(key));
+            }
+            return (int) found;
         }
 
         private double number(String key) {
@@ -203,7 +215,11 @@ public record VaeConfig(
 
         private boolean flag(String key) {
             JsonElement found = json.get(key);
-            return found == null || found.toString().equals("true");
+            String text = found == null ? "true" : found.toString();
+            if (!text.equals("true") && !text.equals("false")) {
+                problems.add(key + " must be true or false but is " + found);
+            }
+            return text.equals("true");
         }
 
         private void unknownKeys() {

@@ -179,7 +179,8 @@ class AutoencoderGoldenTest {
         Files.writeString(
                 folder.resolve("config.json"),
                 "{\"_class_name\": \"AutoencoderTiny\", \"block_out_channels\": [8, \"x\"], \"act_fn\": \"relu\","
-                        + " \"shift_factor\": 0.1, \"down_block_types\": [\"AttnDownEncoderBlock2D\"], \"new_thing\": 1}");
+                        + " \"shift_factor\": 0.1, \"down_block_types\": [\"AttnDownEncoderBlock2D\"], \"new_thing\": 1,"
+                        + " \"use_quant_conv\": \"yes\", \"layers_per_block\": 2.7}");
 
         assertThatThrownBy(() -> VaeConfig.read(folder))
                 .isInstanceOf(CheckpointFormatException.class)
@@ -188,6 +189,8 @@ class AutoencoderGoldenTest {
                 .hasMessageContaining("shift_factor must be null but is 0.1")
                 .hasMessageContaining("block_out_channels must be a list of whole numbers")
                 .hasMessageContaining("down_block_types must be")
+                .hasMessageContaining("use_quant_conv must be true or false but is \"yes\"")
+                .hasMessageContaining("layers_per_block must be a whole number but is 2.7")
                 .hasMessageContaining("new_thing is not known");
     }
 

@@ -13,6 +13,17 @@ import java.util.HexFormat;
 public final class FileHash {
     private FileHash() {}
 
+    /** Returns the hash of a text in UTF-8, 64 hexadecimal digits. */
+    public static String sha256(String text) {
+        try {
+            byte[] digest =
+                    MessageDigest.getInstance("SHA-256").digest(text.getBytes(java.nio.charset.StandardCharsets.UTF_8));
+            return HexFormat.of().formatHex(digest);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+    }
+
     /** Returns the hash of a file, 64 hexadecimal digits. */
     public static String sha256(Path file) throws IOException {
         try {

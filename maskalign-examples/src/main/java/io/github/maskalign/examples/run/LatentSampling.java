@@ -38,6 +38,22 @@ public record LatentSampling(SiTConfig model, Interpolant path, SamplerConfig sa
      * @return latents (N, C, H, W), row-major
      */
     public float[] draw(NDManager manager, VelocityField field, long[] labels, long seed, SampleListener listener) {
+        return draw(manager, field, 0, labels, seed, listener);
+    }
+
+    /**
+     * Draws the latents with the numbers {@code [start, start + labels.length)}.
+     *
+     * @param manager manager that decides the device; nothing is left in it
+     * @param field the velocities
+     * @param start number of the first; noise belongs to the number
+     * @param labels classes
+     * @param seed seed of the noise
+     * @param listener told after each step of each batch
+     * @return latents (N, C, H, W), row-major
+     */
+    public float[] draw(
+            NDManager manager, VelocityField field, int start, long[] labels, long seed, SampleListener listener) {
         int side = model.inputSize();
         int values = model.inChannels() * side * side;
         float[] latents = new float[Math.multiplyExact(labels.length, values)];
@@ -47,7 +63,7 @@ public record LatentSampling(SiTConfig model, Interpolant path, SamplerConfig sa
             Shape shape = new Shape(model.inChannels(), side, side);
             for (int first = 0; first < labels.length; first += batch) {
                 long[] some = Arrays.copyOfRange(labels, first, Math.min(labels.length, first + batch));
-                SampleRequest request = new SampleRequest(first, some, shape, model.classTokenWidth());
+                SampleRequest request = new SampleRequest(start + first, some, shape, model.classTokenWidth());
                 try (NDManager scratch = manager.newSubManager();
                         NDList state = sampler.sample(scratch, field, request, noise, listener)) {
                     float[] x = state.get(0).toType(DataType.FLOAT32, true).toFloatArray();

@@ -1,0 +1,133 @@
+package io.github.maskalign.examples.run;
+
+import ai.djl.ndarray.types.Shape;
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonParseException;
+import com.google.gson.reflect.TypeToken;
+import io.github.maskalign.core.image.Picture;
+import io.github.maskalign.core.image.PictureReader;
+import io.github.maskalign.core.image.PictureWriter;
+import io.github.maskalign.core.io.AtomicFile;
+import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.TensorType;
+import io.github.maskalign.core.npy.NpzWriter;
+import io.github.maskalign.core.npy.RowStream;
+import io.github.maskalign.examples.report.Pictures;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+
+/**
+ * Many generated pictures in a folder, {@code 000000.png} to the last: each is written whole or not at all, so a run
+ * that was killed goes on with those that are missing, and several processes can share the work.
+ */
+public final class SampleFolder {
+    private static final Gson GSON =
+            new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
+
+    private final Path folder;
+    private final int count;
+
+    private SampleFolder(Path folder, int count) {
+        this.folder = folder;
+        this.count = count;
+    }
+
+    /**
+     * Opens or makes the folder.
+     *
+     * @param count number of pictures in the end
+     * @param settings what the pictures depend on; stored in {@code provenance.json}
+     * @throws CheckpointFormatException if the folder holds pictures made with other settings
+     */
+    public static SampleFolder open(Path folder, int count, Map<String, String> settings) throws IOException {
+        Files.createDirectories(folder);
+        Path file = folder.resolve("provenance.json");
+        Map<String, String> sorted = new TreeMap<>(settings);
+        if (Files.exists(file)) {
+            Map<String, String> found = read(file);
+            for (Map.Entry<String, String> setting : sorted.entrySet()) {
+                if (!setting.getValue().equals(found.get(setting.getKey()))) {
+                    throw new CheckpointFormatException(
+                            folder,
+                            "it holds pictures made with " + setting.getKey() + " " + found.get(setting.getKey())
+                                    + " and not " + setting.getValue() + "; choose another folder");
+                }
+            }
+        } else {
+            AtomicFile.write(file, GSON.toJson(sorted) + "\n");
+        }
+        return new SampleFolder(folder, count);
+    }
+
+    private static Map<String, String> read(Path file) throws IOException {
+        try {
+            Map<String, String> found =
+                    GSON.fromJson(new String(Files.readAllBytes(file), StandardCharsets.UTF_8), new TypeToken<>() {});
+            return Objects.requireNonNull(found);
+        } catch (JsonParseException | NullPointerException e) {
+            throw new CheckpointFormatException(file, "it does not say how the pictures were made", e);
+        }
+    }
+
+    /** Returns the number of pictures in the end. */
+    public int count() {
+        return count;
+    }
+
+    /** Whether all pictures {@code [first, last)} are there. */
+    public boolean has(int first, int last) {
+        for (int i = first; i < last; i++) {
+            if (!Files.exists(file(i))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Writes pictures that begin with number {@code first}. */
+    public void write(int first, Pictures pictures) throws IOException {
+        int plane = pictures.height() * pictures.width();
+        for (int i = 0; i < pictures.count(); i++) {
+            byte[] interleaved = new byte[3 * plane];
+            for (int c = 0; c < 3; c++) {
+                for (int k = 0; k < plane; k++) {
+                    interleaved[3 * k + c] = pictures.pixels()[(i * 3 + c) * plane + k];
+                }
+            }
+            Picture picture = Picture.of(pictures.width(), pictures.height(), interleaved);
+            PictureWriter.write(file(first + i), picture, PictureWriter.Packing.DEFLATED);
+        }
+    }
+
+    /**
+     * Writes all pictures as ADM's evaluator wants them: {@code arr_0} (N, H, W, 3), uint8, in the order of their numbers,
+     * one at a time in memory.
+     */
+    public void writeNpz(Path npz) throws IOException {
+        Picture first = PictureReader.read(file(0));
+        Shape shape = new Shape(count, first.height(), first.width(), 3);
+        int[] next = {0};
+        RowStream rows = new RowStream(TensorType.U8, shape, sink -> {
+            for (next[0] = 0; next[0] < count; next[0]++) {
+                Picture picture = PictureReader.read(file(next[0]));
+                if (picture.width() != first.width() || picture.height() != first.height()) {
+                    throw new CheckpointFormatException(file(next[0]), "it has another size than the first picture");
+                }
+                sink.accept(ByteBuffer.wrap(picture.toInterleaved()));
+            }
+        });
+        NpzWriter.write(npz, Map.of("arr_0", rows));
+    }
+
+    private Path file(int index) {
+        return folder.resolve(String.format(Locale.ROOT, "%06d.png", index));
+    }
+}
