@@ -1,9 +1,14 @@
 package io.github.maskalign.examples;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.data.PixelScaling;
+import io.github.maskalign.core.distributed.Agreement;
+import io.github.maskalign.core.distributed.Communicator;
+import io.github.maskalign.core.distributed.Launch;
+import io.github.maskalign.core.distributed.Share;
 import io.github.maskalign.core.io.OwnedArrays;
 import io.github.maskalign.core.io.SafetensorsWriter;
 import io.github.maskalign.core.io.StateDict;
@@ -32,6 +37,7 @@ import io.github.maskalign.sit.checkpoint.SiTWeights;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -46,7 +52,10 @@ import picocli.CommandLine.Spec;
 /** Makes pictures with a trained model. */
 @Command(
         name = "sample",
-        description = "Makes pictures with a trained model and lays them out in a grid.",
+        description = {
+            "Makes pictures with a trained model and lays them out in a grid.",
+            "Started by mpirun, srun or torchrun, the processes share the pictures."
+        },
         footerHeading = "%nExamples:%n",
         footer = {
             "  maskalign sample runs/quickstart --num 64",
@@ -164,16 +173,21 @@ final class SampleCommand implements Callable<Integer> {
         if (count < 1 || batch < 1 || scale < 1) {
             throw CommandFailure.badInput("--num, --batch and --scale must be at least 1");
         }
+        Launch launch = Launch.detect(System.getenv());
+        Device device = RankedWork.device(launch);
         PrintWriter console = spec.commandLine().getOut();
-        try (NDManager manager = NDManager.newBaseManager();
+        try (NDManager manager = NDManager.newBaseManager(device);
                 OpenWeights file = known.open(source)) {
             SampleSource chosen = open(file);
             if (latents == null && chosen.model().inChannels() != 3 && !autoencoder.isGiven()) {
                 throw CommandFailure.badInput(source + ": the model makes latents, which need a decoder to become"
                         + " pictures: name it with --vae, or keep the latents with --latents FILE");
             }
-            console.println(draw(manager, chosen));
-            console.flush();
+            Path written = RankedWork.run(launch, device, agreement -> draw(manager, chosen, agreement));
+            if (launch.rank() == 0) {
+                console.println(written);
+                console.flush();
+            }
         }
         return ExitCode.OK;
     }
@@ -188,38 +202,66 @@ final class SampleCommand implements Callable<Integer> {
         return SampleSource.of(weights, source);
     }
 
-    private Path draw(NDManager manager, SampleSource chosen) throws IOException {
+    /** Draws this rank's share of the pictures; rank 0 writes all. */
+    private Path draw(NDManager manager, SampleSource chosen, Agreement agreement) throws IOException {
+        Communicator ranks = agreement.ranks();
         SiTConfig model = chosen.model();
         long[] classes = labels(model.numClasses());
-        LatentSampling sampling = new LatentSampling(model, chosen.path(), sampling(chosen.sampling()), batch);
+        Share share = Share.of(count, ranks.size(), ranks.rank());
+        RankedRows rows = new RankedRows(ranks, manager, count);
+        int side = model.inputSize();
+        int values = model.inChannels() * side * side;
+        if (latents != null) {
+            float[] mine = agreement.together(() -> draw(manager, chosen, classes, share));
+            float[] x = rows.gather(mine, values);
+            if (ranks.isRoot()) {
+                Shape shape = new Shape(count, model.inChannels(), side, side);
+                Map<String, TensorSource> tensors = Map.of(
+                        "latents", TensorSource.of(shape, x), "labels", TensorSource.of(new Shape(count), classes));
+                SafetensorsWriter.write(latents, StateDict.ofTensors(tensors), Map.of("seed", Long.toString(seed)));
+            }
+            return latents;
+        }
+        Decoded mine = agreement.together(() -> {
+            float[] x = draw(manager, chosen, classes, share);
+            return autoencoder.isGiven()
+                    ? decode(manager, model, x, share.count())
+                    : new Decoded(
+                            side,
+                            share.count() == 0
+                                    ? new byte[0]
+                                    : Preview.pictures(x, share.count(), side).pixels());
+        });
+        Path grid = out != null ? out : chosen.folder().resolve("samples-" + seed + ".png");
+        byte[] pixels = rows.gather(mine.pixels(), 3 * mine.side() * mine.side());
+        if (ranks.isRoot()) {
+            Pictures pictures = new Pictures(count, 3, mine.side(), mine.side(), pixels);
+            SampleGrid fitting = SampleGrid.fitting(pictures);
+            new SampleGrid(fitting.columns(), fitting.padding(), scale)
+                    .draw(pictures)
+                    .write(grid);
+        }
+        return grid;
+    }
+
+    private float[] draw(NDManager manager, SampleSource chosen, long[] classes, Share share) throws IOException {
+        long[] some = Arrays.copyOfRange(classes, (int) share.first(), (int) share.first() + share.count());
+        LatentSampling sampling = new LatentSampling(chosen.model(), chosen.path(), sampling(chosen.sampling()), batch);
         VelocityField field = chosen.loader().load(manager);
-        float[] x;
-        try (ConsoleProgress progress = progress()) {
+        try (ConsoleProgress progress = progress(share.count())) {
             int[] done = {0};
-            x = sampling.draw(manager, field, classes, seed, (step, of, t) -> {
+            return sampling.draw(manager, field, some, share.first(), seed, (step, of, t) -> {
                 if (step == of) {
                     progress.step(++done[0], Double.NaN);
                 }
             });
         }
-        int side = model.inputSize();
-        if (latents != null) {
-            Shape shape = new Shape(count, model.inChannels(), side, side);
-            Map<String, TensorSource> tensors =
-                    Map.of("latents", TensorSource.of(shape, x), "labels", TensorSource.of(new Shape(count), classes));
-            SafetensorsWriter.write(latents, StateDict.ofTensors(tensors), Map.of("seed", Long.toString(seed)));
-            return latents;
-        }
-        Pictures pictures = autoencoder.isGiven() ? decode(manager, model, x) : Preview.pictures(x, count, side);
-        SampleGrid fitting = SampleGrid.fitting(pictures);
-        Path grid = out != null ? out : chosen.folder().resolve("samples-" + seed + ".png");
-        new SampleGrid(fitting.columns(), fitting.padding(), scale)
-                .draw(pictures)
-                .write(grid);
-        return grid;
     }
 
-    private Pictures decode(NDManager manager, SiTConfig model, float[] x) throws IOException {
+    /** Pictures (N, 3, side, side) as bytes. */
+    private record Decoded(int side, byte[] pixels) {}
+
+    private Decoded decode(NDManager manager, SiTConfig model, float[] x, int pictures) throws IOException {
         int side = model.inputSize();
         try (Autoencoder vae = autoencoder.open(manager.getDevice(), Precision.FLOAT32);
                 NDManager scratch = manager.newSubManager()) {
@@ -227,16 +269,19 @@ final class SampleCommand implements Callable<Integer> {
                 throw CommandFailure.badInput("the autoencoder has latents of " + vae.latentChannels()
                         + " channels but the model makes " + model.inChannels());
             }
-            NDArray z = OwnedArrays.of(scratch, new Shape(count, model.inChannels(), side, side), x);
+            int pictureSide = side * vae.reduction();
+            if (pictures == 0) { // more ranks than pictures
+                return new Decoded(pictureSide, new byte[0]);
+            }
+            NDArray z = OwnedArrays.of(scratch, new Shape(pictures, model.inChannels(), side, side), x);
             byte[] pixels = new TiledDecoder(vae, LatentScaling.STABLE_DIFFUSION, PixelScaling.REPA, decodeBatch, tile)
                     .decode(z);
-            int pictureSide = side * vae.reduction();
-            return new Pictures(count, 3, pictureSide, pictureSide, pixels);
+            return new Decoded(pictureSide, pixels);
         }
     }
 
-    private ConsoleProgress progress() {
-        long batches = ((long) count + batch - 1) / batch;
+    private ConsoleProgress progress(int pictures) {
+        long batches = ((long) pictures + batch - 1) / batch;
         return ConsoleProgress.open(new ProgressPlan("sample", 0, batches, batch, 1), JvmDefaults.isTerminal());
     }
 

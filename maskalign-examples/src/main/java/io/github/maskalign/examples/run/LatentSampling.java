@@ -38,6 +38,16 @@ public record LatentSampling(SiTConfig model, Interpolant path, SamplerConfig sa
      * @return latents (N, C, H, W), row-major
      */
     public float[] draw(NDManager manager, VelocityField field, long[] labels, long seed, SampleListener listener) {
+        return draw(manager, field, labels, 0, seed, listener);
+    }
+
+    /**
+     * Draws a part of many latents, one for each label.
+     *
+     * @param start which of all latents is the first; its noise follows from that
+     */
+    public float[] draw(
+            NDManager manager, VelocityField field, long[] labels, long start, long seed, SampleListener listener) {
         int side = model.inputSize();
         int values = model.inChannels() * side * side;
         float[] latents = new float[Math.multiplyExact(labels.length, values)];
@@ -47,7 +57,7 @@ public record LatentSampling(SiTConfig model, Interpolant path, SamplerConfig sa
             Shape shape = new Shape(model.inChannels(), side, side);
             for (int first = 0; first < labels.length; first += batch) {
                 long[] some = Arrays.copyOfRange(labels, first, Math.min(labels.length, first + batch));
-                SampleRequest request = new SampleRequest(first, some, shape, model.classTokenWidth());
+                SampleRequest request = new SampleRequest(start + first, some, shape, model.classTokenWidth());
                 try (NDManager scratch = manager.newSubManager();
                         NDList state = sampler.sample(scratch, field, request, noise, listener)) {
                     float[] x = state.get(0).toType(DataType.FLOAT32, true).toFloatArray();
