@@ -1,6 +1,7 @@
 package io.github.maskalign.examples;
 
 import ai.djl.Device;
+import ai.djl.engine.Engine;
 import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.Communicators;
@@ -26,6 +27,12 @@ final class RankedWork {
         T run(Agreement agreement) throws IOException;
     }
 
+    /** Returns the device of this process where the user names none: a GPU of its own, or the CPU if there is none. */
+    static Device device(Launch launch) {
+        int gpus = Engine.getInstance().getGpuCount();
+        return gpus == 0 ? Device.cpu() : Device.gpu(launch.localRank() % gpus);
+    }
+
     /** Joins the group that the process was started in, works, and leaves the group. */
     static <T> T run(Launch launch, Device device, Work<T> work) throws IOException {
         Communicator ranks = Communicators.open(launch, device, PATIENCE, Main::endAtOnce);
@@ -34,7 +41,7 @@ final class RankedWork {
             LOG.info("{} ranks by {}", ranks.size(), ranks.description());
         }
         try {
-            T result = work.run(agreement);
+            T result = agreement.together(() -> work.run(agreement)); // rank 0 may fail when the others are done
             ranks.close();
             return result;
         } catch (Throwable failure) {

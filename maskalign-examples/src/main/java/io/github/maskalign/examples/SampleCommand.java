@@ -1,10 +1,14 @@
 package io.github.maskalign.examples;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.data.PixelScaling;
+import io.github.maskalign.core.distributed.Agreement;
+import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.Launch;
+import io.github.maskalign.core.distributed.Share;
 import io.github.maskalign.core.io.OwnedArrays;
 import io.github.maskalign.core.io.SafetensorsWriter;
 import io.github.maskalign.core.io.StateDict;
@@ -37,6 +41,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -51,7 +56,10 @@ import picocli.CommandLine.Spec;
 /** Makes pictures with a trained model. */
 @Command(
         name = "sample",
-        description = "Makes pictures with a trained model and lays them out in a grid.",
+        description = {
+            "Makes pictures with a trained model and lays them out in a grid.",
+            "Started by mpirun, srun or torchrun, the processes share the pictures."
+        },
         footerHeading = "%nExamples:%n",
         footer = {
             "  maskalign sample runs/quickstart --num 64",
@@ -195,16 +203,21 @@ final class SampleCommand implements Callable<Integer> {
         if (npz != null && folder == null) {
             throw CommandFailure.badInput("--npz goes with --folder");
         }
+        Launch launch = Launch.detect(System.getenv());
+        Device device = RankedWork.device(launch);
         PrintWriter console = spec.commandLine().getOut();
-        try (NDManager manager = NDManager.newBaseManager();
+        try (NDManager manager = NDManager.newBaseManager(device);
                 OpenWeights file = known.open(source)) {
             SampleSource chosen = open(file);
             if (latents == null && chosen.model().inChannels() != 3 && !autoencoder.isGiven()) {
                 throw CommandFailure.badInput(source + ": the model makes latents, which need a decoder to become"
                         + " pictures: name it with --vae, or keep the latents with --latents FILE");
             }
-            console.println(draw(manager, chosen));
-            console.flush();
+            Path written = RankedWork.run(launch, device, agreement -> draw(manager, chosen, agreement));
+            if (launch.rank() == 0) {
+                console.println(written);
+                console.flush();
+            }
         }
         return ExitCode.OK;
     }
@@ -219,45 +232,72 @@ final class SampleCommand implements Callable<Integer> {
         return SampleSource.of(weights, source);
     }
 
-    private Path draw(NDManager manager, SampleSource chosen) throws IOException {
+    /** Draws this rank's share of the pictures; rank 0 writes all. */
+    private Path draw(NDManager manager, SampleSource chosen, Agreement agreement) throws IOException {
+        Communicator ranks = agreement.ranks();
         SiTConfig model = chosen.model();
         long[] classes = labels(model.numClasses());
         if (folder != null) {
-            return drawFolder(manager, chosen, classes, folder);
+            return drawFolder(manager, chosen, classes, agreement);
         }
-        LatentSampling sampling = new LatentSampling(model, chosen.path(), sampling(chosen.sampling()), batch);
+        Share share = Share.of(count, ranks.size(), ranks.rank());
+        RankedRows rows = new RankedRows(ranks, manager, count);
+        int side = model.inputSize();
+        int values = model.inChannels() * side * side;
+        if (latents != null) {
+            float[] mine = agreement.together(() -> draw(manager, chosen, classes, share));
+            float[] x = rows.gather(mine, values);
+            if (ranks.isRoot()) {
+                Shape shape = new Shape(count, model.inChannels(), side, side);
+                Map<String, TensorSource> tensors = Map.of(
+                        "latents", TensorSource.of(shape, x), "labels", TensorSource.of(new Shape(count), classes));
+                SafetensorsWriter.write(latents, StateDict.ofTensors(tensors), Map.of("seed", Long.toString(seed)));
+            }
+            return latents;
+        }
+        Decoded mine = agreement.together(() -> {
+            float[] x = draw(manager, chosen, classes, share);
+            return autoencoder.isGiven()
+                    ? decode(manager, model, x, share.count())
+                    : new Decoded(
+                            side,
+                            share.count() == 0
+                                    ? new byte[0]
+                                    : Preview.pictures(x, share.count(), side).pixels());
+        });
+        Path grid = out != null ? out : chosen.folder().resolve("samples-" + seed + ".png");
+        byte[] pixels = rows.gather(mine.pixels(), 3 * mine.side() * mine.side());
+        if (ranks.isRoot()) {
+            Pictures pictures = new Pictures(count, 3, mine.side(), mine.side(), pixels);
+            SampleGrid fitting = SampleGrid.fitting(pictures);
+            new SampleGrid(fitting.columns(), fitting.padding(), scale)
+                    .draw(pictures)
+                    .write(grid);
+        }
+        return grid;
+    }
+
+    private float[] draw(NDManager manager, SampleSource chosen, long[] classes, Share share) throws IOException {
+        long[] some = Arrays.copyOfRange(classes, (int) share.first(), (int) share.first() + share.count());
+        LatentSampling sampling = new LatentSampling(chosen.model(), chosen.path(), sampling(chosen.sampling()), batch);
         VelocityField field = chosen.loader().load(manager);
-        float[] x;
-        try (ConsoleProgress progress = progress()) {
+        try (ConsoleProgress progress = progress(share.count())) {
             int[] done = {0};
-            x = sampling.draw(manager, field, classes, seed, (step, of, t) -> {
+            return sampling.draw(manager, field, some, share.first(), seed, (step, of, t) -> {
                 if (step == of) {
                     progress.step(++done[0], Double.NaN);
                 }
             });
         }
-        int side = model.inputSize();
-        if (latents != null) {
-            Shape shape = new Shape(count, model.inChannels(), side, side);
-            Map<String, TensorSource> tensors =
-                    Map.of("latents", TensorSource.of(shape, x), "labels", TensorSource.of(new Shape(count), classes));
-            SafetensorsWriter.write(latents, StateDict.ofTensors(tensors), Map.of("seed", Long.toString(seed)));
-            return latents;
-        }
-        Pictures pictures = autoencoder.isGiven() ? decode(manager, model, x) : Preview.pictures(x, count, side);
-        SampleGrid fitting = SampleGrid.fitting(pictures);
-        Path grid = out != null ? out : chosen.folder().resolve("samples-" + seed + ".png");
-        new SampleGrid(fitting.columns(), fitting.padding(), scale)
-                .draw(pictures)
-                .write(grid);
-        return grid;
     }
 
     /** Every picture depends on its number alone, so batches may be drawn in any order by any process. */
-    private Path drawFolder(NDManager manager, SampleSource chosen, long[] classes, Path target) throws IOException {
+    private Path drawFolder(NDManager manager, SampleSource chosen, long[] classes, Agreement agreement)
+            throws IOException {
+        Path target = Objects.requireNonNull(folder);
+        Communicator ranks = agreement.ranks();
         SiTConfig model = chosen.model();
         SamplerConfig how = sampling(chosen.sampling());
-        Launch launch = Launch.detect(System.getenv());
         Map<String, String> settings = new TreeMap<>();
         settings.put("source", source.toString());
         settings.put("seed", Long.toString(seed));
@@ -265,57 +305,68 @@ final class SampleCommand implements Callable<Integer> {
         settings.put("precision", chosen.precision().name());
         settings.put("labels_sha256", FileHash.sha256(Arrays.toString(classes)));
         settings.put("decoder", autoencoder.toString());
-        SampleFolder files = SampleFolder.open(target, count, settings);
+        SampleFolder files = agreement.together(() -> SampleFolder.open(target, count, settings));
         LatentSampling sampling = new LatentSampling(model, chosen.path(), how, batch);
         VelocityField field = chosen.loader().load(manager);
         boolean[] stopped = {false};
         try (StopSignal signal = StopSignal.listen(() -> stopped[0] = true);
                 Autoencoder vae =
                         autoencoder.isGiven() ? autoencoder.open(manager.getDevice(), Precision.FLOAT32) : null;
-                ConsoleProgress progress = progress()) {
-            for (int first = batch * launch.rank(); first < count && !stopped[0]; first += batch * launch.size()) {
+                ConsoleProgress progress = progress(count)) {
+            for (int first = batch * ranks.rank(); first < count && !stopped[0]; first += batch * ranks.size()) {
                 int last = Math.min(count, first + batch);
                 if (!files.has(first, last)) {
                     long[] some = Arrays.copyOfRange(classes, first, last);
-                    float[] x = sampling.draw(manager, field, first, some, seed, SampleListener.NONE);
+                    float[] x = sampling.draw(manager, field, some, first, seed, SampleListener.NONE);
                     files.write(
                             first,
                             vae != null
-                                    ? decode(manager, vae, model, x, some.length)
+                                    ? pictures(decode(manager, vae, model, x, some.length), some.length)
                                     : Preview.pictures(x, some.length, model.inputSize()));
                 }
                 progress.step((last + batch - 1) / batch, Double.NaN);
             }
         }
-        if (npz != null && files.has(0, count)) {
+        agreement.ranks().barrier(); // rank 0 may need the pictures of all
+        if (npz != null && ranks.isRoot() && files.has(0, count)) {
             files.writeNpz(npz);
             return npz;
         }
         return target;
     }
 
-    private Pictures decode(NDManager manager, SiTConfig model, float[] x) throws IOException {
+    /** Pictures (N, 3, side, side) as bytes. */
+    private record Decoded(int side, byte[] pixels) {}
+
+    private static Pictures pictures(Decoded decoded, int count) {
+        return new Pictures(count, 3, decoded.side(), decoded.side(), decoded.pixels());
+    }
+
+    private Decoded decode(NDManager manager, SiTConfig model, float[] x, int pictures) throws IOException {
         try (Autoencoder vae = autoencoder.open(manager.getDevice(), Precision.FLOAT32)) {
-            return decode(manager, vae, model, x, count);
+            return decode(manager, vae, model, x, pictures);
         }
     }
 
-    private Pictures decode(NDManager manager, Autoencoder vae, SiTConfig model, float[] x, int pictures) {
-        if (vae.latentChannels() != model.inChannels()) {
-            throw CommandFailure.badInput("the autoencoder has latents of " + vae.latentChannels()
-                    + " channels but the model makes " + model.inChannels());
-        }
+    private Decoded decode(NDManager manager, Autoencoder vae, SiTConfig model, float[] x, int pictures) {
         int side = model.inputSize();
         try (NDManager scratch = manager.newSubManager()) {
+            if (vae.latentChannels() != model.inChannels()) {
+                throw CommandFailure.badInput("the autoencoder has latents of " + vae.latentChannels()
+                        + " channels but the model makes " + model.inChannels());
+            }
+            int pictureSide = side * vae.reduction();
+            if (pictures == 0) { // more ranks than pictures
+                return new Decoded(pictureSide, new byte[0]);
+            }
             NDArray z = OwnedArrays.of(scratch, new Shape(pictures, model.inChannels(), side, side), x);
             byte[] pixels = new TiledDecoder(vae, vae.scaling(), PixelScaling.REPA, decodeBatch, tile).decode(z);
-            int pictureSide = side * vae.reduction();
-            return new Pictures(pictures, 3, pictureSide, pictureSide, pixels);
+            return new Decoded(pictureSide, pixels);
         }
     }
 
-    private ConsoleProgress progress() {
-        long batches = ((long) count + batch - 1) / batch;
+    private ConsoleProgress progress(int pictures) {
+        long batches = ((long) pictures + batch - 1) / batch;
         return ConsoleProgress.open(new ProgressPlan("sample", 0, batches, batch, 1), JvmDefaults.isTerminal());
     }
 

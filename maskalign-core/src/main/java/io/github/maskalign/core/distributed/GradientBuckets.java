@@ -8,20 +8,25 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Sums the gradients of all ranks, many arrays at a time.
  *
- * <p>Small arrays one by one would cost more waiting than moving, so arrays that follow each other are laid end to end
- * in buckets of about 25 MB, in the order in which they are given: the same buckets on every rank and in every step.
- * An array is never cut. With one rank nothing is copied.
+ * <p>Large arrays are summed one by one, where they are. Small ones would cost more waiting than moving, so they are
+ * laid end to end in buckets of at most 25 MB, in the order in which they are given: the same calls on every rank and in
+ * every step. An array is never cut. With one rank nothing happens.
  *
  * <p>Whoever wants a mean scales the arrays before: the sum of what is given is what comes back.
  */
 public final class GradientBuckets {
-    /** Size that PyTorch's data-parallel training uses too. */
+    /** Size of a bucket that PyTorch's data-parallel training uses too. */
     public static final long DEFAULT_BYTES = 25L << 20;
 
+    /** From this size on an array travels alone. */
+    static final long LARGE_BYTES = 1L << 20;
+
+    private static final ScriptFunction SEPARATE = ScriptFunction.of(GradientBuckets.class, "buckets.py", "separate");
     private static final ScriptFunction FLATTEN = ScriptFunction.of(GradientBuckets.class, "buckets.py", "flatten");
     private static final ScriptFunction RESTORE = ScriptFunction.of(GradientBuckets.class, "buckets.py", "restore");
 
@@ -59,37 +64,70 @@ public final class GradientBuckets {
             }
             elements.add(array.size());
         }
-        NDList sums = new NDList();
+        NDArray[] sums = new NDArray[arrays.size()];
+        List<Integer> large = large(elements);
         try (GradMode values = GradMode.off()) {
-            int first = 0;
-            for (int end : ends(elements, bucketBytes)) {
-                sums.addAll(sumBucket(arrays.subList(first, end), owner));
-                first = end;
+            if (!large.isEmpty()) {
+                NDList separate = sumWhereTheyAre(pick(arrays, large), owner);
+                place(separate, large, sums);
+            }
+            for (List<Integer> bucket : buckets(elements, bucketBytes)) {
+                place(sumBucket(pick(arrays, bucket), owner), bucket, sums);
             }
         }
-        return sums;
+        return new NDList(sums);
     }
 
-    /** Returns where each bucket ends: the index after its last array. */
-    static List<Integer> ends(List<Long> elements, long bucketBytes) {
-        List<Integer> ends = new ArrayList<>();
-        long bytes = 0;
+    /** Returns which arrays travel alone. */
+    static List<Integer> large(List<Long> elements) {
+        return IntStream.range(0, elements.size())
+                .filter(i -> elements.get(i) * Float.BYTES >= LARGE_BYTES)
+                .boxed()
+                .toList();
+    }
+
+    /** Returns which of the other arrays share a bucket. */
+    static List<List<Integer>> buckets(List<Long> elements, long bucketBytes) {
+        List<List<Integer>> buckets = new ArrayList<>();
+        long bytes = bucketBytes; // as if the last bucket were full
         for (int i = 0; i < elements.size(); i++) {
             long more = elements.get(i) * Float.BYTES;
-            if (i > 0 && bytes + more > bucketBytes) {
-                ends.add(i);
+            if (more >= LARGE_BYTES) {
+                continue;
+            }
+            if (buckets.isEmpty() || bytes + more > bucketBytes) {
+                buckets.add(new ArrayList<>());
                 bytes = 0;
             }
+            buckets.get(buckets.size() - 1).add(i);
             bytes += more;
         }
-        if (!elements.isEmpty()) {
-            ends.add(elements.size());
-        }
-        return ends;
+        return buckets;
     }
 
-    private NDList sumBucket(List<NDArray> arrays, NDManager owner) {
-        try (NDList parts = new NDList(arrays);
+    private static NDList pick(NDList arrays, List<Integer> indices) {
+        NDList picked = new NDList();
+        indices.forEach(i -> picked.add(arrays.get(i)));
+        return picked;
+    }
+
+    private static void place(NDList arrays, List<Integer> indices, NDArray[] target) {
+        for (int i = 0; i < indices.size(); i++) {
+            target[indices.get(i)] = arrays.get(i);
+        }
+    }
+
+    private NDList sumWhereTheyAre(NDList arrays, NDManager owner) {
+        NDList separate;
+        try (arrays) {
+            separate = SEPARATE.callOn(owner, arrays); // other handles of the same memory
+        }
+        separate.forEach(ranks::allReduceSum);
+        return separate;
+    }
+
+    private NDList sumBucket(NDList parts, NDManager owner) {
+        try (parts;
                 NDArray flat = FLATTEN.callOn(owner, parts).singletonOrThrow()) {
             ranks.allReduceSum(flat);
             return RESTORE.callOn(owner, flat, parts); // views keep the memory

@@ -82,12 +82,15 @@ class CommunicatorsTest {
     }
 
     @Test
-    void bucketsAreFilledInOrderAndNothingIsCut() {
-        assertThat(GradientBuckets.ends(List.of(), 100)).isEmpty();
-        assertThat(GradientBuckets.ends(List.of(1L, 2L, 3L), 100)).containsExactly(3);
-        assertThat(GradientBuckets.ends(List.of(10L, 15L, 1L, 100L, 1L, 1L), 100))
-                .containsExactly(2, 3, 4, 6);
-        assertThat(GradientBuckets.ends(List.of(1000L, 1L), 100)).containsExactly(1, 2);
+    void largeArraysTravelAloneAndSmallOnesInBuckets() {
+        long large = GradientBuckets.LARGE_BYTES / Float.BYTES;
+        List<Long> elements = List.of(10L, large, 15L, 1L, large - 1, 1L, large + 5, 1L);
+
+        assertThat(GradientBuckets.large(elements)).containsExactly(1, 6);
+        assertThat(GradientBuckets.buckets(elements, 100))
+                .containsExactly(List.of(0, 2), List.of(3), List.of(4), List.of(5, 7));
+        assertThat(GradientBuckets.buckets(elements, 1L << 40)).containsExactly(List.of(0, 2, 3, 4, 5, 7));
+        assertThat(GradientBuckets.buckets(List.of(), 100)).isEmpty();
         assertThatThrownBy(() -> new GradientBuckets(new LocalCommunicator(), 3))
                 .hasMessage("bucketBytes must be at least 4 but was 3");
     }

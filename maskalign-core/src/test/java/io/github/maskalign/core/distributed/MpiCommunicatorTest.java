@@ -38,6 +38,7 @@ class MpiCommunicatorTest {
         for (String bytes : new String[] {"4", "4000", "1048576"}) {
             assertEachRankSays(result, size, "buckets-" + bytes, "true");
         }
+        assertEachRankSays(result, size, "large", "true");
         assertThat(result.lines("bits")).hasSize(size);
         assertThat(result.lines("bits"))
                 .as("all ranks have the same bits")

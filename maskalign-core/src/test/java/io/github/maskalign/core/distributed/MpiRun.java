@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
@@ -71,6 +72,15 @@ public final class MpiRun implements AutoCloseable {
 
     /** Starts any command. */
     public static MpiRun start(Path folder, int ranks, List<String> program) throws IOException {
+        return start(folder, ranks, 1, program);
+    }
+
+    /**
+     * Starts any command.
+     *
+     * @param grace seconds that mpirun waits before and after SIGTERM when it ends the ranks
+     */
+    public static MpiRun start(Path folder, int ranks, int grace, List<String> program) throws IOException {
         List<String> command = new ArrayList<>(List.of(
                 "mpirun",
                 "--allow-run-as-root",
@@ -81,8 +91,8 @@ public final class MpiRun implements AutoCloseable {
                 "mpi_yield_when_idle", // and so: do not spin while another rank needs the core
                 "1",
                 "--mca",
-                "odls_base_sigkill_timeout", // seconds to save in after SIGTERM; mpirun always waits them out
-                "1",
+                "odls_base_sigkill_timeout",
+                Integer.toString(grace),
                 "-n",
                 Integer.toString(ranks)));
         command.addAll(program);
@@ -112,6 +122,13 @@ public final class MpiRun implements AutoCloseable {
             Thread.sleep(20);
         }
         throw new IllegalStateException("the awaited line did not come:\n" + Files.readString(output));
+    }
+
+    /** Returns the processes of the ranks, in the order in which they were started. */
+    public List<ProcessHandle> ranks() {
+        return process.children()
+                .sorted(Comparator.comparingLong(ProcessHandle::pid))
+                .toList();
     }
 
     /** Sends SIGTERM to mpirun, as Ctrl-C or a scheduler would. */

@@ -104,6 +104,17 @@ public final class RankProgram {
             say(ranks, "buckets-" + bytes, right);
         }
 
+        NDArray big = manager.ones(new Shape(600, 500)).mul(ranks.rank() + 1);
+        NDArray other = manager.arange(300_000f).reshape(500, 600);
+        NDList shared = new NDList(big, big.stopGradient(), other.transpose());
+        NDList sums = new GradientBuckets(ranks, 4_000).sum(shared, manager);
+        float whole = ranks.size() * (ranks.size() + 1) / 2f;
+        boolean right = sums.get(0).eq(whole).all().getBoolean();
+        right &= sums.get(1).eq(whole).all().getBoolean(); // one array given twice is not summed twice
+        right &= sums.get(2).getShape().equals(new Shape(600, 500));
+        right &= sums.get(2).getFloat(3, 7) == ranks.size() * (7f * 600 + 3);
+        say(ranks, "large", right);
+
         // numbers that round: the bits have to be the same everywhere
         float[] rounding = new float[30_011];
         SplittableRandom random = new SplittableRandom(ranks.rank());

@@ -38,22 +38,16 @@ public record LatentSampling(SiTConfig model, Interpolant path, SamplerConfig sa
      * @return latents (N, C, H, W), row-major
      */
     public float[] draw(NDManager manager, VelocityField field, long[] labels, long seed, SampleListener listener) {
-        return draw(manager, field, 0, labels, seed, listener);
+        return draw(manager, field, labels, 0, seed, listener);
     }
 
     /**
-     * Draws the latents with the numbers {@code [start, start + labels.length)}.
+     * Draws a part of many latents, one for each label.
      *
-     * @param manager manager that decides the device; nothing is left in it
-     * @param field the velocities
-     * @param start number of the first; noise belongs to the number
-     * @param labels classes
-     * @param seed seed of the noise
-     * @param listener told after each step of each batch
-     * @return latents (N, C, H, W), row-major
+     * @param start which of all latents is the first; its noise follows from that
      */
     public float[] draw(
-            NDManager manager, VelocityField field, int start, long[] labels, long seed, SampleListener listener) {
+            NDManager manager, VelocityField field, long[] labels, long start, long seed, SampleListener listener) {
         int side = model.inputSize();
         int values = model.inChannels() * side * side;
         float[] latents = new float[Math.multiplyExact(labels.length, values)];
