@@ -44,6 +44,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Visibility;
@@ -64,8 +65,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "  maskalign sample runs/quickstart --num 64",
             "  maskalign sample runs/imagenet-sit-b-2-maskalign --sampler sde --steps 250 --cfg 1.8 --interval 0,0.7",
-            "  maskalign sample runs/imagenet-sit-xl-2-maskalign --num 50000 --sampler sde --steps 250 --cfg 2.3 \\",
-            "      --interval 0,0.85 --vae sd-vae-ft-ema --folder samples --npz samples.npz",
+            "  maskalign sample runs/imagenet-sit-xl-2-maskalign --num 50000 --sampler sde --steps 250 --cfg 2.3"
+                    + " --interval 0,0.85 --vae sd-vae-ft-ema --folder samples --npz samples.npz",
             "  maskalign sample weights.safetensors --labels 0-7,3 --seed 7 --out samples.png",
             "  maskalign sample SiT-XL-2-256x256.pt --num 8 --cfg 4 --vae sd-vae-ft-ema --scale 1"
         })
@@ -308,12 +309,12 @@ final class SampleCommand implements Callable<Integer> {
         SampleFolder files = agreement.together(() -> SampleFolder.open(target, count, settings));
         LatentSampling sampling = new LatentSampling(model, chosen.path(), how, batch);
         VelocityField field = chosen.loader().load(manager);
-        boolean[] stopped = {false};
-        try (StopSignal signal = StopSignal.listen(() -> stopped[0] = true);
+        AtomicBoolean stopped = new AtomicBoolean(); // set by another thread
+        try (StopSignal signal = StopSignal.listen(() -> stopped.set(true));
                 Autoencoder vae =
                         autoencoder.isGiven() ? autoencoder.open(manager.getDevice(), Precision.FLOAT32) : null;
                 ConsoleProgress progress = progress(count)) {
-            for (int first = batch * ranks.rank(); first < count && !stopped[0]; first += batch * ranks.size()) {
+            for (int first = batch * ranks.rank(); first < count && !stopped.get(); first += batch * ranks.size()) {
                 int last = Math.min(count, first + batch);
                 if (!files.has(first, last)) {
                     long[] some = Arrays.copyOfRange(classes, first, last);
@@ -327,7 +328,7 @@ final class SampleCommand implements Callable<Integer> {
                 progress.step((last + batch - 1) / batch, Double.NaN);
             }
         }
-        agreement.ranks().barrier(); // rank 0 may need the pictures of all
+        agreement.any(stopped.get()); // rank 0 may need the pictures of all, and a rank that failed says so here
         if (npz != null && ranks.isRoot() && files.has(0, count)) {
             files.writeNpz(npz);
             return npz;
