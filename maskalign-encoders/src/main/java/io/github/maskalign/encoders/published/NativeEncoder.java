@@ -13,6 +13,7 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.core.io.StateDict;
 import io.github.maskalign.core.io.TensorSource;
+import io.github.maskalign.core.nn.ParameterKeys;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.torchfile.WeightsFile;
@@ -22,6 +23,7 @@ import io.github.maskalign.encoders.vit.VitConfig;
 import io.github.maskalign.encoders.vit.VitParts;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
@@ -88,6 +90,7 @@ public final class NativeEncoder implements RepresentationEncoder {
                     PublishedGeometry.of(tensors, family, options.heads(), options.positions(), file.toString());
             requireName(config, options.name(), file);
             Vit transformer = new Vit(config, options.precision());
+            requireFits(tensors, transformer, file); // before any memory is taken
             Shape picture = new Shape(1, 3, config.imageSize(), config.imageSize());
             transformer.initialize(manager, DataType.FLOAT32, picture);
             copy(tensors, transformer, file);
@@ -117,6 +120,13 @@ public final class NativeEncoder implements RepresentationEncoder {
                     "this DINOv2 has " + config.parts().registers() + " registers; its name is "
                             + (name.registers() ? "dinov2" : "dinov2reg"));
         }
+    }
+
+    private static void requireFits(Map<String, TensorSource> tensors, Vit transformer, Path file)
+            throws CheckpointFormatException {
+        Map<String, Shape> expected = new LinkedHashMap<>();
+        ParameterKeys.of(transformer).forEach((key, parameter) -> expected.put(key, parameter.getShape()));
+        StateDict.ofTensors(file.toString(), tensors).require(expected);
     }
 
     private static void copy(Map<String, TensorSource> tensors, Vit transformer, Path file) throws IOException {

@@ -12,6 +12,8 @@ import java.util.Map;
 
 /** Reads the shape of a transformer off its tensors, which have DINOv2's names. */
 final class PublishedGeometry {
+    private static final int MOST = 1 << 20;
+
     private PublishedGeometry() {}
 
     /**
@@ -31,6 +33,14 @@ final class PublishedGeometry {
             problems.add("so this is no " + family + " encoder, or under names that are not known");
             throw new CheckpointFormatException(origin, problems);
         }
+        for (Shape shape : List.of(table, patches, second)) {
+            for (long side : shape.getShape()) {
+                if (side < 1 || side > MOST) {
+                    throw new CheckpointFormatException(
+                            origin, List.of("an encoder has sizes in [1, " + MOST + "] but this one has " + shape));
+                }
+            }
+        }
         boolean classToken = tensors.containsKey("cls_token");
         int width = (int) table.get(2);
         long grid = Math.round(Math.sqrt(table.get(1) - (classToken ? 1 : 0)));
@@ -39,9 +49,27 @@ final class PublishedGeometry {
                     origin,
                     List.of("its position table must be that of a square grid but has " + table.get(1) + " rows"));
         }
+        try {
+            return config(tensors, family, heads, rule, new Sizes((int) grid, (int) patches.get(2), width, (int)
+                    second.get(1)));
+        } catch (IllegalArgumentException e) {
+            throw new CheckpointFormatException(origin, List.of("it is no " + family + " encoder: " + e.getMessage()));
+        }
+    }
+
+    /** What the shapes say: side of the position table's grid, side of a patch, widths. */
+    private record Sizes(int grid, int patch, int width, int hidden) {}
+
+    private static VitConfig config(
+            Map<String, TensorSource> tensors, EncoderFamily family, int heads, VitParts.Positions rule, Sizes sizes) {
+        boolean gated = tensors.containsKey("blocks.0.mlp.w3.weight");
         TensorSource registers = tensors.get("register_tokens");
+        if (registers != null
+                && (registers.shape().dimension() != 3 || registers.shape().get(1) > MOST)) {
+            throw new IllegalArgumentException("register_tokens must be (1, R, D) but has shape " + registers.shape());
+        }
         VitParts parts = new VitParts(
-                classToken,
+                tensors.containsKey("cls_token"),
                 registers == null ? 0 : (int) registers.shape().get(1),
                 tensors.containsKey("blocks.0.ls1.gamma"),
                 gated ? Activation.SWIGLU : family.activation(),
@@ -51,14 +79,13 @@ final class PublishedGeometry {
                 tensors.containsKey("mask_token"),
                 family.eps(),
                 rule);
-        int patch = (int) patches.get(2);
         return new VitConfig(
-                (int) grid * patch,
-                patch,
-                width,
+                sizes.grid() * sizes.patch(),
+                sizes.patch(),
+                sizes.width(),
                 depth(tensors),
-                heads == 0 ? family.headsFor(width) : heads,
-                (int) second.get(1),
+                heads == 0 ? family.headsFor(sizes.width()) : heads,
+                sizes.hidden(),
                 1,
                 parts);
     }

@@ -101,9 +101,14 @@ final class PublishedNames {
             renamed.remove("norm.weight");
             renamed.remove("norm.bias");
         }
-        renamed.computeIfPresent("cls_token", (key, t) -> reshaped(t, 1, 1, last(t)));
+        if (family == EncoderFamily.MAE) {
+            renamed.remove("mask_token"); // the decoder's, in files that have both
+        }
+        renamed.computeIfPresent("cls_token", (key, t) -> t.shape().dimension() == 1 ? reshaped(t, 1, 1, last(t)) : t);
         renamed.computeIfPresent(
-                "pos_embed", (key, t) -> reshaped(t, 1, t.shape().size() / last(t), last(t)));
+                "pos_embed",
+                (key, t) ->
+                        t.shape().dimension() == 2 ? reshaped(t, 1, t.shape().get(0), last(t)) : t);
         return joined(renamed);
     }
 
