@@ -119,7 +119,7 @@ public final class SafetensorsFile implements AutoCloseable {
                             + " were asked for");
         }
         try {
-            SafetensorsHeader.readFully(channel, header.dataStart() + info.begin() + offset, target);
+            PositionedReads.fill(channel, header.dataStart() + info.begin() + offset, target);
         } catch (EOFException e) {
             throw new CheckpointFormatException(path, "the file became shorter while it was read", e);
         }
@@ -191,7 +191,7 @@ public final class SafetensorsFile implements AutoCloseable {
 
         private void read(long position, ByteBuffer target) throws IOException {
             try {
-                SafetensorsHeader.readFully(file.channel, file.header.dataStart() + position, target);
+                PositionedReads.fill(file.channel, file.header.dataStart() + position, target);
             } catch (EOFException e) {
                 throw new CheckpointFormatException(
                         origin(), List.of("the file became shorter while it was read (" + e.getMessage() + ")"));

@@ -179,21 +179,11 @@ record SafetensorsHeader(Map<String, String> metadata, Map<String, TensorInfo> t
     private static ByteBuffer read(Path file, FileChannel channel, long position, int size) throws IOException {
         ByteBuffer bytes = ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
         try {
-            readFully(channel, position, bytes);
+            PositionedReads.fill(channel, position, bytes);
         } catch (EOFException e) {
             throw new CheckpointFormatException(file, "the file became shorter while it was read", e);
         }
         return bytes.flip();
-    }
-
-    /** Fills the rest of a buffer from a position of the file. */
-    static void readFully(FileChannel channel, long position, ByteBuffer bytes) throws IOException {
-        long from = position - bytes.position();
-        while (bytes.hasRemaining()) {
-            if (channel.read(bytes, from + bytes.position()) < 0) {
-                throw new EOFException("end of file at " + (from + bytes.position()));
-            }
-        }
     }
 
     /** A tensor's fields, in whatever order they come. */

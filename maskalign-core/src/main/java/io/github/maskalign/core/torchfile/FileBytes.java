@@ -1,6 +1,8 @@
 package io.github.maskalign.core.torchfile;
 
 import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.PositionedReads;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -29,12 +31,10 @@ record FileBytes(Path path, FileChannel channel, long size) implements AutoClose
 
     /** Fills the rest of a buffer. */
     void read(long position, ByteBuffer bytes) throws IOException {
-        long from = position - bytes.position();
-        while (bytes.hasRemaining()) {
-            if (channel.read(bytes, from + bytes.position()) < 0) {
-                throw problem(
-                        "the file became shorter while it was read: it ends before byte " + (from + bytes.limit()));
-            }
+        try {
+            PositionedReads.fill(channel, position, bytes);
+        } catch (EOFException e) {
+            throw problem("the file became shorter while it was read: " + e.getMessage());
         }
     }
 
