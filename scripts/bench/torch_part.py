@@ -4,12 +4,14 @@
     torch_part.py encoder --batch 8 --serve
     torch_part.py load --file sit-xl.pt        (--make writes that file first)
     torch_part.py export --file dinov2-b.pt    (writes the encoder as TorchScript)
+    torch_part.py crop --file pictures         (Pillow and NumPy; --make draws 200 JPEG files first)
 
 Answers 'step N' lines on standard input with the seconds of N runs. Weights are random.
 """
 
 import argparse
 import json
+import os
 import resource
 import sys
 import time
@@ -18,17 +20,18 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "golden"))
+from pillow_crop import crop, draw  # noqa: E402
 from torch_metrics import METRIC_PARTS  # noqa: E402
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("part", choices=("encoder", "decoder", "load", "export", *METRIC_PARTS))
+    add("part", choices=("encoder", "decoder", "load", "export", "crop", *METRIC_PARTS))
     add("--batch", type=int, default=8)
     add("--dtype", choices=("float32", "bf16"), default="float32", help="bf16: torch.autocast")
     add("--file")
-    add("--make", action="store_true", help="load: write the checkpoint first")
+    add("--make", action="store_true", help="load, crop: write the files first")
     add("--warmup", type=int, default=2)
     add("--threads", type=int)
     add("--serve", action="store_true")
@@ -63,6 +66,10 @@ def work(args):
     """Returns the function that is timed."""
     if args.part in METRIC_PARTS:
         return METRIC_PARTS[args.part](args.batch)
+    if args.part == "crop":
+        if args.make:
+            draw(Path(args.file))
+        return crop(Path(args.file), args.threads or os.cpu_count())
     if args.part == "load":
         model = sit_xl()
         if args.make:

@@ -2,6 +2,7 @@ package io.github.maskalign.examples;
 
 import io.github.maskalign.core.engine.NativeThreads;
 import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.examples.bench.DataParts;
 import io.github.maskalign.examples.bench.MetricParts;
 import io.github.maskalign.examples.bench.PartBenchmark;
 import java.io.BufferedReader;
@@ -38,7 +39,13 @@ final class BenchPartCommand implements Callable<Integer> {
         /** The Fréchet distance of two sets of 2,048 features. */
         FRECHET,
         /** Precision and recall of two sets of --batch points with 2,048 features. */
-        NEIGHBOURS
+        NEIGHBOURS,
+        /** Reading and cropping the JPEG files of the folder --file to 256 pixels, as prepare does. */
+        CROP,
+        /** Opening a prepared set of --batch samples in the folder --file. */
+        INDEX,
+        /** Reading --batch samples with DINOv2-B's tokens in the order of training from the set in --file. */
+        LOADER
     }
 
     @Parameters(paramLabel = "PART", description = "One of ${COMPLETION-CANDIDATES}.")
@@ -50,7 +57,11 @@ final class BenchPartCommand implements Callable<Integer> {
     @Option(names = "--precision", description = "One of ${COMPLETION-CANDIDATES}.")
     Precision precision = Precision.FLOAT32;
 
-    @Option(names = "--file", paramLabel = "FILE", description = "ENCODER: a TorchScript file. LOAD: the checkpoint.")
+    @Option(
+            names = "--file",
+            paramLabel = "FILE",
+            description =
+                    "ENCODER: a TorchScript file. LOAD: the checkpoint. CROP: a folder of pictures. INDEX, LOADER: a prepared set, made if it is not there.")
     @Nullable
     Path file;
 
@@ -98,12 +109,17 @@ final class BenchPartCommand implements Callable<Integer> {
             case INCEPTION -> MetricParts.inception(batch);
             case FRECHET -> MetricParts.frechet();
             case NEIGHBOURS -> MetricParts.neighbours(batch);
-            case LOAD -> {
-                if (file == null) {
-                    throw CommandFailure.badInput("LOAD needs --file");
-                }
-                yield PartBenchmark.load(file);
-            }
+            case LOAD -> PartBenchmark.load(required());
+            case CROP -> DataParts.crop(required(), threads);
+            case INDEX -> DataParts.index(required(), batch);
+            case LOADER -> DataParts.loader(required(), batch);
         };
+    }
+
+    private Path required() {
+        if (file == null) {
+            throw CommandFailure.badInput(part + " needs --file");
+        }
+        return file;
     }
 }
