@@ -78,7 +78,7 @@ public final class DataParts {
 
     /** Opening a prepared set of so many samples, which is made first if the folder has none. */
     public static PartBenchmark index(Path folder, int samples) throws IOException {
-        make(folder, new SampleLayout(1, 1, FloatCode.FLOAT16, 0, 0, 0, FloatCode.F16), samples);
+        make(folder, new SampleLayout(1, 1, FloatCode.FLOAT16, 0, 0, 0, FloatCode.FLOAT16), samples);
         return new PartBenchmark(
                 "opening a set of " + samples,
                 NDManager.newBaseManager(Device.cpu()),
@@ -92,7 +92,7 @@ public final class DataParts {
      * @param folder a prepared set; if it holds none, one of {@value #LOADED} random samples is made there
      */
     public static PartBenchmark loader(Path folder, int batch) throws IOException {
-        make(folder, new SampleLayout(4, 32, FloatCode.FLOAT16, 0, 257, 768, FloatCode.F16), LOADED);
+        make(folder, new SampleLayout(4, 32, FloatCode.FLOAT16, 0, 257, 768, FloatCode.FLOAT16), LOADED);
         NDManager manager = NDManager.newBaseManager(Device.cpu());
         PreparedSamples samples = ShardSet.open(folder);
         ReadAheadData data = new ReadAheadData(new LatentData(samples, new Draws(0), SD_SCALE, 0, false, true), 2);

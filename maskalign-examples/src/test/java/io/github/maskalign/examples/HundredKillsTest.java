@@ -1,9 +1,8 @@
-package io.github.maskalign.examples.run;
+package io.github.maskalign.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.maskalign.core.train.KillAndResume;
-import io.github.maskalign.examples.Main;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
