@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -18,7 +19,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Saves a state while training goes on: the training thread copies it into host memory, which takes a small part of the
- * time, and another thread writes the copy. The copy's memory is kept for the next save; it is as large as the state.
+ * time, and another thread writes the copy. The copy's memory is as large as the state and taken at the start: a machine
+ * that lacks it says so at once, and no save waits for it.
  */
 final class BackgroundSaver implements AutoCloseable {
     private final TrainState state;
@@ -45,6 +47,7 @@ final class BackgroundSaver implements AutoCloseable {
     BackgroundSaver(TrainState state, RunCheckpoints checkpoints) {
         this.state = state;
         this.checkpoints = checkpoints;
+        StateArrays.of(state).files().forEach((file, arrays) -> copies.put(file, memoryLike(arrays)));
         writer = Executors.newSingleThreadExecutor(task -> {
             Thread thread = new Thread(task, "maskalign-save");
             thread.setDaemon(true);
@@ -95,8 +98,8 @@ final class BackgroundSaver implements AutoCloseable {
 
     private StateArrays copy(StateArrays now) {
         now.files().forEach((file, arrays) -> {
-            Map<String, NDArray> targets = copies.computeIfAbsent(file, name -> memoryLike(arrays));
-            TrainState.copy(new NDList(arrays.values()), new NDList(targets.values()), memory);
+            NDList targets = new NDList(Objects.requireNonNull(copies.get(file)).values());
+            TrainState.copy(new NDList(arrays.values()), targets, memory);
         });
         return new StateArrays(now.step(), now.skipped(), copies);
     }
