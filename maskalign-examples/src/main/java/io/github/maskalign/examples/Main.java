@@ -41,6 +41,7 @@ public final class Main implements Runnable {
                 new TrainCommand(),
                 new TrainTeacherCommand(),
                 new StatusCommand(),
+                new ReportCommand(),
                 new PrepareCommand(),
                 new VerifyCommand(),
                 new MiniIlsvrcCommand(),

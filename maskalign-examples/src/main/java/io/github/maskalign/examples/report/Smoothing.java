@@ -1,7 +1,7 @@
 package io.github.maskalign.examples.report;
 
 /** Makes noisy curves readable without moving them. */
-final class Smoothing {
+public final class Smoothing {
     private Smoothing() {}
 
     /**
@@ -11,7 +11,7 @@ final class Smoothing {
      *
      * @param reach number of neighbours on each side, {@code >= 0}; 0 returns a copy
      */
-    static double[] average(double[] values, int reach) {
+    public static double[] average(double[] values, int reach) {
         return pass(pass(values, reach), reach);
     }
 
@@ -38,7 +38,7 @@ final class Smoothing {
      * Thins a curve to about {@code most} points: the smallest and the largest value of each stretch, in their
      * order, so that no spike is lost.
      */
-    static Curve thin(Curve curve, int most) {
+    public static Curve thin(Curve curve, int most) {
         int n = curve.values().length;
         if (n <= most) {
             return curve;

@@ -84,11 +84,7 @@ public record RunStatus(
      * @throws NoSuchFileException if the folder holds no run
      */
     public static RunStatus read(Path folder, boolean verify) throws IOException {
-        Path config = folder.resolve("config.yaml");
-        if (!Files.exists(config)) {
-            throw new NoSuchFileException(config.toString(), null, "no run in this folder");
-        }
-        RunConfig run = ConfigBinder.bind(config, List.of(), RunConfig.class).value();
+        RunConfig run = config(folder);
         RecentRecords records = RecentRecords.read(folder.resolve("stats.jsonl"), RECENT);
         String owner = RunLock.ownerOf(folder);
         long steps = run.train().steps();
@@ -104,6 +100,19 @@ public record RunStatus(
                 Instant.now().toEpochMilli() * 1e-3 - records.time(),
                 records.last(),
                 checkpoints(folder.resolve("checkpoints"), verify));
+    }
+
+    /**
+     * Reads the settings of a run.
+     *
+     * @throws NoSuchFileException if the folder holds no run
+     */
+    public static RunConfig config(Path folder) throws IOException {
+        Path config = folder.resolve("config.yaml");
+        if (!Files.exists(config)) {
+            throw new NoSuchFileException(config.toString(), null, "no run in this folder");
+        }
+        return ConfigBinder.bind(config, List.of(), RunConfig.class).value();
     }
 
     private static boolean isAlive(@Nullable String owner) {

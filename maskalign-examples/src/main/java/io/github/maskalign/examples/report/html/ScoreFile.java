@@ -1,0 +1,64 @@
+package io.github.maskalign.examples.report.html;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A result that {@code evaluate --out} wrote.
+ *
+ * @param file its name
+ * @param samples what was scored
+ * @param features whose features they are
+ * @param scores the numbers
+ * @param warnings what to mind
+ */
+record ScoreFile(String file, String samples, String features, List<Score> scores, List<String> warnings) {
+    /**
+     * One number.
+     *
+     * @param title name of the metric
+     * @param value its value
+     * @param error its error; NaN if there is none
+     * @param errorIs what kind of error
+     */
+    record Score(String title, double value, double error, String errorIs) {}
+
+    /** {@return the result} @throws IOException if the file is none of these, with its name */
+    static ScoreFile read(Path file) throws IOException {
+        try {
+            JsonObject all = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+            List<Score> scores = new ArrayList<>();
+            for (String id : all.getAsJsonObject("metrics").keySet()) {
+                JsonObject one = all.getAsJsonObject("metrics").getAsJsonObject(id);
+                JsonElement error = one.get("error");
+                scores.add(new Score(
+                        one.get("title").getAsString(),
+                        one.get("value").getAsDouble(),
+                        error == null || error.isJsonNull() ? Double.NaN : error.getAsDouble(),
+                        one.get("error_is").getAsString()));
+            }
+            List<String> warnings = new ArrayList<>();
+            all.getAsJsonArray("warnings").forEach(warning -> warnings.add(warning.getAsString()));
+            return new ScoreFile(
+                    String.valueOf(file.getFileName()),
+                    all.getAsJsonObject("samples").get("path").getAsString(),
+                    all.getAsJsonObject("features").get("name").getAsString(),
+                    scores,
+                    warnings);
+        } catch (JsonParseException
+                | IllegalStateException
+                | NullPointerException
+                | ClassCastException
+                | UnsupportedOperationException
+                | NumberFormatException e) {
+            throw new IOException(file + " is no result of 'maskalign evaluate --out': " + e.getMessage(), e);
+        }
+    }
+}
