@@ -9,9 +9,11 @@ import io.github.maskalign.core.io.AtomicFile;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.prepare.PictureEncoder;
 import io.github.maskalign.core.prepare.PreparePlan;
+import io.github.maskalign.core.prepare.PreparedStore;
 import io.github.maskalign.core.prepare.Preparer;
 import io.github.maskalign.core.prepare.SkippedPicture;
 import io.github.maskalign.core.prepared.FloatCode;
+import io.github.maskalign.core.prepared.RepaFolders;
 import io.github.maskalign.encoders.Encoders;
 import io.github.maskalign.encoders.Preprocessing;
 import io.github.maskalign.encoders.published.EncoderName;
@@ -49,7 +51,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "  maskalign prepare ILSVRC2012_img_train.tar --out data/imagenet256 --vae sd-vae-ft-mse --images",
             "  maskalign prepare train/ --out data/imagenet256 --vae sd-vae-ft-mse --encoder dinov2-vit-b"
-                    + " --encoder-file dinov2_vitb14_pretrain.pth"
+                    + " --encoder-file dinov2_vitb14_pretrain.pth",
+            "  maskalign prepare train/ --layout REPA --out data/repa --vae sd-vae-ft-mse"
         })
 final class PrepareCommand implements Callable<Integer> {
     /** How latents are stored. */
@@ -68,6 +71,14 @@ final class PrepareCommand implements Callable<Integer> {
         INT8
     }
 
+    /** How files are laid out. */
+    enum Layout {
+        /** Few large files with an index. */
+        SHARDS,
+        /** REPA's two folders, for its trainer. */
+        REPA
+    }
+
     @Parameters(paramLabel = "SOURCE", description = "Folder or archive of labelled pictures.")
     Path source = Path.of("");
 
@@ -76,6 +87,23 @@ final class PrepareCommand implements Callable<Integer> {
 
     @Mixin
     AutoencoderOptions autoencoder = new AutoencoderOptions();
+
+    @Option(
+            names = "--layout",
+            description = {
+                "One of: ${COMPLETION-CANDIDATES}. REPA writes what its preprocessing writes: float32 latents",
+                "and pictures, two files for each."
+            })
+    Layout layout = Layout.SHARDS;
+
+    @Option(
+            names = "--images-folder",
+            paramLabel = "NAME",
+            description = "With REPA's layout: the folder of pictures; REG's trainer reads imagenet_256_vae.")
+    String imagesFolder = RepaFolders.IMAGES;
+
+    @Option(names = "--latents-folder", paramLabel = "NAME", description = "With REPA's layout: the folder of latents.")
+    String latentsFolder = RepaFolders.LATENTS;
 
     @Option(names = "--size", paramLabel = "PIXELS", description = "Side of the crop.")
     int size = 256;
@@ -152,7 +180,7 @@ final class PrepareCommand implements Callable<Integer> {
         try (PictureSet pictures = PictureSets.open(source);
                 PictureEncoder computing = open(where)) {
             PreparePlan plan = new PreparePlan(size, shard, batch, threads);
-            Preparer preparer = new Preparer(pictures, computing, plan, out);
+            Preparer preparer = new Preparer(pictures, computing, plan, store());
             try (StopSignal signal = StopSignal.listen(preparer::requestStop)) {
                 if (!work(preparer, launch, pictures.size())) {
                     return ExitCode.FAILED; // the signal decides the exit code
@@ -166,6 +194,12 @@ final class PrepareCommand implements Callable<Integer> {
             console.flush();
         }
         return ExitCode.OK;
+    }
+
+    private PreparedStore store() {
+        return layout == Layout.SHARDS
+                ? PreparedStore.shards(out)
+                : PreparedStore.repa(new RepaFolders(out, imagesFolder, latentsFolder));
     }
 
     private boolean work(Preparer preparer, Launch launch, int total) throws IOException {
@@ -197,9 +231,9 @@ final class PrepareCommand implements Callable<Integer> {
             settings.put("vae_sha256", FileHash.sha256(vae.file()));
             tokens = openEncoder(where, settings);
             AutoencoderPictures.Storage storage = new AutoencoderPictures.Storage(
-                    latents == Latents.F16 ? FloatCode.FLOAT16 : FloatCode.FLOAT32,
+                    latents == Latents.F16 && layout == Layout.SHARDS ? FloatCode.FLOAT16 : FloatCode.FLOAT32,
                     features == Features.F16 ? FloatCode.FLOAT16 : FloatCode.INT8_PER_ROW,
-                    images);
+                    images || layout == Layout.REPA);
             return new AutoencoderPictures(vae, tokens, where, size, storage, settings);
         } catch (IOException | RuntimeException e) {
             vae.close();

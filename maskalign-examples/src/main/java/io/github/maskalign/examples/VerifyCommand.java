@@ -1,53 +1,82 @@
 package io.github.maskalign.examples;
 
+import io.github.maskalign.core.prepared.RepaFolders;
+import io.github.maskalign.core.prepared.RepaSet;
+import io.github.maskalign.core.prepared.RepaVerifier;
+import io.github.maskalign.core.prepared.ShardIndex;
 import io.github.maskalign.core.prepared.ShardSet;
 import io.github.maskalign.core.prepared.ShardVerifier;
 import io.github.maskalign.examples.report.ConsoleProgress;
 import io.github.maskalign.examples.report.ProgressPlan;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** Checks a prepared set. */
 @Command(
         name = "verify",
-        description =
-                "Reads a prepared set whole and compares it with its index: hashes, labels, names, finite numbers.",
+        description = "Reads a prepared set of either layout whole: hashes, labels, names, pairs, finite numbers.",
         footerHeading = "%nExamples:%n",
         footer = "  maskalign verify data/imagenet256")
 final class VerifyCommand implements Callable<Integer> {
     @Parameters(paramLabel = "DIR", description = "Folder of the prepared set.")
     Path folder = Path.of("");
 
+    @Option(names = "--images-folder", paramLabel = "NAME", description = "REPA's layout: the folder of pictures.")
+    String imagesFolder = RepaFolders.IMAGES;
+
+    @Option(names = "--latents-folder", paramLabel = "NAME", description = "REPA's layout: the folder of latents.")
+    String latentsFolder = RepaFolders.LATENTS;
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
     @Override
     public Integer call() throws IOException {
+        RepaFolders repa = new RepaFolders(folder, imagesFolder, latentsFolder);
+        boolean shards = Files.exists(folder.resolve(ShardIndex.FILE)) || !RepaSet.isAt(repa);
+        return shards ? shards() : repa(repa);
+    }
+
+    private int shards() throws IOException {
         int shards;
         int samples;
         try (ShardSet set = ShardSet.open(folder)) {
             shards = set.index().shards().size();
             samples = set.size();
         }
-        List<String> problems;
         ProgressPlan plan =
                 new ProgressPlan("verify", 0, shards, Math.max(1, samples / shards), Math.max(1, shards / 20));
         try (ConsoleProgress progress = ConsoleProgress.open(plan, JvmDefaults.isTerminal())) {
-            problems = new ShardVerifier(folder).problems(done -> progress.step(done, Double.NaN));
+            List<String> problems = new ShardVerifier(folder).problems(done -> progress.step(done, Double.NaN));
+            return tell(problems, samples + " samples in " + shards + " shards are as they were written");
         }
+    }
+
+    private int repa(RepaFolders repa) throws IOException {
+        int samples;
+        try (RepaSet set = RepaSet.open(repa)) {
+            samples = set.size();
+        }
+        ProgressPlan plan = new ProgressPlan("verify", 0, samples, 1, Math.max(1, samples / 20));
+        try (ConsoleProgress progress = ConsoleProgress.open(plan, JvmDefaults.isTerminal())) {
+            List<String> problems = new RepaVerifier(repa).problems(done -> progress.step(done, Double.NaN));
+            return tell(problems, samples + " pairs of pictures and latents are complete");
+        }
+    }
+
+    private int tell(List<String> problems, String fine) {
         PrintWriter out = spec.commandLine().getOut();
         problems.forEach(out::println);
-        out.println(folder + ": "
-                + (problems.isEmpty()
-                        ? samples + " samples in " + shards + " shards are as they were" + " written"
-                        : problems.size() + " problems"));
+        out.println(folder + ": " + (problems.isEmpty() ? fine : problems.size() + " problems"));
         out.flush();
         return problems.isEmpty() ? ExitCode.OK : ExitCode.FAILED;
     }

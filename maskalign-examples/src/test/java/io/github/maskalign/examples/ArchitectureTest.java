@@ -47,8 +47,8 @@ class ArchitectureTest {
             Map.entry("npy", Set.of("io")),
             Map.entry("sample", Set.of("diffusion")),
             Map.entry("archive", Set.of()),
-            Map.entry("prepare", Set.of("archive", "image", "io", "prepared")),
-            Map.entry("prepared", Set.of("data", "image", "io", "npy")),
+            Map.entry("prepare", Set.of("archive", "image", "io", "npy", "prepared")),
+            Map.entry("prepared", Set.of("archive", "data", "image", "io", "npy")),
             Map.entry("torchfile", Set.of("io")),
             Map.entry("train", Set.of("align", "config", "data", "diffusion", "distributed", "io", "metrics", "nn"))));
 

@@ -14,7 +14,7 @@ import java.util.Map;
 import java.util.zip.CRC32C;
 
 /** The checksums of a file: SHA-256 of all of it, CRC-32C of each tensor. */
-final class Digests {
+public final class Digests {
     private final MessageDigest sha256 = newSha256();
     private final CRC32C crc = new CRC32C();
     private final Map<String, String> tensors = new LinkedHashMap<>();
@@ -50,11 +50,13 @@ final class Digests {
         return hex(crc);
     }
 
-    static String sha256(byte[] bytes) {
+    /** Returns the SHA-256 of bytes as 64 lower-case hexadecimal digits. */
+    public static String sha256(byte[] bytes) {
         return HexFormat.of().formatHex(newSha256().digest(bytes));
     }
 
-    static String sha256(Path file) throws IOException {
+    /** Returns the SHA-256 of a file as 64 lower-case hexadecimal digits. */
+    public static String sha256(Path file) throws IOException {
         MessageDigest digest = newSha256();
         ByteBuffer chunk = ByteBuffer.allocate(1 << 20);
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {

@@ -3,18 +3,16 @@ package io.github.maskalign.core.prepare;
 import io.github.maskalign.core.archive.LabelledPicture;
 import io.github.maskalign.core.archive.PictureSet;
 import io.github.maskalign.core.io.AtomicFile;
-import io.github.maskalign.core.io.WrittenFile;
 import io.github.maskalign.core.prepared.PreparedSample;
 import io.github.maskalign.core.prepared.SampleLayout;
-import io.github.maskalign.core.prepared.ShardBuilder;
-import io.github.maskalign.core.prepared.ShardIndex;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * Prepares a picture set: every {@code shardPictures} pictures of the source, in its order, become one shard.
@@ -27,7 +25,7 @@ public final class Preparer {
     private final PictureSet source;
     private final PictureEncoder encoder;
     private final PreparePlan plan;
-    private final Path folder;
+    private final PreparedStore store;
     private final Map<String, String> settings;
     private volatile boolean stopRequested;
 
@@ -37,14 +35,16 @@ public final class Preparer {
      * @param source the pictures; left open
      * @param encoder computes latents and tokens; left open
      * @param plan sizes
-     * @param folder where the set goes; made if it does not exist
+     * @param store where the set goes; made if it does not exist
      */
-    public Preparer(PictureSet source, PictureEncoder encoder, PreparePlan plan, Path folder) {
+    public Preparer(PictureSet source, PictureEncoder encoder, PreparePlan plan, PreparedStore store) {
         this.source = source;
         this.encoder = encoder;
         this.plan = plan;
-        this.folder = folder;
-        settings = plan.settings(encoder.layout(), encoder, source.size());
+        this.store = store;
+        Map<String, String> all = plan.settings(encoder.layout(), encoder, source.size());
+        store.settings().forEach((name, value) -> all.merge(name, value, (own, added) -> own + ", " + added));
+        settings = all;
     }
 
     /** Returns the number of shards of the whole set. */
@@ -69,9 +69,10 @@ public final class Preparer {
         if (ranks < 1 || rank < 0 || rank >= ranks) {
             throw new IllegalArgumentException("rank must be in [0, ranks) but was " + rank + " of " + ranks);
         }
-        Files.createDirectories(folder);
+        store.requireHolds(encoder.layout());
+        Files.createDirectories(store.records());
         if (ranks == 1) {
-            AtomicFile.removeLeftovers(folder);
+            AtomicFile.removeLeftovers(store.records());
         }
         int total = 0;
         for (int shard = rank; shard < shards(); shard += ranks) {
@@ -80,7 +81,7 @@ public final class Preparer {
         Progress progress = new Progress(listener, total);
         try (Decoder decoder = new Decoder(source, plan.side(), plan.threads())) {
             for (int shard = rank; shard < shards(); shard += ranks) {
-                if (ShardRecord.read(folder, shard, settings).isPresent()) {
+                if (record(shard).isPresent()) {
                     progress.add(last(shard) - first(shard), false);
                 } else if (!make(shard, decoder, progress)) {
                     return false;
@@ -92,7 +93,7 @@ public final class Preparer {
 
     private boolean make(int shard, Decoder decoder, Progress progress) throws IOException {
         SampleLayout layout = encoder.layout();
-        ShardBuilder builder = new ShardBuilder(layout);
+        PreparedStore.Part part = store.begin(shard, layout, settings);
         List<SkippedPicture> skipped = new ArrayList<>();
         decoder.begin(first(shard), last(shard));
         while (decoder.hasNext()) {
@@ -108,18 +109,34 @@ public final class Preparer {
                     skipped.add(new SkippedPicture(broken.index(), name, broken.reason()));
                 }
             }
-            encode(batch, layout, builder);
+            encode(batch, layout, part);
             progress.add(seen, true);
             if (stopRequested) {
                 return false;
             }
         }
-        WrittenFile written = builder.write(folder.resolve(ShardIndex.fileName(shard)), settings);
-        new ShardRecord(builder.size(), written.byteSize(), written.sha256(), settings, skipped).write(folder, shard);
+        PreparedStore.Content content = part.finish();
+        new ShardRecord(content.samples(), content.bytes(), content.sha256(), settings, skipped)
+                .write(store.records(), shard);
         return true;
     }
 
-    private void encode(List<Decoder.Cropped> batch, SampleLayout layout, ShardBuilder builder) throws IOException {
+    /** The record of a finished part; empty if the part has to be made. */
+    private Optional<ShardRecord> record(int shard) throws IOException {
+        Optional<ShardRecord> found = ShardRecord.read(store.records(), shard, settings);
+        if (found.isEmpty()) {
+            return found;
+        }
+        Set<Integer> skipped = indices(found.get().skipped());
+        long bytes = store.bytes(shard, new PreparedStore.Numbers(first(shard), last(shard), skipped));
+        return bytes == found.get().bytes() ? found : Optional.empty();
+    }
+
+    private static Set<Integer> indices(List<SkippedPicture> skipped) {
+        return skipped.stream().map(SkippedPicture::index).collect(Collectors.toSet());
+    }
+
+    private void encode(List<Decoder.Cropped> batch, SampleLayout layout, PreparedStore.Part part) throws IOException {
         if (batch.isEmpty()) {
             return;
         }
@@ -127,19 +144,21 @@ public final class Preparer {
                 encoder.encode(batch.stream().map(Decoder.Cropped::pixels).toList());
         for (int i = 0; i < batch.size(); i++) {
             LabelledPicture picture = source.picture(batch.get(i).index());
-            builder.add(new PreparedSample(
-                    picture.name(),
-                    picture.label(),
-                    encoded.get(i).moments(),
-                    layout.imageSide() > 0 ? batch.get(i).pixels() : null,
-                    encoded.get(i).tokens()));
+            part.add(
+                    batch.get(i).index(),
+                    new PreparedSample(
+                            picture.name(),
+                            picture.label(),
+                            encoded.get(i).moments(),
+                            layout.imageSide() > 0 ? batch.get(i).pixels() : null,
+                            encoded.get(i).tokens()));
         }
     }
 
     /** Whether all shards are there, whoever made them. */
     public boolean isComplete() throws IOException {
         for (int shard = 0; shard < shards(); shard++) {
-            if (ShardRecord.read(folder, shard, settings).isEmpty()) {
+            if (record(shard).isEmpty()) {
                 return false;
             }
         }
@@ -153,21 +172,23 @@ public final class Preparer {
      * @throws PrepareException if a shard is missing
      */
     public List<SkippedPicture> finish() throws IOException {
-        List<ShardIndex.Entry> entries = new ArrayList<>();
+        List<PreparedStore.Content> parts = new ArrayList<>();
         List<SkippedPicture> skipped = new ArrayList<>();
         for (int shard = 0; shard < shards(); shard++) {
-            Optional<ShardRecord> found = ShardRecord.read(folder, shard, settings);
+            Optional<ShardRecord> found = record(shard);
             if (found.isEmpty()) {
-                throw new PrepareException(folder + ": shard " + shard + " of " + shards() + " is not there yet");
+                throw new PrepareException(
+                        store.folder() + ": shard " + shard + " of " + shards() + " is not there yet");
             }
-            entries.add(new ShardIndex.Entry(found.get().size(), found.get().sha256()));
+            parts.add(new PreparedStore.Content(
+                    found.get().size(), found.get().bytes(), found.get().sha256()));
             skipped.addAll(found.get().skipped());
         }
-        if (entries.stream().allMatch(entry -> entry.size() == 0)) {
+        if (parts.stream().allMatch(part -> part.samples() == 0)) {
             throw new PrepareException("not one picture could be decoded; the first is "
                     + skipped.get(0).name() + ": " + skipped.get(0).reason());
         }
-        new ShardIndex(encoder.layout(), settings, source.classes(), entries).write(folder);
+        store.finish(encoder.layout(), settings, source, parts, indices(skipped));
         return skipped;
     }
 

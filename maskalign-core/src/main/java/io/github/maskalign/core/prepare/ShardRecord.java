@@ -4,7 +4,6 @@ import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParseException;
 import io.github.maskalign.core.io.AtomicFile;
-import io.github.maskalign.core.prepared.ShardIndex;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -43,14 +42,13 @@ record ShardRecord(int size, long bytes, String sha256, Map<String, String> sett
     }
 
     /**
-     * Returns the record of a finished shard; empty if the shard has to be made.
+     * Returns the record of a shard; empty if there is none.
      *
      * @throws PrepareException if it was made with other settings
      */
     static Optional<ShardRecord> read(Path folder, int shard, Map<String, String> settings) throws IOException {
         Path file = file(folder, shard);
-        Path data = folder.resolve(ShardIndex.fileName(shard));
-        if (!Files.exists(file) || !Files.exists(data)) {
+        if (!Files.exists(file)) {
             return Optional.empty();
         }
         ShardRecord found;
@@ -65,7 +63,7 @@ record ShardRecord(int size, long bytes, String sha256, Map<String, String> sett
                     folder + " holds a set that was prepared differently; use another folder, or delete" + " it. "
                             + difference(found.settings(), settings));
         }
-        return Files.size(data) == found.bytes() ? Optional.of(found) : Optional.empty();
+        return Optional.of(found);
     }
 
     private static String difference(Map<String, String> found, Map<String, String> wanted) {

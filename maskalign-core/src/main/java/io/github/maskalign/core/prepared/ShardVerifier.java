@@ -1,16 +1,10 @@
 package io.github.maskalign.core.prepared;
 
-import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.Digests;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.security.DigestInputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.function.IntConsumer;
 
@@ -55,7 +49,7 @@ public final class ShardVerifier {
 
     private static void check(ShardSet set, Path file, ShardIndex.Entry entry, int first, List<String> problems)
             throws IOException {
-        String sha256 = sha256(file);
+        String sha256 = Digests.sha256(file);
         if (!sha256.equals(entry.sha256())) {
             problems.add(file + ": its SHA-256 is " + sha256 + " but the index says " + entry.sha256());
         }
@@ -86,21 +80,6 @@ public final class ShardVerifier {
                 problems.add(file + ": " + what + " of " + name + " are not finite");
                 return;
             }
-        }
-    }
-
-    private static String sha256(Path file) throws IOException {
-        try {
-            MessageDigest digest = MessageDigest.getInstance("SHA-256");
-            try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
-                byte[] chunk = new byte[1 << 20];
-                while (in.read(chunk) >= 0) {
-                    // the digest sees it
-                }
-            }
-            return HexFormat.of().formatHex(digest.digest());
-        } catch (NoSuchAlgorithmException e) {
-            throw new CheckpointFormatException(file, "every Java platform has SHA-256", e);
         }
     }
 }

@@ -89,7 +89,7 @@ class PreparerTest {
         prepare(whole, new FirstPixels());
         for (int limit : new int[] {1, 5, 9}) {
             try (PictureSet set = PictureSets.open(pictures)) {
-                Preparer preparer = new Preparer(set, new FirstPixels(), PLAN, parts);
+                Preparer preparer = new Preparer(set, new FirstPixels(), PLAN, PreparedStore.shards(parts));
                 boolean done = preparer.run(0, 1, (behind, computed, total) -> {
                     if (behind >= limit) {
                         preparer.requestStop();
@@ -114,9 +114,10 @@ class PreparerTest {
         prepare(whole, new FirstPixels());
         try (PictureSet set = PictureSets.open(pictures)) {
             for (int rank = 1; rank >= 0; rank--) {
-                new Preparer(set, new FirstPixels(), PLAN, shared).run(rank, 2, (done, computed, total) -> {});
+                new Preparer(set, new FirstPixels(), PLAN, PreparedStore.shards(shared))
+                        .run(rank, 2, (done, computed, total) -> {});
             }
-            new Preparer(set, new FirstPixels(), PLAN, shared).finish();
+            new Preparer(set, new FirstPixels(), PLAN, PreparedStore.shards(shared)).finish();
         }
 
         assertThat(content(shared)).isEqualTo(content(whole));
@@ -127,7 +128,8 @@ class PreparerTest {
         Path out = root.resolve("out");
         prepare(out, new FirstPixels());
         try (PictureSet set = PictureSets.open(pictures)) {
-            Preparer other = new Preparer(set, new FirstPixels(), new PreparePlan(SIDE, 5, 3, 2), out);
+            Preparer other =
+                    new Preparer(set, new FirstPixels(), new PreparePlan(SIDE, 5, 3, 2), PreparedStore.shards(out));
 
             assertThatThrownBy(() -> other.run(0, 1, (done, computed, total) -> {}))
                     .isInstanceOf(PrepareException.class)
@@ -155,7 +157,7 @@ class PreparerTest {
 
     private List<SkippedPicture> prepare(Path out, PictureEncoder encoder) throws IOException {
         try (PictureSet set = PictureSets.open(pictures)) {
-            Preparer preparer = new Preparer(set, encoder, PLAN, out);
+            Preparer preparer = new Preparer(set, encoder, PLAN, PreparedStore.shards(out));
             assertThat(preparer.run(0, 1, (done, computed, total) -> {})).isTrue();
             return preparer.finish();
         }

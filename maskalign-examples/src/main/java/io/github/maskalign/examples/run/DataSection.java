@@ -16,6 +16,8 @@ import java.util.Optional;
  * @param path LATENTS: folder of the prepared latents
  * @param scale LATENTS: factor of the latents, z = (sample − bias) · scale; above 0
  * @param bias LATENTS: subtracted before
+ * @param imagesFolder LATENTS in REPA's layout: name of the folder of pictures
+ * @param latentsFolder LATENTS in REPA's layout: name of the folder of latents
  * @param readAhead LATENTS: batches that another thread reads in advance; 0 reads when they are needed
  */
 public record DataSection(
@@ -25,6 +27,8 @@ public record DataSection(
         @Default("null") Optional<Path> path,
         @Positive @Default("0.18215") double scale,
         @Default("0.0") double bias,
+        @Default("images") String imagesFolder,
+        @Default("vae-sd") String latentsFolder,
         @NonNegative @Default("4") int readAhead) {
 
     /** Data sets. */

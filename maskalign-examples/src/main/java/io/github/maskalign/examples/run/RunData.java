@@ -4,8 +4,9 @@ import io.github.maskalign.core.data.ReadAheadData;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.prepared.LatentData;
 import io.github.maskalign.core.prepared.PreparedSamples;
+import io.github.maskalign.core.prepared.PreparedSets;
+import io.github.maskalign.core.prepared.RepaFolders;
 import io.github.maskalign.core.prepared.SampleLayout;
-import io.github.maskalign.core.prepared.ShardSet;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.train.BatchPlan;
 import java.io.IOException;
@@ -44,7 +45,8 @@ record RunData(TrainingData data, int pictureSide, String attribution, String id
 
     private static RunData latents(RunConfig config, Draws draws, BatchPlan plan) throws IOException {
         DataSection section = config.data();
-        PreparedSamples set = ShardSet.open(section.path().orElseThrow());
+        PreparedSamples set = PreparedSets.open(
+                new RepaFolders(section.path().orElseThrow(), section.imagesFolder(), section.latentsFolder()));
         try {
             checkFits(config, set);
             boolean encodes = needsPictures(config.encoder().kind());

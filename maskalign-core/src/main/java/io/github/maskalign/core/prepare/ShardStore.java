@@ -1,0 +1,69 @@
+package io.github.maskalign.core.prepare;
+
+import io.github.maskalign.core.archive.PictureSet;
+import io.github.maskalign.core.io.WrittenFile;
+import io.github.maskalign.core.prepared.PreparedSample;
+import io.github.maskalign.core.prepared.SampleLayout;
+import io.github.maskalign.core.prepared.ShardBuilder;
+import io.github.maskalign.core.prepared.ShardIndex;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** One safetensors file for each part, and an index. */
+record ShardStore(Path folder) implements PreparedStore {
+    @Override
+    public Path records() {
+        return folder;
+    }
+
+    @Override
+    public Map<String, String> settings() {
+        return Map.of();
+    }
+
+    @Override
+    public void requireHolds(SampleLayout layout) {
+        // all of them
+    }
+
+    @Override
+    public Part begin(int part, SampleLayout layout, Map<String, String> settings) {
+        ShardBuilder builder = new ShardBuilder(layout);
+        return new Part() {
+            @Override
+            public void add(int index, PreparedSample sample) {
+                builder.add(sample);
+            }
+
+            @Override
+            public Content finish() throws IOException {
+                WrittenFile written = builder.write(folder.resolve(ShardIndex.fileName(part)), settings);
+                return new Content(builder.size(), written.byteSize(), written.sha256());
+            }
+        };
+    }
+
+    @Override
+    public long bytes(int part, Numbers numbers) throws IOException {
+        Path file = folder.resolve(ShardIndex.fileName(part));
+        return Files.exists(file) ? Files.size(file) : -1;
+    }
+
+    @Override
+    public void finish(
+            SampleLayout layout,
+            Map<String, String> settings,
+            PictureSet source,
+            List<Content> parts,
+            Set<Integer> skipped)
+            throws IOException {
+        List<ShardIndex.Entry> entries = parts.stream()
+                .map(part -> new ShardIndex.Entry(part.samples(), part.sha256()))
+                .toList();
+        new ShardIndex(layout, settings, source.classes(), entries).write(folder);
+    }
+}
