@@ -135,7 +135,7 @@ public final class TrainStep {
                 SampleRange samples = plan.microBatch(state.step(), j);
                 StepLosses losses = objective.loss(micro, state.step(), samples.first(), samples.count());
                 NDArray total = share(losses.total(), samples.count());
-                NDList gradients = Autograd.gradients(total, trained, step);
+                NDList gradients = losses.backward().gradients(total, trained, step);
                 try (GradMode values = GradMode.off()) {
                     NDList all = new NDList();
                     all.add(total.stopGradient());

@@ -17,6 +17,7 @@ public final class RunPlan {
             "name",
             "train.steps",
             "train.accumulation",
+            "train.activationCheckpointing",
             "train.saveEvery",
             "train.keepLast",
             "train.keepEvery",
