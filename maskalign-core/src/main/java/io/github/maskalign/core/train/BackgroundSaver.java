@@ -98,7 +98,7 @@ final class BackgroundSaver implements AutoCloseable {
             Map<String, NDArray> targets = copies.computeIfAbsent(file, name -> memoryLike(arrays));
             TrainState.copy(new NDList(arrays.values()), new NDList(targets.values()), memory);
         });
-        return new StateArrays(now.step(), now.skipped(), copies);
+        return new StateArrays(now.step(), now.skipped(), now.extraDecays(), copies);
     }
 
     private Map<String, NDArray> memoryLike(Map<String, NDArray> arrays) {
@@ -112,7 +112,7 @@ final class BackgroundSaver implements AutoCloseable {
         IOException failure = null;
         try {
             if (snapshot) {
-                files.add(checkpoints.snapshot(copy));
+                files.addAll(checkpoints.snapshots(copy));
             }
             if (full) {
                 files.add(checkpoints.save(copy));

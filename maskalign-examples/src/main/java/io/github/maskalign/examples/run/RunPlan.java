@@ -82,6 +82,9 @@ public final class RunPlan {
                 out.put(path, value);
             }
         }
+        if (config.optim().extraEmaDecays().isEmpty()) {
+            out.remove("optim.extraEmaDecays"); // runs from before there was such a key go on
+        }
         out.put("runtime.precision", config.runtime().precision().name());
         if (config.subset().schedule() != SubsetSchedule.CONSTANT
                 || config.subset().unmaskedTailSteps() > 0) {

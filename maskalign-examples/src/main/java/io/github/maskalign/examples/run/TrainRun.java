@@ -95,8 +95,10 @@ public final class TrainRun {
         agreement.requireSame("the digest of the config", HexFormat.of().parseHex(config.hash()));
         try (Closeable lock = agreement.together(() -> lock(ranks));
                 ExperimentParts parts = open(run, agreement);
-                TrainState state =
-                        new TrainState(parts.manager(), parts.objective().parameters())) {
+                TrainState state = new TrainState(
+                        parts.manager(),
+                        parts.objective().parameters(),
+                        run.optim().extraEmaDecays())) {
             Optional<RunCheckpoints> checkpoints = Optional.empty();
             List<TrainListener> listeners = new ArrayList<>();
             if (ranks.isRoot()) {
