@@ -5,9 +5,11 @@ import ai.djl.engine.EngineException;
 import io.github.maskalign.core.config.ConfigException;
 import io.github.maskalign.core.distributed.CommunicationException;
 import io.github.maskalign.core.distributed.RankFailedException;
+import io.github.maskalign.core.engine.MemoryShortage;
 import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.core.io.CheckpointWriteException;
 import io.github.maskalign.core.io.RunLock.RunLockedException;
+import io.github.maskalign.core.train.StepMemoryException;
 import java.io.EOFException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -18,6 +20,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Function;
 import java.util.regex.Pattern;
@@ -44,6 +47,7 @@ final class Failures {
             row(IOException.class, Failures::ioExitCode, Failures::message),
             row(RankFailedException.class, ExitCode.FAILED, Failures::message),
             row(CommunicationException.class, ExitCode.FAILED, Failures::message),
+            row(StepMemoryException.class, ExitCode.FAILED, Failures::message),
             row(EngineException.class, ExitCode.FAILED, Failures::engineMessage),
             row(LinkageError.class, ExitCode.FAILED, Failures::engineMessage),
             row(
@@ -99,6 +103,12 @@ final class Failures {
     }
 
     private static String engineMessage(Throwable error) {
+        Optional<MemoryShortage> shortage = MemoryShortage.in(error);
+        if (shortage.isPresent()) {
+            return "there is not enough of " + shortage.get().place().words() + " ("
+                    + shortage.get().words() + "); choose a smaller batch or model, or see 'out of memory' in"
+                    + " docs/troubleshooting.md";
+        }
         StringBuilder text = new StringBuilder("the engine failed: " + message(error));
         for (@Nullable Throwable cause = error.getCause(); cause != null; cause = cause.getCause()) {
             text.append("\n  because of ").append(cause);

@@ -64,6 +64,7 @@ import picocli.CommandLine.Spec;
         footerHeading = "%nExamples:%n",
         footer = {
             "  maskalign sample runs/quickstart --num 64",
+            "  maskalign sample runs/imagenet-sit-b-2-reg --ema 0.999 --num 64",
             "  maskalign sample runs/imagenet-sit-b-2-maskalign --sampler sde --steps 250 --cfg 1.8 --interval 0,0.7",
             "  maskalign sample runs/imagenet-sit-xl-2-maskalign --num 50000 --sampler sde --steps 250 --cfg 2.3"
                     + " --interval 0,0.85 --vae sd-vae-ft-ema --folder samples --npz samples.npz",
@@ -93,6 +94,13 @@ final class SampleCommand implements Callable<Integer> {
             description = "Run folder, whose newest averaged weights are taken, or a file of weights of any project.",
             showDefaultValue = Visibility.NEVER)
     Path source = Path.of("");
+
+    @Option(
+            names = "--ema",
+            paramLabel = "DECAY",
+            description = "Average to take of a run that keeps several; that of optim.emaDecay unless given.")
+    @Nullable
+    Double ema;
 
     @Option(names = "--num", paramLabel = "N", description = "Number of pictures.")
     int count = 16;
@@ -204,6 +212,7 @@ final class SampleCommand implements Callable<Integer> {
         if (npz != null && folder == null) {
             throw CommandFailure.badInput("--npz goes with --folder");
         }
+        source = ema == null ? source : TrainedWeights.find(source, ema).weights();
         Launch launch = Launch.detect(System.getenv());
         Device device = RankedWork.device(launch);
         PrintWriter console = spec.commandLine().getOut();

@@ -62,6 +62,12 @@ class FailuresTest {
                 Arguments.of(new UncheckedIOException(new NoSuchFileException("a.yaml")), 2, "file not found: a.yaml"),
                 Arguments.of(new ExecutionException(new TrainingDivergedException("step 7")), 3, "step 7"),
                 Arguments.of(
+                        new EngineException(
+                                "f failed", new EngineException("CUDA out of memory. Tried to allocate 1 GiB")),
+                        1,
+                        "there is not enough of the GPU's memory (CUDA out of memory. Tried to allocate 1 GiB); choose a"
+                                + " smaller batch or model, or see 'out of memory' in docs/troubleshooting.md"),
+                Arguments.of(
                         new OutOfMemoryError("Java heap space"),
                         1,
                         "the Java heap is too small (Java heap space); set MASKALIGN_JAVA_OPTS=-Xmx8g or choose a smaller batch"));

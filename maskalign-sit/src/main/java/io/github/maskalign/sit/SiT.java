@@ -14,6 +14,7 @@ import io.github.maskalign.core.align.Projector;
 import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer;
 import io.github.maskalign.core.nn.AdaLnZeroBlock;
+import io.github.maskalign.core.nn.BlockRunner;
 import io.github.maskalign.core.nn.Initializers;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.SinCosPositions;
@@ -142,17 +143,26 @@ public final class SiT extends AbstractBlock {
      * @throws IllegalArgumentException if a shape or type is not that of the model, or an input is missing or too many
      */
     public SiTOutput forward(ParameterStore store, SiTInput in, boolean training) {
+        return forward(store, in, training, BlockRunner.PLAIN);
+    }
+
+    /**
+     * Predicts velocities; see the other method.
+     *
+     * @param runner how the blocks of mixer, trunk and projectors are run
+     */
+    public SiTOutput forward(ParameterStore store, SiTInput in, boolean training, BlockRunner runner) {
         in.requireFits(config);
         NDArray keep = in.keep();
         NDArray pos = store.getValue(positions, in.x().getDevice(), training);
         NDArray time = one(tEmbedder, store, training, in.t()); // (N, D)
-        NDArray c = one(yEmbedder, store, training, labels(in, training), time); // (N, D)
+        NDArray c = runner.join(one(yEmbedder, store, training, labels(in, training), time)); // (N, D)
         NDArray x = one(xEmbedder, store, training, in.x(), pos); // (N, T, D)
         if (classEmbedder != null && in.classToken() != null) {
             x = one(classEmbedder, store, training, x, in.classToken(), pos); // (N, 1+T, D)
         }
         if (mixer != null) {
-            x = one(mixer, store, training, x, c);
+            x = mixer.forward(store, training, runner.join(x), c, runner);
         }
         SubsetPlacement placement = keep == null ? SubsetPlacement.NONE : config.placement();
         boolean dropsAtOnce = placement == SubsetPlacement.DROP || placement == SubsetPlacement.DROP_REINSERT;
@@ -164,13 +174,14 @@ public final class SiT extends AbstractBlock {
         NDArray bypass = x;
         for (int i = 0; i < blocks.size(); i++) {
             if (keep != null && routes && i == config.routeStart()) {
-                bypass = x;
-                x = rows.gather(x, keep); // (N, [1+]K, D)
+                bypass = runner.join(x);
+                x = rows.gather(bypass, keep); // (N, [1+]K, D)
             }
-            x = one(blocks.get(i), store, training, x, c);
-            if (i + 1 == config.alignmentDepth()) {
+            x = runner.run(blocks.get(i), store, training, x, c);
+            if (i + 1 == config.alignmentDepth() && !projectors.isEmpty()) {
+                x = runner.join(x);
                 for (Block projector : projectors) {
-                    projected.add(one(projector, store, training, x)); // (N, T, Z)
+                    projected.add(runner.run(projector, store, training, x)); // (N, T, Z)
                 }
             }
             if (keep != null && routes && i == config.routeEnd()) {

@@ -8,6 +8,7 @@ import io.github.maskalign.core.align.AlignmentLoss;
 import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.diffusion.VelocityLoss;
+import io.github.maskalign.core.nn.BlockRunner;
 import io.github.maskalign.core.nn.TokenRows;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.List;
@@ -56,6 +57,15 @@ public final class SiTLoss {
      * @throws IllegalArgumentException if targets are missing or do not fit the model
      */
     public SiTLosses compute(ParameterStore store, SiTLossInput in) {
+        return compute(store, in, BlockRunner.PLAIN);
+    }
+
+    /**
+     * Computes the loss; see the other method.
+     *
+     * @param runner how the model runs its blocks
+     */
+    public SiTLosses compute(ParameterStore store, SiTLossInput in, BlockRunner runner) {
         SiTConfig config = model.config();
         checkTargets(in, config);
         NDArray classToken = config.hasClassToken() ? classToken(in.targets().get(0)) : null; // (N, Z)
@@ -64,7 +74,7 @@ public final class SiTLoss {
                 classToken != null && classNoise != null ? path.interpolate(classToken, classNoise, in.t()) : null;
         SiTInput noised = new SiTInput(
                 path.interpolate(in.clean(), in.noise(), in.t()), in.t(), in.y(), noisedClass, in.keep(), in.dropped());
-        SiTOutput out = model.forward(store, noised, false);
+        SiTOutput out = model.forward(store, noised, false, runner);
 
         NDArray velocity = velocity(out, in, config);
         NDArray total = velocity;

@@ -16,6 +16,7 @@ import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.io.OwnedArrays;
 import io.github.maskalign.core.nn.ParameterKeys;
+import io.github.maskalign.core.nn.Recomputation;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.RandomStream;
 import io.github.maskalign.core.train.Objective;
@@ -40,6 +41,7 @@ public final class SiTObjective implements Objective {
     private final Draws draws;
     private final ParameterStore store;
     private final Map<String, Parameter> parameters;
+    private final int checkpointing;
 
     /**
      * Creates the objective.
@@ -64,7 +66,30 @@ public final class SiTObjective implements Objective {
             DiffusionConfig diffusion,
             TokenSubsetSampler subsets,
             Draws draws) {
+        this(model, store, loss, data, encoder, diffusion, subsets, draws, 0);
+    }
+
+    /**
+     * Creates the objective; see the other constructor.
+     *
+     * @param activationCheckpointing 0 keeps what the blocks compute for the backward pass; 1 computes it again in
+     *     every block, 2 in every second one, and so on, see {@link Recomputation}; the gradients are the same
+     */
+    public SiTObjective(
+            SiT model,
+            ParameterStore store,
+            SiTLoss loss,
+            TrainingData data,
+            @Nullable RepresentationEncoder encoder,
+            DiffusionConfig diffusion,
+            TokenSubsetSampler subsets,
+            Draws draws,
+            int activationCheckpointing) {
         SiTConfig config = model.config();
+        if (activationCheckpointing < 0) {
+            throw new IllegalArgumentException(
+                    "activationCheckpointing must be at least 0 but was " + activationCheckpointing);
+        }
         int width = encoder == null ? data.tokenWidth() : encoder.width();
         if (config.needsEncoder() && width == 0) {
             throw new IllegalArgumentException("the model aligns or has a class token but there is no encoder");
@@ -81,6 +106,7 @@ public final class SiTObjective implements Objective {
         this.subsets = subsets;
         this.draws = draws;
         parameters = ParameterKeys.of(model);
+        checkpointing = activationCheckpointing;
     }
 
     @Override
@@ -99,8 +125,13 @@ public final class SiTObjective implements Objective {
             dataSeconds = (System.nanoTime() - start) * 1e-9; // the encoder is part of the work, not of the waiting
             in = drawn.withTargets(targets(batch));
         }
-        SiTLosses losses = loss.compute(store, in);
-        return new StepLosses(losses.total(), losses.parts(), dataSeconds);
+        if (checkpointing == 0) {
+            SiTLosses losses = loss.compute(store, in);
+            return new StepLosses(losses.total(), losses.parts(), dataSeconds);
+        }
+        Recomputation blocks = new Recomputation(checkpointing);
+        SiTLosses losses = loss.compute(store, in, blocks);
+        return new StepLosses(losses.total(), losses.parts(), dataSeconds, blocks);
     }
 
     private SiTLossInput draw(NDManager scratch, TrainingBatch batch, long step, long first, int count) {

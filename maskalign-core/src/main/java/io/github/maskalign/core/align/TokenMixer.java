@@ -11,6 +11,7 @@ import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
 import io.github.maskalign.core.nn.AdaLnZeroBlock;
+import io.github.maskalign.core.nn.BlockRunner;
 import io.github.maskalign.core.nn.Initializers;
 import io.github.maskalign.core.nn.Precision;
 import java.util.ArrayList;
@@ -73,17 +74,25 @@ public final class TokenMixer extends AbstractBlock {
     @Override
     protected NDList forwardInternal(
             ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
-        NDArray tokens = inputs.get(0);
-        NDArray c = inputs.get(1);
-        NDArray h = down == null ? tokens : one(down, store, training, tokens); // (N, T, m)
-        for (Block layer : layers) {
-            h = conditioned ? one(layer, store, training, h, c) : one(layer, store, training, h);
-        }
-        return new NDList(up == null ? h : one(up, store, training, h, tokens)); // (N, T, D)
+        return new NDList(forward(store, training, inputs.get(0), inputs.get(1), BlockRunner.PLAIN));
     }
 
-    private static NDArray one(Block block, ParameterStore store, boolean training, NDArray... inputs) {
-        return block.forward(store, new NDList(inputs), training).singletonOrThrow();
+    /**
+     * Mixes tokens.
+     *
+     * @param store where the parameters' arrays come from
+     * @param training whether the model is trained
+     * @param tokens (N, T, D)
+     * @param c condition (N, D)
+     * @param runner how the layers are run; the arguments are joins of it
+     * @return (N, T, D)
+     */
+    public NDArray forward(ParameterStore store, boolean training, NDArray tokens, NDArray c, BlockRunner runner) {
+        NDArray h = down == null ? tokens : runner.run(down, store, training, tokens); // (N, T, m)
+        for (Block layer : layers) {
+            h = conditioned ? runner.run(layer, store, training, h, c) : runner.run(layer, store, training, h);
+        }
+        return up == null ? h : runner.run(up, store, training, h, tokens); // (N, T, D)
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.github.maskalign.core.train;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -7,16 +8,17 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.DoubleStream;
 
 /**
- * Clipping, AdamW (Loshchilov, Hutter, arXiv 1711.05101) and the moving average of the weights, in one call.
+ * Clipping, AdamW (Loshchilov, Hutter, arXiv 1711.05101) and the moving averages of the weights, in one call.
  *
  * <pre>
  * g ← g · min(1, clipNorm / (‖g‖ + 1e-6))                  norm of the norms of all tensors
  * p ← p · (1 − lr · weightDecay)
  * m ← m + (1 − β₁)(g − m),   v ← β₂ v + (1 − β₂) g²
  * p ← p − lr / (1 − β₁ᵏ) · m / (√v / √(1 − β₂ᵏ) + ε)       k = updates so far, this one included
- * e ← e · d + (1 − d) · p                                  every weight, frozen ones included
+ * e ← e · d + (1 − d) · p                                  every weight, frozen ones included, for every decay d
  * </pre>
  *
  * <p>Order of operations and roundings are those of {@code torch.nn.utils.clip_grad_norm_},
@@ -37,7 +39,8 @@ public final class AdamW {
     private final NDList averaged;
     private final NDList expAvg;
     private final NDList expAvgSq;
-    private final NDList ema;
+    private final NDList averages = new NDList();
+    private final NDArray decays;
 
     /**
      * What one call did.
@@ -48,7 +51,11 @@ public final class AdamW {
      */
     record Report(boolean applied, double gradNorm, double[] losses) {}
 
-    /** Prepares updates of a state's weights. */
+    /**
+     * Prepares updates of a state's weights.
+     *
+     * @throws IllegalArgumentException if the state has averages of other decays than the settings
+     */
     public AdamW(OptimConfig config, TrainState state) {
         this(config, state, state.manager().getDevice().isGpu() ? 0 : BLOCK);
     }
@@ -69,14 +76,19 @@ public final class AdamW {
         averaged = handles(List.copyOf(state.weights().keySet()));
         expAvg = new NDList(state.expAvg().values());
         expAvgSq = new NDList(state.expAvgSq().values());
-        ema = new NDList(state.ema().values());
+        if (!config.extraEmaDecays().equals(List.copyOf(state.extraEma().keySet()))) {
+            throw new IllegalArgumentException("the state must have averages of the decays " + config.extraEmaDecays()
+                    + " besides the first but has " + state.extraEma().keySet());
+        }
+        averages.addAll(state.ema().values());
+        state.extraEma().values().forEach(average -> averages.addAll(average.values()));
+        this.decays = onHost(config, state.manager());
         function = ScriptFunction.of(AdamW.class, "optimizer.py", "optimizer_step")
                 .bind("beta1", config.beta1())
                 .bind("beta2", config.beta2())
                 .bind("eps", config.eps())
                 .bind("weight_decay", decays ? config.weightDecay() : 0.0)
                 .bind("max_norm", config.clipNorm())
-                .bind("ema_decay", config.emaDecay())
                 .bind("block", block);
     }
 
@@ -103,9 +115,10 @@ public final class AdamW {
                             expAvg,
                             expAvgSq,
                             averaged,
-                            ema,
+                            averages,
                             gradients,
                             losses,
+                            decays,
                             config.lrAt(state.step()),
                             update)
                     .singletonOrThrow()
@@ -116,6 +129,19 @@ public final class AdamW {
         boolean applied = Double.isFinite(read[0]) && Double.isFinite(read[1]);
         state.advance(applied);
         return new Report(applied, read[0], values);
+    }
+
+    /** The numbers are read by the function itself: on the host that needs no wait for a device. */
+    private static NDArray onHost(OptimConfig config, NDManager manager) {
+        double[] values = DoubleStream.concat(
+                        DoubleStream.of(config.emaDecay()),
+                        config.extraEmaDecays().stream().mapToDouble(decay -> decay))
+                .toArray();
+        try (NDManager host = manager.newSubManager(Device.cpu())) {
+            NDArray array = host.create(values).duplicate(); // the first array borrows Java memory
+            array.attach(manager);
+            return array;
+        }
     }
 
     private NDList handles(List<String> keys) {

@@ -101,7 +101,7 @@ final class BackgroundSaver implements AutoCloseable {
             NDList targets = new NDList(Objects.requireNonNull(copies.get(file)).values());
             TrainState.copy(new NDList(arrays.values()), targets, memory);
         });
-        return new StateArrays(now.step(), now.skipped(), copies);
+        return new StateArrays(now.step(), now.skipped(), now.extraDecays(), copies);
     }
 
     private Map<String, NDArray> memoryLike(Map<String, NDArray> arrays) {
@@ -115,7 +115,7 @@ final class BackgroundSaver implements AutoCloseable {
         IOException failure = null;
         try {
             if (snapshot) {
-                files.add(checkpoints.snapshot(copy));
+                files.addAll(checkpoints.snapshots(copy));
             }
             if (full) {
                 files.add(checkpoints.save(copy));

@@ -1,5 +1,6 @@
 package io.github.maskalign.core.train;
 
+import io.github.maskalign.core.engine.DeviceMemory;
 import io.github.maskalign.core.engine.ProcessStatus;
 import io.github.maskalign.core.metrics.MetricSink;
 import java.io.IOException;
@@ -13,11 +14,15 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Names: {@code loss}, {@code loss/PART}, {@code grad_norm} (before clipping), {@code lr}, {@code applied}
  * (1 or 0), {@code skipped} (so far), {@code seconds}, {@code seconds/data}, {@code seconds/model}, {@code
- * seconds/exchange} (with several ranks), {@code seconds/update}, {@code seconds/rest}, and where the system tells it {@code memory/resident_mb} (10⁶ bytes).
+ * seconds/exchange} (with several ranks), {@code seconds/update}, {@code seconds/rest}, and where the system tells
+ * them {@code memory/resident_mb}, {@code memory/peak_mb} (the largest so far) and {@code memory/device_mb} (in use on the
+ * GPU), in 10⁶ bytes.
  */
 public final class MetricListener implements TrainListener {
     private final Opening opening;
     private final long every;
+    private final Map<String, Double> once;
+    private boolean begun;
     private @Nullable MetricSink sink;
 
     /** Opens a sink once it is known where the run goes on. */
@@ -38,11 +43,23 @@ public final class MetricListener implements TrainListener {
      * @param every records every so many steps, at least 1
      */
     public MetricListener(Opening opening, long every) {
+        this(opening, every, Map.of());
+    }
+
+    /**
+     * Creates a listener whose first record holds some numbers more.
+     *
+     * @param opening opens the sink
+     * @param every records every so many steps, at least 1
+     * @param once these numbers; they may still change until the first record
+     */
+    public MetricListener(Opening opening, long every, Map<String, Double> once) {
         if (every < 1) {
             throw new IllegalArgumentException("metrics must be written every 1 or more steps but was " + every);
         }
         this.opening = opening;
         this.every = every;
+        this.once = once;
     }
 
     @Override
@@ -60,7 +77,12 @@ public final class MetricListener implements TrainListener {
             return;
         }
         try {
-            sink.scalars(result.step(), values(result, state));
+            Map<String, Double> values = values(result, state);
+            if (!begun) {
+                begun = true;
+                values.putAll(once);
+            }
+            sink.scalars(result.step(), values);
         } catch (IOException e) {
             throw new UncheckedIOException("the metrics of step " + result.step() + " cannot be written", e);
         }
@@ -94,7 +116,12 @@ public final class MetricListener implements TrainListener {
         }
         values.put("seconds/update", result.seconds().update());
         values.put("seconds/rest", result.seconds().rest());
-        ProcessStatus.read().ifPresent(status -> values.put("memory/resident_mb", status.residentBytes() * 1e-6));
+        ProcessStatus.read().ifPresent(status -> {
+            values.put("memory/resident_mb", status.residentBytes() * 1e-6);
+            values.put("memory/peak_mb", status.peakResidentBytes() * 1e-6);
+        });
+        DeviceMemory.read(state.manager().getDevice())
+                .ifPresent(memory -> values.put("memory/device_mb", memory.usedBytes() * 1e-6));
         return values;
     }
 }

@@ -1,5 +1,10 @@
 package io.github.maskalign.core.train;
 
+import io.github.maskalign.core.config.Default;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
 /**
  * Settings of {@link AdamW}, of gradient clipping and of the moving average of the weights.
  *
@@ -15,6 +20,7 @@ package io.github.maskalign.core.train;
  * @param warmupSteps length of the warm-up, at least 0
  * @param decaySteps step at which {@link LrSchedule#COSINE} ends; 0 for the other schedules
  * @param finalLrFactor share of the base rate that {@link LrSchedule#COSINE} ends with, in [0, 1]
+ * @param extraEmaDecays decays of further moving averages, each in [0, 1] and none given twice; may be empty
  */
 public record OptimConfig(
         double lr,
@@ -28,13 +34,45 @@ public record OptimConfig(
         LrSchedule schedule,
         long warmupSteps,
         long decaySteps,
-        double finalLrFactor) {
+        double finalLrFactor,
+        @Default("[]") List<Double> extraEmaDecays) {
 
     /** The published setting of REPA, REG and MaskAlign: constant 1e-4, no decay, clipping at 1, EMA 0.9999. */
     public static final OptimConfig PAPER =
             new OptimConfig(1e-4, 0.9, 0.999, 1e-8, 0, true, 1, 0.9999, LrSchedule.CONSTANT, 0, 0, 0);
 
+    /** Keeps one moving average. */
+    public OptimConfig(
+            double lr,
+            double beta1,
+            double beta2,
+            double eps,
+            double weightDecay,
+            boolean decayVectors,
+            double clipNorm,
+            double emaDecay,
+            LrSchedule schedule,
+            long warmupSteps,
+            long decaySteps,
+            double finalLrFactor) {
+        this(
+                lr,
+                beta1,
+                beta2,
+                eps,
+                weightDecay,
+                decayVectors,
+                clipNorm,
+                emaDecay,
+                schedule,
+                warmupSteps,
+                decaySteps,
+                finalLrFactor,
+                List.of());
+    }
+
     public OptimConfig {
+        extraEmaDecays = List.copyOf(extraEmaDecays);
         require(lr > 0 && Double.isFinite(lr), "lr", "above 0", lr);
         require(beta1 >= 0 && beta1 < 1, "beta1", "in [0, 1)", beta1);
         require(beta2 >= 0 && beta2 < 1, "beta2", "in [0, 1)", beta2);
@@ -48,6 +86,11 @@ public record OptimConfig(
         }
         require(decaySteps >= 0, "decaySteps", "at least 0", decaySteps);
         require(finalLrFactor >= 0 && finalLrFactor <= 1, "finalLrFactor", "in [0, 1]", finalLrFactor);
+        Set<Double> decays = new HashSet<>(Set.of(emaDecay));
+        for (double decay : extraEmaDecays) {
+            require(decay >= 0 && decay <= 1, "each of extraEmaDecays", "in [0, 1]", decay);
+            require(decays.add(decay), "each of extraEmaDecays", "another than emaDecay and the rest", decay);
+        }
     }
 
     /** Returns the learning rate of a step, 0 for the first. */
@@ -69,7 +112,8 @@ public record OptimConfig(
                 schedule,
                 warmupSteps,
                 decaySteps,
-                finalLrFactor);
+                finalLrFactor,
+                extraEmaDecays);
     }
 
     /** Returns the same settings with another weight decay. */
@@ -86,7 +130,8 @@ public record OptimConfig(
                 schedule,
                 warmupSteps,
                 decaySteps,
-                finalLrFactor);
+                finalLrFactor,
+                extraEmaDecays);
     }
 
     /** Returns the same settings with another clipping norm. */
@@ -103,7 +148,8 @@ public record OptimConfig(
                 schedule,
                 warmupSteps,
                 decaySteps,
-                finalLrFactor);
+                finalLrFactor,
+                extraEmaDecays);
     }
 
     /** Returns the same settings with another decay of the moving average. */
@@ -120,7 +166,26 @@ public record OptimConfig(
                 schedule,
                 warmupSteps,
                 decaySteps,
-                finalLrFactor);
+                finalLrFactor,
+                extraEmaDecays);
+    }
+
+    /** Returns the same settings with other further averages. */
+    public OptimConfig withExtraEmaDecays(List<Double> values) {
+        return new OptimConfig(
+                lr,
+                beta1,
+                beta2,
+                eps,
+                weightDecay,
+                decayVectors,
+                clipNorm,
+                emaDecay,
+                schedule,
+                warmupSteps,
+                decaySteps,
+                finalLrFactor,
+                values);
     }
 
     /** Returns the same settings with another schedule. */
@@ -137,7 +202,8 @@ public record OptimConfig(
                 value,
                 warmup,
                 decay,
-                finalFactor);
+                finalFactor,
+                extraEmaDecays);
     }
 
     private static void require(boolean holds, String name, String rule, Number value) {

@@ -5,7 +5,6 @@ import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicator;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.List;
 import java.util.Map;
 import java.util.zip.CRC32C;
 
@@ -42,7 +41,7 @@ final class RankedState {
         ByteBuffer root = ByteBuffer.wrap(ranks.allGather(mine.array())[0]);
         StartKind started = StartKind.values()[Math.toIntExact(root.getLong())];
         state.moveTo(root.getLong(), root.getLong());
-        for (Map<String, NDArray> arrays : List.of(state.weights(), state.ema(), state.expAvg(), state.expAvgSq())) {
+        for (Map<String, NDArray> arrays : StateArrays.of(state).files().values()) {
             arrays.values().forEach(array -> ranks.broadcast(array, 0));
         }
         return started;

@@ -17,8 +17,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,7 +33,8 @@ import org.slf4j.LoggerFactory;
  * RUN/snapshot-0000400.safetensors
  * </pre>
  *
- * <p>Keys are those of the weights in all of them. Hold the run's {@code RunLock} while using an instance.
+ * <p>With {@link OptimConfig#extraEmaDecays} there is an {@code ema-0_999} and a {@code snapshot-ema0.999-0000400} too for
+ * each. Keys are those of the weights in all of them. Hold the run's {@code RunLock} while using an instance.
  */
 public final class RunCheckpoints {
     private static final Logger LOG = LoggerFactory.getLogger(RunCheckpoints.class);
@@ -128,21 +132,32 @@ public final class RunCheckpoints {
         return states.save(state.step(), contents, metadata).folder();
     }
 
-    /** Saves the averaged weights, and returns the file. */
-    Path snapshot(StateArrays state) throws IOException {
+    /** Saves the averaged weights, each average in a file of its own, and returns the files, the main one first. */
+    List<Path> snapshots(StateArrays state) throws IOException {
         Map<String, String> metadata = new TreeMap<>(identity.metadata());
         metadata.put("step", Long.toString(state.step()));
         metadata.put("weights", "ema");
-        return Snapshot.write(
-                        runFolder,
-                        state.step(),
-                        StateDict.of(state.files().getOrDefault(StateArrays.EMA, Map.of())),
-                        metadata)
-                .path();
+        List<Path> files = new ArrayList<>();
+        files.add(Snapshot.write(runFolder, state.step(), average(state, StateArrays.EMA), metadata)
+                .path());
+        for (double decay : state.extraDecays()) {
+            metadata.put("ema_decay", Snapshot.decayText(decay));
+            StateDict average = average(state, StateArrays.fileOf(decay));
+            files.add(Snapshot.write(runFolder, state.step(), decay, average, metadata)
+                    .path());
+        }
+        return files;
     }
 
-    boolean hasSnapshot(long step) {
-        return Files.exists(snapshotFile(step));
+    private static StateDict average(StateArrays state, String file) {
+        return StateDict.of(state.files().getOrDefault(file, Map.of()));
+    }
+
+    /** Tells whether all snapshots of a step are there. */
+    boolean hasSnapshots(StateArrays state) {
+        return Files.exists(snapshotFile(state.step()))
+                && state.extraDecays().stream()
+                        .allMatch(decay -> Files.exists(runFolder.resolve(Snapshot.fileName(state.step(), decay))));
     }
 
     private void resume(Checkpoint checkpoint, TrainState state) throws IOException {
@@ -158,6 +173,7 @@ public final class RunCheckpoints {
                 .forEach(other -> LOG.warn("the run may continue with other roundings: {}", other));
         long skipped = skipped(checkpoint);
         Map<String, Map<String, NDArray>> targets = StateArrays.of(state).files();
+        requireSameAverages(checkpoint, targets.keySet());
         for (Map.Entry<String, Map<String, NDArray>> target : targets.entrySet()) {
             try (SafetensorsFile file = checkpoint.open(target.getKey())) {
                 file.stateDict().require(shapes(target.getValue())); // all files, before the first array changes
@@ -169,6 +185,19 @@ public final class RunCheckpoints {
             }
         }
         state.moveTo(checkpoint.step(), skipped);
+    }
+
+    private static void requireSameAverages(Checkpoint checkpoint, Set<String> needed) throws IOException {
+        Predicate<String> isAverage = name -> name.startsWith(StateArrays.EMA);
+        Set<String> saved =
+                checkpoint.names().stream().filter(isAverage).collect(Collectors.toCollection(TreeSet::new));
+        Set<String> wanted = needed.stream().filter(isAverage).collect(Collectors.toCollection(TreeSet::new));
+        if (!saved.equals(wanted)) {
+            throw new CheckpointFormatException(
+                    checkpoint.folder(),
+                    "the moving averages saved are " + saved + " but those of this run are " + wanted
+                            + "; a run goes on with the decays it began with, because an average cannot be made up for");
+        }
     }
 
     private void initialise(Path snapshot, TrainState state) throws IOException {

@@ -16,6 +16,8 @@ import io.github.maskalign.core.config.Default;
  * @param keepEvery saved states of multiples of this many steps are kept for good; 0 keeps none
  * @param asyncSave whether states and snapshots are written by another thread while training goes on; takes as much
  *     host memory as the state
+ * @param activationCheckpointing 0 keeps what the blocks compute for the backward pass; 1 computes it again in every
+ *     block, 2 in every second one, and so on: less memory, more time, the same gradients
  */
 public record TrainConfig(
         long steps,
@@ -27,9 +29,10 @@ public record TrainConfig(
         int maxSkippedInRow,
         long maxSkipped,
         @Default("0") long keepEvery,
-        @Default("false") boolean asyncSave) {
+        @Default("false") boolean asyncSave,
+        @Default("0") int activationCheckpointing) {
 
-    /** Keeps no state for good and saves on the training thread. */
+    /** Keeps no state for good, saves on the training thread and recomputes nothing. */
     public TrainConfig(
             long steps,
             int globalBatch,
@@ -49,7 +52,8 @@ public record TrainConfig(
                 maxSkippedInRow,
                 maxSkipped,
                 0,
-                false);
+                false,
+                0);
     }
 
     public TrainConfig {
@@ -65,6 +69,7 @@ public record TrainConfig(
         atLeast(0, "maxSkippedInRow", maxSkippedInRow);
         atLeast(0, "maxSkipped", maxSkipped);
         atLeast(0, "keepEvery", keepEvery);
+        atLeast(0, "activationCheckpointing", activationCheckpointing);
     }
 
     private static void atLeast(long least, String name, long value) {

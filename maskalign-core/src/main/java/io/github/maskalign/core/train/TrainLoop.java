@@ -253,7 +253,7 @@ public final class TrainLoop {
         }
         boolean saved = savedStep == state.step();
         // snapshot first: after a kill between the two, the resumed run writes both again
-        if (reason == StopReason.COMPLETED && !(saved && files.hasSnapshot(state.step()))) {
+        if (reason == StopReason.COMPLETED && !(saved && files.hasSnapshots(StateArrays.of(state)))) {
             saveSnapshot(files);
         }
         if (!saved) {
@@ -263,8 +263,9 @@ public final class TrainLoop {
     }
 
     private void saveSnapshot(RunCheckpoints files) throws IOException {
-        Path file = files.snapshot(StateArrays.of(state));
-        each(listener -> listener.onSaved(file, state.step()));
+        for (Path file : files.snapshots(StateArrays.of(state))) {
+            each(listener -> listener.onSaved(file, state.step()));
+        }
     }
 
     private void saveState(RunCheckpoints files) throws IOException {

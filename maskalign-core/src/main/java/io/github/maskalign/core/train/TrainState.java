@@ -18,10 +18,10 @@ import java.util.Objects;
 import java.util.Set;
 
 /**
- * All that a run remembers: weights, their moving average, AdamW's moments, and how far it has come.
+ * All that a run remembers: weights, their moving averages, AdamW's moments, and how far it has come.
  *
  * <p>The weights stay in the block's parameters and in the manager they came from; the state owns the rest.
- * The average covers every weight, frozen ones included; moments exist for those that are trained. Random
+ * Averages cover every weight, frozen ones included; moments exist for those that are trained. Random
  * draws and the order of the data follow from the step, so nothing else has to be kept.
  */
 public final class TrainState implements AutoCloseable {
@@ -30,6 +30,7 @@ public final class TrainState implements AutoCloseable {
     private final NDManager manager;
     private final Map<String, NDArray> weights = new LinkedHashMap<>();
     private final Map<String, NDArray> ema = new LinkedHashMap<>();
+    private final Map<Double, Map<String, NDArray>> extraEma = new LinkedHashMap<>();
     private final Map<String, NDArray> expAvg = new LinkedHashMap<>();
     private final Map<String, NDArray> expAvgSq = new LinkedHashMap<>();
     private long step;
@@ -43,6 +44,18 @@ public final class TrainState implements AutoCloseable {
      * @throws IllegalArgumentException if a parameter is not initialised, not float32, or given twice
      */
     public TrainState(NDManager parent, Map<String, Parameter> parameters) {
+        this(parent, parameters, List.of());
+    }
+
+    /**
+     * Starts a run at step 0: the averages are copies of the weights, the moments are zero.
+     *
+     * @param parent manager under which the state opens its own
+     * @param parameters initialised float32 parameters by state-dict key; at least one must require gradients
+     * @param extraEmaDecays decays of the averages besides the first, see {@link OptimConfig#extraEmaDecays}
+     * @throws IllegalArgumentException if a parameter is not initialised, not float32, or given twice
+     */
+    public TrainState(NDManager parent, Map<String, Parameter> parameters, List<Double> extraEmaDecays) {
         check(parameters);
         manager = parent.newSubManager();
         manager.setName("train state");
@@ -51,6 +64,9 @@ public final class TrainState implements AutoCloseable {
                 NDArray weight = parameter.getArray();
                 weights.put(key, weight);
                 ema.put(key, owned(weight.duplicate()));
+                for (double decay : extraEmaDecays) {
+                    extraEma.computeIfAbsent(decay, d -> new LinkedHashMap<>()).put(key, owned(weight.duplicate()));
+                }
                 if (parameter.requiresGradient()) {
                     expAvg.put(key, owned(weight.zerosLike()));
                     expAvgSq.put(key, owned(weight.zerosLike()));
@@ -79,6 +95,13 @@ public final class TrainState implements AutoCloseable {
         return Collections.unmodifiableMap(ema);
     }
 
+    /** Returns the moving averages besides the first: by decay, then by key. */
+    public Map<Double, Map<String, NDArray>> extraEma() {
+        Map<Double, Map<String, NDArray>> out = new LinkedHashMap<>();
+        extraEma.forEach((decay, arrays) -> out.put(decay, Collections.unmodifiableMap(arrays)));
+        return Collections.unmodifiableMap(out);
+    }
+
     /** Returns AdamW's first moments, by key of the trained weights. */
     public Map<String, NDArray> expAvg() {
         return Collections.unmodifiableMap(expAvg);
@@ -94,10 +117,12 @@ public final class TrainState implements AutoCloseable {
         return List.copyOf(expAvg.keySet());
     }
 
-    /** Makes the moving average equal to the weights again, as after loading weights to start from. */
+    /** Makes the moving averages equal to the weights again, as after loading weights to start from. */
     public void restartAverage() {
         try (NDManager scratch = manager.newSubManager()) {
             copy(new NDList(weights.values()), new NDList(ema.values()), scratch);
+            extraEma.values()
+                    .forEach(average -> copy(new NDList(weights.values()), new NDList(average.values()), scratch));
         }
     }
 

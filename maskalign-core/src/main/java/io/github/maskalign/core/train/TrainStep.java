@@ -8,12 +8,15 @@ import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.GradientBuckets;
 import io.github.maskalign.core.distributed.LocalCommunicator;
 import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.engine.MemoryShortage;
 import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -85,17 +88,21 @@ public final class TrainStep {
      * Runs the step that the state stands before, and moves the state on by one.
      *
      * <p>If the loss or the gradients' norm is not finite the state moves on but no weight, moment or average
-     * changes. An exception leaves the state as it was, also if it comes from another rank.
+     * changes. An exception leaves the state as it was, also if it comes from another rank, unless it comes from the
+     * update itself.
+     *
+     * @throws StepMemoryException if there is not enough memory
      */
     public StepResult run() {
         long start = System.nanoTime();
         double lr = config.lrAt(state.step());
         try (NDManager step = state.manager().newSubManager()) {
             step.setName("step " + state.step());
-            Gathered sum = agreement.together(() -> gather(step));
+            Gathered sum = agreement.together(() -> inMemory("computing the gradients", () -> gather(step)));
             exchange(sum, step);
             long gathered = System.nanoTime();
-            AdamW.Report report = optimizer.step(sum.gradients, sum.losses, step);
+            AdamW.Report report =
+                    inMemory("using the gradients", () -> optimizer.step(sum.gradients, sum.losses, step));
             long updated = System.nanoTime();
             String culprit = report.applied() ? null : culprit(sum, report, step);
             Map<String, Double> parts = new LinkedHashMap<>();
@@ -118,6 +125,20 @@ public final class TrainStep {
         return state;
     }
 
+    /** Says what was asked for if there is not enough memory. */
+    private <T> T inMemory(String phase, Supplier<T> work) {
+        try {
+            return work.get();
+        } catch (RuntimeException | OutOfMemoryError e) {
+            Optional<MemoryShortage> shortage = MemoryShortage.in(e);
+            if (shortage.isEmpty()) {
+                throw e;
+            }
+            int samples = plan.microBatch(state.step(), 0).count();
+            throw StepMemoryException.of(state.step() + 1, samples, phase, shortage.get(), e);
+        }
+    }
+
     /** Gradients and losses summed over the micro-batches. */
     private static final class Gathered {
         private NDList gradients = new NDList();
@@ -135,7 +156,7 @@ public final class TrainStep {
                 SampleRange samples = plan.microBatch(state.step(), j);
                 StepLosses losses = objective.loss(micro, state.step(), samples.first(), samples.count());
                 NDArray total = share(losses.total(), samples.count());
-                NDList gradients = Autograd.gradients(total, trained, step);
+                NDList gradients = losses.backward().gradients(total, trained, step);
                 try (GradMode values = GradMode.off()) {
                     NDList all = new NDList();
                     all.add(total.stopGradient());

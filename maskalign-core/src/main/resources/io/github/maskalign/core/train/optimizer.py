@@ -59,27 +59,50 @@ def blocked_adamw(
             torch.addcdiv_(weights[start:end], m, denominator, value=(lr / bias_correction1) * -1)
 
 
-def blocked_average(averaged: List[Tensor], ema: List[Tensor], decay: float, block: int) -> None:
-    for i in range(len(ema)):
+# The numbers of a small float64 tensor on the host.
+def numbers(values: Tensor) -> List[float]:
+    out: List[float] = []
+    for i in range(values.size(0)):
+        out.append(float(values[i]))
+    return out
+
+
+# e <- e d + (1 - d) p for one average after the other: `averages` holds one array for each weight and decay, those of
+# the first decay in front. A block of weights is read once for all of its averages.
+def blocked_averages(averaged: List[Tensor], averages: List[Tensor], decays: List[float], block: int) -> None:
+    n = len(averaged)
+    for i in range(n):
         weights = torch.view(averaged[i], [-1])
-        average = torch.view(ema[i], [-1])
         for start in range(0, weights.size(0), block):
             end = start + block
-            e = average[start:end]
-            torch.mul_(e, decay)
-            torch.add_(e, weights[start:end], alpha=1 - decay)
+            for j in range(len(decays)):
+                e = torch.view(averages[j * n + i], [-1])[start:end]
+                torch.mul_(e, decays[j])
+                torch.add_(e, weights[start:end], alpha=1 - decays[j])
 
 
-# Norm, clipping, AdamW and the moving average of one step. Nothing at all is changed if the gradients' norm or the
+# The same, each operation over all arrays at once.
+def whole_averages(averaged: List[Tensor], averages: List[Tensor], decays: List[float]) -> None:
+    n = len(averaged)
+    done = 0
+    for j in range(len(decays)):
+        average = averages[j * n:(j + 1) * n]
+        torch._foreach_mul_(average, decays[j])
+        torch._foreach_add_(average, averaged, alpha=1 - decays[j])
+        done += len(average)  # the list is used again, or its updates would be removed
+    assert done == len(averages), "there must be one array for each weight and decay"
+
+
+# Norm, clipping, AdamW and the moving averages of one step. Nothing at all is changed if the gradients' norm or the
 # first of the losses is not finite. `trained`, `decayed` and `averaged` are views of the same weights: those that
 # have a gradient, those that decay, and all of them. `block` elements are updated at a time; 0 takes each operation
 # over all arrays at once, which is for devices that would otherwise wait for kernels to start.
 # Returns [norm before clipping, losses...] in float64.
 def optimizer_step(
     trained: List[Tensor], decayed: List[Tensor], exp_avg: List[Tensor], exp_avg_sq: List[Tensor],
-    averaged: List[Tensor], ema: List[Tensor], gradients: List[Tensor], losses: List[Tensor],
+    averaged: List[Tensor], averages: List[Tensor], gradients: List[Tensor], losses: List[Tensor], decays: Tensor,
     lr: float, update: int, beta1: float, beta2: float, eps: float, weight_decay: float,
-    max_norm: float, ema_decay: float, block: int
+    max_norm: float, block: int
 ) -> Tensor:
     norm = global_norm(gradients)
     if bool(torch.logical_and(torch.isfinite(norm), torch.isfinite(losses[0]))):
@@ -91,13 +114,12 @@ def optimizer_step(
         if block > 0:
             blocked_adamw(
                 trained, exp_avg, exp_avg_sq, gradients, coefficient, clipped, lr, update, beta1, beta2, eps, block)
-            blocked_average(averaged, ema, ema_decay, block)
+            blocked_averages(averaged, averages, numbers(decays), block)
         else:
             if clipped:
                 gradients = torch._foreach_mul(gradients, coefficient)
             adamw(trained, exp_avg, exp_avg_sq, gradients, lr, update, beta1, beta2, eps)
-            torch._foreach_mul_(ema, ema_decay)
-            torch._foreach_add_(ema, averaged, alpha=1 - ema_decay)
+            whole_averages(averaged, averages, numbers(decays))
     report: List[Tensor] = [torch.to(norm, 7)]
     for loss in losses:
         report.append(torch.to(torch.detach(loss), 7))

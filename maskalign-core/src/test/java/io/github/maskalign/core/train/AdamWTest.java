@@ -13,10 +13,13 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.RandomStream;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class AdamWTest {
     private static final Draws DRAWS = new Draws(20260612);
@@ -44,12 +47,15 @@ class AdamWTest {
 
     @Test
     void blocksAndWholeArraysGiveEqualBits() {
-        OptimConfig config =
-                OptimConfig.PAPER.withLr(3e-3).withWeightDecay(0.1, true).withEmaDecay(0.95);
+        OptimConfig config = OptimConfig.PAPER
+                .withLr(3e-3)
+                .withWeightDecay(0.1, true)
+                .withEmaDecay(0.95)
+                .withExtraEmaDecays(List.of(0.8, 0.0));
         Map<String, Parameter> others = new LinkedHashMap<>();
         parameters.forEach((key, p) -> others.put(key, parameter(p.getArray().duplicate(), true)));
-        try (TrainState blocks = new TrainState(manager, parameters);
-                TrainState whole = new TrainState(manager, others)) {
+        try (TrainState blocks = new TrainState(manager, parameters, config.extraEmaDecays());
+                TrainState whole = new TrainState(manager, others, config.extraEmaDecays())) {
             AdamW byBlocks = new AdamW(config, blocks, 64);
             AdamW atOnce = new AdamW(config, whole, 0);
 
@@ -67,8 +73,58 @@ class AdamWTest {
                 assertThat(blocks.ema().get(key).toFloatArray())
                         .as(key)
                         .isEqualTo(whole.ema().get(key).toFloatArray());
+                for (double decay : config.extraEmaDecays()) {
+                    assertThat(extra(blocks, decay, key)).as(key).isEqualTo(extra(whole, decay, key));
+                }
+                assertThat(extra(whole, 0, key)).isEqualTo(whole.weight(key).toFloatArray());
             }
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 64})
+    void furtherAveragesAreThoseOfARunWithThatDecayAlone(int block) {
+        OptimConfig several = OptimConfig.PAPER.withLr(3e-3).withEmaDecay(0.95).withExtraEmaDecays(List.of(0.9, 0.7));
+        Map<String, Parameter> fresh = new LinkedHashMap<>();
+        parameters.forEach((key, p) -> fresh.put(key, parameter(p.getArray().duplicate(), true)));
+        try (TrainState all = new TrainState(manager, parameters, several.extraEmaDecays())) {
+            steps(new AdamW(several, all, block));
+            for (double decay : new double[] {0.95, 0.9, 0.7}) {
+                Map<String, Parameter> again = new LinkedHashMap<>();
+                fresh.forEach((key, p) -> again.put(key, parameter(p.getArray().duplicate(), true)));
+                try (TrainState one = new TrainState(manager, again)) {
+                    steps(new AdamW(OptimConfig.PAPER.withLr(3e-3).withEmaDecay(decay), one, block));
+                    for (String key : one.trainedKeys()) {
+                        float[] found = decay == 0.95 ? all.ema().get(key).toFloatArray() : extra(all, decay, key);
+                        assertThat(found).as(key).isEqualTo(one.ema().get(key).toFloatArray());
+                        allDiffer(one.ema().get(key), fresh.get(key).getArray().toFloatArray());
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void stateWithoutTheAveragesOfTheSettingsIsRefused() {
+        try (TrainState state = new TrainState(manager, parameters, List.of(0.9))) {
+            assertThatThrownBy(() -> new AdamW(OptimConfig.PAPER.withExtraEmaDecays(List.of(0.99)), state))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("the state must have averages of the decays [0.99] besides the first but has [0.9]");
+        }
+        assertThatThrownBy(() -> OptimConfig.PAPER.withExtraEmaDecays(List.of(0.5, 1.5)))
+                .hasMessage("each of extraEmaDecays must be in [0, 1] but was 1.5");
+        assertThatThrownBy(() -> OptimConfig.PAPER.withExtraEmaDecays(List.of(0.9999)))
+                .hasMessage("each of extraEmaDecays must be another than emaDecay and the rest but was 0.9999");
+    }
+
+    private void steps(AdamW optimizer) {
+        for (int s = 0; s < 5; s++) {
+            optimizer.step(gradients(s, 3f), new NDList(manager.create(1f)), manager);
+        }
+    }
+
+    private static float[] extra(TrainState state, double decay, String key) {
+        return state.extraEma().get(decay).get(key).toFloatArray();
     }
 
     @Test

@@ -72,6 +72,44 @@ class MetricListenerTest {
     }
 
     @Test
+    void firstRecordHoldsMoreAndMemoryIsInAll() throws Exception {
+        Memory memory = new Memory();
+        TrainConfig four = new TrainConfig(4, 4, 2, 0, 1, 0, 2, 3);
+        MetricListener listener = new MetricListener(first -> memory, 2, Map.of("memory/expected/weights_mb", 7.0));
+        try (RunningTiny run = new RunningTiny(folder, four, listener)) {
+            run.loop().run();
+        }
+
+        assertThat(memory.records.get(2L)).containsEntry("memory/expected/weights_mb", 7.0);
+        assertThat(memory.records.get(4L))
+                .doesNotContainKey("memory/expected/weights_mb")
+                .doesNotContainKey("memory/device_mb");
+        assertThat(memory.records.get(4L).get("memory/peak_mb"))
+                .isGreaterThanOrEqualTo(memory.records.get(4L).get("memory/resident_mb"));
+    }
+
+    @Test
+    void stateMemoryIsCountedByKind() throws Exception {
+        try (RunningTiny run = new RunningTiny(
+                folder,
+                new TrainConfig(1, 4, 2, 0, 1, 0, 2, 3),
+                RunningTiny.OPTIM.withExtraEmaDecays(List.of(0.5)),
+                Map.of(),
+                files -> files)) {
+            long all = bytes(run.state().weights());
+            long trained = all - 4 * 3 * 8; // all but the table of positions
+
+            assertThat(StateMemory.of(run.state(), false))
+                    .isEqualTo(new StateMemory(all, trained, 2 * trained, 2 * all));
+            assertThat(StateMemory.of(run.state(), true).total()).isEqualTo(3 * all + 4 * trained);
+        }
+    }
+
+    private static long bytes(Map<String, ai.djl.ndarray.NDArray> arrays) {
+        return arrays.values().stream().mapToLong(array -> 4 * array.size()).sum();
+    }
+
+    @Test
     void sinkThatCannotBeOpenedEndsTheRunBeforeTheFirstStep() throws Exception {
         MetricListener listener = new MetricListener(
                 first -> {

@@ -14,7 +14,7 @@ final class RunningTiny implements AutoCloseable {
 
     private final NDManager manager = NDManager.newBaseManager();
     private final TinyObjective objective = new TinyObjective(manager, 3);
-    private final TrainState state = new TrainState(manager, objective.parameters());
+    private final TrainState state;
     private final TrainLoop loop;
 
     RunningTiny(Path folder, TrainConfig config, TrainListener... listeners) throws IOException {
@@ -28,10 +28,22 @@ final class RunningTiny implements AutoCloseable {
             UnaryOperator<RunCheckpoints> start,
             TrainListener... listeners)
             throws IOException {
+        this(folder, config, OPTIM, settings, start, listeners);
+    }
+
+    RunningTiny(
+            Path folder,
+            TrainConfig config,
+            OptimConfig optim,
+            Map<String, String> settings,
+            UnaryOperator<RunCheckpoints> start,
+            TrainListener... listeners)
+            throws IOException {
+        state = new TrainState(manager, objective.parameters(), optim.extraEmaDecays());
         RunIdentity identity = RunIdentity.of("tiny", settings, Map.of("torch", "any"));
         RunCheckpoints files =
                 start.apply(RunCheckpoints.open(folder, identity, config.keepLast(), config.keepEvery()));
-        loop = new TrainLoop(config, OPTIM, objective, state, files, List.of(listeners));
+        loop = new TrainLoop(config, optim, objective, state, files, List.of(listeners));
     }
 
     TinyObjective objective() {

@@ -42,6 +42,7 @@ public final class BenchReport {
                 config.cls().beta(),
                 config.align().coeff(),
                 config.optim(),
+                config.train().activationCheckpointing(),
                 batch == null ? micro : batch,
                 config.seed());
     }
@@ -105,6 +106,9 @@ public final class BenchReport {
         out.addProperty("dtype", config.runtime().precision().name().toLowerCase(Locale.ROOT));
         out.addProperty("threads", NativeThreads.count());
         out.addProperty("batch", benchmark.batch());
+        if (config.train().activationCheckpointing() > 0) {
+            out.addProperty("activation_checkpointing", config.train().activationCheckpointing());
+        }
         return out;
     }
 

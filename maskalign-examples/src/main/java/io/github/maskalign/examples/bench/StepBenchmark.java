@@ -46,6 +46,7 @@ public final class StepBenchmark implements AutoCloseable {
      * @param classBeta weight of the class token's velocity
      * @param alignmentWeight weight of the alignment
      * @param optim optimiser
+     * @param activationCheckpointing 0, or which blocks compute their activations again
      * @param batch samples of a step
      * @param seed run seed
      */
@@ -57,6 +58,7 @@ public final class StepBenchmark implements AutoCloseable {
             double classBeta,
             double alignmentWeight,
             OptimConfig optim,
+            int activationCheckpointing,
             int batch,
             long seed) {}
 
@@ -82,7 +84,8 @@ public final class StepBenchmark implements AutoCloseable {
                 encoder,
                 what.diffusion(),
                 new TokenSubsetSampler(what.subset(), draws, Integer.MAX_VALUE),
-                draws);
+                draws,
+                what.activationCheckpointing());
         state = new TrainState(manager, objective.parameters());
         parameters = objective.parameters().values().stream()
                 .filter(Parameter::requiresGradient)

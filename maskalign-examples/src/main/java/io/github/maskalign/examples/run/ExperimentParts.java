@@ -60,7 +60,8 @@ final class ExperimentParts implements AutoCloseable {
                     config.diffusion(),
                     new TokenSubsetSampler(
                             config.subset(), draws, config.train().steps()),
-                    draws);
+                    draws,
+                    config.train().activationCheckpointing());
             return new ExperimentParts(manager, encoder, objective, data);
         } catch (IOException | RuntimeException e) {
             if (data != null) {

@@ -17,6 +17,7 @@ public final class RunPlan {
             "name",
             "train.steps",
             "train.accumulation",
+            "train.activationCheckpointing",
             "train.saveEvery",
             "train.keepLast",
             "train.keepEvery",
@@ -80,6 +81,9 @@ public final class RunPlan {
             if (!value.isEmpty() && !FREE.contains(path) && !FREE_SECTIONS.contains(path.split("\\.")[0])) {
                 out.put(path, value);
             }
+        }
+        if (config.optim().extraEmaDecays().isEmpty()) {
+            out.remove("optim.extraEmaDecays"); // runs from before there was such a key go on
         }
         out.put("runtime.precision", config.runtime().precision().name());
         if (config.subset().schedule() != SubsetSchedule.CONSTANT

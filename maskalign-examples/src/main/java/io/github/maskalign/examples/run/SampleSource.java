@@ -42,7 +42,7 @@ public record SampleSource(
     /** Whether a path is a run folder, or a snapshot inside one. */
     public static boolean isRun(Path source) {
         return Files.isDirectory(source)
-                || (String.valueOf(source.getFileName()).matches("snapshot-\\d+\\.safetensors")
+                || (TrainedWeights.isSnapshot(source)
                         && Files.exists(source.toAbsolutePath().resolveSibling("config.yaml")));
     }
 

@@ -10,10 +10,12 @@ import io.github.maskalign.core.io.RunLock;
 import io.github.maskalign.core.metrics.JsonlSink;
 import io.github.maskalign.core.metrics.MetricSinks;
 import io.github.maskalign.core.metrics.TensorBoardSink;
+import io.github.maskalign.core.train.BatchPlan;
 import io.github.maskalign.core.train.MetricListener;
 import io.github.maskalign.core.train.RunCheckpoints;
 import io.github.maskalign.core.train.RunIdentity;
 import io.github.maskalign.core.train.StartKind;
+import io.github.maskalign.core.train.StepMemoryException;
 import io.github.maskalign.core.train.StepResult;
 import io.github.maskalign.core.train.StopReason;
 import io.github.maskalign.core.train.TrainListener;
@@ -88,6 +90,7 @@ public final class TrainRun {
      * @param terminal whether a progress bar may be drawn
      * @param agreement how the ranks go on together
      * @throws IOException if the folder cannot be used or its checkpoints are of another run
+     * @throws StepMemoryException if there is not enough memory for a step; says what to change
      */
     public StopReason run(boolean terminal, Agreement agreement) throws IOException {
         RunConfig run = config.value();
@@ -95,8 +98,10 @@ public final class TrainRun {
         agreement.requireSame("the digest of the config", HexFormat.of().parseHex(config.hash()));
         try (Closeable lock = agreement.together(() -> lock(ranks));
                 ExperimentParts parts = open(run, agreement);
-                TrainState state =
-                        new TrainState(parts.manager(), parts.objective().parameters())) {
+                TrainState state = new TrainState(
+                        parts.manager(),
+                        parts.objective().parameters(),
+                        run.optim().extraEmaDecays())) {
             Optional<RunCheckpoints> checkpoints = Optional.empty();
             List<TrainListener> listeners = new ArrayList<>();
             if (ranks.isRoot()) {
@@ -106,7 +111,9 @@ public final class TrainRun {
                         folder, identity, run.train().keepLast(), run.train().keepEvery());
                 checkpoints = Optional.of(initial == null ? own : initial.in(own, folder, RunPlan.model(run)));
                 listeners.add(new Records(provenance, parts.data().attribution()));
-                listeners.add(new MetricListener(this::sinks, run.runtime().logEvery()));
+                MemoryListener memory = new MemoryListener(run, BatchPlan.of(run.train(), ranks));
+                listeners.add(memory);
+                listeners.add(new MetricListener(this::sinks, run.runtime().logEvery(), memory.expected()));
                 listeners.add(new ProgressListener(run, terminal));
                 listeners.add(new PictureListener(run, folder, parts.manager()));
             }
@@ -117,6 +124,8 @@ public final class TrainRun {
                 loop.requestStop();
             }
             return loop.run();
+        } catch (StepMemoryException e) {
+            throw e.withAdvice(MemoryAdvice.of(run, e.shortage().place(), ranks.size()));
         }
     }
 

@@ -1,12 +1,15 @@
 package io.github.maskalign.examples.run;
 
 import io.github.maskalign.core.config.ConfigBinder;
+import io.github.maskalign.core.io.Snapshot;
+import io.github.maskalign.core.train.OptimConfig;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -17,6 +20,8 @@ import java.util.stream.Stream;
  * @param folder the run folder
  */
 public record TrainedWeights(RunConfig config, Path weights, Path folder) {
+    private static final Pattern SNAPSHOT = Pattern.compile("snapshot-(ema[0-9.]+-)?\\d+\\.safetensors");
+
     /**
      * Finds the newest snapshot of a run folder, or takes the snapshot that is named.
      *
@@ -26,7 +31,7 @@ public record TrainedWeights(RunConfig config, Path weights, Path folder) {
     public static TrainedWeights find(Path source) throws IOException {
         boolean isFolder = Files.isDirectory(source);
         Path folder = isFolder ? source : source.toAbsolutePath().resolveSibling("");
-        Path weights = isFolder ? newest(source) : source;
+        Path weights = isFolder ? newest(source, "") : source;
         if (!Files.exists(weights)) {
             throw new FileNotFoundException(weights.toString());
         }
@@ -39,11 +44,45 @@ public record TrainedWeights(RunConfig config, Path weights, Path folder) {
                 ConfigBinder.bind(config, List.of(), RunConfig.class).value(), weights, folder);
     }
 
-    private static Path newest(Path folder) throws IOException {
+    /**
+     * Finds the newest snapshot of one of the averages that a run keeps.
+     *
+     * @param folder a run folder
+     * @param decay decay of the average
+     * @throws IllegalArgumentException if it is no folder or the run keeps no such average
+     * @throws FileNotFoundException if there is no snapshot or no config beside it
+     */
+    public static TrainedWeights find(Path folder, double decay) throws IOException {
+        if (!Files.isDirectory(folder)) {
+            throw new IllegalArgumentException("--ema goes with a run folder, which " + folder + " is not");
+        }
+        TrainedWeights main = find(folder);
+        OptimConfig optim = main.config.optim();
+        if (decay == optim.emaDecay()) {
+            return main;
+        }
+        if (!optim.extraEmaDecays().contains(decay)) {
+            List<String> kept = Stream.concat(Stream.of(optim.emaDecay()), optim.extraEmaDecays().stream())
+                    .map(Snapshot::decayText)
+                    .toList();
+            throw new IllegalArgumentException(folder + " keeps averages of the decays " + kept + " but not of "
+                    + Snapshot.decayText(decay) + "; they are optim.emaDecay and optim.extraEmaDecays");
+        }
+        return new TrainedWeights(main.config, newest(folder, "ema" + Snapshot.decayText(decay) + "-"), folder);
+    }
+
+    /** Whether a file is named like the snapshot of a run. */
+    static boolean isSnapshot(Path file) {
+        return SNAPSHOT.matcher(String.valueOf(file.getFileName())).matches();
+    }
+
+    private static Path newest(Path folder, String average) throws IOException {
+        String start = "snapshot-" + average;
         try (Stream<Path> files = Files.list(folder)) {
-            return files.filter(file -> file.getFileName().toString().matches("snapshot-\\d+\\.safetensors"))
+            return files.filter(file ->
+                            String.valueOf(file.getFileName()).matches(Pattern.quote(start) + "\\d+\\.safetensors"))
                     .max(Comparator.comparing(Path::getFileName))
-                    .orElseThrow(() -> new FileNotFoundException("a snapshot-*.safetensors in " + folder));
+                    .orElseThrow(() -> new FileNotFoundException("a " + start + "*.safetensors in " + folder));
         }
     }
 }

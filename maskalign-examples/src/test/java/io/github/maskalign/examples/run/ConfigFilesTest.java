@@ -99,9 +99,20 @@ class ConfigFilesTest {
         assertThat(RunPlan.settings(
                         bind(file, "train.steps=7", "train.saveEvery=3", "runtime.previewEvery=2", "name=other")))
                 .isEqualTo(settings);
+        assertThat(RunPlan.settings(bind(file, "train.activationCheckpointing=1", "train.accumulation=2")))
+                .isEqualTo(settings);
         assertThat(RunPlan.settings(bind(file, "optim.lr=2e-3"))).isNotEqualTo(settings);
         assertThat(RunPlan.settings(bind(file, "runtime.precision=BFLOAT16"))).isNotEqualTo(settings);
         assertThat(RunPlan.settings(bind(file, "seed=1"))).isNotEqualTo(settings);
+    }
+
+    @Test
+    void furtherAveragesAreASettingOfTheRunAndNoneIsNotOne() {
+        Path file = FOLDER.resolve("quickstart.yaml");
+
+        assertThat(RunPlan.settings(load("quickstart"))).doesNotContainKey("optim.extraEmaDecays");
+        assertThat(RunPlan.settings(bind(file, "optim.extraEmaDecays=[0.9, 0.99]")))
+                .containsEntry("optim.extraEmaDecays", "[0.9, 0.99]");
     }
 
     @Test
