@@ -95,10 +95,7 @@ final class SampleCommand implements Callable<Integer> {
             showDefaultValue = Visibility.NEVER)
     Path source = Path.of("");
 
-    @Option(
-            names = "--ema",
-            paramLabel = "DECAY",
-            description = "Average to take of a run that keeps several; that of optim.emaDecay unless given.")
+    @Option(names = "--ema", paramLabel = "DECAY", description = "Which of the averages that the run keeps.")
     @Nullable
     Double ema;
 

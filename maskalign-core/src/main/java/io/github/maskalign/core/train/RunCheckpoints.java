@@ -169,6 +169,13 @@ public final class RunCheckpoints {
                     + Snapshot.fileName(checkpoint.step()) + " or another snapshot");
             throw new CheckpointFormatException(checkpoint.folder().toString(), problems);
         }
+        List<String> inexact = identity.exactOtherThan(checkpoint.metadata());
+        if (!inexact.isEmpty()) {
+            List<String> problems = new ArrayList<>(inexact);
+            problems.add("a deterministic run goes on only where it rounds as before; restore that, or go on with"
+                    + " other roundings by --set runtime.deterministic=false");
+            throw new CheckpointFormatException(checkpoint.folder().toString(), problems);
+        }
         identity.provenanceOtherThan(checkpoint.metadata())
                 .forEach(other -> LOG.warn("the run may continue with other roundings: {}", other));
         long skipped = skipped(checkpoint);

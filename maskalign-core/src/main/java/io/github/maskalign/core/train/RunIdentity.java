@@ -8,9 +8,11 @@ import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,8 +22,10 @@ import org.jspecify.annotations.Nullable;
  * @param settings every setting that changes the numbers, such as {@code optim.lr} to {@code 1.0E-4}; a saved
  *     state is resumed only with the same ones. The number of steps and all that saves or logs stay out
  * @param provenance other facts to store, such as versions, device and commit; a difference is a warning
+ * @param exact which of these facts must be the same too, because another would change roundings
  */
-public record RunIdentity(String family, SortedMap<String, String> settings, SortedMap<String, String> provenance) {
+public record RunIdentity(
+        String family, SortedMap<String, String> settings, SortedMap<String, String> provenance, Set<String> exact) {
     static final String FAMILY = "family";
     static final String HASH = "config_hash";
     private static final String SETTING = "config.";
@@ -30,11 +34,22 @@ public record RunIdentity(String family, SortedMap<String, String> settings, Sor
     public RunIdentity {
         settings = Collections.unmodifiableSortedMap(new TreeMap<>(settings));
         provenance = Collections.unmodifiableSortedMap(new TreeMap<>(provenance));
+        exact = Set.copyOf(exact);
+    }
+
+    /** Makes an identity of which no fact must be the same. */
+    public RunIdentity(String family, SortedMap<String, String> settings, SortedMap<String, String> provenance) {
+        this(family, settings, provenance, Set.of());
     }
 
     /** Makes an identity of maps in any order. */
     public static RunIdentity of(String family, Map<String, String> settings, Map<String, String> provenance) {
         return new RunIdentity(family, new TreeMap<>(settings), new TreeMap<>(provenance));
+    }
+
+    /** Returns the same identity for a run that goes on only where these facts are the same. */
+    public RunIdentity withExact(Set<String> facts) {
+        return new RunIdentity(family, settings, provenance, facts);
     }
 
     /** Returns the SHA-256 of family and settings, as 64 hexadecimal digits. */
@@ -70,16 +85,22 @@ public record RunIdentity(String family, SortedMap<String, String> settings, Sor
         if (!family.equals(metadata.get(FAMILY))) {
             out.add(sentence(FAMILY, metadata.get(FAMILY), family));
         }
-        out.addAll(differences(SETTING, settings, metadata));
+        out.addAll(differences(SETTING, settings, metadata, key -> true));
         return out.isEmpty() ? List.of(sentence(HASH, metadata.get(HASH), configHash())) : out;
     }
 
-    /** Returns which facts about a saved run differ from these, as sentences. */
-    List<String> provenanceOtherThan(Map<String, String> metadata) {
-        return differences(PROVENANCE, provenance, metadata);
+    /** Returns which facts about a saved run differ from these though they must not, as sentences. */
+    List<String> exactOtherThan(Map<String, String> metadata) {
+        return differences(PROVENANCE, provenance, metadata, exact::contains);
     }
 
-    private static List<String> differences(String prefix, Map<String, String> ours, Map<String, String> metadata) {
+    /** Returns which other facts about a saved run differ from these, as sentences. */
+    List<String> provenanceOtherThan(Map<String, String> metadata) {
+        return differences(PROVENANCE, provenance, metadata, key -> !exact.contains(key));
+    }
+
+    private static List<String> differences(
+            String prefix, Map<String, String> ours, Map<String, String> metadata, Predicate<String> which) {
         TreeSet<String> keys = new TreeSet<>(ours.keySet());
         metadata.keySet().stream()
                 .filter(key -> key.startsWith(prefix))
@@ -88,7 +109,7 @@ public record RunIdentity(String family, SortedMap<String, String> settings, Sor
         for (String key : keys) {
             String theirs = metadata.get(prefix + key);
             String here = ours.get(key);
-            if (theirs == null || !theirs.equals(here)) {
+            if (which.test(key) && (theirs == null || !theirs.equals(here))) {
                 out.add(sentence(key, theirs, here));
             }
         }

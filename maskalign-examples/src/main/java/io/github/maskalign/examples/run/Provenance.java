@@ -5,11 +5,31 @@ import com.google.gson.GsonBuilder;
 import io.github.maskalign.core.config.Bound;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.engine.NativeThreads;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
 
 /** Where numbers come from: versions, machine, settings. Stored beside them and inside every checkpoint. */
 public final class Provenance {
+    /** The facts that a deterministic run goes on with or not at all. Java computes no weight. */
+    static final Set<String> EXACT = Set.of(
+            "maskalign",
+            "djl",
+            "pytorch",
+            "os",
+            "device",
+            "precision",
+            "threads",
+            "ranks",
+            "accumulation",
+            "deterministic",
+            "processor");
+
     private Provenance() {}
 
     /** Returns the facts that may change the rounding of a run. */
@@ -25,7 +45,23 @@ public final class Provenance {
         facts.put("threads", Integer.toString(NativeThreads.count()));
         facts.put("ranks", ranks.size() == 1 ? "1" : ranks.size() + " by " + ranks.description());
         facts.put("accumulation", Integer.toString(config.train().accumulation()));
+        if (config.runtime().deterministic()) {
+            facts.put("deterministic", "true");
+            facts.put("processor", processor());
+        }
         return facts;
+    }
+
+    /** The engine chooses its kernels by the processor. */
+    private static String processor() {
+        try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"))) {
+            return lines.filter(line -> line.startsWith("model name"))
+                    .map(line -> line.substring(line.indexOf(':') + 1).strip())
+                    .findFirst()
+                    .orElse("unknown");
+        } catch (IOException | UncheckedIOException e) {
+            return "unknown"; // not Linux
+        }
     }
 
     /** Returns the text of {@code provenance.json}. */

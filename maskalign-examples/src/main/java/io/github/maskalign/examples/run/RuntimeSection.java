@@ -18,6 +18,8 @@ import io.github.maskalign.core.nn.Precision;
  * @param previewEvery steps between two sample grids; 0 draws one at the end alone
  * @param previewPictures pictures of a grid
  * @param previewScale how many times a picture is enlarged in a grid
+ * @param deterministic whether equal bits are promised: only deterministic algorithms, and a run goes on only with the
+ *     same device, threads, ranks and versions
  */
 public record RuntimeSection(
         @OneOf({"cpu", "gpu"}) String device,
@@ -26,7 +28,8 @@ public record RuntimeSection(
         @Positive int logEvery,
         @NonNegative int previewEvery,
         @Positive int previewPictures,
-        @Positive @Default("1") int previewScale) {
+        @Positive @Default("1") int previewScale,
+        @Default("false") boolean deterministic) {
 
     /**
      * Returns the device of one of the processes on this machine.

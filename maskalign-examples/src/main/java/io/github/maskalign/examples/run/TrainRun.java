@@ -32,6 +32,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -96,7 +97,8 @@ public final class TrainRun {
         RunConfig run = config.value();
         Communicator ranks = agreement.ranks();
         agreement.requireSame("the digest of the config", HexFormat.of().parseHex(config.hash()));
-        try (Closeable lock = agreement.together(() -> lock(ranks));
+        try (DeterministicMode mode = agreement.together(() -> DeterministicMode.of(run.runtime(), System.getenv()));
+                Closeable lock = agreement.together(() -> lock(ranks));
                 ExperimentParts parts = open(run, agreement);
                 TrainState state = new TrainState(
                         parts.manager(),
@@ -106,7 +108,8 @@ public final class TrainRun {
             List<TrainListener> listeners = new ArrayList<>();
             if (ranks.isRoot()) {
                 Map<String, String> provenance = Provenance.of(run, version, ranks);
-                RunIdentity identity = RunIdentity.of(RunPlan.family(run), settings(run, parts.data()), provenance);
+                RunIdentity identity = RunIdentity.of(RunPlan.family(run), settings(run, parts.data()), provenance)
+                        .withExact(run.runtime().deterministic() ? Provenance.EXACT : Set.of());
                 RunCheckpoints own = RunCheckpoints.open(
                         folder, identity, run.train().keepLast(), run.train().keepEvery());
                 checkpoints = Optional.of(initial == null ? own : initial.in(own, folder, RunPlan.model(run)));

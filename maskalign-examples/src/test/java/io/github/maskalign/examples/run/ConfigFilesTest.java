@@ -79,6 +79,30 @@ class ConfigFilesTest {
         assertThat(config.train().steps()).isEqualTo(400_000);
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "repa, 1024, 675995920, 684127248",
+        "reg, 1025, 677770768, 685902096",
+        "maskalign, 769, 725581072, 733712400"
+    })
+    void configsOf512PixelsDifferFromThoseOf256InSizeAndLengthAlone(
+            String family, int blockTokens, long without, long with) {
+        RunConfig config = load("imagenet-512-sit-xl-2-" + family);
+
+        ModelSummary summary = ModelSummary.of(config);
+
+        assertThat(summary.family()).isEqualTo(family);
+        assertThat(summary.tokens()).isEqualTo(1024);
+        assertThat(summary.blockTokens()).isEqualTo(blockTokens);
+        // the table of positions has 768 rows more
+        assertThat(summary.parameters()).containsAllEntriesOf(Map.of("without_projector", without, "total", with));
+        Map<String, String> settings = RunPlan.settings(config);
+        Map<String, String> at256 = RunPlan.settings(load("imagenet-sit-xl-2-" + family));
+        assertThat(settings.keySet()).isEqualTo(at256.keySet());
+        assertThat(settings.keySet().stream().filter(key -> !settings.get(key).equals(at256.get(key))))
+                .containsExactlyInAnyOrder("model.inputSize", "encoder.path");
+    }
+
     @Test
     void emojiConfigsDifferInTheMethodAlone() {
         Map<String, String> sit = RunPlan.settings(load("emoji-32-sit"));
