@@ -16,6 +16,7 @@ import java.util.Optional;
  * @param path LATENTS: folder of the prepared latents
  * @param scale LATENTS: factor of the latents, z = (sample − bias) · scale; above 0
  * @param bias LATENTS: subtracted before
+ * @param vae LATENTS: autoencoder as diffusers publishes it, for pictures while the run goes on; none unless given
  * @param readAhead LATENTS: batches that another thread reads in advance; 0 reads when they are needed
  */
 public record DataSection(
@@ -25,6 +26,7 @@ public record DataSection(
         @Default("null") Optional<Path> path,
         @Positive @Default("0.18215") double scale,
         @Default("0.0") double bias,
+        @Default("null") Optional<Path> vae,
         @NonNegative @Default("4") int readAhead) {
 
     /** Data sets. */
@@ -40,6 +42,10 @@ public record DataSection(
         sets = List.copyOf(sets);
         if (kind == Kind.EMOJI && sets.isEmpty()) {
             throw new IllegalArgumentException("sets must name at least one artist's set for EMOJI");
+        }
+        if (kind == Kind.EMOJI && vae.isPresent()) {
+            throw new IllegalArgumentException(
+                    "vae has no place with EMOJI, whose latents are pictures, but was " + vae.get());
         }
         if (kind == Kind.LATENTS && path.isEmpty()) {
             throw new IllegalArgumentException("path must name the folder of the latents for LATENTS");
