@@ -28,6 +28,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
@@ -122,7 +123,7 @@ class EvaluationListenerTest {
         train("run", 2, "evaluate.every=9");
         assertThat(Files.readAttributes(kept, "unix:ino").get("ino")).isEqualTo(file);
 
-        Files.write(kept, java.util.Arrays.copyOf(bytes, bytes.length / 2)); // as a disk may leave it
+        Files.write(kept, Arrays.copyOf(bytes, bytes.length / 2)); // as a disk may leave it
         train("run", 3, "evaluate.every=9");
         assertThat(kept).hasBinaryContent(bytes);
 
@@ -151,9 +152,7 @@ class EvaluationListenerTest {
                 .hasMessageContaining("samples and referencePictures must be at least 4 but were 3 and 40");
         assertThatThrownBy(() -> train("f", 2, "evaluate.cfgScale=0.5")).isInstanceOf(ConfigException.class);
         assertThatThrownBy(() -> train("g", 2, "data.vae=here")).hasMessageContaining("vae has no place with EMOJI");
-        assertThat(root.resolve("a/stats.jsonl"))
-                .satisfiesAnyOf(
-                        f -> assertThat(f).doesNotExist(), f -> assertThat(f).isEmptyFile());
+        assertThat(root.resolve("a/stats.jsonl")).isEmptyFile();
     }
 
     @Test
@@ -218,11 +217,8 @@ class EvaluationListenerTest {
     }
 
     private static Parameter parameter(NDManager manager) {
-        Parameter weight = Parameter.builder()
-                .setName("w")
-                .setType(Parameter.Type.WEIGHT)
-                .optShape(new Shape(2))
-                .build();
+        Parameter weight =
+                Parameter.builder().setName("w").setType(Parameter.Type.WEIGHT).build();
         weight.setArray(manager.ones(new Shape(2), DataType.FLOAT32));
         return weight;
     }
