@@ -14,6 +14,7 @@ import com.google.gson.JsonParser;
 import io.github.maskalign.core.config.Bound;
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.config.ConfigException;
+import io.github.maskalign.core.distributed.LocalCommunicator;
 import io.github.maskalign.core.evaluate.Estimate;
 import io.github.maskalign.core.evaluate.EvaluationResult;
 import io.github.maskalign.core.evaluate.FeatureSpace;
@@ -206,6 +207,32 @@ class EvaluationListenerTest {
         assertThat(record.get("eval/kernel_se").getAsDouble())
                 .as("halves of 100: the spread itself")
                 .isCloseTo(0.125, within(1e-12)); // a product of doubles
+    }
+
+    @Test
+    void nothingIsLeftInMemory() throws Exception {
+        RunConfig config = config(2, "evaluate.every=2").value();
+        try (ExperimentParts parts =
+                        ExperimentParts.open(config, Path.of("target", "emoji-cache"), new LocalCommunicator());
+                TrainState state =
+                        new TrainState(parts.manager(), parts.objective().parameters())) {
+            RunEvaluation evaluation =
+                    new RunEvaluation(config, parts.manager(), parts.data().pictures(), root);
+            NDManager system = parts.manager().getParentManager();
+            evaluation.of(state.ema(), () -> {});
+            int arrays = system.getManagedArrays().size();
+            int owned = parts.manager().getManagedArrays().size();
+
+            evaluation.check();
+            evaluation.of(state.ema(), () -> {});
+            assertThatThrownBy(() -> evaluation.of(state.ema(), () -> {
+                        throw new IllegalStateException("enough");
+                    }))
+                    .hasMessage("enough");
+
+            assertThat(system.getManagedArrays()).hasSize(arrays);
+            assertThat(parts.manager().getManagedArrays()).hasSize(owned);
+        }
     }
 
     @Test
