@@ -1,35 +1,29 @@
 package io.github.maskalign.examples;
 
 import ai.djl.Device;
-import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.Launch;
 import io.github.maskalign.core.distributed.Share;
-import io.github.maskalign.core.io.OwnedArrays;
 import io.github.maskalign.core.io.SafetensorsWriter;
 import io.github.maskalign.core.io.StateDict;
 import io.github.maskalign.core.io.TensorSource;
 import io.github.maskalign.core.nn.Precision;
-import io.github.maskalign.core.random.Draws;
-import io.github.maskalign.core.random.RandomStream;
 import io.github.maskalign.core.sample.Guidance;
 import io.github.maskalign.core.sample.SampleListener;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerMethod;
 import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.encoders.vae.Autoencoder;
-import io.github.maskalign.encoders.vae.TiledDecoder;
 import io.github.maskalign.examples.prepare.FileHash;
 import io.github.maskalign.examples.report.ConsoleProgress;
 import io.github.maskalign.examples.report.Pictures;
 import io.github.maskalign.examples.report.ProgressPlan;
 import io.github.maskalign.examples.report.SampleGrid;
 import io.github.maskalign.examples.run.LatentSampling;
-import io.github.maskalign.examples.run.Preview;
+import io.github.maskalign.examples.run.PictureDecoder;
 import io.github.maskalign.examples.run.SampleFolder;
 import io.github.maskalign.examples.run.SampleSource;
 import io.github.maskalign.examples.run.TrainedWeights;
@@ -262,24 +256,23 @@ final class SampleCommand implements Callable<Integer> {
             }
             return latents;
         }
-        Decoded mine = agreement.together(() -> {
-            float[] x = draw(manager, chosen, classes, share);
-            return autoencoder.isGiven()
-                    ? decode(manager, model, x, share.count())
-                    : new Decoded(
-                            side,
-                            share.count() == 0
-                                    ? new byte[0]
-                                    : Preview.pictures(x, share.count(), side).pixels());
-        });
         Path grid = out != null ? out : chosen.folder().resolve("samples-" + seed + ".png");
-        byte[] pixels = rows.gather(mine.pixels(), 3 * mine.side() * mine.side());
-        if (ranks.isRoot()) {
-            Pictures pictures = new Pictures(count, 3, mine.side(), mine.side(), pixels);
-            SampleGrid fitting = SampleGrid.fitting(pictures);
-            new SampleGrid(fitting.columns(), fitting.padding(), scale)
-                    .draw(pictures)
-                    .write(grid);
+        try (PictureDecoder decoder = agreement.together(() -> decoder(manager.getDevice(), model))) {
+            byte[] mine = agreement.together(() -> {
+                float[] x = draw(manager, chosen, classes, share);
+                return share.count() == 0 // more ranks than pictures
+                        ? new byte[0]
+                        : decoder.decode(manager, model, x, share.count()).pixels();
+            });
+            int wide = decoder.side(model);
+            byte[] pixels = rows.gather(mine, 3 * wide * wide);
+            if (ranks.isRoot()) {
+                Pictures pictures = new Pictures(count, 3, wide, wide, pixels);
+                SampleGrid fitting = SampleGrid.fitting(pictures);
+                new SampleGrid(fitting.columns(), fitting.padding(), scale)
+                        .draw(pictures)
+                        .write(grid);
+            }
         }
         return grid;
     }
@@ -317,19 +310,14 @@ final class SampleCommand implements Callable<Integer> {
         VelocityField field = chosen.loader().load(manager);
         AtomicBoolean stopped = new AtomicBoolean(); // set by another thread
         try (StopSignal signal = StopSignal.listen(() -> stopped.set(true));
-                Autoencoder vae =
-                        autoencoder.isGiven() ? autoencoder.open(manager.getDevice(), Precision.FLOAT32) : null;
+                PictureDecoder decoder = decoder(manager.getDevice(), model);
                 ConsoleProgress progress = progress(count)) {
             for (int first = batch * ranks.rank(); first < count && !stopped.get(); first += batch * ranks.size()) {
                 int last = Math.min(count, first + batch);
                 if (!files.has(first, last)) {
                     long[] some = Arrays.copyOfRange(classes, first, last);
                     float[] x = sampling.draw(manager, field, some, first, seed, SampleListener.NONE);
-                    files.write(
-                            first,
-                            vae != null
-                                    ? pictures(decode(manager, vae, model, x, some.length), some.length)
-                                    : Preview.pictures(x, some.length, model.inputSize()));
+                    files.write(first, decoder.decode(manager, model, x, some.length));
                 }
                 progress.step((last + batch - 1) / batch, Double.NaN);
             }
@@ -342,33 +330,18 @@ final class SampleCommand implements Callable<Integer> {
         return target;
     }
 
-    /** Pictures (N, 3, side, side) as bytes. */
-    private record Decoded(int side, byte[] pixels) {}
-
-    private static Pictures pictures(Decoded decoded, int count) {
-        return new Pictures(count, 3, decoded.side(), decoded.side(), decoded.pixels());
-    }
-
-    private Decoded decode(NDManager manager, SiTConfig model, float[] x, int pictures) throws IOException {
-        try (Autoencoder vae = autoencoder.open(manager.getDevice(), Precision.FLOAT32)) {
-            return decode(manager, vae, model, x, pictures);
+    private PictureDecoder decoder(Device device, SiTConfig model) throws IOException {
+        PictureDecoder decoder = PictureDecoder.ofPixels();
+        if (autoencoder.isGiven()) {
+            Autoencoder vae = autoencoder.open(device, Precision.FLOAT32);
+            decoder = PictureDecoder.of(vae, vae.scaling(), decodeBatch, tile);
         }
-    }
-
-    private Decoded decode(NDManager manager, Autoencoder vae, SiTConfig model, float[] x, int pictures) {
-        int side = model.inputSize();
-        try (NDManager scratch = manager.newSubManager()) {
-            if (vae.latentChannels() != model.inChannels()) {
-                throw CommandFailure.badInput("the autoencoder has latents of " + vae.latentChannels()
-                        + " channels but the model makes " + model.inChannels());
-            }
-            int pictureSide = side * vae.reduction();
-            if (pictures == 0) { // more ranks than pictures
-                return new Decoded(pictureSide, new byte[0]);
-            }
-            NDArray z = OwnedArrays.of(scratch, new Shape(pictures, model.inChannels(), side, side), x);
-            byte[] pixels = new TiledDecoder(vae, vae.scaling(), PixelScaling.REPA, decodeBatch, tile).decode(z);
-            return new Decoded(pictureSide, pixels);
+        try {
+            decoder.requireFits(model);
+            return decoder;
+        } catch (IllegalArgumentException e) {
+            decoder.close();
+            throw e;
         }
     }
 
@@ -387,14 +360,13 @@ final class SampleCommand implements Callable<Integer> {
     }
 
     private long[] labels(int classes) {
-        long[] chosen = new long[count];
-        Draws draws = new Draws(seed);
+        long[] chosen = LatentSampling.randomLabels(seed, 0, count, classes);
         for (int i = 0; i < count; i++) {
-            chosen[i] = labels == null
-                    ? (balanced
-                            ? i % classes
-                            : draws.at(RandomStream.SAMPLE_LABEL, i).nextInt(classes))
-                    : labels.values().get(i % labels.values().size());
+            if (labels != null || balanced) {
+                chosen[i] = labels == null
+                        ? i % classes
+                        : labels.values().get(i % labels.values().size());
+            }
             if (chosen[i] >= classes) {
                 throw CommandFailure.badInput("--labels must be in [0, " + (classes - 1) + "] but held " + chosen[i]);
             }

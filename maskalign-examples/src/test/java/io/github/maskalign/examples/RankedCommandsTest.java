@@ -71,6 +71,32 @@ class RankedCommandsTest {
     }
 
     @Test
+    void rankZeroEvaluatesWhileTheOthersWait() throws Exception {
+        MpiRun.Result scored = ranks(
+                2,
+                train(
+                        "scored",
+                        5,
+                        "--set=evaluate.every=2",
+                        "--set=evaluate.samples=12",
+                        "--set=evaluate.steps=2",
+                        "--set=evaluate.referencePictures=60"));
+        MpiRun.Result plain = ranks(2, train("plain", 5));
+
+        assertThat(scored.exitCode()).as(scored.text()).isZero();
+        assertThat(plain.exitCode()).as(plain.text()).isZero();
+        assertThat(statistics("scored").stream()
+                        .filter(record -> record.has("eval/frechet"))
+                        .map(record -> record.get("step").getAsInt()))
+                .containsExactly(0, 2, 4, 5);
+        for (String file : STATE) {
+            String name = "checkpoints/state-0000005/" + file + ".safetensors";
+            assertThat(folder.resolve("scored").resolve(name))
+                    .hasSameBinaryContentAs(folder.resolve("plain").resolve(name));
+        }
+    }
+
+    @Test
     void aKilledProcessEndsTheOtherAndTheSameCommandGoesOn() throws Exception {
         try (MpiRun run = MpiRun.start(folder, 2, train("killed", 40))) {
             run.await(line -> line.contains("train 7/40"));

@@ -33,6 +33,8 @@ import org.jspecify.annotations.Nullable;
  * @param encoderModel which published encoder the file holds; null if it is a TorchScript file
  * @param preprocessing how a TorchScript encoder wants its pictures
  * @param sha256 hash that the file must have; null for any
+ * @param heads attention heads of a published encoder; 0 for those of the published model
+ * @param positions how the position table of a published encoder is resampled
  */
 public record ExtractorChoice(
         @Nullable Path inception,
@@ -40,9 +42,22 @@ public record ExtractorChoice(
         @Nullable String encoder,
         @Nullable String encoderModel,
         String preprocessing,
-        @Nullable String sha256) {
+        @Nullable String sha256,
+        int heads,
+        VitParts.Positions positions) {
     private static final int GRID = 16;
     private static final int CHUNK = 1 << 20;
+
+    /** A choice with the published number of heads and REPA's positions. */
+    public ExtractorChoice(
+            @Nullable Path inception,
+            InceptionSuite suite,
+            @Nullable String encoder,
+            @Nullable String encoderModel,
+            String preprocessing,
+            @Nullable String sha256) {
+        this(inception, suite, encoder, encoderModel, preprocessing, sha256, 0, VitParts.Positions.ANTIALIAS);
+    }
 
     /** @throws IllegalArgumentException if both or none are given */
     public ExtractorChoice {
@@ -74,7 +89,8 @@ public record ExtractorChoice(
         if (sha256 != null) {
             PinnedHash.check(file, sha256);
         }
-        String identity = "encoder/" + (encoderModel == null ? preprocessing : encoderModel) + "/" + hash(file);
+        String usual = heads == 0 && positions == VitParts.Positions.ANTIALIAS ? "" : "/" + heads + "/" + positions;
+        String identity = "encoder/" + (encoderModel == null ? preprocessing : encoderModel) + usual + "/" + hash(file);
         RepresentationEncoder opened = encoderModel == null
                 ? Encoders.open(file, Preprocessing.named(preprocessing), sha256, device)
                 : published(file, encoderModel, pictureSide, device);
@@ -91,10 +107,10 @@ public record ExtractorChoice(
         return InceptionExtractor.open(device, file, suite);
     }
 
-    private static RepresentationEncoder published(Path file, String model, int pictureSide, Device device)
+    private RepresentationEncoder published(Path file, String model, int pictureSide, Device device)
             throws IOException {
         NativeEncoder.Options options = new NativeEncoder.Options(
-                EncoderName.parse(model), 0, VitParts.Positions.ANTIALIAS, pictureSide, GRID, Precision.FLOAT32);
+                EncoderName.parse(model), heads, positions, pictureSide, GRID, Precision.FLOAT32);
         return NativeEncoder.open(file, options, device);
     }
 

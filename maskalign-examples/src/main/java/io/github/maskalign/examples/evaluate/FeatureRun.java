@@ -24,9 +24,15 @@ import java.util.concurrent.Future;
  * @param extractor the network
  * @param batch pictures at a time
  * @param terminal whether standard error is a terminal
+ * @param watch called before each batch; what it throws ends the work
  */
-public record FeatureRun(NDManager manager, FeatureExtractor extractor, int batch, boolean terminal) {
+public record FeatureRun(NDManager manager, FeatureExtractor extractor, int batch, boolean terminal, Runnable watch) {
     private static final int LOG_LINES = 20;
+
+    /** A run that nobody watches. */
+    public FeatureRun(NDManager manager, FeatureExtractor extractor, int batch, boolean terminal) {
+        this(manager, extractor, batch, terminal, () -> {});
+    }
 
     /**
      * Collects the features of all pictures.
@@ -42,12 +48,13 @@ public record FeatureRun(NDManager manager, FeatureExtractor extractor, int batc
         try (ConsoleProgress progress = ConsoleProgress.open(plan, terminal)) {
             Future<byte[]> next = reader.submit(() -> read(pictures, 0));
             for (int b = 0; b < batches; b++) {
+                watch.run();
                 byte[] pixels = await(next);
                 int from = (b + 1) * batch;
                 if (b + 1 < batches) {
                     next = reader.submit(() -> read(pictures, from));
                 }
-                add(collector, pictures, pixels);
+                add(collector, pixels, pictures.height(), pictures.width());
                 progress.step(b + 1, Double.NaN);
             }
             return collector;
@@ -63,9 +70,12 @@ public record FeatureRun(NDManager manager, FeatureExtractor extractor, int batc
         return pictures.read(from, Math.min(batch, pictures.size() - from));
     }
 
-    private void add(FeatureCollector collector, PictureSource pictures, byte[] pixels) {
-        int height = pictures.height();
-        int width = pictures.width();
+    /**
+     * Adds the features of some pictures to a collector.
+     *
+     * @param pixels (N, height, width, 3) red, green, blue
+     */
+    public void add(FeatureCollector collector, byte[] pixels, int height, int width) {
         try (NDManager scratch = manager.newSubManager()) {
             int n = pixels.length / (height * width * 3);
             NDArray images = OwnedArrays.of(scratch, new Shape(n, height, width, 3), pixels)

@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param bias LATENTS: subtracted before
  * @param imagesFolder LATENTS in REPA's layout: name of the folder of pictures
  * @param latentsFolder LATENTS in REPA's layout: name of the folder of latents
+ * @param vae LATENTS: autoencoder as diffusers publishes it, for pictures while the run goes on; none unless given
  * @param readAhead LATENTS: batches that another thread reads in advance; 0 reads when they are needed
  */
 public record DataSection(
@@ -29,6 +30,7 @@ public record DataSection(
         @Default("0.0") double bias,
         @Default("images") String imagesFolder,
         @Default("vae-sd") String latentsFolder,
+        @Default("null") Optional<Path> vae,
         @NonNegative @Default("4") int readAhead) {
 
     /** Data sets. */
@@ -44,6 +46,10 @@ public record DataSection(
         sets = List.copyOf(sets);
         if (kind == Kind.EMOJI && sets.isEmpty()) {
             throw new IllegalArgumentException("sets must name at least one artist's set for EMOJI");
+        }
+        if (kind == Kind.EMOJI && vae.isPresent()) {
+            throw new IllegalArgumentException(
+                    "vae has no place with EMOJI, whose latents are pictures, but was " + vae.get());
         }
         if (kind == Kind.LATENTS && path.isEmpty()) {
             throw new IllegalArgumentException("path must name the folder of the latents for LATENTS");

@@ -15,9 +15,10 @@ import org.slf4j.LoggerFactory;
  * The emoji set of a config as training data.
  *
  * @param data the pictures
+ * @param pictures the same, one by one
  * @param attribution who drew them, under which licences
  */
-record EmojiData(ImageTensorData data, String attribution) {
+record EmojiData(ImageTensorData data, TrainingPictures pictures, String attribution) {
     private static final Logger LOG = LoggerFactory.getLogger(EmojiData.class);
 
     static EmojiData open(RunConfig config, Path defaultCache, Draws draws) throws IOException {
@@ -42,7 +43,13 @@ record EmojiData(ImageTensorData data, String attribution) {
         }
         LOG.info("{} emoji at {} pixels in {} classes", set.size(), set.config().size(), classes);
         int side = set.config().size();
-        return new EmojiData(new ImageTensorData(pixels, labels, new Shape(3, side, side), draws), set.attribution());
+        TrainingPictures pictures = new TrainingPictures(
+                "emoji " + String.join(" ", config.data().sets()) + " at " + side,
+                pixels.length,
+                side,
+                (index, target) -> System.arraycopy(pixels[index], 0, target, 0, target.length));
+        return new EmojiData(
+                new ImageTensorData(pixels, labels, new Shape(3, side, side), draws), pictures, set.attribution());
     }
 
     /** Tells every tenth of the drawing. */

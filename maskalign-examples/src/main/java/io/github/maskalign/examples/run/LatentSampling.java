@@ -7,6 +7,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.core.random.RandomStream;
 import io.github.maskalign.core.sample.NoiseSource;
 import io.github.maskalign.core.sample.SampleListener;
 import io.github.maskalign.core.sample.SampleRequest;
@@ -66,5 +67,19 @@ public record LatentSampling(SiTConfig model, Interpolant path, SamplerConfig sa
             }
         }
         return latents;
+    }
+
+    /**
+     * Returns labels of pictures from number {@code first} on, each drawn from all classes.
+     *
+     * @param classes number of classes
+     */
+    public static long[] randomLabels(long seed, long first, int count, int classes) {
+        Draws draws = new Draws(seed);
+        long[] labels = new long[count];
+        for (int i = 0; i < count; i++) {
+            labels[i] = draws.at(RandomStream.SAMPLE_LABEL, first + i).nextInt(classes);
+        }
+        return labels;
     }
 }

@@ -2,6 +2,7 @@ package io.github.maskalign.examples.run;
 
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.sample.SampleListener;
+import io.github.maskalign.core.train.StartKind;
 import io.github.maskalign.core.train.StepResult;
 import io.github.maskalign.core.train.StopReason;
 import io.github.maskalign.core.train.TrainListener;
@@ -10,7 +11,9 @@ import io.github.maskalign.examples.report.Curve;
 import io.github.maskalign.examples.report.LossChart;
 import io.github.maskalign.examples.report.Pictures;
 import io.github.maskalign.examples.report.SampleGrid;
+import io.github.maskalign.sit.SiTConfig;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -26,13 +29,28 @@ final class PictureListener implements TrainListener {
     private final RunConfig config;
     private final Path folder;
     private final NDManager manager;
-    private final Preview preview;
 
     PictureListener(RunConfig config, Path folder, NDManager manager) {
         this.config = config;
         this.folder = folder;
         this.manager = manager;
-        preview = new Preview(config, config.sample(), BATCH);
+    }
+
+    /** Says once, before the first step, why there will be no pictures; an autoencoder that does not fit ends the run. */
+    @Override
+    public void onStart(StartKind kind, TrainState state) {
+        if (!PictureDecoder.possible(config)) {
+            LOG.info(
+                    "the model makes latents and data.vae names no autoencoder, so there are no pictures while it trains;"
+                            + " draw them later with: maskalign sample {} --vae DIR",
+                    folder);
+            return;
+        }
+        try (PictureDecoder decoder = PictureDecoder.open(config, manager.getDevice())) {
+            decoder.requireFits(RunPlan.model(config));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     @Override
@@ -61,16 +79,23 @@ final class PictureListener implements TrainListener {
         }
     }
 
-    /** A grid that cannot be written is a warning: pictures are no reason to end a run. */
+    /** A grid that cannot be drawn is a warning: pictures are no reason to end a run. */
     private void draw(TrainState state, String name) {
-        if (!preview.possible()) {
-            LOG.info("no {}: pictures from latents need a decoder", name);
+        if (!PictureDecoder.possible(config)) {
             return;
         }
-        long[] labels = preview.everyClass(config.runtime().previewPictures());
-        Pictures pictures = preview.draw(manager, state.ema(), labels, config.seed(), SampleListener.NONE);
-        SampleGrid fitting = SampleGrid.fitting(pictures);
+        SiTConfig model = RunPlan.model(config);
+        long[] labels = Preview.everyClass(config.runtime().previewPictures(), model.numClasses());
         try {
+            float[] latents;
+            try (Preview preview = new Preview(manager, config, state.ema(), config.sample(), BATCH)) {
+                latents = preview.draw(labels, 0, config.seed(), SampleListener.NONE);
+            }
+            Pictures pictures;
+            try (PictureDecoder decoder = PictureDecoder.open(config, manager.getDevice())) {
+                pictures = decoder.decode(manager, model, latents, labels.length);
+            }
+            SampleGrid fitting = SampleGrid.fitting(pictures);
             new SampleGrid(
                             fitting.columns(),
                             fitting.padding(),
@@ -79,7 +104,7 @@ final class PictureListener implements TrainListener {
                     .write(folder.resolve(name));
             LOG.info("wrote {}", folder.resolve(name));
         } catch (IOException e) {
-            LOG.warn("{} cannot be written: {}", name, e.toString());
+            LOG.warn("{} cannot be drawn: {}", name, e.toString());
         }
     }
 }

@@ -3,6 +3,7 @@ package io.github.maskalign.examples.run;
 import io.github.maskalign.core.align.MixerConfig;
 import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.config.Default;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.sample.SamplerConfig;
@@ -27,6 +28,7 @@ import io.github.maskalign.core.train.TrainConfig;
  * @param train length of the run, batch, saving
  * @param runtime device, precision, logging and previews: nothing that decides the mathematics
  * @param sample how previews and final samples are drawn
+ * @param evaluate scores of samples while the run goes on
  */
 public record RunConfig(
         String name,
@@ -42,7 +44,8 @@ public record RunConfig(
         OptimConfig optim,
         TrainConfig train,
         RuntimeSection runtime,
-        SamplerConfig sample) {
+        SamplerConfig sample,
+        @Default("{}") EvaluateSection evaluate) {
 
     /** Checks what joins several sections. */
     public RunConfig {
@@ -63,6 +66,11 @@ public record RunConfig(
         if (cls.enabled() && diffusion.path() != Interpolant.LINEAR) {
             throw new IllegalArgumentException(
                     "diffusion.path must be LINEAR with a class token but was " + diffusion.path());
+        }
+        if (evaluate.every() > 0 && model.inChannels() != 3 && data.vae().isEmpty()) {
+            throw new IllegalArgumentException(
+                    "data.vae must name an autoencoder while evaluate.every is above 0, as latents of "
+                            + model.inChannels() + " channels are no pictures");
         }
         if (mixer.layers() > 0 && subset.placement() == SubsetPlacement.LOSS_ONLY) {
             throw new IllegalArgumentException(

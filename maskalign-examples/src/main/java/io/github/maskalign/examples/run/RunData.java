@@ -11,6 +11,7 @@ import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.train.BatchPlan;
 import java.io.IOException;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,9 +22,16 @@ import org.slf4j.LoggerFactory;
  * @param pictureSide side of the pictures for the encoder, in pixels; 0 if there are none
  * @param attribution who made the pictures, under which licences, as far as is known
  * @param identity changes with the data's content where the config does not tell; may be empty
+ * @param pictures its pictures one by one, as a reference for samples; null if it has none
  * @param resources what to close afterwards
  */
-record RunData(TrainingData data, int pictureSide, String attribution, String identity, Resources resources)
+record RunData(
+        TrainingData data,
+        int pictureSide,
+        String attribution,
+        String identity,
+        @Nullable TrainingPictures pictures,
+        Resources resources)
         implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RunData.class);
 
@@ -37,7 +45,8 @@ record RunData(TrainingData data, int pictureSide, String attribution, String id
         return switch (config.data().kind()) {
             case EMOJI -> {
                 EmojiData emoji = EmojiData.open(config, cache, draws);
-                yield new RunData(emoji.data(), config.model().inputSize(), emoji.attribution(), "", () -> {});
+                yield new RunData(
+                        emoji.data(), config.model().inputSize(), emoji.attribution(), "", emoji.pictures(), () -> {});
             }
             case LATENTS -> latents(config, draws, plan);
         };
@@ -55,11 +64,19 @@ record RunData(TrainingData data, int pictureSide, String attribution, String id
             LOG.info("{} prepared latents in {} classes", set.size(), set.classes());
             String attribution = "Trained on the prepared set " + section.path().orElseThrow() + " (" + set.identity()
                     + "); its licences are those of its pictures.\n";
+            int side = set.layout().imageSide();
+            TrainingPictures pictures = side == 0
+                    ? null
+                    : new TrainingPictures(
+                            "prepared set " + set.identity(),
+                            set.size(),
+                            side,
+                            (index, target) -> set.readImage(index, target, 0));
             if (section.readAhead() == 0) {
-                return new RunData(latents, set.layout().imageSide(), attribution, set.identity(), set::close);
+                return new RunData(latents, side, attribution, set.identity(), pictures, set::close);
             }
             ReadAheadData ahead = new ReadAheadData(latents, section.readAhead(), plan::after);
-            return new RunData(ahead, set.layout().imageSide(), attribution, set.identity(), () -> {
+            return new RunData(ahead, side, attribution, set.identity(), pictures, () -> {
                 ahead.close();
                 set.close();
             });

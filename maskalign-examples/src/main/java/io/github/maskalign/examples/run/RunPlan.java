@@ -27,9 +27,10 @@ public final class RunPlan {
             "train.maxSkipped",
             "data.cache",
             "data.path",
+            "data.vae",
             "data.readAhead");
 
-    private static final Set<String> FREE_SECTIONS = Set.of("runtime", "sample");
+    private static final Set<String> FREE_SECTIONS = Set.of("runtime", "sample", "evaluate");
 
     private RunPlan() {}
 

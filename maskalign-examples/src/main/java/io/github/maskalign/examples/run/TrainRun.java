@@ -27,6 +27,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -46,6 +47,11 @@ import org.slf4j.LoggerFactory;
  */
 public final class TrainRun {
     private static final Logger LOG = LoggerFactory.getLogger(TrainRun.class);
+
+    private static final Duration FOREVER = Duration.ofDays(365);
+
+    /** Longest evaluation by rank 0 while others wait: well below their patience, which counts other work too. */
+    private static final Duration OTHERS_WAIT = Duration.ofMinutes(15);
 
     private final Bound<RunConfig> config;
     private final Path folder;
@@ -114,10 +120,14 @@ public final class TrainRun {
                         folder, identity, run.train().keepLast(), run.train().keepEvery());
                 checkpoints = Optional.of(initial == null ? own : initial.in(own, folder, RunPlan.model(run)));
                 listeners.add(new Records(provenance, parts.data().attribution()));
+                SharedSinks sinks = new SharedSinks(this::sinks);
                 MemoryListener memory = new MemoryListener(run, BatchPlan.of(run.train(), ranks));
                 listeners.add(memory);
-                listeners.add(new MetricListener(this::sinks, run.runtime().logEvery(), memory.expected()));
+                listeners.add(new MetricListener(sinks, run.runtime().logEvery(), memory.expected()));
                 listeners.add(new ProgressListener(run, terminal));
+                if (run.evaluate().every() > 0) {
+                    listeners.add(evaluations(run, parts, sinks, ranks));
+                }
                 listeners.add(new PictureListener(run, folder, parts.manager()));
             }
             TrainLoop loop = new TrainLoop(
@@ -167,6 +177,14 @@ public final class TrainRun {
         if (loop != null) {
             loop.requestStop();
         }
+    }
+
+    private EvaluationListener evaluations(
+            RunConfig run, ExperimentParts parts, SharedSinks sinks, Communicator ranks) {
+        RunEvaluation evaluation =
+                new RunEvaluation(run, parts.manager(), parts.data().pictures(), folder);
+        Duration limit = ranks.size() == 1 ? FOREVER : OTHERS_WAIT;
+        return new EvaluationListener(run, evaluation, sinks, folder, () -> stopRequested, limit);
     }
 
     private MetricSinks sinks(long firstStep) throws IOException {

@@ -16,7 +16,7 @@ import java.util.TreeMap;
 /**
  * The end of a {@code stats.jsonl}; the file may be growing, and be large.
  *
- * @param last values of the newest record, by name
+ * @param last newest value of each name
  * @param medianSeconds median seconds of a step over the records; NaN if there are none
  */
 record RecentRecords(Map<String, Double> last, double medianSeconds) {
@@ -33,9 +33,14 @@ record RecentRecords(Map<String, Double> last, double medianSeconds) {
                 .mapToDouble(record -> record.get("seconds"))
                 .sorted()
                 .toArray();
-        return new RecentRecords(
-                recent.isEmpty() ? Map.of() : recent.get(recent.size() - 1),
-                seconds.length == 0 ? Double.NaN : seconds[seconds.length / 2]);
+        return new RecentRecords(newest(recent), seconds.length == 0 ? Double.NaN : seconds[seconds.length / 2]);
+    }
+
+    /** Records differ in what they hold: those of evaluations stand between those of steps. */
+    private static Map<String, Double> newest(List<Map<String, Double>> records) {
+        Map<String, Double> values = new TreeMap<>();
+        records.forEach(values::putAll);
+        return values;
     }
 
     private static String tail(Path stats) throws IOException {

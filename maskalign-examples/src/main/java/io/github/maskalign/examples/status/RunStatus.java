@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  * @param steps steps of the whole run
  * @param imagesPerSecond over the last records; NaN before there are any
  * @param secondsSinceRecord age of the last record; NaN before there is one
- * @param values last recorded losses, norms, counts and memory, by name
+ * @param values last recorded losses, norms, counts, memory and scores, by name
  * @param checkpoints saved states, oldest first
  */
 public record RunStatus(
@@ -223,6 +223,7 @@ public record RunStatus(
             if (key.startsWith("loss")
                     || key.equals("grad_norm")
                     || key.equals("skipped")
+                    || key.startsWith("eval/")
                     || key.startsWith("memory")) {
                 text.append(String.format(Locale.ROOT, "%n  %-18s %.5g", key, value));
             }

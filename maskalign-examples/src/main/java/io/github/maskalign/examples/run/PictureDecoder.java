@@ -1,0 +1,150 @@
+package io.github.maskalign.examples.run;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.data.PixelScaling;
+import io.github.maskalign.core.io.OwnedArrays;
+import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.encoders.vae.Autoencoder;
+import io.github.maskalign.encoders.vae.LatentScaling;
+import io.github.maskalign.encoders.vae.NativeAutoencoder;
+import io.github.maskalign.encoders.vae.TiledDecoder;
+import io.github.maskalign.examples.report.Pictures;
+import io.github.maskalign.sit.SiTConfig;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Turns a model's latents into 8-bit pictures by REPA's rule: as they are where they are RGB pixels, otherwise by an
+ * autoencoder, some pictures or tiles at a time.
+ */
+public final class PictureDecoder implements AutoCloseable {
+    /** Pictures decoded together unless something else is asked for. */
+    public static final int USUAL_BATCH = 4;
+
+    /** Side of a tile, in latent pixels, unless something else is asked for. */
+    public static final int USUAL_TILE = 64;
+
+    private static final Logger LOG = LoggerFactory.getLogger(PictureDecoder.class);
+
+    private final @Nullable Autoencoder vae;
+    private final @Nullable TiledDecoder tiles;
+
+    private PictureDecoder(@Nullable Autoencoder vae, @Nullable TiledDecoder tiles) {
+        this.vae = vae;
+        this.tiles = tiles;
+    }
+
+    /** For models whose latents are RGB pixels. */
+    public static PictureDecoder ofPixels() {
+        return new PictureDecoder(null, null);
+    }
+
+    /**
+     * Decodes by an autoencoder, which is closed with this.
+     *
+     * @param scaling from the model's latents to the autoencoder's
+     * @param batch pictures decoded together
+     * @param tile side of a tile; larger latents are cut
+     */
+    public static PictureDecoder of(Autoencoder vae, LatentScaling scaling, int batch, int tile) {
+        return new PictureDecoder(vae, new TiledDecoder(vae, scaling, PixelScaling.REPA, batch, tile));
+    }
+
+    /** Whether a run can have pictures: its latents are pixels, or its config names an autoencoder. */
+    static boolean possible(RunConfig run) {
+        return run.data().vae().isPresent() || run.model().inChannels() == 3;
+    }
+
+    /**
+     * Opens the decoder of a run, which undoes the scaling of its training data.
+     *
+     * @throws IllegalArgumentException if the autoencoder does not fit the model, or there is none
+     */
+    static PictureDecoder open(RunConfig run, Device device) throws IOException {
+        DataSection data = run.data();
+        if (data.vae().isEmpty()) {
+            if (!possible(run)) {
+                throw new IllegalArgumentException("data.vae must name an autoencoder: the model makes latents of "
+                        + run.model().inChannels() + " channels");
+            }
+            return ofPixels();
+        }
+        Path path = data.vae().get();
+        NativeAutoencoder opened = NativeAutoencoder.open(path, device, Precision.FLOAT32);
+        LatentScaling scaling = LatentScaling.of(data.scale(), data.bias());
+        PictureDecoder decoder = of(opened, scaling, USUAL_BATCH, USUAL_TILE);
+        try {
+            decoder.requireFits(RunPlan.model(run));
+        } catch (IllegalArgumentException e) {
+            decoder.close();
+            throw e;
+        }
+        if (!opened.scaling().equals(scaling)) {
+            LOG.warn(
+                    "{} says {} but the run's latents have {}: pictures are decoded with the latter",
+                    path,
+                    opened.scaling(),
+                    scaling);
+        }
+        return decoder;
+    }
+
+    /**
+     * Checks the channels.
+     *
+     * @throws IllegalArgumentException if they do not fit
+     */
+    public void requireFits(SiTConfig model) {
+        int channels = vae == null ? 3 : vae.latentChannels();
+        if (channels != model.inChannels()) {
+            throw new IllegalArgumentException(
+                    vae == null
+                            ? "the model makes latents of " + model.inChannels()
+                                    + " channels, which need a decoder to become pictures"
+                            : "the autoencoder has latents of " + channels + " channels but the model makes "
+                                    + model.inChannels());
+        }
+    }
+
+    /** Returns the side of the pictures in pixels. */
+    public int side(SiTConfig model) {
+        return vae == null ? model.inputSize() : model.inputSize() * vae.reduction();
+    }
+
+    /**
+     * Decodes latents.
+     *
+     * @param manager manager that decides the device; nothing is left in it
+     * @param x latents (N, C, side, side) of the model, row-major
+     * @param count their number N, at least 1
+     */
+    public Pictures decode(NDManager manager, SiTConfig model, float[] x, int count) {
+        requireFits(model);
+        int side = side(model);
+        if (tiles == null) {
+            byte[] pixels = new byte[x.length];
+            for (int k = 0; k < x.length; k++) {
+                pixels[k] = PixelScaling.REPA.toByte(x[k]);
+            }
+            return new Pictures(count, 3, side, side, pixels);
+        }
+        Shape shape = new Shape(count, model.inChannels(), model.inputSize(), model.inputSize());
+        try (NDManager scratch = manager.newSubManager()) {
+            NDArray z = OwnedArrays.of(scratch, shape, x);
+            return new Pictures(count, 3, side, side, tiles.decode(z));
+        }
+    }
+
+    @Override
+    public void close() {
+        if (vae != null) {
+            vae.close();
+        }
+    }
+}
