@@ -49,15 +49,22 @@ final class VerifyCommand implements Callable<Integer> {
     private int shards() throws IOException {
         int shards;
         int samples;
+        String tokens = "";
         try (ShardSet set = ShardSet.open(folder)) {
             shards = set.index().shards().size();
             samples = set.size();
+            String error = set.index().settings().get("tokens_relative_error");
+            if (error != null) {
+                tokens = "; tokens stored as " + set.layout().tokenCode() + " differ by " + error
+                        + " of their norm, the worst cosine is "
+                        + set.index().settings().get("tokens_worst_cosine");
+            }
         }
         ProgressPlan plan =
                 new ProgressPlan("verify", 0, shards, Math.max(1, samples / shards), Math.max(1, shards / 20));
         try (ConsoleProgress progress = ConsoleProgress.open(plan, JvmDefaults.isTerminal())) {
             List<String> problems = new ShardVerifier(folder).problems(done -> progress.step(done, Double.NaN));
-            return tell(problems, samples + " samples in " + shards + " shards are as they were written");
+            return tell(problems, samples + " samples in " + shards + " shards are as they were written" + tokens);
         }
     }
 

@@ -4,6 +4,7 @@ import io.github.maskalign.core.archive.PictureSet;
 import io.github.maskalign.core.prepared.PreparedSample;
 import io.github.maskalign.core.prepared.RepaFolders;
 import io.github.maskalign.core.prepared.SampleLayout;
+import io.github.maskalign.core.prepared.TokenError;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -64,8 +65,9 @@ public interface PreparedStore {
      * @param samples number of samples
      * @param bytes size of its files
      * @param sha256 hash that covers all of them
+     * @param tokenError what storing encoder tokens has changed
      */
-    record Content(int samples, long bytes, String sha256) {}
+    record Content(int samples, long bytes, String sha256, TokenError tokenError) {}
 
     /**
      * Which pictures of the source a part was made of.

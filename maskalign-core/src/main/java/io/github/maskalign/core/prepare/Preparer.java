@@ -116,7 +116,7 @@ public final class Preparer {
             }
         }
         PreparedStore.Content content = part.finish();
-        new ShardRecord(content.samples(), content.bytes(), content.sha256(), settings, skipped)
+        new ShardRecord(content.samples(), content.bytes(), content.sha256(), content.tokenError(), settings, skipped)
                 .write(store.records(), shard);
         return true;
     }
@@ -181,7 +181,10 @@ public final class Preparer {
                         store.folder() + ": shard " + shard + " of " + shards() + " is not there yet");
             }
             parts.add(new PreparedStore.Content(
-                    found.get().size(), found.get().bytes(), found.get().sha256()));
+                    found.get().size(),
+                    found.get().bytes(),
+                    found.get().sha256(),
+                    found.get().tokenError()));
             skipped.addAll(found.get().skipped());
         }
         if (parts.stream().allMatch(part -> part.samples() == 0)) {

@@ -16,6 +16,7 @@ import io.github.maskalign.core.prepared.FloatCode;
 import io.github.maskalign.core.prepared.PreparedSample;
 import io.github.maskalign.core.prepared.RepaFolders;
 import io.github.maskalign.core.prepared.SampleLayout;
+import io.github.maskalign.core.prepared.TokenError;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -91,7 +92,7 @@ record RepaStore(RepaFolders folders) implements PreparedStore {
             public Content finish() throws IOException {
                 byte[] list = hashes.toString().getBytes(StandardCharsets.UTF_8);
                 AtomicFile.write(folders.records().resolve(String.format("part-%05d.sha256", part)), list);
-                return new Content(samples, bytes, Digests.sha256(list));
+                return new Content(samples, bytes, Digests.sha256(list), TokenError.NONE);
             }
         };
     }

@@ -4,6 +4,7 @@ import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParseException;
 import io.github.maskalign.core.io.AtomicFile;
+import io.github.maskalign.core.prepared.TokenError;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -22,13 +23,21 @@ import java.util.TreeMap;
  * @param size samples in the shard
  * @param bytes size of its file
  * @param sha256 hash of its file
+ * @param tokenError what storing encoder tokens has changed
  * @param settings how it was made
  * @param skipped pictures left out
  */
-record ShardRecord(int size, long bytes, String sha256, Map<String, String> settings, List<SkippedPicture> skipped) {
+record ShardRecord(
+        int size,
+        long bytes,
+        String sha256,
+        TokenError tokenError,
+        Map<String, String> settings,
+        List<SkippedPicture> skipped) {
     private static final Gson GSON = new GsonBuilder().setPrettyPrinting().create();
 
     ShardRecord {
+        tokenError = Objects.requireNonNullElse(tokenError, TokenError.NONE); // records of earlier versions have none
         settings = new TreeMap<>(settings);
         skipped = List.copyOf(skipped);
     }

@@ -6,12 +6,15 @@ import io.github.maskalign.core.prepared.PreparedSample;
 import io.github.maskalign.core.prepared.SampleLayout;
 import io.github.maskalign.core.prepared.ShardBuilder;
 import io.github.maskalign.core.prepared.ShardIndex;
+import io.github.maskalign.core.prepared.TokenError;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 
 /** One safetensors file for each part, and an index. */
 record ShardStore(Path folder) implements PreparedStore {
@@ -42,7 +45,7 @@ record ShardStore(Path folder) implements PreparedStore {
             @Override
             public Content finish() throws IOException {
                 WrittenFile written = builder.write(folder.resolve(ShardIndex.fileName(part)), settings);
-                return new Content(builder.size(), written.byteSize(), written.sha256());
+                return new Content(builder.size(), written.byteSize(), written.sha256(), builder.tokenError());
             }
         };
     }
@@ -64,6 +67,12 @@ record ShardStore(Path folder) implements PreparedStore {
         List<ShardIndex.Entry> entries = parts.stream()
                 .map(part -> new ShardIndex.Entry(part.samples(), part.sha256()))
                 .toList();
-        new ShardIndex(layout, settings, source.classes(), entries).write(folder);
+        Map<String, String> measured = new TreeMap<>(settings);
+        if (layout.tokens() > 0) {
+            TokenError error = parts.stream().map(Content::tokenError).reduce(TokenError.NONE, TokenError::plus);
+            measured.put("tokens_relative_error", String.format(Locale.ROOT, "%.3e", error.relative()));
+            measured.put("tokens_worst_cosine", String.format(Locale.ROOT, "%.6f", error.worstCosine()));
+        }
+        new ShardIndex(layout, measured, source.classes(), entries).write(folder);
     }
 }

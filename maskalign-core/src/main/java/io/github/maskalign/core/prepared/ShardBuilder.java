@@ -37,6 +37,7 @@ public final class ShardBuilder {
     private final Column images;
     private final Column tokens;
     private final Column scales;
+    private TokenError tokenError = TokenError.NONE;
 
     /** Starts an empty shard. */
     public ShardBuilder(SampleLayout layout) {
@@ -79,6 +80,17 @@ public final class ShardBuilder {
         }
         tokens.add(row.array(), 1);
         scales.addFloats(scale);
+        float[] stored = new float[features.length];
+        row.flip();
+        for (int t = 0; t < scale.length; t++) {
+            layout.tokenCode().decode(row, scale[t], stored, t * width, width);
+        }
+        tokenError = tokenError.plus(TokenError.of(features, stored, width));
+    }
+
+    /** Returns what storing the tokens has changed so far. */
+    public TokenError tokenError() {
+        return tokenError;
     }
 
     /** Returns the number of samples so far. */
