@@ -28,6 +28,8 @@ public final class RunPlan {
             "data.cache",
             "data.path",
             "data.vae",
+            "data.imagesFolder",
+            "data.latentsFolder",
             "data.readAhead");
 
     private static final Set<String> FREE_SECTIONS = Set.of("runtime", "sample", "evaluate");

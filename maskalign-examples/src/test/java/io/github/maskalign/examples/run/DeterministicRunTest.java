@@ -42,6 +42,8 @@ class DeterministicRunTest {
             String name = "checkpoints/state-0000006/" + file + ".safetensors";
             assertThat(parts.resolve(name)).as(file).hasSameBinaryContentAs(once.resolve(name));
         }
+        Result sampled = start(KillAndResume.jvm(Main.class, "sample", parts.toString(), "--ema", "0.9", "--num", "1"));
+        assertThat(sampled.code).as(sampled.text).isZero();
         for (String name : List.of("snapshot-0000006.safetensors", "snapshot-ema0.9-0000006.safetensors")) {
             assertThat(parts.resolve(name)).hasSameBinaryContentAs(once.resolve(name));
         }
@@ -57,12 +59,17 @@ class DeterministicRunTest {
                 "--out",
                 run.toString(),
                 "--set=train.globalBatch=16",
+                "--set=train.accumulation=2",
                 "--set=optim.extraEmaDecays=[0.9]",
                 "--set=runtime.previewPictures=4",
                 "--set=sample.steps=2");
         for (String setting : settings) {
             command.add("--set=" + setting);
         }
+        return start(command);
+    }
+
+    private Result start(List<String> command) throws IOException, InterruptedException {
         Path output = folder.resolve("output.txt");
         Process process = new ProcessBuilder(command)
                 .redirectErrorStream(true)
