@@ -5,6 +5,7 @@ import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.examples.bench.DataParts;
 import io.github.maskalign.examples.bench.MetricParts;
 import io.github.maskalign.examples.bench.PartBenchmark;
+import io.github.maskalign.examples.bench.SamplerPart;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -40,6 +41,8 @@ final class BenchPartCommand implements Callable<Integer> {
         FRECHET,
         /** Precision and recall of two sets of --batch points with 2,048 features. */
         NEIGHBOURS,
+        /** Ten steps of the sampler with SiT-B/2; tells which share of the time is not the network's. */
+        SAMPLER,
         /** Reading and cropping the JPEG files of the folder --file to 256 pixels, as prepare does. */
         CROP,
         /** Opening a prepared set of --batch samples in the folder --file. */
@@ -109,6 +112,7 @@ final class BenchPartCommand implements Callable<Integer> {
             case INCEPTION -> MetricParts.inception(batch);
             case FRECHET -> MetricParts.frechet();
             case NEIGHBOURS -> MetricParts.neighbours(batch);
+            case SAMPLER -> SamplerPart.of(batch, precision);
             case LOAD -> PartBenchmark.load(required());
             case CROP -> DataParts.crop(required(), threads);
             case INDEX -> DataParts.index(required(), batch);

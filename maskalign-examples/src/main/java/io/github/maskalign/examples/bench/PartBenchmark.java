@@ -28,6 +28,8 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.DoubleSupplier;
+import org.jspecify.annotations.Nullable;
 
 /** A stopwatch for one part: an encoder, a decoder, the reading of a checkpoint. One thread owns it. */
 public final class PartBenchmark implements AutoCloseable {
@@ -37,6 +39,8 @@ public final class PartBenchmark implements AutoCloseable {
     private final NDManager manager;
     private final Work work;
     private final List<AutoCloseable> resources;
+    private final @Nullable DoubleSupplier network;
+    private final List<Double> networkSeconds = new ArrayList<>();
 
     /** What is timed. */
     @FunctionalInterface
@@ -45,10 +49,25 @@ public final class PartBenchmark implements AutoCloseable {
     }
 
     PartBenchmark(String name, NDManager manager, Work work, List<AutoCloseable> resources) {
+        this(name, manager, work, resources, null);
+    }
+
+    /**
+     * Creates a stopwatch.
+     *
+     * @param network tells how many seconds of the last run a network took; null if that is not asked
+     */
+    PartBenchmark(
+            String name,
+            NDManager manager,
+            Work work,
+            List<AutoCloseable> resources,
+            @Nullable DoubleSupplier network) {
         this.name = name;
         this.manager = manager;
         this.work = work;
         this.resources = List.copyOf(resources);
+        this.network = network;
     }
 
     /** DINOv2 ViT-B/14 with random weights on pictures of 224 pixels. */
@@ -117,10 +136,14 @@ public final class PartBenchmark implements AutoCloseable {
     /** Runs the part some times and returns the seconds of each. */
     public List<Double> run(int times) throws IOException {
         List<Double> seconds = new ArrayList<>();
+        networkSeconds.clear();
         for (int i = 0; i < times; i++) {
             long start = System.nanoTime();
             work.run();
             seconds.add((System.nanoTime() - start) * 1e-9);
+            if (network != null) {
+                networkSeconds.add(network.getAsDouble());
+            }
         }
         return seconds;
     }
@@ -147,10 +170,20 @@ public final class PartBenchmark implements AutoCloseable {
         JsonArray times = new JsonArray();
         seconds.forEach(times::add);
         answer.add("times_s", times);
+        if (network != null) {
+            answer.addProperty("outside_network", outside(seconds));
+        }
         ProcessStatus.read()
                 .ifPresent(
                         status -> answer.addProperty("peak_rss_mb", status.peakResidentBytes() / (double) (1 << 20)));
         return answer;
+    }
+
+    /** The share of the time that was not the network's. */
+    private double outside(List<Double> seconds) {
+        double all = seconds.stream().mapToDouble(Double::doubleValue).sum();
+        double inside = networkSeconds.stream().mapToDouble(Double::doubleValue).sum();
+        return 1 - inside / all;
     }
 
     private JsonObject about() {
