@@ -9,6 +9,7 @@ import io.github.maskalign.examples.run.RunPlan;
 import io.github.maskalign.examples.run.TrainRun;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -98,7 +99,8 @@ final class TrainCommand implements Callable<Integer> {
             StopReason reason = RankedWork.run(
                     launch, run.runtime().device(launch.localRank()), agreement -> training.run(terminal, agreement));
             if (reason == StopReason.COMPLETED && launch.rank() == 0) {
-                progress.println(folder.resolve("samples.png"));
+                Path pictures = folder.resolve("samples.png");
+                progress.println(Files.exists(pictures) ? pictures : folder);
                 progress.flush();
             }
         }

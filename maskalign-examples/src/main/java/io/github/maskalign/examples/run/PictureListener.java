@@ -103,7 +103,7 @@ final class PictureListener implements TrainListener {
                     .draw(pictures)
                     .write(folder.resolve(name));
             LOG.info("wrote {}", folder.resolve(name));
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException | OutOfMemoryError e) {
             LOG.warn("{} cannot be drawn: {}", name, e.toString());
         }
     }
