@@ -53,6 +53,9 @@ final class ReportCommand implements Callable<Integer> {
             })
     List<Path> evaluations = new ArrayList<>();
 
+    @Option(names = "--grids", paramLabel = "N", description = "Sample grids of each run, the last and some before it.")
+    int grids = 6;
+
     @Option(names = "--png", paramLabel = "DIR", description = "Also write each chart as a PNG file.")
     @Nullable
     Path charts;
@@ -62,8 +65,11 @@ final class ReportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        if (grids < 0) {
+            throw CommandFailure.badInput("--grids must be at least 0 but was " + grids);
+        }
         PrintWriter stdout = spec.commandLine().getOut();
-        Report report = Report.read(runs, evaluations);
+        Report report = Report.read(runs, evaluations, grids);
         Path page = out != null ? out : runs.get(0).resolve("report.html");
         report.writePage(page, title, Instant.now());
         stdout.println(page);

@@ -29,9 +29,10 @@ public final class Report {
      *
      * @param folders run folders, at least one
      * @param evaluations results of {@code evaluate --out} that lie elsewhere
+     * @param grids most sample grids of each run, at least 0
      * @throws IOException if a folder holds no run or a file is no result; names it
      */
-    public static Report read(List<Path> folders, List<Path> evaluations) throws IOException {
+    public static Report read(List<Path> folders, List<Path> evaluations, int grids) throws IOException {
         if (folders.isEmpty()) {
             throw new IllegalArgumentException("a report must be of at least one run");
         }
@@ -43,7 +44,7 @@ public final class Report {
             for (int i = 2; !labels.add(label); i++) {
                 label = name + " (" + i + ")";
             }
-            runs.add(RunData.read(folder, label));
+            runs.add(RunData.read(folder, label, grids));
         }
         List<ScoreFile> scores = new ArrayList<>();
         for (Path file : evaluations) {

@@ -44,7 +44,6 @@ record RunData(
         String provenance,
         String attribution) {
     private static final Pattern GRID = Pattern.compile("samples-(\\d+)\\.png");
-    private static final int MOST_GRIDS = 6;
     private static final int WIDEST = 1024;
 
     /**
@@ -57,7 +56,7 @@ record RunData(
      */
     record Grid(long step, byte[] png, int width, int height) {}
 
-    static RunData read(Path folder, String label) throws IOException {
+    static RunData read(Path folder, String label, int mostGrids) throws IOException {
         RunStatus status = RunStatus.read(folder, false);
         List<ScoreFile> scores = new ArrayList<>();
         for (Path file : named(folder, Pattern.compile("(evaluation|scores).*\\.json"))) {
@@ -68,27 +67,32 @@ record RunData(
                 RunStatus.config(folder),
                 status,
                 StatsFile.read(folder.resolve("stats.jsonl")),
-                grids(folder, status.step()),
+                grids(folder, status.step(), mostGrids),
                 scores,
                 text(folder.resolve("provenance.json")),
                 text(folder.resolve("ATTRIBUTION.txt")));
     }
 
-    private static List<Grid> grids(Path folder, long lastStep) throws IOException {
-        List<Path> files = named(folder, GRID);
-        List<Grid> out = new ArrayList<>();
-        int wanted = Math.min(MOST_GRIDS, files.size());
-        for (int i = 0; i < wanted; i++) { // evenly spaced, the first and the last among them
-            Path file = files.get(wanted == 1 ? 0 : (int) Math.round(i * (files.size() - 1.0) / (wanted - 1)));
-            Matcher name = GRID.matcher(String.valueOf(file.getFileName()));
-            out.add(grid(file, name.matches() ? Long.parseLong(name.group(1)) : lastStep));
-        }
+    private static List<Grid> grids(Path folder, long lastStep, int most) throws IOException {
+        List<Path> files = new ArrayList<>(named(folder, GRID));
         Path last = folder.resolve("samples.png");
         if (Files.exists(last)) {
-            out.removeIf(grid -> grid.step() == lastStep);
-            out.add(grid(last, lastStep));
+            files.removeIf(file -> step(file, -1) == lastStep);
+            files.add(last);
+        }
+        List<Grid> out = new ArrayList<>();
+        int wanted = Math.min(most, files.size());
+        for (int i = 0; i < wanted; i++) { // evenly spaced, the last among them
+            int back = wanted == 1 ? 0 : (int) Math.round((wanted - 1.0 - i) * (files.size() - 1.0) / (wanted - 1));
+            Path file = files.get(files.size() - 1 - back);
+            out.add(grid(file, step(file, lastStep)));
         }
         return out;
+    }
+
+    private static long step(Path grid, long otherwise) {
+        Matcher name = GRID.matcher(String.valueOf(grid.getFileName()));
+        return name.matches() ? Long.parseLong(name.group(1)) : otherwise;
     }
 
     private static Grid grid(Path file, long step) throws IOException {

@@ -62,6 +62,25 @@ class ReportTest {
     }
 
     @Test
+    void gridsAreEvenlySpacedAndTheLastIsThere() throws Exception {
+        Path run = run("grids", List.of());
+        stats(run, 90);
+        for (int step = 10; step <= 90; step += 10) {
+            picture(run.resolve(String.format("samples-%07d.png", step)), 4);
+        }
+        picture(run.resolve("samples.png"), 4);
+
+        assertThat(RunData.read(run, "a", 3).grids())
+                .extracting(RunData.Grid::step)
+                .containsExactly(10L, 50L, 90L);
+        assertThat(RunData.read(run, "a", 1).grids())
+                .extracting(RunData.Grid::step)
+                .containsExactly(90L);
+        assertThat(RunData.read(run, "a", 0).grids()).isEmpty();
+        assertThat(RunData.read(run, "a", 99).grids()).hasSize(9);
+    }
+
+    @Test
     void severalRunsShareChartsAndTellTheirDifferences() throws Exception {
         Path a = run("a", List.of());
         Path b = run("b", List.of("mixer.layers=0", "subset.placement=NONE", "subset.ratio=0.0"));
@@ -91,7 +110,7 @@ class ReportTest {
     void methodsHaveTheirNames(String name, String overrides) throws Exception {
         Path run = run("run", List.of(overrides.split(",")));
 
-        assertThat(RunData.read(run, "run").method()).isEqualTo(name.strip());
+        assertThat(RunData.read(run, "run", 6).method()).isEqualTo(name.strip());
     }
 
     @Test
@@ -173,7 +192,7 @@ class ReportTest {
         Path run = run("drawn", List.of());
         stats(run, 30);
 
-        List<Path> files = Report.read(List.of(run), List.of()).writeCharts(folder.resolve("charts"));
+        List<Path> files = Report.read(List.of(run), List.of(), 6).writeCharts(folder.resolve("charts"));
 
         assertThat(files).extracting(f -> f.getFileName().toString()).contains("loss.png", "pictures-a-second.png");
         assertThat(files).allSatisfy(file -> assertThat(Files.size(file)).isGreaterThan(1000));
@@ -184,17 +203,17 @@ class ReportTest {
         Path run = run("fine", List.of());
         Path other = Files.writeString(folder.resolve("other.json"), "{\"metrics\": []}");
 
-        assertThatThrownBy(() -> Report.read(List.of(folder), List.of()))
+        assertThatThrownBy(() -> Report.read(List.of(folder), List.of(), 6))
                 .isInstanceOf(NoSuchFileException.class)
                 .hasMessageContaining("no run in this folder");
-        assertThatThrownBy(() -> Report.read(List.of(run), List.of(other)))
+        assertThatThrownBy(() -> Report.read(List.of(run), List.of(other), 6))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("other.json is no result of 'maskalign evaluate --out'");
     }
 
     private String page(List<Path> runs) throws IOException {
         Path file = folder.resolve("page.html");
-        Report.read(runs, List.of()).writePage(file, null, MADE);
+        Report.read(runs, List.of(), 6).writePage(file, null, MADE);
         return Files.readString(file);
     }
 
