@@ -55,6 +55,21 @@ class RunStatusTest {
     }
 
     @Test
+    void scoresStandBesideTheLastStep() throws Exception {
+        record(120, 0.5);
+        Files.writeString(
+                folder.resolve("stats.jsonl"),
+                "{\"step\":120,\"time\":7.5,\"eval/frechet\":12.5,\"eval/samples\":1000}\n",
+                StandardOpenOption.APPEND);
+
+        RunStatus status = RunStatus.read(folder, false);
+
+        assertThat(status.values()).containsEntry("loss", -1.0).containsEntry("eval/frechet", 12.5);
+        assertThat(status.secondsLeft()).isCloseTo(280 * 0.5, within(1e-9));
+        assertThat(status.toText()).contains("eval/frechet       12.5");
+    }
+
+    @Test
     void phaseFollowsLockAndSteps() throws Exception {
         try (RunLock lock = RunLock.acquire(folder)) {
             assertThat(RunStatus.read(folder, false).phase()).isEqualTo(RunStatus.Phase.RUNNING);
