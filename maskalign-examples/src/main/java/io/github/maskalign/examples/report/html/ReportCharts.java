@@ -10,6 +10,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import java.util.stream.DoubleStream;
 
 /** Which quantities are drawn, and how. */
@@ -17,6 +18,9 @@ final class ReportCharts {
     private static final double SMOOTHING = 0.02;
     private static final String METRICS = "eval/";
     private static final String ERROR = "_se";
+
+    /** Parts of the names of what is no score: errors, spreads, and what an evaluation took. */
+    private static final Pattern NO_SCORE = Pattern.compile(".*_s[ed]|eval/samples|eval/seconds");
 
     private final List<RunData> runs;
 
@@ -53,7 +57,7 @@ final class ReportCharts {
     List<Drawing> metrics() {
         SortedSet<String> keys = new TreeSet<>();
         runs.forEach(run -> run.stats().curves().keySet().stream()
-                .filter(key -> key.startsWith(METRICS) && !key.endsWith(ERROR))
+                .filter(key -> key.startsWith(METRICS) && !NO_SCORE.matcher(key).matches())
                 .forEach(keys::add));
         List<Drawing> out = new ArrayList<>();
         for (String key : keys) {
@@ -143,7 +147,8 @@ final class ReportCharts {
             case "sfid" -> "sFID";
             case "is" -> "Inception Score";
             case "frechet" -> "Fréchet distance (not FID)";
-            case "kernel" -> "Kernel distance";
+            case "kernel" -> "Kernel distance (not KID)";
+            case "kid" -> "KID";
             case "precision" -> "Precision";
             case "recall" -> "Recall";
             default -> metric;
