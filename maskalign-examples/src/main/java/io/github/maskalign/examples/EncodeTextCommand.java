@@ -5,24 +5,19 @@ import ai.djl.ndarray.NDManager;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonObject;
+import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.encoders.text.ClipTextEncoder;
 import io.github.maskalign.examples.report.ConsoleProgress;
 import io.github.maskalign.examples.report.ProgressPlan;
 import io.github.maskalign.examples.text.EncodedCaptions;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.DigestInputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -98,7 +93,7 @@ final class EncodeTextCommand implements Callable<Integer> {
         check(captions);
         PrintWriter console = spec.commandLine().getOut();
         try (ClipTextEncoder encoder = ClipTextEncoder.open(model, device(), precision)) {
-            String hash = out == null && !json ? "" : sha256(encoder.file());
+            String hash = out == null && !json ? "" : Digests.sha256(encoder.file());
             EncodedCaptions encoded = encode(encoder, captions, hash);
             if (json) {
                 Gson gson = new GsonBuilder().disableHtmlEscaping().create();
@@ -223,18 +218,6 @@ final class EncodeTextCommand implements Callable<Integer> {
     private static Device device() {
         try (NDManager manager = NDManager.newBaseManager()) {
             return manager.getDevice();
-        }
-    }
-
-    private static String sha256(Path file) throws IOException {
-        try {
-            MessageDigest digest = MessageDigest.getInstance("SHA-256");
-            try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
-                in.transferTo(OutputStream.nullOutputStream());
-            }
-            return HexFormat.of().formatHex(digest.digest());
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
         }
     }
 }

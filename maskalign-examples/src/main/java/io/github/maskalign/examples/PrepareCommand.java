@@ -6,6 +6,7 @@ import io.github.maskalign.core.archive.PictureSet;
 import io.github.maskalign.core.archive.PictureSets;
 import io.github.maskalign.core.distributed.Launch;
 import io.github.maskalign.core.io.AtomicFile;
+import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.prepare.PictureEncoder;
 import io.github.maskalign.core.prepare.PreparePlan;
@@ -21,7 +22,6 @@ import io.github.maskalign.encoders.published.NativeEncoder;
 import io.github.maskalign.encoders.vae.Autoencoder;
 import io.github.maskalign.encoders.vit.VitParts;
 import io.github.maskalign.examples.prepare.AutoencoderPictures;
-import io.github.maskalign.examples.prepare.FileHash;
 import io.github.maskalign.examples.report.ConsoleProgress;
 import io.github.maskalign.examples.report.ProgressPlan;
 import java.io.IOException;
@@ -228,7 +228,7 @@ final class PrepareCommand implements Callable<Integer> {
         Autoencoder vae = autoencoder.open(where, precision);
         RepresentationEncoder tokens = null;
         try {
-            settings.put("vae_sha256", FileHash.sha256(vae.file()));
+            settings.put("vae_sha256", Digests.sha256(vae.file()));
             tokens = openEncoder(where, settings);
             AutoencoderPictures.Storage storage = new AutoencoderPictures.Storage(
                     latents == Latents.F16 && layout == Layout.SHARDS ? FloatCode.FLOAT16 : FloatCode.FLOAT32,
@@ -257,7 +257,7 @@ final class PrepareCommand implements Callable<Integer> {
         }
         settings.put("encoder", encoder);
         settings.put("encoder_grid", Integer.toString(tokens));
-        settings.put("encoder_sha256", FileHash.sha256(encoderFile));
+        settings.put("encoder_sha256", Digests.sha256(encoderFile));
         if (encoderIsTorchScript) {
             Preprocessing usual = Preprocessing.named(encoder);
             Preprocessing fitting = usual.withSides(size, size / tokens, usual.patchSize(), usual.patchSize());

@@ -3,6 +3,7 @@ package io.github.maskalign.core.io;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
@@ -53,6 +54,11 @@ public final class Digests {
     /** Returns the SHA-256 of bytes as 64 lower-case hexadecimal digits. */
     public static String sha256(byte[] bytes) {
         return HexFormat.of().formatHex(newSha256().digest(bytes));
+    }
+
+    /** Returns the SHA-256 of a text in UTF-8 as 64 lower-case hexadecimal digits. */
+    public static String sha256(String text) {
+        return sha256(text.getBytes(StandardCharsets.UTF_8));
     }
 
     /** Returns the SHA-256 of a file as 64 lower-case hexadecimal digits. */

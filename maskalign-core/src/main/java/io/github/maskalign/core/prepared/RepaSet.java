@@ -5,18 +5,15 @@ import io.github.maskalign.core.archive.LabelFile;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureReader;
 import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.io.TensorType;
 import io.github.maskalign.core.npy.NpyFile;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.BitSet;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -174,16 +171,11 @@ public final class RepaSet implements PreparedSamples {
     }
 
     private static String identity(int[] indices, int[] labels, SampleLayout layout) {
-        try {
-            MessageDigest digest = MessageDigest.getInstance("SHA-256");
-            digest.update(layout.toString().getBytes(StandardCharsets.UTF_8));
-            for (int i = 0; i < indices.length; i++) {
-                digest.update((indices[i] + " " + labels[i] + "\n").getBytes(StandardCharsets.UTF_8));
-            }
-            return HexFormat.of().formatHex(digest.digest());
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
+        StringBuilder text = new StringBuilder(layout.toString());
+        for (int i = 0; i < indices.length; i++) {
+            text.append('\n').append(indices[i]).append(' ').append(labels[i]);
         }
+        return Digests.sha256(text.toString());
     }
 
     @Override

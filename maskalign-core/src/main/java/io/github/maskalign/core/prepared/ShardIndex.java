@@ -2,16 +2,14 @@ package io.github.maskalign.core.prepared;
 
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.io.SafetensorsFile;
 import io.github.maskalign.core.io.SafetensorsWriter;
 import io.github.maskalign.core.io.StateDict;
 import io.github.maskalign.core.io.TensorSource;
 import io.github.maskalign.core.io.TensorType;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
@@ -75,13 +73,7 @@ public record ShardIndex(SampleLayout layout, Map<String, String> settings, List
         StringBuilder text = new StringBuilder(layout.toString());
         classes.forEach(name -> text.append('\n').append(name));
         shards.forEach(shard -> text.append('\n').append(shard.sha256()));
-        try {
-            byte[] digest =
-                    MessageDigest.getInstance("SHA-256").digest(text.toString().getBytes(StandardCharsets.UTF_8));
-            return HexFormat.of().formatHex(digest);
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
+        return Digests.sha256(text.toString());
     }
 
     /**

@@ -1,11 +1,8 @@
 package io.github.maskalign.core.train;
 
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
+import io.github.maskalign.core.io.Digests;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -57,13 +54,7 @@ public record RunIdentity(
         StringBuilder text = new StringBuilder(family).append('\n');
         settings.forEach(
                 (key, value) -> text.append(key).append('=').append(value).append('\n'));
-        try {
-            byte[] digest =
-                    MessageDigest.getInstance("SHA-256").digest(text.toString().getBytes(StandardCharsets.UTF_8));
-            return HexFormat.of().formatHex(digest);
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
+        return Digests.sha256(text.toString());
     }
 
     /** Returns all of it as texts for the metadata of a file. */

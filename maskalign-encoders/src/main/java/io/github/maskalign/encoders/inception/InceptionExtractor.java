@@ -12,16 +12,12 @@ import io.github.maskalign.core.evaluate.FeatureExtractor;
 import io.github.maskalign.core.evaluate.FeatureSpace;
 import io.github.maskalign.core.evaluate.Features;
 import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.io.StateDict;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.torchfile.WeightsFile;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -34,7 +30,6 @@ import java.util.regex.Pattern;
  */
 public final class InceptionExtractor implements FeatureExtractor {
     private static final Pattern NAMED_HASH = Pattern.compile("-([0-9a-f]{8,64})\\.pth$");
-    private static final int CHUNK = 1 << 20;
 
     private final FeatureSpace space;
     private final InceptionSuite suite;
@@ -99,25 +94,12 @@ public final class InceptionExtractor implements FeatureExtractor {
         if (!named.find()) {
             return;
         }
-        String found = hash(file);
+        String found = Digests.sha256(file);
         if (!found.startsWith(named.group(1))) {
             throw new CheckpointFormatException(
                     file,
                     "by its name the SHA-256 must start with " + named.group(1) + " but it is " + found
                             + "; the file is damaged or another one");
-        }
-    }
-
-    private static String hash(Path file) throws IOException {
-        try (InputStream in = Files.newInputStream(file)) {
-            MessageDigest digest = MessageDigest.getInstance("SHA-256");
-            byte[] chunk = new byte[CHUNK];
-            for (int n = in.read(chunk); n >= 0; n = in.read(chunk)) {
-                digest.update(chunk, 0, n);
-            }
-            return HexFormat.of().formatHex(digest.digest());
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
         }
     }
 

@@ -10,13 +10,11 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.evaluate.FeatureExtractor;
 import io.github.maskalign.core.evaluate.FeatureSpace;
 import io.github.maskalign.core.evaluate.Features;
+import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.script.ScriptModule;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -59,7 +57,7 @@ public final class ScriptedExtractor implements FeatureExtractor {
     public static ScriptedExtractor open(Device device, Path file, @Nullable String sha256, boolean inception)
             throws IOException {
         byte[] archive = Files.readAllBytes(file); // what is compared is what runs
-        String hash = hash(archive);
+        String hash = Digests.sha256(archive);
         if (sha256 != null && !sha256.equalsIgnoreCase(hash)) {
             throw new IOException(file + " must have the SHA-256 " + sha256 + " but has " + hash
                     + "; it is damaged or another version and was not opened");
@@ -115,13 +113,5 @@ public final class ScriptedExtractor implements FeatureExtractor {
 
     private static int width(NDList found, int index) {
         return Math.toIntExact(found.get(index).getShape().get(1));
-    }
-
-    private static String hash(byte[] archive) {
-        try {
-            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(archive));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
     }
 }

@@ -3,6 +3,7 @@ package io.github.maskalign.examples.evaluate;
 import ai.djl.Device;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.evaluate.FeatureExtractor;
+import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.encoders.Encoders;
 import io.github.maskalign.encoders.PinnedHash;
@@ -14,13 +15,8 @@ import io.github.maskalign.encoders.published.EncoderName;
 import io.github.maskalign.encoders.published.NativeEncoder;
 import io.github.maskalign.encoders.vit.VitParts;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
@@ -46,7 +42,6 @@ public record ExtractorChoice(
         int heads,
         VitParts.Positions positions) {
     private static final int GRID = 16;
-    private static final int CHUNK = 1 << 20;
 
     /** A choice with the published number of heads and REPA's positions. */
     public ExtractorChoice(
@@ -83,14 +78,16 @@ public record ExtractorChoice(
             return new EncoderExtractor(
                     Encoders.embeddedTeacher(64, device),
                     "embedded teacher",
-                    "encoder/embedded/" + hash(Encoders.embeddedProvenance().getBytes(StandardCharsets.UTF_8)));
+                    "encoder/embedded/"
+                            + Digests.sha256(Encoders.embeddedProvenance().getBytes(StandardCharsets.UTF_8)));
         }
         Path file = Path.of(name);
         if (sha256 != null) {
             PinnedHash.check(file, sha256);
         }
         String usual = heads == 0 && positions == VitParts.Positions.ANTIALIAS ? "" : "/" + heads + "/" + positions;
-        String identity = "encoder/" + (encoderModel == null ? preprocessing : encoderModel) + usual + "/" + hash(file);
+        String identity =
+                "encoder/" + (encoderModel == null ? preprocessing : encoderModel) + usual + "/" + Digests.sha256(file);
         RepresentationEncoder opened = encoderModel == null
                 ? Encoders.open(file, Preprocessing.named(preprocessing), sha256, device)
                 : published(file, encoderModel, pictureSide, device);
@@ -112,28 +109,5 @@ public record ExtractorChoice(
         NativeEncoder.Options options = new NativeEncoder.Options(
                 EncoderName.parse(model), heads, positions, pictureSide, GRID, Precision.FLOAT32);
         return NativeEncoder.open(file, options, device);
-    }
-
-    private static String hash(Path file) throws IOException {
-        MessageDigest digest = digest();
-        try (InputStream in = Files.newInputStream(file)) {
-            byte[] chunk = new byte[CHUNK];
-            for (int n = in.read(chunk); n >= 0; n = in.read(chunk)) {
-                digest.update(chunk, 0, n);
-            }
-        }
-        return HexFormat.of().formatHex(digest.digest());
-    }
-
-    private static String hash(byte[] bytes) {
-        return HexFormat.of().formatHex(digest().digest(bytes));
-    }
-
-    private static MessageDigest digest() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
     }
 }

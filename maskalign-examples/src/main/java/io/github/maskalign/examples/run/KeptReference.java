@@ -2,9 +2,9 @@ package io.github.maskalign.examples.run;
 
 import io.github.maskalign.core.evaluate.Reference;
 import io.github.maskalign.core.evaluate.ReferenceFile;
+import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.io.SafetensorsFile;
 import io.github.maskalign.examples.evaluate.FeatureRun;
-import io.github.maskalign.examples.prepare.FileHash;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -37,7 +37,7 @@ record KeptReference(Path file) {
      * @param pictures changes with the pictures and their number
      */
     Reference read(FeatureRun run, String pictures, Work work) throws IOException {
-        String key = FileHash.sha256(run.extractor().space().identity() + "\n" + pictures);
+        String key = Digests.sha256(run.extractor().space().identity() + "\n" + pictures);
         if (isKept(key)) {
             try {
                 return ReferenceFile.read(run.manager(), file);
@@ -82,6 +82,6 @@ record KeptReference(Path file) {
             facts.append(Files.getLastModifiedTime(one).toMillis()).append('\n');
         }
         return path.toAbsolutePath().normalize() + " "
-                + FileHash.sha256(facts.toString()).substring(0, 16);
+                + Digests.sha256(facts.toString()).substring(0, 16);
     }
 }

@@ -6,11 +6,9 @@ import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import io.github.maskalign.core.config.Bound;
+import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.examples.emoji.EmojiEntry;
 import io.github.maskalign.examples.emoji.EmojiSet;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -68,12 +66,7 @@ final class TeacherProvenance {
 
     static JsonObject withHash(JsonObject provenance, byte[] archive) {
         JsonObject out = provenance.deepCopy();
-        try {
-            byte[] digest = MessageDigest.getInstance("SHA-256").digest(archive);
-            out.addProperty("sha256", HexFormat.of().formatHex(digest));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
+        out.addProperty("sha256", Digests.sha256(archive));
         return out;
     }
 
