@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ConfigFilesTest {
     private static final Path FOLDER = Path.of("..", "configs");
@@ -81,13 +82,15 @@ class ConfigFilesTest {
 
     @ParameterizedTest
     @CsvSource({
-        "repa, 1024, 675995920, 684127248",
-        "reg, 1025, 677770768, 685902096",
-        "maskalign, 769, 725581072, 733712400"
+        "sit, sit, 1024, 675995920, 675995920",
+        "repa, repa, 1024, 675995920, 684127248",
+        "reg, reg, 1025, 677770768, 685902096",
+        "maskalign, maskalign, 769, 725581072, 733712400",
+        "repa-maskalign, maskalign, 768, 723806224, 731937552"
     })
     void configsOf512PixelsDifferFromThoseOf256InSizeAndLengthAlone(
-            String family, int blockTokens, long without, long with) {
-        RunConfig config = load("imagenet-512-sit-xl-2-" + family);
+            String method, String family, int blockTokens, long without, long with) {
+        RunConfig config = load("imagenet-512-sit-xl-2-" + method);
 
         ModelSummary summary = ModelSummary.of(config);
 
@@ -97,10 +100,27 @@ class ConfigFilesTest {
         // the table of positions has 768 rows more
         assertThat(summary.parameters()).containsAllEntriesOf(Map.of("without_projector", without, "total", with));
         Map<String, String> settings = RunPlan.settings(config);
-        Map<String, String> at256 = RunPlan.settings(load("imagenet-sit-xl-2-" + family));
+        Map<String, String> at256 = RunPlan.settings(load("imagenet-sit-xl-2-" + method));
         assertThat(settings.keySet()).isEqualTo(at256.keySet());
         assertThat(settings.keySet().stream().filter(key -> !settings.get(key).equals(at256.get(key))))
-                .containsExactlyInAnyOrder("model.inputSize", "encoder.path");
+                .isSubsetOf("model.inputSize", "encoder.path")
+                .contains("model.inputSize");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"imagenet-sit-b-2", "imagenet-sit-l-2", "imagenet-sit-xl-2", "imagenet-512-sit-xl-2"})
+    void imagenetConfigsOfASizeDifferInTheMethodAlone(String size) {
+        Map<String, String> sit = RunPlan.settings(load(size + "-sit"));
+
+        for (String method : List.of("repa", "reg", "maskalign", "repa-maskalign")) {
+            Map<String, String> other = RunPlan.settings(load(size + "-" + method));
+            assertThat(other.keySet().stream()
+                            .filter(key -> !other.get(key).equals(sit.get(key)))
+                            .map(key -> key.split("\\.")[0]))
+                    .as(method)
+                    .isNotEmpty()
+                    .isSubsetOf("align", "encoder", "cls", "mixer", "subset");
+        }
     }
 
     @Test
