@@ -48,6 +48,7 @@ public final class Main implements Runnable {
                 new SampleCommand(),
                 new EvaluateCommand(),
                 new InfoCommand(),
+                new SchemaCommand(),
                 new InspectCommand(),
                 new ConvertCommand(),
                 new EncodeTextCommand(),

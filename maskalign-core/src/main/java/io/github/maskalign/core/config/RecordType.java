@@ -28,6 +28,10 @@ final class RecordType implements ConfigType {
         this.constructor = constructor;
     }
 
+    List<Component> components() {
+        return components;
+    }
+
     Optional<Component> component(String key) {
         return components.stream().filter(c -> c.name().equals(key)).findFirst();
     }
