@@ -1,8 +1,10 @@
 package io.github.maskalign.encoders;
 
+import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.core.io.Digests;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
 
@@ -22,7 +24,14 @@ public final class PinnedHash {
         compare(file.toString(), Digests.sha256(file), expected);
     }
 
-    static void check(String name, byte[] bytes, String expected) throws IOException {
+    /**
+     * Compares a file that was read, so that what is compared is what is used.
+     *
+     * @param name the file's name, for the message
+     * @param expected its SHA-256, 64 hexadecimal digits
+     * @throws IOException if it has another hash, which the message tells
+     */
+    public static void check(String name, byte[] bytes, String expected) throws IOException {
         compare(name, Digests.sha256(bytes), expected);
     }
 
@@ -33,8 +42,10 @@ public final class PinnedHash {
                     "sha256 of " + name + " must be 64 hexadecimal digits but was '" + expected + "'");
         }
         if (!found.equals(pin)) {
-            throw new IOException(name + " must have the SHA-256 " + pin + " but has " + found
-                    + "; it is damaged or another version and was not opened");
+            throw new CheckpointFormatException(
+                    name,
+                    List.of("must have the SHA-256 " + pin + " but has " + found
+                            + "; it is damaged or another version and was not opened"));
         }
     }
 }

@@ -176,7 +176,7 @@ class TorchScriptEncoderTest {
 
         assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", "0".repeat(64)))
                 .isInstanceOf(IOException.class)
-                .hasMessageContaining(file + " must have the SHA-256 0000")
+                .hasMessageContaining(file + ": must have the SHA-256 0000")
                 .hasMessageContaining("was not opened");
         assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", "abc"))
                 .isInstanceOf(IllegalArgumentException.class)

@@ -53,8 +53,10 @@ final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        if (steps < 1 || warmup < 0 || (batch != null && batch < 1)) {
-            throw CommandFailure.badInput("--steps and --batch must be at least 1 and --warmup at least 0");
+        CommandFailure.requireAtLeast(1, "--steps", steps);
+        CommandFailure.requireAtLeast(0, "--warmup", warmup);
+        if (batch != null) {
+            CommandFailure.requireAtLeast(1, "--batch", batch);
         }
         RunConfig run = config.bind().value();
         PrintWriter out = spec.commandLine().getOut();

@@ -85,9 +85,10 @@ final class BenchPartCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        if (steps < 1 || warmup < 0 || batch < 1 || threads < 0) {
-            throw CommandFailure.badInput("--steps and --batch must be at least 1, --warmup and --threads at least 0");
-        }
+        CommandFailure.requireAtLeast(1, "--steps", steps);
+        CommandFailure.requireAtLeast(0, "--warmup", warmup);
+        CommandFailure.requireAtLeast(1, "--batch", batch);
+        CommandFailure.requireAtLeast(0, "--threads", threads);
         if (threads > 0) {
             NativeThreads.set(threads);
         }

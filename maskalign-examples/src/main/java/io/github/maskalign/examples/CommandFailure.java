@@ -26,6 +26,13 @@ final class CommandFailure extends RuntimeException {
         return new CommandFailure(ExitCode.BAD_INPUT, message, cause);
     }
 
+    /** Refuses an option's number below the least allowed one. */
+    static void requireAtLeast(long least, String option, long value) {
+        if (value < least) {
+            throw badInput(option + " must be at least " + least + " but was " + value);
+        }
+    }
+
     int exitCode() {
         return exitCode;
     }

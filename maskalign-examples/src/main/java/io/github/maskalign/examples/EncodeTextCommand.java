@@ -115,9 +115,7 @@ final class EncodeTextCommand implements Callable<Integer> {
     }
 
     private void check(List<String> captions) {
-        if (batch < 1) {
-            throw CommandFailure.badInput("--batch must be at least 1 but was " + batch);
-        }
+        CommandFailure.requireAtLeast(1, "--batch", batch);
         if (captions.isEmpty()) {
             throw CommandFailure.badInput(
                     file == null ? "give captions, or a file of them with --captions" : file + " has no line");

@@ -143,10 +143,10 @@ final class EvaluateCommand implements Callable<Integer> {
     }
 
     private void checkOptions() {
-        if (batch < 1 || groups < 1 || referenceRows < 1 || threads < 0) {
-            throw CommandFailure.badInput(
-                    "--batch, --groups and --reference-rows must be at least 1 and --threads at least 0");
-        }
+        CommandFailure.requireAtLeast(1, "--batch", batch);
+        CommandFailure.requireAtLeast(1, "--groups", groups);
+        CommandFailure.requireAtLeast(1, "--reference-rows", referenceRows);
+        CommandFailure.requireAtLeast(0, "--threads", threads);
         if (samples == null && makeReference == null) {
             throw CommandFailure.badInput("--samples is missing: name the pictures to score, or --make-reference");
         }

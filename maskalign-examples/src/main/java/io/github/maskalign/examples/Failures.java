@@ -2,13 +2,17 @@ package io.github.maskalign.examples;
 
 import ai.djl.TrainingDivergedException;
 import ai.djl.engine.EngineException;
+import io.github.maskalign.core.archive.PictureSetException;
 import io.github.maskalign.core.config.ConfigException;
 import io.github.maskalign.core.distributed.CommunicationException;
 import io.github.maskalign.core.distributed.RankFailedException;
 import io.github.maskalign.core.engine.MemoryShortage;
+import io.github.maskalign.core.image.PictureFormatException;
 import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.core.io.CheckpointWriteException;
 import io.github.maskalign.core.io.RunLock.RunLockedException;
+import io.github.maskalign.core.prepare.PrepareException;
+import io.github.maskalign.core.script.ScriptFormatException;
 import io.github.maskalign.core.train.StepMemoryException;
 import java.io.EOFException;
 import java.io.FileNotFoundException;
@@ -34,6 +38,10 @@ final class Failures {
             row(ConfigException.class, ExitCode.BAD_INPUT, Failures::message),
             row(TrainingDivergedException.class, ExitCode.DIVERGED, Failures::message),
             row(CheckpointFormatException.class, ExitCode.BAD_INPUT, Failures::message),
+            row(PictureSetException.class, ExitCode.BAD_INPUT, Failures::message),
+            row(PictureFormatException.class, ExitCode.BAD_INPUT, Failures::message),
+            row(PrepareException.class, ExitCode.BAD_INPUT, Failures::message),
+            row(ScriptFormatException.class, ExitCode.BAD_INPUT, Failures::message),
             row(CheckpointWriteException.class, ExitCode.CANNOT_WRITE, Failures::message),
             row(RunLockedException.class, ExitCode.CANNOT_WRITE, Failures::message),
             row(NoSuchFileException.class, ExitCode.BAD_INPUT, e -> "file not found: " + e.getMessage()),

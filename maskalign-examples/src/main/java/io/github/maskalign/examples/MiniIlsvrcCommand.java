@@ -38,9 +38,7 @@ final class MiniIlsvrcCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        if (perClass < 1) {
-            throw CommandFailure.badInput("--per-class must be at least 1 but was " + perClass);
-        }
+        CommandFailure.requireAtLeast(1, "--per-class", perClass);
         EmojiSet emoji = EmojiSet.open(
                 new EmojiConfig(List.of(set), 256, false, false), CacheFolder.path(), (done, total) -> {});
         MiniIlsvrc.write(emoji, perClass, out);

@@ -65,9 +65,7 @@ final class ReportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        if (grids < 0) {
-            throw CommandFailure.badInput("--grids must be at least 0 but was " + grids);
-        }
+        CommandFailure.requireAtLeast(0, "--grids", grids);
         PrintWriter stdout = spec.commandLine().getOut();
         Report report = Report.read(runs, evaluations, grids);
         Path page = out != null ? out : runs.get(0).resolve("report.html");

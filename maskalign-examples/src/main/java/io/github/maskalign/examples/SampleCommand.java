@@ -197,9 +197,9 @@ final class SampleCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        if (count < 1 || batch < 1 || scale < 1) {
-            throw CommandFailure.badInput("--num, --batch and --scale must be at least 1");
-        }
+        CommandFailure.requireAtLeast(1, "--num", count);
+        CommandFailure.requireAtLeast(1, "--batch", batch);
+        CommandFailure.requireAtLeast(1, "--scale", scale);
         if (npz != null && folder == null) {
             throw CommandFailure.badInput("--npz goes with --folder");
         }

@@ -313,7 +313,7 @@ class EvaluateCommandTest {
                 "--metrics",
                 "sfid");
         refuses(
-                "--batch, --groups",
+                "--batch must be at least 1 but was 0",
                 "--reference",
                 reference,
                 "--samples",

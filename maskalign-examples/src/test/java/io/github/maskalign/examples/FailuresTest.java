@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import ai.djl.TrainingDivergedException;
 import ai.djl.engine.EngineException;
+import io.github.maskalign.core.archive.PictureSets;
+import io.github.maskalign.core.image.PictureFormatException;
 import io.github.maskalign.core.io.AtomicFile;
 import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.core.io.RunLock;
@@ -42,6 +44,7 @@ class FailuresTest {
                         new CheckpointFormatException("a.safetensors", List.of("no tensor x")),
                         2,
                         "a.safetensors: no tensor x"),
+                Arguments.of(new PictureFormatException("a.png", "it is cut off"), 2, "a.png: it is cut off"),
                 Arguments.of(new NoSuchFileException("a.yaml"), 2, "file not found: a.yaml"),
                 Arguments.of(new FileNotFoundException("a.yaml"), 2, "file not found: a.yaml"),
                 Arguments.of(new NotDirectoryException("a"), 2, "not a folder: a"),
@@ -77,6 +80,16 @@ class FailuresTest {
     @MethodSource("knownErrors")
     void knownErrorHasItsExitCodeAndMessage(Throwable error, int exitCode, String message) {
         assertThat(Failures.of(error)).isEqualTo(new Failure(exitCode, message, true));
+    }
+
+    @Test
+    void whatIsNoPictureSetIsABadInput() throws IOException {
+        AtomicFile.write(folder.resolve("loose.png"), "text");
+
+        Failure failure = Failures.of(catchThrowable(() -> PictureSets.open(folder)));
+
+        assertThat(failure.exitCode()).isEqualTo(ExitCode.BAD_INPUT);
+        assertThat(failure.message()).contains("loose.png").contains("folder for each class");
     }
 
     @Test

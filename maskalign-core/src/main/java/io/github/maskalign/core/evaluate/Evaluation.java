@@ -169,6 +169,10 @@ public record Evaluation(Set<Metric> metrics, int neighbours, KernelDistance ker
             singular(warnings, Metric.FID, "reference pictures", reference.pictures(), space.width());
             singular(warnings, Metric.SFID, "reference pictures", reference.pictures(), space.spatialWidth());
         }
+        if (metrics.contains(Metric.KID) && n <= kernel.subsetSize()) {
+            warnings.add("Every subset of " + Metric.KID.id() + " holds all " + n
+                    + " samples, so its error says nothing of how far other samples would move it.");
+        }
         if (reference.identity().isEmpty()) {
             warnings.add("The reference file does not say whose features it holds; they are taken to be those of "
                     + space.name() + ".");

@@ -73,15 +73,11 @@ public final class RepaSet implements PreparedSamples {
         }
         Map<Integer, Integer> labelled = labels(folders.labels());
         BitSet latents = indices(folders.latentFolder(), RepaFolders::latentIndex, "img-mean-std-00000000.npy");
-        requireEqual(folders.labels() + " names", labelled.keySet(), folders.latentFolder() + " holds", latents);
+        requireEqual(folders.labels(), labelled.keySet(), folders.latentFolder(), latents);
         boolean images = Files.isDirectory(folders.imageFolder());
         if (images) {
             BitSet pictures = indices(folders.imageFolder(), RepaFolders::imageIndex, "img00000000.png");
-            requireEqual(
-                    folders.latentFolder() + " holds",
-                    latents.stream().boxed().toList(),
-                    folders.imageFolder() + " holds",
-                    pictures);
+            requireEqual(folders.latentFolder(), latents.stream().boxed().toList(), folders.imageFolder(), pictures);
         }
         int[] indices = labelled.keySet().stream().mapToInt(i -> i).toArray();
         int[] labels = labelled.values().stream().mapToInt(i -> i).toArray();
@@ -122,7 +118,7 @@ public final class RepaSet implements PreparedSamples {
         return out;
     }
 
-    private static void requireEqual(String first, Iterable<Integer> expected, String second, BitSet found)
+    private static void requireEqual(Path first, Iterable<Integer> expected, Path second, BitSet found)
             throws IOException {
         BitSet missing = new BitSet();
         expected.forEach(missing::set);
@@ -130,9 +126,11 @@ public final class RepaSet implements PreparedSamples {
         surplus.andNot(missing);
         missing.andNot(found);
         if (!missing.isEmpty() || !surplus.isEmpty()) {
-            throw new IOException(first + " " + missing.cardinality() + " indices that the other lacks" + some(missing)
-                    + ", and " + second + " " + surplus.cardinality() + some(surplus)
-                    + "; nothing is paired by rank here, so complete the set or prepare it again");
+            throw new CheckpointFormatException(
+                    first,
+                    "has " + missing.cardinality() + " indices that " + second + " lacks" + some(missing)
+                            + ", which has " + surplus.cardinality() + " others" + some(surplus)
+                            + "; nothing is paired by rank here, so complete the set or prepare it again");
         }
     }
 

@@ -81,8 +81,9 @@ class EvaluationTest {
     void smallSetsAreToldApartFromPublishedNumbers() {
         EvaluationResult found = evaluate(120, 50, 0.4);
 
-        assertThat(found.warnings()).hasSize(1);
+        assertThat(found.warnings()).hasSize(2);
         assertThat(found.warnings().get(0)).startsWith("There are 120 samples. Below 10000");
+        assertThat(found.warnings().get(1)).startsWith("Every subset of kid holds all 120 samples");
         assertThat(evaluate(5, 5, 0.4).warnings())
                 .contains(
                         "There are 5 samples for 6 features, so their covariance is singular and fid far from its limit.");

@@ -74,7 +74,8 @@ class RepaSetTest {
         Files.delete(folders.image(2));
 
         assertThatThrownBy(() -> RepaSet.open(folders))
-                .hasMessageContaining("vae-sd holds 1 indices that the other lacks (00000002)")
+                .hasMessageContaining("vae-sd: has 1 indices that ")
+                .hasMessageContaining("images lacks (00000002), which has 0 others")
                 .hasMessageContaining("nothing is paired by rank here");
     }
 
@@ -83,7 +84,8 @@ class RepaSetTest {
         Files.delete(folders.latent(999));
 
         assertThatThrownBy(() -> RepaSet.open(folders))
-                .hasMessageContaining("dataset.json names 1 indices that the other lacks (00000999)");
+                .hasMessageContaining("dataset.json: has 1 indices that ")
+                .hasMessageContaining("vae-sd lacks (00000999)");
     }
 
     @Test
@@ -91,7 +93,8 @@ class RepaSetTest {
         Files.copy(folders.latent(0), folders.latent(7));
         Files.copy(folders.image(0), folders.image(7));
 
-        assertThatThrownBy(() -> RepaSet.open(folders)).hasMessageContaining("vae-sd holds 1 (00000007)");
+        assertThatThrownBy(() -> RepaSet.open(folders))
+                .hasMessageContaining("vae-sd lacks, which has 1 others (00000007)");
     }
 
     @Test

@@ -12,6 +12,7 @@ import io.github.maskalign.core.evaluate.FeatureSpace;
 import io.github.maskalign.core.evaluate.Features;
 import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.script.ScriptModule;
+import io.github.maskalign.encoders.PinnedHash;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -57,11 +58,10 @@ public final class ScriptedExtractor implements FeatureExtractor {
     public static ScriptedExtractor open(Device device, Path file, @Nullable String sha256, boolean inception)
             throws IOException {
         byte[] archive = Files.readAllBytes(file); // what is compared is what runs
-        String hash = Digests.sha256(archive);
-        if (sha256 != null && !sha256.equalsIgnoreCase(hash)) {
-            throw new IOException(file + " must have the SHA-256 " + sha256 + " but has " + hash
-                    + "; it is damaged or another version and was not opened");
+        if (sha256 != null) {
+            PinnedHash.check(file.toString(), archive, sha256);
         }
+        String hash = Digests.sha256(archive);
         ScriptModule module = ScriptModule.open(device, file.toString(), archive);
         try {
             return new ScriptedExtractor(

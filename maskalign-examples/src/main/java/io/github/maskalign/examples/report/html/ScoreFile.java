@@ -4,6 +4,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
+import io.github.maskalign.core.io.CheckpointFormatException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -58,7 +59,8 @@ record ScoreFile(String file, String samples, String features, List<Score> score
                 | ClassCastException
                 | UnsupportedOperationException
                 | NumberFormatException e) {
-            throw new IOException(file + " is no result of 'maskalign evaluate --out': " + e.getMessage(), e);
+            throw new CheckpointFormatException(
+                    file, "is no result of 'maskalign evaluate --out': " + e.getMessage(), e);
         }
     }
 }

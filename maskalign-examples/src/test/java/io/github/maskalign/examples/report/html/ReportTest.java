@@ -208,7 +208,7 @@ class ReportTest {
                 .hasMessageContaining("no run in this folder");
         assertThatThrownBy(() -> Report.read(List.of(run), List.of(other), 6))
                 .isInstanceOf(IOException.class)
-                .hasMessageContaining("other.json is no result of 'maskalign evaluate --out'");
+                .hasMessageContaining("other.json: is no result of 'maskalign evaluate --out'");
     }
 
     private String page(List<Path> runs) throws IOException {
