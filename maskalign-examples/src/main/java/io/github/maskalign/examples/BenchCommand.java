@@ -5,6 +5,7 @@ import io.github.maskalign.examples.bench.BenchReport;
 import io.github.maskalign.examples.bench.StepBenchmark;
 import io.github.maskalign.examples.run.RunConfig;
 import java.io.BufferedReader;
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
@@ -60,7 +61,8 @@ final class BenchCommand implements Callable<Integer> {
         }
         RunConfig run = config.bind().value();
         PrintWriter out = spec.commandLine().getOut();
-        try (StepBenchmark benchmark = new StepBenchmark(BenchReport.caseOf(run, batch))) {
+        try (Closeable products = run.runtime().precision().enter();
+                StepBenchmark benchmark = new StepBenchmark(BenchReport.caseOf(run, batch))) {
             BenchReport report = new BenchReport(run, benchmark);
             benchmark.run(warmup);
             if (serve) {

@@ -24,12 +24,14 @@ import io.github.maskalign.examples.report.ProgressPlan;
 import io.github.maskalign.examples.report.SampleGrid;
 import io.github.maskalign.examples.run.LatentSampling;
 import io.github.maskalign.examples.run.PictureDecoder;
+import io.github.maskalign.examples.run.RunPrecision;
 import io.github.maskalign.examples.run.SampleFolder;
 import io.github.maskalign.examples.run.SampleSource;
 import io.github.maskalign.examples.run.TrainedWeights;
 import io.github.maskalign.examples.weights.OpenWeights;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.checkpoint.SiTWeights;
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -186,6 +188,13 @@ final class SampleCommand implements Callable<Integer> {
     @Option(names = "--tile", paramLabel = "N", description = "Larger latents are decoded in tiles of this side.")
     int tile = 64;
 
+    @Option(
+            names = "--precision",
+            paramLabel = "NAME",
+            description = "One of: ${COMPLETION-CANDIDATES}; that of the run unless given, FLOAT32 for files.")
+    @Nullable
+    RunPrecision precision;
+
     @Option(names = "--batch", paramLabel = "N", description = "Pictures computed at a time.")
     int batch = 16;
 
@@ -214,10 +223,12 @@ final class SampleCommand implements Callable<Integer> {
                 throw CommandFailure.badInput(source + ": the model makes latents, which need a decoder to become"
                         + " pictures: name it with --vae, or keep the latents with --latents FILE");
             }
-            Path written = RankedWork.run(launch, device, agreement -> draw(manager, chosen, agreement));
-            if (launch.rank() == 0) {
-                console.println(written);
-                console.flush();
+            try (Closeable products = chosen.precision().enter()) {
+                Path written = RankedWork.run(launch, device, agreement -> draw(manager, chosen, agreement));
+                if (launch.rank() == 0) {
+                    console.println(written);
+                    console.flush();
+                }
             }
         }
         return ExitCode.OK;
@@ -225,12 +236,12 @@ final class SampleCommand implements Callable<Integer> {
 
     private SampleSource open(OpenWeights file) throws IOException {
         if (SampleSource.isRun(source)) {
-            return SampleSource.of(TrainedWeights.find(source), file);
+            return SampleSource.of(TrainedWeights.find(source), file, precision);
         }
         SiTWeights weights = file.sit(known.options());
         weights.notes().forEach(note -> spec.commandLine().getErr().println("note: " + note));
         spec.commandLine().getErr().flush();
-        return SampleSource.of(weights, source);
+        return SampleSource.of(weights, source, precision);
     }
 
     /** Draws this rank's share of the pictures; rank 0 writes all. */

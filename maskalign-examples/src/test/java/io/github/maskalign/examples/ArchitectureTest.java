@@ -6,9 +6,11 @@ import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyP
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ai.djl.ndarray.NDArray;
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaMethodCall;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchRule;
@@ -133,6 +135,24 @@ class ArchitectureTest {
                 .that(not(resideInAnyPackage(CORE + "script..", CORE + "engine..")))
                 .should()
                 .dependOnClassesThat(resideInAPackage("ai.djl.pytorch..")));
+    }
+
+    /** DJL computes these without recording a graph, so a gradient that passes one of them is zero, without a word. */
+    @Test
+    void blocksAndLossesCutNoGraph() {
+        Set<String> cutting = Set.of("toType", "toDevice", "duplicate");
+        Set<String> constants = Set.of("TokenSubset.owned", "TokenSubset.mask", "Initializers.constant", "SiT.labels");
+        DescribedPredicate<JavaMethodCall> cuts = DescribedPredicate.describe(
+                "an array's " + cutting + " is called outside of " + constants,
+                call -> cutting.contains(call.getName())
+                        && call.getTargetOwner().isAssignableTo(NDArray.class)
+                        && !constants.contains(call.getOriginOwner().getSimpleName() + "."
+                                + call.getOrigin().getName()));
+
+        check(noClasses()
+                .that(resideInAnyPackage(CORE + "nn..", CORE + "align..", CORE + "diffusion..", ROOT + "sit.."))
+                .should()
+                .callMethodWhere(cuts));
     }
 
     @Test

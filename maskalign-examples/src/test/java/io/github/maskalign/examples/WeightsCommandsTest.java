@@ -23,6 +23,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import javax.imageio.ImageIO;
@@ -317,6 +318,33 @@ class WeightsCommandsTest {
                 // five steps of a model whose velocities agree to 1e-6 of values near 1
                 assertThat(found[i]).isCloseTo(expected[i], within(1e-4f));
             }
+        }
+    }
+
+    @Test
+    void precisionOfSamplesCanBeChosen() throws IOException {
+        float[] exact = latents("exact");
+        float[] rounded = latents("rounded", "--precision=BFLOAT16");
+
+        assertThat(latents("again", "--precision=FLOAT32")).isEqualTo(exact);
+        double difference = 0;
+        double size = 0;
+        for (int i = 0; i < exact.length; i++) {
+            difference += Math.pow(rounded[i] - exact[i], 2);
+            size += Math.pow(exact[i], 2);
+        }
+        // bfloat16 has 8 bits: some steps of 2^-9 through two blocks, five times, and not nothing
+        assertThat(Math.sqrt(difference / size)).isBetween(1e-5, 0.03);
+    }
+
+    private float[] latents(String name, String... options) throws IOException {
+        Path file = folder.resolve(name + ".safetensors");
+        List<String> arguments = new ArrayList<>(
+                List.of("sample", fixture("sit-official"), "--heads=2", "--num=2", "--steps=5", "--latents=" + file));
+        arguments.addAll(List.of(options));
+        assertThat(run(arguments.toArray(String[]::new))).as(err.toString()).isZero();
+        try (SafetensorsFile opened = SafetensorsFile.open(file)) {
+            return opened.floats("latents");
         }
     }
 

@@ -59,9 +59,4 @@ public enum SubsetPlacement {
     public boolean usesSubset() {
         return this != NONE;
     }
-
-    /** Whether the velocity loss covers all T patch tokens, not just the K kept ones. */
-    public boolean denoisesAllTokens() {
-        return this != DROP;
-    }
 }

@@ -137,10 +137,6 @@ final class NcclLibrary {
         call("ncclCommDestroy", group);
     }
 
-    void abort(Pointer group) {
-        call("ncclCommAbort", group);
-    }
-
     private void call(String name, Object... arguments) {
         check(nccl, name, "ncclGetErrorString", arguments);
     }

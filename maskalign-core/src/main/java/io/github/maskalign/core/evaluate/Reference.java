@@ -19,11 +19,6 @@ public record Reference(
         @Nullable FeatureStatistics pooled,
         @Nullable FeatureStatistics spatial,
         @Nullable FeatureMatrix rows) {
-    /** Returns this reference with other rows. */
-    public Reference withRows(@Nullable FeatureMatrix others) {
-        return new Reference(identity, pictures, resolution, pooled, spatial, others);
-    }
-
     /** Returns this reference of pictures of a known size. */
     public Reference withResolution(String found) {
         return new Reference(identity, pictures, found, pooled, spatial, rows);

@@ -1,6 +1,7 @@
 package io.github.maskalign.core.prepared;
 
 import ai.djl.ndarray.types.Shape;
+import java.util.Arrays;
 
 /**
  * What a prepared set holds of each picture, besides its label and name.
@@ -16,6 +17,9 @@ import ai.djl.ndarray.types.Shape;
 public record SampleLayout(
         int channels, int side, FloatCode moments, int imageSide, int tokens, int tokenWidth, FloatCode tokenCode) {
 
+    /** Far above any sample in use, and below what an int counts. */
+    private static final long MOST_VALUES = 1 << 26;
+
     /** @throws IllegalArgumentException if a size is out of range or tokens and width do not go together */
     public SampleLayout {
         if (channels < 1 || side < 1) {
@@ -29,6 +33,20 @@ public record SampleLayout(
             throw new IllegalArgumentException(
                     "imageSide, tokens and tokenWidth must be at least 0, the last two both 0"
                             + " or neither, but were " + imageSide + ", " + tokens + " and " + tokenWidth);
+        }
+        requireBounded("mean and deviation of a latent", 2, channels, side, side);
+        requireBounded("a picture", 3, imageSide, imageSide);
+        requireBounded("the tokens of a picture", tokens, tokenWidth);
+    }
+
+    private static void requireBounded(String what, long... sizes) {
+        long values = 1;
+        for (long size : sizes) {
+            values *= size; // at most 2^26 times an int, so it fits
+            if (values > MOST_VALUES) {
+                throw new IllegalArgumentException(what + " must have at most " + MOST_VALUES
+                        + " values but has a shape of " + Arrays.toString(sizes));
+            }
         }
     }
 

@@ -10,7 +10,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes the numbers of every k-th step to a sink, and of every skipped one.
+ * Writes the numbers of every k-th step to a sink, of every skipped one, and of the last of a run.
  *
  * <p>Names: {@code loss}, {@code loss/PART}, {@code grad_norm} (before clipping), {@code lr}, {@code applied}
  * (1 or 0), {@code skipped} (so far), {@code seconds}, {@code seconds/data}, {@code seconds/model}, {@code
@@ -23,6 +23,7 @@ public final class MetricListener implements TrainListener {
     private final long every;
     private final Map<String, Double> once;
     private boolean begun;
+    private @Nullable StepResult unrecorded;
     private @Nullable MetricSink sink;
 
     /** Opens a sink once it is known where the run goes on. */
@@ -73,7 +74,15 @@ public final class MetricListener implements TrainListener {
 
     @Override
     public void onStep(StepResult result, TrainState state) {
-        if (sink == null || (result.step() % every != 0 && result.applied())) {
+        boolean due = result.step() % every == 0 || !result.applied();
+        unrecorded = due ? null : result;
+        if (due) {
+            record(result, state);
+        }
+    }
+
+    private void record(StepResult result, TrainState state) {
+        if (sink == null) {
             return;
         }
         try {
@@ -90,6 +99,9 @@ public final class MetricListener implements TrainListener {
 
     @Override
     public void onEnd(StopReason reason, TrainState state) {
+        if (reason == StopReason.COMPLETED && unrecorded != null) {
+            record(unrecorded, state);
+        }
         if (sink == null) {
             return;
         }

@@ -52,13 +52,6 @@ class SubsetConfigTest {
         assertThat(SubsetConfig.none().placement().usesSubset()).isFalse();
     }
 
-    @Test
-    void onlyDropHidesTargets() {
-        assertThat(SubsetPlacement.values())
-                .filteredOn(p -> !p.denoisesAllTokens())
-                .containsExactly(SubsetPlacement.DROP);
-    }
-
     @ParameterizedTest
     @CsvSource({"12, 8", "28, 24"})
     void defaultRouteEndsFourBlocksBeforeTheDepth(int depth, int end) {

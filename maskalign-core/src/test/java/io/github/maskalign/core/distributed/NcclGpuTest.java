@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** The real NCCL with a group of one: run with {@code -Pcuda -Dtest.groups=gpu -Dtest.excludedGroups=}. */
+/** The real NCCL with a group of one: run with {@code mvn verify -Pcuda,gpu}. */
 @Tag("gpu")
 class NcclGpuTest {
     @Test

@@ -45,7 +45,7 @@ public final class Fuzz {
         return new Fuzz(seeds, mutation, documented);
     }
 
-    /** Bounds for one input: bytes allocated by the reading thread (64 MiB), and milliseconds (1,000). */
+    /** Bounds for one input: bytes allocated by the reading thread (64 MiB), and its milliseconds on a processor (1,000). */
     public Fuzz within(long bytes, long millis) {
         mostBytes = bytes;
         mostMillis = millis;
@@ -62,7 +62,7 @@ public final class Fuzz {
         Random random = new Random(seed);
         byte[] input = mutation.apply(seeds.get(random.nextInt(seeds.size())), random);
         long bytes = THREADS.getCurrentThreadAllocatedBytes();
-        long nanos = System.nanoTime();
+        long nanos = THREADS.getCurrentThreadCpuTime();
         boolean accepted = true;
         try {
             parser.read(input);
@@ -73,7 +73,7 @@ public final class Fuzz {
             accepted = false;
         }
         long allocated = THREADS.getCurrentThreadAllocatedBytes() - bytes;
-        long millis = (System.nanoTime() - nanos) / 1_000_000;
+        long millis = (THREADS.getCurrentThreadCpuTime() - nanos) / 1_000_000;
         if (allocated > mostBytes || millis > mostMillis) {
             throw new AssertionError("seed " + seed + " took " + allocated + " bytes and " + millis + " ms");
         }

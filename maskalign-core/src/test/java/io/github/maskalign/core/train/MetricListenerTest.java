@@ -37,7 +37,7 @@ class MetricListenerTest {
     }
 
     @Test
-    void everyKthAndEverySkippedStepIsRecordedFromWhereTheRunGoesOn() throws Exception {
+    void everyKthEverySkippedAndTheLastStepIsRecordedFromWhereTheRunGoesOn() throws Exception {
         Memory memory = new Memory();
         List<Long> opened = new ArrayList<>();
         MetricListener.Opening opening = first -> {
@@ -55,7 +55,7 @@ class MetricListenerTest {
         }
 
         assertThat(opened).containsExactly(1L, 11L);
-        assertThat(memory.records.keySet()).containsExactly(4L, 6L, 8L, 12L);
+        assertThat(memory.records.keySet()).containsExactly(4L, 6L, 8L, 10L, 12L);
         assertThat(memory.records.get(6L)).containsEntry("applied", 0.0).containsEntry("skipped", 1.0);
         assertThat(memory.records.get(4L))
                 .containsKeys(

@@ -36,7 +36,7 @@ public final class BenchReport {
         int micro = config.train().globalBatch() / config.train().accumulation();
         return new StepBenchmark.Case(
                 RunPlan.model(config),
-                config.runtime().precision(),
+                config.runtime().precision().ofBlocks(),
                 config.diffusion(),
                 config.subset(),
                 config.cls().beta(),

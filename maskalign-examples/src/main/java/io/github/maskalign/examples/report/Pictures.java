@@ -20,21 +20,11 @@ public record Pictures(int count, int channels, int height, int width, byte[] pi
             throw new IllegalArgumentException("channels of pictures must be 1 or 3 but was " + channels
                     + "; latents have to be decoded before they can be shown");
         }
-        checkLength(pixels.length, count, channels, height, width);
-    }
-
-    /**
-     * Rounds pictures of {@code [-1, 1]} to {@code clamp(round(127.5 (x + 1)), 0, 255)}; NaN becomes black.
-     *
-     * @param x (N, C, H, W) values; those outside of [-1, 1] are clamped
-     */
-    public static Pictures ofFloats(float[] x, int count, int channels, int height, int width) {
-        checkLength(x.length, count, channels, height, width);
-        byte[] pixels = new byte[x.length];
-        for (int i = 0; i < x.length; i++) {
-            pixels[i] = (byte) Math.max(0, Math.min(255, Math.round(127.5f * (x[i] + 1))));
+        long expected = (long) count * channels * height * width;
+        if (pixels.length != expected) {
+            throw new IllegalArgumentException("pictures of shape (" + count + ", " + channels + ", " + height + ", "
+                    + width + ") have " + expected + " values but " + pixels.length + " were given");
         }
-        return new Pictures(count, channels, height, width, pixels);
     }
 
     /** Returns one pixel as {@code 0xRRGGBB}. */
@@ -43,13 +33,5 @@ public record Pictures(int count, int channels, int height, int width, byte[] pi
         int red = picture * channels * plane + y * width + x;
         int step = channels == 3 ? plane : 0;
         return (pixels[red] & 0xFF) << 16 | (pixels[red + step] & 0xFF) << 8 | pixels[red + 2 * step] & 0xFF;
-    }
-
-    private static void checkLength(int length, int count, int channels, int height, int width) {
-        long expected = (long) count * channels * height * width;
-        if (length != expected) {
-            throw new IllegalArgumentException("pictures of shape (" + count + ", " + channels + ", " + height + ", "
-                    + width + ") have " + expected + " values but " + length + " were given");
-        }
     }
 }

@@ -62,7 +62,7 @@ final class EncoderChoice {
                 section.positions(),
                 pictureSide,
                 grid,
-                config.runtime().precision());
+                config.runtime().precision().ofBlocks());
         return NativeEncoder.open(file, options, device);
     }
 

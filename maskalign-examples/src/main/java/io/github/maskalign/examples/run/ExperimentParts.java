@@ -45,7 +45,7 @@ final class ExperimentParts implements AutoCloseable {
             data = RunData.open(config, cache, draws, BatchPlan.of(config.train(), ranks));
             RepresentationEncoder encoder = EncoderChoice.open(config, plan, data.pictureSide(), manager.getDevice());
             Engine.getInstance().setRandomSeed(draws.at(RandomStream.INIT, 0).nextInt());
-            SiT model = new SiT(plan, config.runtime().precision());
+            SiT model = new SiT(plan, config.runtime().precision().ofBlocks());
             model.initialize(manager);
             SiTObjective objective = new SiTObjective(
                     model,

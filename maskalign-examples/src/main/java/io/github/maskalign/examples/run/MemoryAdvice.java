@@ -2,7 +2,6 @@ package io.github.maskalign.examples.run;
 
 import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.core.engine.MemoryShortage;
-import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.train.TrainConfig;
 import java.util.ArrayList;
 import java.util.List;
@@ -40,7 +39,7 @@ final class MemoryAdvice {
                     free.add("PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True in the environment, if the memory is"
                             + " there but in pieces");
                 }
-                if (run.runtime().precision() == Precision.FLOAT32) {
+                if (run.runtime().precision() != RunPrecision.BFLOAT16) {
                     other.add("runtime.precision=BFLOAT16");
                 }
                 if (run.subset().placement() != SubsetPlacement.NONE

@@ -49,7 +49,7 @@ final class MemoryListener implements TrainListener {
         StateMemory fixed = StateMemory.of(state, plan.accumulation() > 1);
         long activations = ActivationMemory.bytes(
                 model,
-                config.runtime().precision(),
+                config.runtime().precision().ofBlocks(),
                 samples,
                 mostKept(config, model),
                 config.train().activationCheckpointing());

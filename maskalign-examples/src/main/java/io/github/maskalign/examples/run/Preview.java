@@ -37,7 +37,7 @@ final class Preview implements AutoCloseable {
         manager = parent.newSubManager();
         config = RunPlan.model(run);
         try (GradMode off = GradMode.off()) {
-            SiT model = new SiT(config, run.runtime().precision());
+            SiT model = new SiT(config, run.runtime().precision().ofBlocks());
             model.initialize(manager);
             Weights.copyInto(model, weights);
             field = new SiTVelocityField(model, new ParameterStore(manager, false));

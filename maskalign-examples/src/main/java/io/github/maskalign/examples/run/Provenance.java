@@ -5,6 +5,7 @@ import com.google.gson.GsonBuilder;
 import io.github.maskalign.core.config.Bound;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.engine.NativeThreads;
+import io.github.maskalign.core.engine.TensorFloat32;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -24,6 +25,7 @@ public final class Provenance {
             "os",
             "device",
             "precision",
+            "tf32",
             "threads",
             "ranks",
             "accumulation",
@@ -42,6 +44,9 @@ public final class Provenance {
         facts.put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
         facts.put("device", config.runtime().device());
         facts.put("precision", config.runtime().precision().name());
+        if (TensorFloat32.isOn()) { // by the config, or by TORCH_ALLOW_TF32_CUBLAS_OVERRIDE in the environment
+            facts.put("tf32", "true");
+        }
         facts.put("threads", Integer.toString(NativeThreads.count()));
         facts.put("ranks", ranks.size() == 1 ? "1" : ranks.size() + " by " + ranks.description());
         facts.put("accumulation", Integer.toString(config.train().accumulation()));

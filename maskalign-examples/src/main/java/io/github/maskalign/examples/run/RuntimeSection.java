@@ -6,7 +6,6 @@ import io.github.maskalign.core.config.Default;
 import io.github.maskalign.core.config.NonNegative;
 import io.github.maskalign.core.config.OneOf;
 import io.github.maskalign.core.config.Positive;
-import io.github.maskalign.core.nn.Precision;
 
 /**
  * How a run uses its machine and what it shows.
@@ -23,7 +22,7 @@ import io.github.maskalign.core.nn.Precision;
  */
 public record RuntimeSection(
         @OneOf({"cpu", "gpu"}) String device,
-        Precision precision,
+        RunPrecision precision,
         @NonNegative @Default("0") int threads,
         @Positive int logEvery,
         @NonNegative int previewEvery,

@@ -4,7 +4,6 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.VelocityField;
@@ -18,19 +17,20 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A model to sample from: a run's averaged weights with the run's config, or a file of any family.
  *
  * @param model the model
- * @param precision arithmetic of its matrix products
+ * @param precision arithmetic of its matrix products, and of all others of the process
  * @param path the path it was trained on
  * @param sampling how it is sampled unless something else is asked for
  * @param folder where its pictures go
  * @param loader loads its weights
  */
 public record SampleSource(
-        SiTConfig model, Precision precision, Interpolant path, SamplerConfig sampling, Path folder, Loader loader) {
+        SiTConfig model, RunPrecision precision, Interpolant path, SamplerConfig sampling, Path folder, Loader loader) {
 
     /** Loads a model. */
     @FunctionalInterface
@@ -46,13 +46,17 @@ public record SampleSource(
                         && Files.exists(source.toAbsolutePath().resolveSibling("config.yaml")));
     }
 
-    /** Takes the weights of a run; the file must stay open until they are loaded. */
-    public static SampleSource of(TrainedWeights run, OpenWeights file) {
+    /**
+     * Takes the weights of a run; the file must stay open until they are loaded.
+     *
+     * @param wanted the arithmetic; null for that of the run
+     */
+    public static SampleSource of(TrainedWeights run, OpenWeights file, @Nullable RunPrecision wanted) {
         RunConfig config = run.config();
         SiTConfig model = RunPlan.model(config);
-        Precision precision = config.runtime().precision();
+        RunPrecision precision = wanted == null ? config.runtime().precision() : wanted;
         return new SampleSource(model, precision, config.diffusion().path(), config.sample(), run.folder(), manager -> {
-            SiT sit = new SiT(model, precision);
+            SiT sit = new SiT(model, precision.ofBlocks());
             sit.initialize(manager);
             try (GradMode editing = GradMode.off()) {
                 file.tensors().copyTo(Weights.of(sit));
@@ -61,18 +65,23 @@ public record SampleSource(
         });
     }
 
-    /** Takes weights of any family; their file must stay open until they are loaded. */
-    public static SampleSource of(SiTWeights weights, Path file) {
+    /**
+     * Takes weights of any family; their file must stay open until they are loaded.
+     *
+     * @param wanted the arithmetic; null for float32
+     */
+    public static SampleSource of(SiTWeights weights, Path file, @Nullable RunPrecision wanted) {
+        RunPrecision precision = wanted == null ? RunPrecision.FLOAT32 : wanted;
         return new SampleSource(
                 weights.config(),
-                Precision.FLOAT32,
+                precision,
                 path(weights.metadata()),
                 SamplerConfig.defaults(),
                 file.toAbsolutePath().resolveSibling(""),
                 manager -> {
                     try (GradMode editing = GradMode.off()) {
                         return weights.field(
-                                weights.load(manager, Precision.FLOAT32), new ParameterStore(manager, false));
+                                weights.load(manager, precision.ofBlocks()), new ParameterStore(manager, false));
                     }
                 });
     }

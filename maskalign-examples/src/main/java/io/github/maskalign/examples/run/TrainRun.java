@@ -104,6 +104,8 @@ public final class TrainRun {
         Communicator ranks = agreement.ranks();
         agreement.requireSame("the digest of the config", HexFormat.of().parseHex(config.hash()));
         try (DeterministicMode mode = agreement.together(() -> DeterministicMode.of(run.runtime(), System.getenv()));
+                Closeable products =
+                        agreement.together(() -> run.runtime().precision().enter());
                 Closeable lock = agreement.together(() -> lock(ranks));
                 ExperimentParts parts = open(run, agreement);
                 TrainState state = new TrainState(

@@ -30,9 +30,10 @@ import org.jspecify.annotations.Nullable;
  * @param name name of the experiment
  * @param phase what it is doing
  * @param owner who has the folder, if anybody
- * @param step last recorded step; 0 before the first record
+ * @param step last step that is recorded or saved; 0 before the first
  * @param steps steps of the whole run
  * @param imagesPerSecond over the last records; NaN before there are any
+ * @param secondsLeft what the rest takes at that rate; NaN if there is none
  * @param secondsSinceRecord age of the last record; NaN before there is one
  * @param values last recorded losses, norms, counts, memory and scores, by name
  * @param checkpoints saved states, oldest first
@@ -45,6 +46,7 @@ public record RunStatus(
         long step,
         long steps,
         double imagesPerSecond,
+        double secondsLeft,
         double secondsSinceRecord,
         Map<String, Double> values,
         List<SavedState> checkpoints) {
@@ -86,20 +88,26 @@ public record RunStatus(
     public static RunStatus read(Path folder, boolean verify) throws IOException {
         RunConfig run = config(folder);
         RecentRecords records = RecentRecords.read(folder.resolve("stats.jsonl"), RECENT);
+        List<SavedState> states = checkpoints(folder.resolve("checkpoints"), verify);
         String owner = RunLock.ownerOf(folder);
         long steps = run.train().steps();
-        Phase phase = isAlive(owner) ? Phase.RUNNING : records.step() >= steps ? Phase.COMPLETED : Phase.STOPPED;
+        long step = states.stream()
+                .filter(state -> state.problem() == null)
+                .mapToLong(SavedState::step)
+                .reduce(records.step(), Math::max); // not every step is recorded
+        Phase phase = isAlive(owner) ? Phase.RUNNING : step >= steps ? Phase.COMPLETED : Phase.STOPPED;
         return new RunStatus(
                 folder,
                 run.name(),
                 phase,
                 phase == Phase.RUNNING ? owner : null,
-                records.step(),
+                step,
                 steps,
                 run.train().globalBatch() / records.medianSeconds(),
+                (steps - step) * records.medianSeconds(),
                 Instant.now().toEpochMilli() * 1e-3 - records.time(),
                 records.last(),
-                checkpoints(folder.resolve("checkpoints"), verify));
+                states);
     }
 
     /**
@@ -153,16 +161,6 @@ public record RunStatus(
         }
     }
 
-    /** Returns the seconds that the rest takes at the present rate; NaN if there is no rate. */
-    public double secondsLeft() {
-        return (steps - step) * stepSeconds();
-    }
-
-    private double stepSeconds() {
-        Double seconds = values.get("seconds");
-        return seconds == null ? Double.NaN : seconds;
-    }
-
     /** Returns it as JSON. */
     public JsonObject toJson() {
         JsonObject out = new JsonObject();
@@ -174,7 +172,7 @@ public record RunStatus(
         out.addProperty("steps", steps);
         finite(out, "images_per_second", imagesPerSecond);
         finite(out, "seconds_since_record", secondsSinceRecord);
-        finite(out, "seconds_left", secondsLeft());
+        finite(out, "seconds_left", secondsLeft);
         JsonObject last = new JsonObject();
         values.forEach((key, value) -> finite(last, key, value));
         out.add("last", last);
@@ -216,7 +214,7 @@ public record RunStatus(
         if (Double.isFinite(imagesPerSecond)) {
             text.append(String.format(Locale.ROOT, "%n  rate        %.3g images/s", imagesPerSecond));
             if (phase != Phase.COMPLETED) {
-                text.append(", ").append(duration(secondsLeft())).append(" left");
+                text.append(", ").append(duration(secondsLeft)).append(" left");
             }
         }
         values.forEach((key, value) -> {

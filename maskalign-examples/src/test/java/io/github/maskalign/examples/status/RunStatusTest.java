@@ -82,12 +82,29 @@ class RunStatusTest {
     }
 
     @Test
+    void runWhoseLastStepsAreSavedButNotRecordedIsCompleted() throws Exception {
+        record(390, 0.5);
+        save(400);
+
+        RunStatus status = RunStatus.read(folder, false);
+
+        assertThat(status.phase()).isEqualTo(RunStatus.Phase.COMPLETED);
+        assertThat(status.toText()).contains("400 of 400 (100.0 %)");
+    }
+
+    @Test
+    void oneSlowStepDoesNotMoveTheEnd() throws Exception {
+        record(100, 0.5);
+        record(110, 0.5);
+        record(120, 60); // it also saved
+
+        assertThat(RunStatus.read(folder, false).secondsLeft()).isCloseTo(280 * 0.5, within(1e-9));
+    }
+
+    @Test
     void damagedCheckpointIsNamed() throws Exception {
-        CheckpointDir saved = CheckpointDir.open(folder.resolve("checkpoints"), 3);
-        StateDict tensors = StateDict.ofTensors(Map.of("a", TensorSource.of(new Shape(2), new float[] {1, 2})));
-        saved.save(5, Map.of("weights", tensors), Map.of());
-        Path second =
-                saved.save(9, Map.of("weights", tensors), Map.of()).folder().resolve("weights.safetensors");
+        save(5);
+        Path second = save(9).resolve("weights.safetensors");
         try (FileChannel channel = FileChannel.open(second, StandardOpenOption.WRITE)) {
             channel.write(java.nio.ByteBuffer.wrap(new byte[] {1}), channel.size() - 1);
         }
@@ -105,6 +122,12 @@ class RunStatusTest {
         assertThatThrownBy(() -> RunStatus.read(folder.resolve("other"), false))
                 .isInstanceOf(NoSuchFileException.class)
                 .hasMessageContaining("no run in this folder");
+    }
+
+    private Path save(int step) throws Exception {
+        StateDict tensors = StateDict.ofTensors(Map.of("a", TensorSource.of(new Shape(2), new float[] {1, 2})));
+        CheckpointDir saved = CheckpointDir.open(folder.resolve("checkpoints"), 3);
+        return saved.save(step, Map.of("weights", tensors), Map.of()).folder();
     }
 
     private void record(int step, double seconds) throws Exception {
