@@ -13,8 +13,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "schema",
         description = "Prints the JSON Schema of training configs, with which an editor completes and checks them.",
-        footerHeading = "%nExample:%n",
-        footer = "  maskalign schema > configs/schema.json")
+        footerHeading = "%nExamples:%n",
+        footer = "  maskalign schema > schema.json")
 final class SchemaCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec = CommandSpec.create();
