@@ -14,9 +14,9 @@ import io.github.maskalign.core.train.StopReason;
 import io.github.maskalign.core.train.TrainListener;
 import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.examples.report.Curve;
+import io.github.maskalign.examples.report.StatsFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
@@ -108,11 +108,9 @@ final class EvaluationListener implements TrainListener {
         try {
             scoring.check();
             sink = opening.open(state.step() + 1);
-            if (Files.exists(stats)) {
-                for (Curve curve : Curve.read(stats, List.of(SAMPLES))) {
-                    for (double step : curve.steps()) {
-                        recorded.add(Math.round(step));
-                    }
+            for (Curve curve : StatsFile.read(stats).curves(List.of(SAMPLES))) {
+                for (double step : curve.steps()) {
+                    recorded.add(Math.round(step));
                 }
             }
         } catch (IOException e) {

@@ -11,10 +11,10 @@ import io.github.maskalign.examples.report.Curve;
 import io.github.maskalign.examples.report.LossChart;
 import io.github.maskalign.examples.report.Pictures;
 import io.github.maskalign.examples.report.SampleGrid;
+import io.github.maskalign.examples.report.StatsFile;
 import io.github.maskalign.sit.SiTConfig;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -66,16 +66,14 @@ final class PictureListener implements TrainListener {
         if (reason == StopReason.COMPLETED) {
             draw(state, "samples.png");
         }
-        Path stats = folder.resolve("stats.jsonl");
-        if (Files.exists(stats)) {
-            try {
-                List<Curve> curves = Curve.read(stats, List.of("loss", "loss/velocity", "loss/class", "loss/align"));
-                if (!curves.isEmpty()) {
-                    new LossChart(config.name(), "loss").draw(curves).write(folder.resolve("loss.png"));
-                }
-            } catch (IOException e) {
-                LOG.warn("loss.png cannot be drawn: {}", e.toString());
+        try {
+            List<Curve> curves = StatsFile.read(folder.resolve("stats.jsonl"))
+                    .curves(List.of("loss", "loss/velocity", "loss/class", "loss/align"));
+            if (!curves.isEmpty()) {
+                new LossChart(config.name(), "loss").draw(curves).write(folder.resolve("loss.png"));
             }
+        } catch (IOException e) {
+            LOG.warn("loss.png cannot be drawn: {}", e.toString());
         }
     }
 

@@ -89,7 +89,8 @@ class EncoderSwitchTest {
         Path folder = Files.createTempDirectory(root, "run");
         StopReason reason = new TrainRun(bound, folder, Path.of("target", "emoji-cache"), "test").run(false);
         assertThat(reason).isEqualTo(StopReason.COMPLETED);
-        assertThat(folder.resolve("loss.png")).exists(); // the run is shorter than its logEvery, but its last step is recorded
+        assertThat(folder.resolve("loss.png"))
+                .exists(); // the run is shorter than its logEvery, but its last step is recorded
         List<String> records = Files.readAllLines(folder.resolve("stats.jsonl"));
         String last = records.get(records.size() - 1);
         return Double.parseDouble(last.replaceFirst(".*\"loss\":([^,}]+).*", "$1"));

@@ -8,6 +8,7 @@ import io.github.maskalign.core.image.PictureReader;
 import io.github.maskalign.core.image.PictureWriter;
 import io.github.maskalign.core.image.Resampler;
 import io.github.maskalign.examples.report.Curve;
+import io.github.maskalign.examples.report.StatsFile;
 import io.github.maskalign.examples.run.RunConfig;
 import io.github.maskalign.examples.status.RunStatus;
 import java.io.IOException;

@@ -7,6 +7,7 @@ import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.config.ConfigWriter;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureWriter;
+import io.github.maskalign.examples.report.StatsFile;
 import io.github.maskalign.examples.run.RunConfig;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;

@@ -13,7 +13,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class CurveTest {
+class StatsFileTest {
     @TempDir
     Path folder;
 
@@ -26,7 +26,7 @@ class CurveTest {
             sink.scalars(30, Map.of("loss", Double.POSITIVE_INFINITY));
         }
 
-        List<Curve> curves = Curve.read(stats, List.of("lr", "absent", "loss"));
+        List<Curve> curves = StatsFile.read(stats).curves(List.of("lr", "absent", "loss"));
 
         assertThat(curves).extracting(Curve::label).containsExactly("lr", "loss");
         assertThat(curves.get(1).steps()).containsExactly(10, 30);
@@ -41,13 +41,15 @@ class CurveTest {
                 broken
                 []
                 {"loss":2}
+                {"step":null,"loss":2}
+                {"step":{},"loss":2}
                 {"step":2,"loss":null}
                 {"step":3,"loss":"many"}
                 {"step":4,"loss":4}
                 """);
         Files.write(stats, new byte[] {'{', '"', (byte) 0xC3}, StandardOpenOption.APPEND); // half a character
 
-        Curve loss = Curve.read(stats, List.of("loss")).get(0);
+        Curve loss = StatsFile.read(stats).curves(List.of("loss")).get(0);
 
         assertThat(loss.steps()).containsExactly(1, 4);
         assertThat(loss.values()).containsExactly(1, 4);
