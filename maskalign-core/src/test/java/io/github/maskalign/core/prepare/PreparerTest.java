@@ -9,8 +9,6 @@ import io.github.maskalign.core.image.CentreCrop;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureReader;
 import io.github.maskalign.core.image.PictureWriter;
-import io.github.maskalign.core.prepared.FloatCode;
-import io.github.maskalign.core.prepared.SampleLayout;
 import io.github.maskalign.core.prepared.ShardIndex;
 import io.github.maskalign.core.prepared.ShardSet;
 import io.github.maskalign.core.prepared.ShardVerifier;
@@ -60,7 +58,7 @@ class PreparerTest {
     @Test
     void samplesAreTheCroppedPicturesInOrder() throws Exception {
         Path out = root.resolve("out");
-        List<SkippedPicture> skipped = prepare(out, new FirstPixels());
+        List<SkippedPicture> skipped = prepare(out, new FirstPixels(SIDE));
 
         assertThat(skipped).extracting(SkippedPicture::name).containsExactly("a/12.png", "b/17.png");
         assertThat(skipped.get(0).reason()).contains("a/12.png");
@@ -86,10 +84,10 @@ class PreparerTest {
     void interruptedWorkGoesOnAndGivesTheSameFiles() throws Exception {
         Path whole = root.resolve("whole");
         Path parts = root.resolve("parts");
-        prepare(whole, new FirstPixels());
+        prepare(whole, new FirstPixels(SIDE));
         for (int limit : new int[] {1, 5, 9}) {
             try (PictureSet set = PictureSets.open(pictures)) {
-                Preparer preparer = new Preparer(set, new FirstPixels(), PLAN, PreparedStore.shards(parts));
+                Preparer preparer = new Preparer(set, new FirstPixels(SIDE), PLAN, PreparedStore.shards(parts));
                 boolean done = preparer.run(0, 1, (behind, computed, total) -> {
                     if (behind >= limit) {
                         preparer.requestStop();
@@ -100,10 +98,10 @@ class PreparerTest {
             }
         }
         Files.writeString(parts.resolve(ShardIndex.fileName(2)), "half a shard");
-        FirstPixels counting = new FirstPixels();
+        FirstPixels counting = new FirstPixels(SIDE);
         prepare(parts, counting);
 
-        assertThat(counting.count).isEqualTo(3); // the last shard's pictures alone: the first two were there
+        assertThat(counting.count()).isEqualTo(3); // the last shard's pictures alone: the first two were there
         assertThat(content(parts)).isEqualTo(content(whole));
     }
 
@@ -111,13 +109,13 @@ class PreparerTest {
     void ranksShareTheWork() throws Exception {
         Path whole = root.resolve("whole");
         Path shared = root.resolve("shared");
-        prepare(whole, new FirstPixels());
+        prepare(whole, new FirstPixels(SIDE));
         try (PictureSet set = PictureSets.open(pictures)) {
             for (int rank = 1; rank >= 0; rank--) {
-                new Preparer(set, new FirstPixels(), PLAN, PreparedStore.shards(shared))
+                new Preparer(set, new FirstPixels(SIDE), PLAN, PreparedStore.shards(shared))
                         .run(rank, 2, (done, computed, total) -> {});
             }
-            new Preparer(set, new FirstPixels(), PLAN, PreparedStore.shards(shared)).finish();
+            new Preparer(set, new FirstPixels(SIDE), PLAN, PreparedStore.shards(shared)).finish();
         }
 
         assertThat(content(shared)).isEqualTo(content(whole));
@@ -126,10 +124,10 @@ class PreparerTest {
     @Test
     void otherSettingsInTheSameFolderAreRefused() throws Exception {
         Path out = root.resolve("out");
-        prepare(out, new FirstPixels());
+        prepare(out, new FirstPixels(SIDE));
         try (PictureSet set = PictureSets.open(pictures)) {
             Preparer other =
-                    new Preparer(set, new FirstPixels(), new PreparePlan(SIDE, 5, 3, 2), PreparedStore.shards(out));
+                    new Preparer(set, new FirstPixels(SIDE), new PreparePlan(SIDE, 5, 3, 2), PreparedStore.shards(out));
 
             assertThatThrownBy(() -> other.run(0, 1, (done, computed, total) -> {}))
                     .isInstanceOf(PrepareException.class)
@@ -141,7 +139,7 @@ class PreparerTest {
     @Test
     void damageIsFound() throws Exception {
         Path out = root.resolve("out");
-        prepare(out, new FirstPixels());
+        prepare(out, new FirstPixels(SIDE));
         Path shard = out.resolve(ShardIndex.fileName(1));
         byte[] bytes = Files.readAllBytes(shard);
         bytes[bytes.length - 1] ^= 1;
@@ -179,31 +177,5 @@ class PreparerTest {
             });
             return out;
         }
-    }
-
-    /** A latent of one number: its mean is the first pixel, its deviation the second. */
-    private static final class FirstPixels implements PictureEncoder {
-        private int count;
-
-        @Override
-        public SampleLayout layout() {
-            return new SampleLayout(1, 1, FloatCode.FLOAT32, SIDE, 0, 0, FloatCode.FLOAT16);
-        }
-
-        @Override
-        public Map<String, String> settings() {
-            return Map.of("encoder", "first pixels");
-        }
-
-        @Override
-        public List<Encoded> encode(List<byte[]> batch) {
-            count += batch.size();
-            return batch.stream()
-                    .map(pixels -> new Encoded(new float[] {pixels[0], pixels[1]}, null))
-                    .toList();
-        }
-
-        @Override
-        public void close() {}
     }
 }

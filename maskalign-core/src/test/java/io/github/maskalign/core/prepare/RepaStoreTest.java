@@ -85,8 +85,8 @@ class RepaStoreTest {
         draw();
         Path shards = root.resolve("shards");
         Path repa = root.resolve("repa");
-        prepare(PreparedStore.shards(shards), new FirstPixels());
-        List<SkippedPicture> skipped = prepare(PreparedStore.repa(RepaFolders.in(repa)), new FirstPixels());
+        prepare(PreparedStore.shards(shards), new FirstPixels(SIDE));
+        List<SkippedPicture> skipped = prepare(PreparedStore.repa(RepaFolders.in(repa)), new FirstPixels(SIDE));
 
         assertThat(skipped).extracting(SkippedPicture::index).containsExactly(2);
         assertThat(repa.resolve("images/00000/img00000002.png")).doesNotExist();
@@ -109,9 +109,10 @@ class RepaStoreTest {
         draw();
         Path whole = root.resolve("whole");
         Path parts = root.resolve("parts");
-        prepare(PreparedStore.repa(RepaFolders.in(whole)), new FirstPixels());
+        prepare(PreparedStore.repa(RepaFolders.in(whole)), new FirstPixels(SIDE));
         try (PictureSet set = PictureSets.open(root.resolve("pictures"))) {
-            Preparer preparer = new Preparer(set, new FirstPixels(), PLAN, PreparedStore.repa(RepaFolders.in(parts)));
+            Preparer preparer =
+                    new Preparer(set, new FirstPixels(SIDE), PLAN, PreparedStore.repa(RepaFolders.in(parts)));
             preparer.run(0, 1, (behind, computed, total) -> {
                 if (behind >= 6) {
                     preparer.requestStop();
@@ -120,10 +121,10 @@ class RepaStoreTest {
             assertThat(RepaSet.isAt(RepaFolders.in(parts))).isFalse();
         }
         Files.delete(parts.resolve("images/00000/img00000001.png")); // of the first part, which is finished
-        FirstPixels counting = new FirstPixels();
+        FirstPixels counting = new FirstPixels(SIDE);
         prepare(PreparedStore.repa(RepaFolders.in(parts)), counting);
 
-        assertThat(counting.count).isEqualTo(9); // the first part again, and the two after it
+        assertThat(counting.count()).isEqualTo(9); // the first part again, and the two after it
         assertThat(content(parts)).isEqualTo(content(whole));
     }
 
@@ -131,7 +132,7 @@ class RepaStoreTest {
     void damageIsFound() throws Exception {
         draw();
         Path repa = root.resolve("repa");
-        prepare(PreparedStore.repa(RepaFolders.in(repa)), new FirstPixels());
+        prepare(PreparedStore.repa(RepaFolders.in(repa)), new FirstPixels(SIDE));
         Path latent = repa.resolve("vae-sd/00000/img-mean-std-00000004.npy");
         byte[] bytes = Files.readAllBytes(latent);
         bytes[bytes.length - 1] ^= 1;
@@ -147,7 +148,7 @@ class RepaStoreTest {
     void whatRepaCannotHoldIsRefused() throws Exception {
         draw();
         try (PictureSet set = PictureSets.open(root.resolve("pictures"))) {
-            PictureEncoder halves = new FirstPixels() {
+            PictureEncoder halves = new FirstPixels(SIDE) {
                 @Override
                 public SampleLayout layout() {
                     return new SampleLayout(1, 1, FloatCode.FLOAT16, SIDE, 0, 0, FloatCode.FLOAT16);
@@ -227,32 +228,6 @@ class RepaStoreTest {
         @Override
         public byte[] read(int index) {
             throw new IllegalStateException("not needed");
-        }
-
-        @Override
-        public void close() {}
-    }
-
-    /** A latent of one number: its mean is the first pixel, its deviation the second. */
-    private static class FirstPixels implements PictureEncoder {
-        private int count;
-
-        @Override
-        public SampleLayout layout() {
-            return new SampleLayout(1, 1, FloatCode.FLOAT32, SIDE, 0, 0, FloatCode.FLOAT16);
-        }
-
-        @Override
-        public Map<String, String> settings() {
-            return Map.of("encoder", "first pixels");
-        }
-
-        @Override
-        public List<Encoded> encode(List<byte[]> batch) {
-            count += batch.size();
-            return batch.stream()
-                    .map(pixels -> new Encoded(new float[] {pixels[0], pixels[1]}, null))
-                    .toList();
         }
 
         @Override
