@@ -137,7 +137,8 @@ public final class ScriptModule implements AutoCloseable {
             return new ScriptModule(name, manager, loader.load(manager));
         } catch (EngineException | IOException e) {
             manager.close();
-            throw new IOException(name + " is not a TorchScript archive that can be opened: " + firstLine(e), e);
+            throw new ScriptFormatException(
+                    name + " is not a TorchScript archive that can be opened: " + firstLine(e), e);
         }
     }
 
