@@ -41,6 +41,11 @@ final class ZipSet implements PictureSet {
             if (names.isEmpty()) {
                 throw new PictureSetException(path, "there is no .jpg, .jpeg or .png in the archive");
             }
+            for (int i = 1; i < names.size(); i++) { // only one of two could be read
+                if (names.get(i).equals(names.get(i - 1))) {
+                    throw new PictureSetException(path, "it has two files " + names.get(i));
+                }
+            }
             ClassFolders labels = ClassFolders.of(path, names);
             return new ZipSet(
                     path,

@@ -13,6 +13,21 @@ public interface BufferedData extends TrainingData {
      */
     SampleBuffer read(long first, int count);
 
+    /**
+     * Returns how many numbers a batch has.
+     *
+     * @param each numbers of one sample
+     * @throws IllegalArgumentException if they are more than an array can have
+     */
+    static int values(int count, int each) {
+        long all = (long) count * each;
+        if (all > Integer.MAX_VALUE) {
+            throw new IllegalArgumentException("a batch must have at most " + Integer.MAX_VALUE + " numbers but "
+                    + count + " samples of " + each + " are more; choose a smaller batch or more accumulation");
+        }
+        return (int) all;
+    }
+
     @Override
     default TrainingBatch batch(NDManager manager, long first, int count) {
         return read(first, count).toBatch(manager);

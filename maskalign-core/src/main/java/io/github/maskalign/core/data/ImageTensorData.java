@@ -48,7 +48,7 @@ public final class ImageTensorData implements BufferedData {
     @Override
     public SampleBuffer read(long first, int count) {
         int values = Math.toIntExact(shape.size());
-        byte[] images = new byte[Math.multiplyExact(count, values)];
+        byte[] images = new byte[BufferedData.values(count, values)];
         float[] latents = new float[images.length];
         long[] classes = new long[count];
         for (int i = 0; i < count; i++) {

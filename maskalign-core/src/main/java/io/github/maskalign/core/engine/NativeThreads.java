@@ -9,6 +9,9 @@ import ai.djl.pytorch.jni.JniUtils;
  * <p>Sums are split by thread, so a run is reproducible bit for bit only with the same number.
  */
 public final class NativeThreads {
+    /** Most threads that may be asked for; the engine starts as many as it is told, until the machine stands still. */
+    public static final int MOST = 1024;
+
     private NativeThreads() {}
 
     /** Returns the number of threads of one operation. */
@@ -20,11 +23,11 @@ public final class NativeThreads {
     /**
      * Sets the number of threads of one operation, for this process.
      *
-     * @throws IllegalArgumentException if the number is below 1
+     * @throws IllegalArgumentException if the number is not in [1, {@value #MOST}]
      */
     public static void set(int threads) {
-        if (threads < 1) {
-            throw new IllegalArgumentException("native threads must be at least 1 but was " + threads);
+        if (threads < 1 || threads > MOST) {
+            throw new IllegalArgumentException("native threads must be in [1, " + MOST + "] but were " + threads);
         }
         Engine.getEngine("PyTorch");
         JniUtils.setNumThreads(threads);

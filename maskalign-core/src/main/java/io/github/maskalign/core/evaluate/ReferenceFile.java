@@ -137,6 +137,12 @@ public final class ReferenceFile {
         if (!tensors.keys().contains(mu) && !tensors.keys().contains(sigma)) {
             return null;
         }
+        for (String key : List.of(mu, sigma)) {
+            if (!tensors.keys().contains(key)) {
+                throw new CheckpointFormatException(
+                        file, "there is no \"" + key + "\" beside its " + (key.equals(mu) ? sigma : mu));
+            }
+        }
         TensorSource mean = tensors.get(mu);
         TensorSource covariance = tensors.get(sigma);
         List<String> problems = new ArrayList<>();

@@ -83,6 +83,9 @@ public final class PictureReader {
     }
 
     private static byte[] bytes(Path file) throws IOException {
+        if (Files.isDirectory(file)) { // which can be opened, and fails to be read without its name
+            throw new PictureFormatException(file.toString(), "is a folder");
+        }
         try (InputStream in = Files.newInputStream(file)) {
             byte[] bytes = in.readNBytes(MAX_FILE_BYTES + 1);
             if (bytes.length > MAX_FILE_BYTES) {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
@@ -63,6 +64,9 @@ public final class Digests {
 
     /** Returns the SHA-256 of a file as 64 lower-case hexadecimal digits. */
     public static String sha256(Path file) throws IOException {
+        if (Files.isDirectory(file)) { // which can be opened, and fails to be read without its name
+            throw new CheckpointFormatException(file, "is a folder; name a file in it");
+        }
         MessageDigest digest = newSha256();
         ByteBuffer chunk = ByteBuffer.allocate(1 << 20);
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {

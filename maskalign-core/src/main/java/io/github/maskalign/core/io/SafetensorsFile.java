@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
@@ -47,6 +48,9 @@ public final class SafetensorsFile implements AutoCloseable {
         if (maxHeaderBytes < 2 || maxHeaderBytes > SafetensorsHeader.LARGEST_MAX_BYTES) {
             throw new IllegalArgumentException("maxHeaderBytes must be in [2, " + SafetensorsHeader.LARGEST_MAX_BYTES
                     + "] but was " + maxHeaderBytes);
+        }
+        if (Files.isDirectory(path)) { // which can be opened, and fails to be read without its name
+            throw new CheckpointFormatException(path, "is a folder; name a file in it");
         }
         FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
         try {

@@ -32,6 +32,47 @@ interface ByteSupply extends AutoCloseable {
         }
     }
 
+    /** Reads anywhere, and compares the checksum whenever the reads have gone from {@code start} to the end in order. */
+    final class Watched implements ByteSupply {
+        private final ByteSupply bytes;
+        private final long start;
+        private final long size;
+        private final String origin;
+        private final long expected;
+        private Checked sums;
+        private long next = -1;
+
+        Watched(ByteSupply bytes, long start, long size, long expected, String origin) {
+            this.bytes = bytes;
+            this.start = start;
+            this.size = size;
+            this.expected = expected;
+            this.origin = origin;
+            sums = new Checked(bytes, size, expected, origin);
+        }
+
+        @Override
+        public void read(long position, ByteBuffer target) throws IOException {
+            int from = target.position();
+            bytes.read(position, target);
+            note(position, target.duplicate().limit(target.position()).position(from));
+        }
+
+        private synchronized void note(long position, ByteBuffer part) throws IOException {
+            if (position == start) {
+                sums = new Checked(bytes, size, expected, origin);
+                next = start;
+            }
+            if (position == next) {
+                sums.add(position, part);
+                next += part.remaining();
+                if (next == size) {
+                    sums.finish();
+                }
+            }
+        }
+    }
+
     /** Reads front to back only, and knows what the checksum must be in the end. */
     final class Checked implements ByteSupply {
         private static final int PART_BYTES = 1 << 16;
@@ -52,11 +93,16 @@ interface ByteSupply extends AutoCloseable {
 
         @Override
         public void read(long position, ByteBuffer target) throws IOException {
-            advance(position);
             int from = target.position();
             bytes.read(position, target);
-            crc.update(target.duplicate().limit(target.position()).position(from));
-            next = position + target.position() - from;
+            add(position, target.duplicate().limit(target.position()).position(from));
+        }
+
+        /** Takes bytes that somebody has read, and reads those before them that nobody has. */
+        private void add(long position, ByteBuffer part) throws IOException {
+            advance(position);
+            next += part.remaining();
+            crc.update(part.duplicate());
         }
 
         @Override

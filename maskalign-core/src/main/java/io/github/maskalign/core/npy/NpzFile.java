@@ -75,7 +75,7 @@ public final class NpzFile implements AutoCloseable {
     /**
      * Returns rows [from, from + count) of an array: a part along its first dimension. Of an entry that is not packed
      * nothing else is read; a packed one is unpacked from its start or from where the last rows ended, so rows should
-     * be read in order. The checksum is compared only where a packed entry is read to its end.
+     * be read in order. The checksum is compared where rows are read in order from the first to the last.
      *
      * @throws IllegalArgumentException if they are not all there, or the array is a single number
      */
@@ -123,6 +123,9 @@ public final class NpzFile implements AutoCloseable {
                         origin,
                         List.of("the array has " + header.dataSize() + " bytes but "
                                 + (entry.size() - header.dataStart()) + " follow its header"));
+            }
+            if (!entry.deflated()) {
+                shared = new ByteSupply.Watched(shared, header.dataStart(), entry.size(), entry.crc(), origin);
             }
             return new NpyArray(header, shared, opener, origin);
         } finally {

@@ -72,10 +72,10 @@ public final class LatentData implements BufferedData {
     public SampleBuffer read(long first, int count) {
         SampleLayout layout = samples.layout();
         int values = layout.momentValues() / 2;
-        float[] latents = new float[Math.multiplyExact(count, values)];
+        float[] latents = new float[BufferedData.values(count, values)];
         long[] labels = new long[count];
-        byte[] pixels = new byte[images ? Math.multiplyExact(count, layout.imageBytes()) : 0];
-        float[] features = new float[tokens ? Math.multiplyExact(count, layout.tokenValues()) : 0];
+        byte[] pixels = new byte[images ? BufferedData.values(count, layout.imageBytes()) : 0];
+        float[] features = new float[tokens ? BufferedData.values(count, layout.tokenValues()) : 0];
         IntStream.range(0, count).parallel().forEach(i -> {
             int index = order.indexAt(first + i);
             labels[i] = samples.label(index);

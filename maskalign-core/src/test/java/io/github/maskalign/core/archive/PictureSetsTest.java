@@ -1,5 +1,6 @@
 package io.github.maskalign.core.archive;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -127,6 +128,15 @@ class PictureSetsTest {
         assertThatThrownBy(() -> PictureSets.open(flat)).hasMessageContaining("must lie in a folder for each class");
         assertThatThrownBy(() -> PictureSets.open(empty)).hasMessageContaining("there is no .jpg");
         assertThatThrownBy(() -> PictureSets.open(cut).close()).isInstanceOf(PictureSetException.class);
+    }
+
+    @Test
+    void twoFilesOfOneNameAreRefused() throws Exception {
+        String twice = new String(zip(Map.of("a/x.png", new byte[1], "a/y.png", new byte[2])), ISO_8859_1);
+        Path file = Files.write(
+                folder.resolve("a.zip"), twice.replace("a/y.png", "a/x.png").getBytes(ISO_8859_1));
+
+        assertThatThrownBy(() -> PictureSets.open(file)).hasMessage(file + ": it has two files a/x.png");
     }
 
     @Test

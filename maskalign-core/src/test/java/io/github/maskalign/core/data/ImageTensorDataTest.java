@@ -29,6 +29,13 @@ class ImageTensorDataTest {
     }
 
     @Test
+    void batchThatNoArrayCanHoldIsRefused() {
+        assertThatThrownBy(() -> pictures(5, 3).read(0, 2_000_000_000))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("2000000000 samples of 6 are more; choose a smaller batch");
+    }
+
+    @Test
     void latentsLabelsAndImagesBelongTogether() {
         EpochOrder order = new EpochOrder(new Draws(3), 5);
         try (NDManager manager = NDManager.newBaseManager()) {

@@ -109,8 +109,8 @@ class ReferenceFileTest {
         TensorSource whole = TensorSource.of(new Shape(2), new long[] {1, 2});
 
         refuses(Map.of("weights", two), Map.of(), "holds no statistics: there is no mu and sigma");
-        refuses(Map.of("mu", two), Map.of(), "there is no \"sigma\"");
-        refuses(Map.of("sigma", matrix), Map.of(), "there is no \"mu\"");
+        refuses(Map.of("mu", two), Map.of(), "there is no \"sigma\" beside its mu");
+        refuses(Map.of("sigma", matrix), Map.of(), "there is no \"mu\" beside its sigma");
         refuses(Map.of("mu", two, "sigma", two), Map.of(), "sigma must have shape (2, 2) but has (2)");
         refuses(Map.of("mu", matrix, "sigma", matrix), Map.of(), "mu must have shape (D) but has (2, 2)");
         refuses(Map.of("mu", whole, "sigma", matrix), Map.of(), "must be floating-point numbers but is I64");

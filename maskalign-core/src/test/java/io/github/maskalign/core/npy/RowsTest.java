@@ -78,6 +78,27 @@ class RowsTest {
     }
 
     @Test
+    void aChangedBitOfAStoredEntryIsNoticedWhereRowsAreReadInOrder() throws Exception {
+        Path file = folder.resolve("stored.npz");
+        NpzWriter.write(file, Map.of("a", tensor()));
+        byte[] bytes = Files.readAllBytes(file);
+        bytes[bytes.length / 2] ^= 1;
+        Files.write(file, bytes);
+
+        try (NpzFile npz = NpzFile.open(file)) {
+            for (int pass = 0; pass < 2; pass++) {
+                for (int from = 0; from < 50; from += 10) {
+                    npz.rows("a", from, 10).floats();
+                    npz.rows("a", 3, 1).floats(); // others may read elsewhere meanwhile
+                }
+                assertThatThrownBy(() -> npz.rows("a", 50, ROWS - 50).floats())
+                        .isInstanceOf(CheckpointFormatException.class)
+                        .hasMessageContaining("stored.npz, array \"a\": the data is damaged: its checksum is");
+            }
+        }
+    }
+
+    @Test
     void aSingleNumberHasNoRows() throws Exception {
         Path file = folder.resolve("a.npy");
         NpyWriter.write(file, TensorSource.of(new Shape(), new float[] {3}));
