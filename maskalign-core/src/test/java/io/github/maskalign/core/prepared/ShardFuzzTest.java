@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** A damaged index or shard is read or refused with the one documented exception, in bounded time and memory. */
 class ShardFuzzTest {
     private static final int FAST = 2_000;
-    private static final int SLOW = 100_000;
+    private static final int SLOW = 20_000;
 
     @TempDir
     Path folder;
