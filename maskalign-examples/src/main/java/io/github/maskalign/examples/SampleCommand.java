@@ -36,6 +36,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -145,8 +146,11 @@ final class SampleCommand implements Callable<Integer> {
 
     @Option(
             names = "--out",
-            paramLabel = "FILE",
-            description = "PNG file for the grid; in the run folder, or samples.png, unless given.")
+            paramLabel = "FILE|DIR",
+            description = {
+                "PNG file for the grid; in the run folder, or samples.png, unless given.",
+                "A name that does not end in .png is a folder for single pictures, as with --folder."
+            })
     @Nullable
     Path out;
 
@@ -209,6 +213,12 @@ final class SampleCommand implements Callable<Integer> {
         CommandFailure.requireAtLeast(1, "--num", count);
         CommandFailure.requireAtLeast(1, "--batch", batch);
         CommandFailure.requireAtLeast(1, "--scale", scale);
+        if (out != null && !out.toString().toLowerCase(Locale.ROOT).endsWith(".png")) {
+            if (folder != null) {
+                throw CommandFailure.badInput("--out must be a .png file beside --folder but was " + out);
+            }
+            folder = out;
+        }
         if (npz != null && folder == null) {
             throw CommandFailure.badInput("--npz goes with --folder");
         }

@@ -270,6 +270,21 @@ class WeightsCommandsTest {
     }
 
     @Test
+    void outWithoutPngIsAFolderOfSinglePictures() throws IOException {
+        String file = pixelModel("pixels.safetensors").toString();
+        Path pictures = folder.resolve("pictures");
+
+        assertThat(run("sample", file, "--heads=2", "--num=3", "--steps=2", "--out=" + pictures))
+                .as(err.toString())
+                .isZero();
+
+        assertThat(pictures.resolve("000002.png")).exists();
+        assertThat(run("sample", file, "--heads=2", "--out=" + pictures, "--folder=" + folder))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("--out must be a .png file beside --folder but was " + pictures);
+    }
+
+    @Test
     void samplesOfLatentsAreWrittenAsTensors() throws IOException {
         Path file = folder.resolve("latents.safetensors");
 
