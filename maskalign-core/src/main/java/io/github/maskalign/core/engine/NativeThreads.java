@@ -27,7 +27,7 @@ public final class NativeThreads {
      */
     public static void set(int threads) {
         if (threads < 1 || threads > MOST) {
-            throw new IllegalArgumentException("native threads must be in [1, " + MOST + "] but were " + threads);
+            throw new IllegalArgumentException("native threads must be in [1, " + MOST + "] but was " + threads);
         }
         Engine.getEngine("PyTorch");
         JniUtils.setNumThreads(threads);

@@ -11,6 +11,6 @@ class NativeThreadsTest {
     void numberThatWouldStopTheMachineIsRefused(int threads) {
         assertThatThrownBy(() -> NativeThreads.set(threads))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("native threads must be in [1, 1024] but were " + threads);
+                .hasMessage("native threads must be in [1, 1024] but was " + threads);
     }
 }

@@ -1,7 +1,6 @@
 package io.github.maskalign.core.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Files;
@@ -37,6 +36,5 @@ class ProcessStatusTest {
         assertThat(NativeThreads.count()).isEqualTo(1);
 
         NativeThreads.set(before);
-        assertThatThrownBy(() -> NativeThreads.set(0)).hasMessage("native threads must be at least 1 but was 0");
     }
 }
