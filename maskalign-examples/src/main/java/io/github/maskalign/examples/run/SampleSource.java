@@ -8,6 +8,7 @@ import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.VelocityField;
+import io.github.maskalign.encoders.vae.LatentScaling;
 import io.github.maskalign.examples.weights.OpenWeights;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
@@ -18,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A model to sample from: a run's averaged weights with the run's config, or a file of any family.
@@ -26,11 +28,18 @@ import java.util.Map;
  * @param precision arithmetic of its matrix products
  * @param path the path it was trained on
  * @param sampling how it is sampled unless something else is asked for
+ * @param scaling from the autoencoder's latents to those it was trained on; null for what the autoencoder says
  * @param folder where its pictures go
  * @param loader loads its weights
  */
 public record SampleSource(
-        SiTConfig model, Precision precision, Interpolant path, SamplerConfig sampling, Path folder, Loader loader) {
+        SiTConfig model,
+        Precision precision,
+        Interpolant path,
+        SamplerConfig sampling,
+        @Nullable LatentScaling scaling,
+        Path folder,
+        Loader loader) {
 
     /** Loads a model. */
     @FunctionalInterface
@@ -51,7 +60,11 @@ public record SampleSource(
         RunConfig config = run.config();
         SiTConfig model = RunPlan.model(config);
         Precision precision = config.runtime().precision();
-        return new SampleSource(model, precision, config.diffusion().path(), config.sample(), run.folder(), manager -> {
+        DataSection data = config.data();
+        LatentScaling scaling =
+                data.kind() == DataSection.Kind.LATENTS ? LatentScaling.of(data.scale(), data.bias()) : null;
+        Interpolant path = config.diffusion().path();
+        return new SampleSource(model, precision, path, config.sample(), scaling, run.folder(), manager -> {
             SiT sit = new SiT(model, precision);
             sit.initialize(manager);
             try (GradMode editing = GradMode.off()) {
@@ -68,6 +81,7 @@ public record SampleSource(
                 Precision.FLOAT32,
                 path(weights.metadata()),
                 SamplerConfig.defaults(),
+                null,
                 file.toAbsolutePath().resolveSibling(""),
                 manager -> {
                     try (GradMode editing = GradMode.off()) {
