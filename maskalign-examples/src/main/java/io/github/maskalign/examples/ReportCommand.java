@@ -68,6 +68,7 @@ final class ReportCommand implements Callable<Integer> {
         if (grids < 0) {
             throw CommandFailure.badInput("--grids must be at least 0 but was " + grids);
         }
+        OutputFile.refuseFolder(out);
         PrintWriter stdout = spec.commandLine().getOut();
         Report report = Report.read(runs, evaluations, grids);
         Path page = out != null ? out : runs.get(0).resolve("report.html");
