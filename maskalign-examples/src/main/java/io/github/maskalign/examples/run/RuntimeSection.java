@@ -6,6 +6,8 @@ import io.github.maskalign.core.config.Default;
 import io.github.maskalign.core.config.NonNegative;
 import io.github.maskalign.core.config.OneOf;
 import io.github.maskalign.core.config.Positive;
+import io.github.maskalign.core.config.Range;
+import io.github.maskalign.core.engine.NativeThreads;
 import io.github.maskalign.core.nn.Precision;
 
 /**
@@ -24,7 +26,10 @@ import io.github.maskalign.core.nn.Precision;
 public record RuntimeSection(
         @OneOf({"cpu", "gpu"}) String device,
         Precision precision,
-        @NonNegative @Default("0") int threads,
+
+        @Range(min = 0, max = NativeThreads.MOST) @Default("0")
+        int threads,
+
         @Positive int logEvery,
         @NonNegative int previewEvery,
         @Positive int previewPictures,
