@@ -3,6 +3,7 @@ package io.github.maskalign.examples;
 import io.github.maskalign.core.config.Bound;
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.examples.run.RunConfig;
+import io.github.maskalign.examples.run.RunPlan;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,8 +33,15 @@ final class ConfigOptions {
      * Reads the config with its overrides.
      *
      * @throws io.github.maskalign.core.config.ConfigException for all mistakes at once
+     * @throws CommandFailure if its sections make no model
      */
     Bound<RunConfig> bind() {
-        return ConfigBinder.bind(config, overrides, RunConfig.class);
+        Bound<RunConfig> bound = ConfigBinder.bind(config, overrides, RunConfig.class);
+        try {
+            RunPlan.model(bound.value());
+        } catch (IllegalArgumentException e) {
+            throw CommandFailure.badInput(config + ": the sections make no model: " + e.getMessage(), e);
+        }
+        return bound;
     }
 }

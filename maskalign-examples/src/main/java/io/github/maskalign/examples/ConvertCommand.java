@@ -118,7 +118,8 @@ final class ConvertCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         WeightsFormat format = WeightsFormat.of(out)
                 .orElseThrow(() -> CommandFailure.badInput("OUT must end in .safetensors, .pt or .pth but was " + out));
-        if (Files.isDirectory(out) || (Files.exists(out) && !force)) {
+        OutputFile.requireFolder(out);
+        if (Files.exists(out) && !force) {
             throw CommandFailure.badInput(out + " exists; --force replaces a file");
         }
         if (plain && (family != null || foldTime || !known.from.equals("auto"))) {

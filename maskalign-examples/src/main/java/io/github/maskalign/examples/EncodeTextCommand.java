@@ -107,6 +107,9 @@ final class EncodeTextCommand implements Callable<Integer> {
     }
 
     private static List<String> lines(Path file) throws IOException {
+        if (Files.isDirectory(file)) {
+            throw CommandFailure.badInput(file + " is a folder; name a text file");
+        }
         try {
             return Files.readAllLines(file, StandardCharsets.UTF_8);
         } catch (CharacterCodingException e) {
@@ -120,9 +123,10 @@ final class EncodeTextCommand implements Callable<Integer> {
             throw CommandFailure.badInput(
                     file == null ? "give captions, or a file of them with --captions" : file + " has no line");
         }
-        if (out != null && !out.getFileName().toString().endsWith(".safetensors")) {
+        if (out != null && !out.toString().endsWith(".safetensors")) {
             throw CommandFailure.badInput("--out must end in .safetensors but was " + out);
         }
+        OutputFile.refuseFolder(out);
         Path folder = out == null ? null : out.toAbsolutePath().getParent();
         if (folder != null && !Files.isDirectory(folder)) {
             throw CommandFailure.badInput("the folder of --out does not exist: " + folder);

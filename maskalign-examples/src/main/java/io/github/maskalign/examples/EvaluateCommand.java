@@ -14,7 +14,6 @@ import io.github.maskalign.examples.evaluate.PictureSource;
 import io.github.maskalign.examples.evaluate.ReferenceChoice;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -150,11 +149,12 @@ final class EvaluateCommand implements Callable<Integer> {
         if (samples == null && makeReference == null) {
             throw CommandFailure.badInput("--samples is missing: name the pictures to score, or --make-reference");
         }
-        for (Path target : new @Nullable Path[] {out, makeReference}) {
-            Path parent = target == null ? null : target.toAbsolutePath().getParent();
-            if (parent != null && !Files.isDirectory(parent)) { // said before hours of work, not after
-                throw CommandFailure.badInput("the folder of " + target + " does not exist");
-            }
+        OutputFile.requireFolder(out);
+        OutputFile.requireFolder(makeReference);
+        if (reference != null
+                && makeReference != null
+                && !makeReference.toString().matches(".*\\.(safetensors|npz)")) {
+            throw CommandFailure.badInput("--make-reference must end in .safetensors or .npz but was " + makeReference);
         }
     }
 

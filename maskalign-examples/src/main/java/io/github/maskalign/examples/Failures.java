@@ -20,7 +20,9 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
+import java.nio.file.FileSystemLoopException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.util.List;
@@ -38,11 +40,16 @@ final class Failures {
             row(ConfigException.class, ExitCode.BAD_INPUT, Failures::message),
             row(TrainingDivergedException.class, ExitCode.DIVERGED, Failures::message),
             row(CheckpointFormatException.class, ExitCode.BAD_INPUT, Failures::message),
-            row(PictureSetException.class, ExitCode.BAD_INPUT, Failures::message),
-            row(PictureFormatException.class, ExitCode.BAD_INPUT, Failures::message),
-            row(PrepareException.class, ExitCode.BAD_INPUT, Failures::message),
-            row(ScriptFormatException.class, ExitCode.BAD_INPUT, Failures::message),
             row(CheckpointWriteException.class, ExitCode.CANNOT_WRITE, Failures::message),
+            row(PictureSetException.class, ExitCode.BAD_INPUT, Failures::message),
+            row(
+                    PrepareException.class,
+                    e -> e.getCause() instanceof ExecutionException || e.getCause() instanceof InterruptedException
+                            ? ExitCode.FAILED
+                            : ExitCode.BAD_INPUT,
+                    Failures::message),
+            row(PictureFormatException.class, ExitCode.BAD_INPUT, Failures::message),
+            row(ScriptFormatException.class, ExitCode.BAD_INPUT, Failures::message),
             row(RunLockedException.class, ExitCode.CANNOT_WRITE, Failures::message),
             row(NoSuchFileException.class, ExitCode.BAD_INPUT, e -> "file not found: " + e.getMessage()),
             row(FileNotFoundException.class, ExitCode.BAD_INPUT, e -> "file not found: " + e.getMessage()),
@@ -51,7 +58,15 @@ final class Failures {
             row(CharacterCodingException.class, ExitCode.BAD_INPUT, e -> "a text file is not UTF-8: " + e.getMessage()),
             row(ZipException.class, ExitCode.BAD_INPUT, e -> "a zip file is broken: " + e.getMessage()),
             row(AccessDeniedException.class, ExitCode.CANNOT_WRITE, e -> "permission denied: " + e.getMessage()),
-            row(FileSystemException.class, ExitCode.CANNOT_WRITE, Failures::message),
+            row(
+                    FileAlreadyExistsException.class,
+                    ExitCode.CANNOT_WRITE,
+                    e -> "a folder is needed but a file is in its place: " + e.getMessage()),
+            row(
+                    FileSystemLoopException.class,
+                    ExitCode.BAD_INPUT,
+                    e -> "a symbolic link leads back to a folder it is in: " + e.getMessage()),
+            row(FileSystemException.class, Failures::fileSystemExitCode, Failures::message),
             row(IOException.class, Failures::ioExitCode, Failures::message),
             row(RankFailedException.class, ExitCode.FAILED, Failures::message),
             row(CommunicationException.class, ExitCode.FAILED, Failures::message),
@@ -67,6 +82,10 @@ final class Failures {
     /** What Linux says, in a plain IOException, when a write fails for want of space or right. */
     private static final Pattern CANNOT_WRITE =
             Pattern.compile("No space left on device|Disk quota exceeded|Read-only file system|File too large");
+
+    /** What Linux says of a path that leads nowhere. */
+    private static final Pattern NO_PATH =
+            Pattern.compile("Not a directory|Is a directory|Too many levels of symbolic links|File name too long");
 
     private Failures() {}
 
@@ -104,6 +123,10 @@ final class Failures {
     private static String message(Throwable error) {
         String message = error.getMessage();
         return message == null ? error.toString() : message;
+    }
+
+    private static int fileSystemExitCode(Throwable error) {
+        return NO_PATH.matcher(message(error)).find() ? ExitCode.BAD_INPUT : ExitCode.CANNOT_WRITE;
     }
 
     private static int ioExitCode(Throwable error) {

@@ -51,15 +51,29 @@ final class FeatureOptions {
     }
 
     Device device() {
-        return switch (device) {
+        return device(device, 0);
+    }
+
+    /**
+     * Returns the device that an option names.
+     *
+     * @param gpu which GPU, from 0
+     */
+    static Device device(String name, int gpu) {
+        return switch (name) {
             case "cpu" -> Device.cpu();
             case "gpu" -> {
-                if (Engine.getInstance().getGpuCount() == 0) {
-                    throw CommandFailure.badInput("--device is gpu but the engine sees none; run 'maskalign doctor'");
+                int gpus = Engine.getInstance().getGpuCount();
+                if (gpu >= gpus) {
+                    throw CommandFailure.badInput(
+                            gpus == 0
+                                    ? "--device is gpu but the engine sees none; run 'maskalign doctor'"
+                                    : "every process needs a GPU of its own, but the engine sees " + gpus
+                                            + " and this is process " + (gpu + 1) + " of this machine; start fewer");
                 }
-                yield Device.gpu();
+                yield Device.gpu(gpu);
             }
-            default -> throw CommandFailure.badInput("--device must be cpu or gpu but was " + device);
+            default -> throw CommandFailure.badInput("--device must be cpu or gpu but was " + name);
         };
     }
 }

@@ -1,7 +1,12 @@
 package io.github.maskalign.examples;
 
 import io.github.maskalign.examples.Failures.Failure;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -11,6 +16,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The {@code maskalign} command: chooses a subcommand, prints errors, ends the JVM. */
@@ -60,7 +66,26 @@ public final class Main implements Runnable {
     /** Runs a command and ends the JVM with its exit code. */
     public static void main(String[] args) {
         JvmDefaults.apply();
-        System.exit(run(commandLine(), args));
+        int exitCode = run(commandLine(), args);
+        System.exit(exitCode == ExitCode.OK ? delivered() : exitCode);
+    }
+
+    /** Tells whether all that was printed arrived. A reader who has seen enough, such as head, is no error. */
+    private static int delivered() {
+        if (!System.out.checkError()) {
+            return ExitCode.OK;
+        }
+        String reason = "it is closed";
+        try (FileOutputStream out = new FileOutputStream(FileDescriptor.out)) {
+            out.write('\n'); // fails again and says why, which a PrintStream does not
+        } catch (IOException e) {
+            reason = String.valueOf(e.getMessage());
+        }
+        if (reason.contains("Broken pipe")) {
+            return ExitCode.OK;
+        }
+        System.err.println("error: standard output cannot be written: " + reason);
+        return ExitCode.CANNOT_WRITE;
     }
 
     /** Ends the JVM without waiting for anything: another process of the run is gone. */
@@ -79,9 +104,22 @@ public final class Main implements Runnable {
 
     /** Sets what holds for all commands that the line has by now. */
     static CommandLine withErrorHandling(CommandLine line) {
-        return line.setParameterExceptionHandler((error, args) -> usageError(error))
+        return line.registerConverter(Path.class, Main::path)
+                .setParameterExceptionHandler((error, args) -> usageError(error))
                 .setExecutionExceptionHandler((error, where, parsed) -> report(where, error))
                 .setCaseInsensitiveEnumValuesAllowed(true);
+    }
+
+    /** An empty text would name the current folder, as an unset variable of a script does. */
+    private static Path path(String text) {
+        if (text.isEmpty()) {
+            throw new TypeConversionException("a path must not be empty");
+        }
+        try {
+            return Path.of(text);
+        } catch (InvalidPathException e) {
+            throw new TypeConversionException("'" + text + "' is no path: " + e.getReason());
+        }
     }
 
     /** Runs a command; errors that are no exceptions, such as a missing library, are reported alike. */

@@ -55,6 +55,9 @@ import picocli.CommandLine.Spec;
             "  maskalign prepare train/ --layout REPA --out data/repa --vae sd-vae-ft-mse"
         })
 final class PrepareCommand implements Callable<Integer> {
+    /** Side of the largest picture that is read. */
+    private static final int LARGEST = 8192;
+
     /** How latents are stored. */
     enum Latents {
         /** 16 bits. */
@@ -171,11 +174,15 @@ final class PrepareCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        if (!device.equals("cpu") && !device.equals("gpu")) {
-            throw CommandFailure.badInput("--device must be cpu or gpu but was " + device);
+        if (size < 1 || size > LARGEST) {
+            throw CommandFailure.badInput("--size must be in [1, " + LARGEST + "] but was " + size);
+        }
+        if (encoder == null && (encoderFile != null || encoderIsTorchScript || encoderHeads != 0 || grid != 0)) {
+            throw CommandFailure.badInput(
+                    "--encoder-file, --encoder-torchscript, --encoder-heads and --grid go with --encoder");
         }
         Launch launch = Launch.detect(System.getenv());
-        Device where = device.equals("cpu") ? Device.cpu() : Device.gpu(launch.localRank());
+        Device where = FeatureOptions.device(device, launch.localRank());
         PrintWriter console = spec.commandLine().getOut();
         try (PictureSet pictures = PictureSets.open(source);
                 PictureEncoder computing = open(where)) {

@@ -66,6 +66,7 @@ final class ReportCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         CommandFailure.requireAtLeast(0, "--grids", grids);
+        OutputFile.refuseFolder(out);
         PrintWriter stdout = spec.commandLine().getOut();
         Report report = Report.read(runs, evaluations, grids);
         Path page = out != null ? out : runs.get(0).resolve("report.html");

@@ -18,6 +18,7 @@ import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerMethod;
 import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.encoders.vae.Autoencoder;
+import io.github.maskalign.encoders.vae.LatentScaling;
 import io.github.maskalign.examples.report.ConsoleProgress;
 import io.github.maskalign.examples.report.Pictures;
 import io.github.maskalign.examples.report.ProgressPlan;
@@ -42,6 +43,7 @@ import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Visibility;
@@ -213,15 +215,8 @@ final class SampleCommand implements Callable<Integer> {
         CommandFailure.requireAtLeast(1, "--num", count);
         CommandFailure.requireAtLeast(1, "--batch", batch);
         CommandFailure.requireAtLeast(1, "--scale", scale);
-        if (out != null && !out.toString().toLowerCase(Locale.ROOT).endsWith(".png")) {
-            if (folder != null) {
-                throw CommandFailure.badInput("--out must be a .png file beside --folder but was " + out);
-            }
-            folder = out;
-        }
-        if (npz != null && folder == null) {
-            throw CommandFailure.badInput("--npz goes with --folder");
-        }
+        checkTargets();
+        batch = Math.min(batch, count);
         source = ema == null ? source : TrainedWeights.find(source, ema).weights();
         Launch launch = Launch.detect(System.getenv());
         Device device = RankedWork.device(launch);
@@ -233,8 +228,9 @@ final class SampleCommand implements Callable<Integer> {
                 throw CommandFailure.badInput(source + ": the model makes latents, which need a decoder to become"
                         + " pictures: name it with --vae, or keep the latents with --latents FILE");
             }
+            Path weights = file.file().path();
             try (Closeable products = chosen.precision().enter()) {
-                Path written = RankedWork.run(launch, device, agreement -> draw(manager, chosen, agreement));
+                Path written = RankedWork.run(launch, device, agreement -> draw(manager, chosen, weights, agreement));
                 if (launch.rank() == 0) {
                     console.println(written);
                     console.flush();
@@ -242,6 +238,25 @@ final class SampleCommand implements Callable<Integer> {
             }
         }
         return ExitCode.OK;
+    }
+
+    private void checkTargets() {
+        if (out != null
+                && folder == null
+                && !out.toString().toLowerCase(Locale.ROOT).endsWith(".png")) {
+            folder = out;
+            out = null;
+        }
+        if (npz != null && folder == null) {
+            throw CommandFailure.badInput("--npz goes with --folder");
+        }
+        if (Stream.of(out, folder, latents).filter(Objects::nonNull).count() > 1) {
+            throw CommandFailure.badInput("give one of --out, --folder and --latents");
+        }
+        if (labels != null && balanced) {
+            throw CommandFailure.badInput("give either --labels or --balanced, not both");
+        }
+        Stream.of(out, npz, latents).forEach(OutputFile::refuseFolder);
     }
 
     private SampleSource open(OpenWeights file) throws IOException {
@@ -255,17 +270,21 @@ final class SampleCommand implements Callable<Integer> {
     }
 
     /** Draws this rank's share of the pictures; rank 0 writes all. */
-    private Path draw(NDManager manager, SampleSource chosen, Agreement agreement) throws IOException {
+    private Path draw(NDManager manager, SampleSource chosen, Path weights, Agreement agreement) throws IOException {
         Communicator ranks = agreement.ranks();
         SiTConfig model = chosen.model();
-        long[] classes = labels(model.numClasses());
+        long[] classes = Labels.choose(labels, balanced, seed, count, model.numClasses());
         if (folder != null) {
-            return drawFolder(manager, chosen, classes, agreement);
+            return drawFolder(manager, chosen, weights, classes, agreement);
         }
         Share share = Share.of(count, ranks.size(), ranks.rank());
         RankedRows rows = new RankedRows(ranks, manager, count);
         int side = model.inputSize();
         int values = model.inChannels() * side * side;
+        if ((long) count * values > Integer.MAX_VALUE) {
+            throw CommandFailure.badInput("--num must be at most " + Integer.MAX_VALUE / values + " here but was "
+                    + count + "; --folder takes more");
+        }
         if (latents != null) {
             float[] mine = agreement.together(() -> draw(manager, chosen, classes, share));
             float[] x = rows.gather(mine, values);
@@ -278,7 +297,7 @@ final class SampleCommand implements Callable<Integer> {
             return latents;
         }
         Path grid = out != null ? out : chosen.folder().resolve("samples-" + seed + ".png");
-        try (PictureDecoder decoder = agreement.together(() -> decoder(manager.getDevice(), model))) {
+        try (PictureDecoder decoder = agreement.together(() -> decoder(manager.getDevice(), chosen))) {
             byte[] mine = agreement.together(() -> {
                 float[] x = draw(manager, chosen, classes, share);
                 return share.count() == 0 // more ranks than pictures
@@ -313,26 +332,21 @@ final class SampleCommand implements Callable<Integer> {
     }
 
     /** Every picture depends on its number alone, so batches may be drawn in any order by any process. */
-    private Path drawFolder(NDManager manager, SampleSource chosen, long[] classes, Agreement agreement)
+    private Path drawFolder(NDManager manager, SampleSource chosen, Path weights, long[] classes, Agreement agreement)
             throws IOException {
         Path target = Objects.requireNonNull(folder);
         Communicator ranks = agreement.ranks();
         SiTConfig model = chosen.model();
         SamplerConfig how = sampling(chosen.sampling());
-        Map<String, String> settings = new TreeMap<>();
-        settings.put("source", source.toString());
-        settings.put("seed", Long.toString(seed));
-        settings.put("sampling", how.toString());
-        settings.put("precision", chosen.precision().name());
-        settings.put("labels_sha256", Digests.sha256(Arrays.toString(classes)));
-        settings.put("decoder", autoencoder.toString());
-        SampleFolder files = agreement.together(() -> SampleFolder.open(target, count, settings));
         LatentSampling sampling = new LatentSampling(model, chosen.path(), how, batch);
         VelocityField field = chosen.loader().load(manager);
         AtomicBoolean stopped = new AtomicBoolean(); // set by another thread
+        SampleFolder files;
         try (StopSignal signal = StopSignal.listen(() -> stopped.set(true));
-                PictureDecoder decoder = decoder(manager.getDevice(), model);
+                PictureDecoder decoder = agreement.together(() -> decoder(manager.getDevice(), chosen));
                 ConsoleProgress progress = progress(count)) {
+            files = agreement.together(
+                    () -> SampleFolder.open(target, count, settings(chosen, weights, decoder, classes)));
             for (int first = batch * ranks.rank(); first < count && !stopped.get(); first += batch * ranks.size()) {
                 int last = Math.min(count, first + batch);
                 if (!files.has(first, last)) {
@@ -351,14 +365,36 @@ final class SampleCommand implements Callable<Integer> {
         return target;
     }
 
-    private PictureDecoder decoder(Device device, SiTConfig model) throws IOException {
+    /** What pictures depend on. A run's newest weights change while it trains, so files are told by their content. */
+    private Map<String, String> settings(SampleSource chosen, Path weights, PictureDecoder decoder, long[] classes)
+            throws IOException {
+        Map<String, String> settings = new TreeMap<>();
+        settings.put("count", Integer.toString(count));
+        settings.put("source", source.toString());
+        settings.put("weights", weights.getFileName().toString());
+        settings.put("weights_sha256", Digests.sha256(weights));
+        settings.put("read_as", known.options().toString());
+        settings.put("seed", Long.toString(seed));
+        settings.put("sampling", sampling(chosen.sampling()).toString());
+        settings.put("precision", chosen.precision().name());
+        settings.put("labels_sha256", Digests.sha256(Arrays.toString(classes)));
+        settings.put("decoder", autoencoder.toString());
+        if (decoder.file().isPresent()) {
+            settings.put("decoder_sha256", Digests.sha256(decoder.file().get()));
+            settings.put("decoder_tile", Integer.toString(tile));
+        }
+        return settings;
+    }
+
+    private PictureDecoder decoder(Device device, SampleSource chosen) throws IOException {
         PictureDecoder decoder = PictureDecoder.ofPixels();
         if (autoencoder.isGiven()) {
             Autoencoder vae = autoencoder.open(device, Precision.FLOAT32);
-            decoder = PictureDecoder.of(vae, vae.scaling(), decodeBatch, tile);
+            LatentScaling scaling = chosen.scaling() == null ? vae.scaling() : chosen.scaling();
+            decoder = PictureDecoder.of(vae, scaling, decodeBatch, tile);
         }
         try {
-            decoder.requireFits(model);
+            decoder.requireFits(chosen.model());
             return decoder;
         } catch (IllegalArgumentException e) {
             decoder.close();
@@ -378,20 +414,5 @@ final class SampleCommand implements Callable<Integer> {
         Interval when = interval == null ? new Interval(own.intervalLow(), own.intervalHigh()) : interval;
         return own.withMethod(rule, steps == null ? own.steps() : steps)
                 .withGuidance(new Guidance(w, classW, when.low(), when.high()));
-    }
-
-    private long[] labels(int classes) {
-        long[] chosen = LatentSampling.randomLabels(seed, 0, count, classes);
-        for (int i = 0; i < count; i++) {
-            if (labels != null || balanced) {
-                chosen[i] = labels == null
-                        ? i % classes
-                        : labels.values().get(i % labels.values().size());
-            }
-            if (chosen[i] >= classes) {
-                throw CommandFailure.badInput("--labels must be in [0, " + (classes - 1) + "] but held " + chosen[i]);
-            }
-        }
-        return chosen;
     }
 }

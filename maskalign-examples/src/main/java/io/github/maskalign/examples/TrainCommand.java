@@ -5,7 +5,6 @@ import io.github.maskalign.core.distributed.Launch;
 import io.github.maskalign.core.train.StopReason;
 import io.github.maskalign.examples.run.InitialWeights;
 import io.github.maskalign.examples.run.RunConfig;
-import io.github.maskalign.examples.run.RunPlan;
 import io.github.maskalign.examples.run.TrainRun;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -78,7 +77,6 @@ final class TrainCommand implements Callable<Integer> {
         }
         Bound<RunConfig> bound = config.bind();
         RunConfig run = bound.value();
-        RunPlan.model(run); // refuses sections that do not fit together
         PrintWriter progress = spec.commandLine().getOut();
         if (dryRun) {
             progress.print(bound.yaml());

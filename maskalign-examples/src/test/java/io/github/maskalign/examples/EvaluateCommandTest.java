@@ -24,6 +24,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Random;
+import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -269,11 +270,44 @@ class EvaluateCommandTest {
     }
 
     @Test
+    void aChangedBitGivesNoNumber() throws IOException {
+        Path file = npz("flipped.npz", near, 5, 32);
+        byte[] bytes = Files.readAllBytes(file);
+        bytes[bytes.length / 2] ^= 1;
+        Files.write(file, bytes);
+
+        refusesSamples("flipped.npz, array \"arr_0\": the data is damaged", file);
+    }
+
+    @Test
+    void referenceOfOnePictureIsRefused() throws IOException {
+        Path one = pictures("one", 1, 4, 40, 32);
+        String message = "the reference " + one + " must have at least 2 pictures but has 1";
+
+        refuses(message, "--reference", one, "--samples", near, "--encoder", "embedded");
+        refuses(message, "--reference", one, "--make-reference", folder.resolve("x.npz"), "--encoder", "embedded");
+    }
+
+    @Test
+    void largestBatchIsAllPictures() throws IOException {
+        Path few = pictures("few", 4, 4, 40, 32);
+
+        assertThat(run("--reference", few, "--samples", few, "--encoder", "embedded", "--batch", Integer.MAX_VALUE))
+                .as(err.toString())
+                .isZero();
+    }
+
+    @Test
     void wrongOptionsAreRefusedBeforeAnythingIsComputed() {
         refuses("whose features?", "--reference", reference, "--samples", near);
         refuses("not both", "--reference", reference, "--samples", near, "--encoder", "embedded", "--inception", near);
         refuses("--samples is missing", "--reference", reference, "--encoder", "embedded");
         refuses("--reference is missing", "--samples", near, "--encoder", "embedded");
+        Object[] both = {"--reference", reference, "--samples", near, "--encoder", "embedded"};
+        refuses("which --encoder embedded has not", with(both, "--sha256", "abc"));
+        refuses(folder + " is a folder; name a file in it", with(both, "--out", folder));
+        refuses("the folder of ", with(both, "--out", folder.resolve("no/x.json")));
+        refuses("must end in .safetensors or .npz", with(both, "--make-reference", folder.resolve("x.txt")));
         refuses(
                 "--make-reference needs a folder",
                 "--samples",
@@ -370,6 +404,10 @@ class EvaluateCommandTest {
         assertThat(run(args)).as(err.toString()).isEqualTo(2);
         assertThat(err.toString()).startsWith("error: ").contains(message).doesNotContain("\tat ");
         assertThat(out.toString()).isEmpty();
+    }
+
+    private static Object[] with(Object[] args, Object... more) {
+        return Stream.concat(Stream.of(args), Stream.of(more)).toArray();
     }
 
     private JsonObject json(Object... args) {

@@ -17,7 +17,9 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.MalformedInputException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
+import java.nio.file.FileSystemLoopException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
@@ -48,6 +50,12 @@ class FailuresTest {
                 Arguments.of(new NoSuchFileException("a.yaml"), 2, "file not found: a.yaml"),
                 Arguments.of(new FileNotFoundException("a.yaml"), 2, "file not found: a.yaml"),
                 Arguments.of(new NotDirectoryException("a"), 2, "not a folder: a"),
+                Arguments.of(
+                        new FileAlreadyExistsException("a"), 4, "a folder is needed but a file is in its place: a"),
+                Arguments.of(
+                        new FileSystemLoopException("a/b"), 2, "a symbolic link leads back to a folder it is in: a/b"),
+                Arguments.of(new FileSystemException("a/b", null, "Not a directory"), 2, "a/b: Not a directory"),
+                Arguments.of(new PictureFormatException("a.png", "is empty"), 2, "a.png: is empty"),
                 Arguments.of(new EOFException("a.npy"), 2, "a file ends too early: a.npy"),
                 Arguments.of(new MalformedInputException(1), 2, "a text file is not UTF-8: Input length = 1"),
                 Arguments.of(new ZipException("bad header"), 2, "a zip file is broken: bad header"),

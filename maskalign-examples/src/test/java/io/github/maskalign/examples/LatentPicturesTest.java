@@ -29,6 +29,8 @@ import java.util.Random;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Pictures and scores of a run on latents, by a small autoencoder of the real architecture with random weights. */
 class LatentPicturesTest {
@@ -37,11 +39,18 @@ class LatentPicturesTest {
     @TempDir
     Path folder;
 
-    @Test
-    void aRunDrawsWhatTheCommandSampleDraws() throws Exception {
+    @ParameterizedTest
+    @ValueSource(doubles = {0.18215, 0.5}) // what the autoencoder says, and something else
+    void aRunDrawsWhatTheCommandSampleDraws(double scale) throws Exception {
         Path set = prepare(PICTURE);
         Path vae = autoencoder(4);
-        Path run = train("run", set, "data.vae=" + vae, "runtime.previewEvery=1", "runtime.previewScale=2");
+        Path run = train(
+                "run",
+                set,
+                "data.scale=" + scale,
+                "data.vae=" + vae,
+                "runtime.previewEvery=1",
+                "runtime.previewScale=2");
 
         assertThat(Main.run(
                         Main.commandLine(),
@@ -58,6 +67,15 @@ class LatentPicturesTest {
         assertThat(run.resolve("samples.png")).hasSameBinaryContentAs(folder.resolve("command.png"));
         assertThat(run.resolve("samples-0000001.png")).exists();
         assertThat(ImageIO.read(run.resolve("samples.png").toFile()).getWidth()).isEqualTo(3 * (2 * PICTURE + 4) + 4);
+    }
+
+    @Test
+    void aRunWithoutAFiniteLossInItsRecordsEndsAsAnyOther() throws Exception {
+        Path set = prepare(0);
+        Path run = train("run", set);
+        Files.writeString(run.resolve("stats.jsonl"), "{\"step\":1,\"loss\":\"NaN\"}\n");
+
+        train("run", set); // there is nothing left to do but to draw its loss.png
     }
 
     @Test

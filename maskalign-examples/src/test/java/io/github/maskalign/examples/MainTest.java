@@ -1,6 +1,7 @@
 package io.github.maskalign.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
@@ -9,6 +10,8 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -89,6 +92,43 @@ class MainTest {
         assertThat(runFailing(CommandFailure.failed("no"), line.split(" "))).isEqualTo(1);
 
         assertThat(err.toString()).startsWith("error: no").contains("at io.github.maskalign.examples.MainTest");
+    }
+
+    @Test
+    void emptyPathIsNoPath() {
+        for (String[] words :
+                new String[][] {{"train", ""}, {"train", "a.yaml", "--out="}, {"status", ""}, {"convert", "a.pt", ""}
+                }) {
+            assertThat(run(words)).as(String.join(" ", words)).isEqualTo(2);
+            assertThat(err.toString()).contains("a path must not be empty");
+            err.getBuffer().setLength(0);
+        }
+    }
+
+    @Test
+    void configThatMakesNoModelIsNamed() {
+        String config = Path.of("..", "configs", "quickstart.yaml").toString();
+        for (String command : new String[] {"info", "train", "bench"}) {
+            assertThat(run(command, config, "--set=model.hiddenSize=47")).isEqualTo(2);
+            assertThat(err.toString())
+                    .isEqualTo("error: " + config
+                            + ": the sections make no model: hiddenSize must be a multiple of 4 but was 47\n");
+            err.getBuffer().setLength(0);
+        }
+    }
+
+    @Test
+    void outputThatIsLostIsAnError() throws IOException, InterruptedException {
+        Path full = Path.of("/dev/full"); // every write fails as on a full disk
+        assumeTrue(Files.isWritable(full));
+        Process child = ChildJvm.builder(Main.class, "--version")
+                .redirectOutput(full.toFile())
+                .start();
+
+        String err = new String(child.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(child.waitFor(60, TimeUnit.SECONDS)).isTrue();
+        assertThat(child.exitValue()).isEqualTo(4);
+        assertThat(err).isEqualTo("error: standard output cannot be written: No space left on device\n");
     }
 
     @Test

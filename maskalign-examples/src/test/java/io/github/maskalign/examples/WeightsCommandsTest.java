@@ -243,6 +243,7 @@ class WeightsCommandsTest {
                 "irepa-conv | a.safetensors | --heads=2               | leave the projectors out",
                 "maskalign  | a.pt          | --heads=2 --family=reg --mixer=refuse | reg has neither mixer",
                 "sit-official-c | a.pt      | --heads=2               | the family must be given",
+                "reg        | no/a.pt       | --heads=2               | no/a.pt does not exist",
                 "nothing    | a.pt          | --heads=2               | file not found"
             })
     void convertSaysWhatIsWrongAndWritesNothing(String in, String name, String options, String message)
@@ -281,7 +282,56 @@ class WeightsCommandsTest {
         assertThat(pictures.resolve("000002.png")).exists();
         assertThat(run("sample", file, "--heads=2", "--out=" + pictures, "--folder=" + folder))
                 .isEqualTo(2);
-        assertThat(err.toString()).contains("--out must be a .png file beside --folder but was " + pictures);
+        assertThat(err.toString()).contains("give one of --out, --folder and --latents");
+    }
+
+    @Test
+    void picturesOfOtherWeightsAreNotTakenForDone() throws IOException {
+        Path file = pixelModel("pixels.safetensors");
+        Path pictures = folder.resolve("pictures");
+        String[] words = {"sample", file.toString(), "--heads=2", "--num=2", "--steps=2", "--folder=" + pictures};
+        assertThat(run(words)).isZero();
+        assertThat(run(words)).isZero();
+
+        pixelModel("pixels.safetensors"); // as a run that goes on replaces its newest weights
+
+        assertThat(run(words)).isEqualTo(2);
+        assertThat(err.toString()).contains("it holds pictures made with weights_sha256", "choose another folder");
+    }
+
+    @Test
+    void picturesOfUnknownOriginAreNotTakenForDone() throws IOException {
+        Path file = pixelModel("pixels.safetensors");
+        Path pictures = Files.createDirectories(folder.resolve("pictures"));
+        Files.writeString(pictures.resolve("000001.png"), "of somebody else");
+
+        assertThat(run("sample", file.toString(), "--heads=2", "--num=2", "--steps=2", "--folder=" + pictures))
+                .isEqualTo(2);
+
+        assertThat(err.toString()).contains("it holds 000001.png but no provenance.json");
+        assertThat(pictures.resolve("000001.png")).hasContent("of somebody else");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "--out=a.png --latents=b.safetensors | give one of --out, --folder and --latents",
+                "--folder=a --out=a.png              | give one of --out, --folder and --latents",
+                "--labels=1 --balanced               | give either --labels or --balanced, not both",
+                "--labels=0,5 --num=1                | --labels must be in [0, 4] but held 5",
+                "--latents=src                       | src is a folder; name a file in it",
+                "--folder=a --npz=src                | src is a folder; name a file in it",
+                "--num=100000000                     | --num must be at most 11184810 here but was 100000000; --folder takes",
+                "--out=                              | a path must not be empty",
+                "--ema=NaN                           | --ema goes with a run folder"
+            })
+    void sampleRefusesWhatContradictsItselfBeforeItDraws(String options, String message) throws IOException {
+        Path file = pixelModel("pixels.safetensors");
+
+        assertThat(run(("sample " + file + " --heads=2 " + options).split(" "))).isEqualTo(2);
+
+        assertThat(err.toString()).contains("error: ").contains(message).doesNotContain("\tat ");
     }
 
     @Test

@@ -94,6 +94,7 @@ public record Comparison(FeatureRun run, @Nullable ReferenceChoice against, int 
 
     /** Writes the statistics and features of the reference's pictures. */
     public void makeReference(Path file, PictureSource pictures, Map<String, String> provenance) throws IOException {
+        ReferenceChoice.requireTwo(pictures);
         CollectorConfig everything =
                 new CollectorConfig(true, run.extractor().space().spatialWidth() > 0, false, 1, rows, pictures.size());
         try (FeatureCollector collected = run.collect("reference", pictures, everything)) {

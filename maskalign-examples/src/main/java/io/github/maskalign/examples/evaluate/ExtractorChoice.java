@@ -62,6 +62,11 @@ public record ExtractorChoice(
                             ? "whose features? give --inception FILE for FID, or --encoder for distances that are not FID"
                             : "give either --inception or --encoder, not both");
         }
+        if (isEmbedded(encoder) && (sha256 != null || encoderModel != null)) {
+            throw new IllegalArgumentException(
+                    "--sha256 and --encoder-model tell of a file, which --encoder embedded has"
+                            + " not; leave them out");
+        }
     }
 
     /**
@@ -74,7 +79,7 @@ public record ExtractorChoice(
             return inception(inception, device);
         }
         String name = encoder == null ? "" : encoder;
-        if (name.toLowerCase(Locale.ROOT).equals("embedded")) {
+        if (isEmbedded(name)) {
             return new EncoderExtractor(
                     Encoders.embeddedTeacher(64, device),
                     "embedded teacher",
@@ -92,6 +97,10 @@ public record ExtractorChoice(
                 ? Encoders.open(file, Preprocessing.named(preprocessing), sha256, device)
                 : published(file, encoderModel, pictureSide, device);
         return new EncoderExtractor(opened, "encoder " + file.getFileName(), identity);
+    }
+
+    private static boolean isEmbedded(@Nullable String encoder) {
+        return encoder != null && encoder.toLowerCase(Locale.ROOT).equals("embedded");
     }
 
     private FeatureExtractor inception(Path file, Device device) throws IOException {

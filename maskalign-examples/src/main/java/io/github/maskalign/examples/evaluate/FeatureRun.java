@@ -43,7 +43,7 @@ public record FeatureRun(NDManager manager, FeatureExtractor extractor, int batc
     public FeatureCollector collect(String task, PictureSource pictures, CollectorConfig config) throws IOException {
         FeatureCollector collector = new FeatureCollector(manager, extractor.space(), config);
         ExecutorService reader = Executors.newSingleThreadExecutor(FeatureRun::daemon);
-        int batches = (pictures.size() + batch - 1) / batch;
+        int batches = (pictures.size() - 1) / batch + 1;
         ProgressPlan plan = new ProgressPlan(task, 0, batches, batch, Math.max(1, batches / LOG_LINES));
         try (ConsoleProgress progress = ConsoleProgress.open(plan, terminal)) {
             Future<byte[]> next = reader.submit(() -> read(pictures, 0));

@@ -83,6 +83,7 @@ public final class ReferenceChoice implements AutoCloseable {
                     ? new Reference("", 0, "", null, null, null)
                     : stored.withResolution(pictures.resolution());
         }
+        requireTwo(pictures);
         FeatureCollector collected =
                 run.collect("reference", pictures, CollectorConfig.reference(missing, rows, pictures.size()));
         Reference found = collected.reference().withResolution(pictures.resolution());
@@ -96,6 +97,18 @@ public final class ReferenceChoice implements AutoCloseable {
                 stored.pooled() == null ? found.pooled() : stored.pooled(),
                 stored.spatial() == null ? found.spatial() : stored.spatial(),
                 found.rows());
+    }
+
+    /**
+     * Checks the number of pictures before anything is computed.
+     *
+     * @throws IllegalArgumentException if there is but one, which has no covariance
+     */
+    static void requireTwo(PictureSource pictures) {
+        if (pictures.size() < 2) {
+            throw new IllegalArgumentException(
+                    "the reference " + pictures.path() + " must have at least 2 pictures but has " + pictures.size());
+        }
     }
 
     /** Returns what can be measured against the reference with features of a space. */

@@ -15,6 +15,7 @@ import io.github.maskalign.examples.report.Pictures;
 import io.github.maskalign.sit.SiTConfig;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -53,6 +54,13 @@ public final class PictureDecoder implements AutoCloseable {
      * @param tile side of a tile; larger latents are cut
      */
     public static PictureDecoder of(Autoencoder vae, LatentScaling scaling, int batch, int tile) {
+        if (!vae.scaling().equals(scaling)) {
+            LOG.warn(
+                    "{} says {} but the run's latents have {}: pictures are decoded with the latter",
+                    vae.file(),
+                    vae.scaling(),
+                    scaling);
+        }
         return new PictureDecoder(vae, new TiledDecoder(vae, scaling, PixelScaling.REPA, batch, tile));
     }
 
@@ -75,8 +83,7 @@ public final class PictureDecoder implements AutoCloseable {
             }
             return ofPixels();
         }
-        Path path = data.vae().get();
-        NativeAutoencoder opened = NativeAutoencoder.open(path, device, Precision.FLOAT32);
+        NativeAutoencoder opened = NativeAutoencoder.open(data.vae().get(), device, Precision.FLOAT32);
         LatentScaling scaling = LatentScaling.of(data.scale(), data.bias());
         PictureDecoder decoder = of(opened, scaling, USUAL_BATCH, USUAL_TILE);
         try {
@@ -84,13 +91,6 @@ public final class PictureDecoder implements AutoCloseable {
         } catch (IllegalArgumentException e) {
             decoder.close();
             throw e;
-        }
-        if (!opened.scaling().equals(scaling)) {
-            LOG.warn(
-                    "{} says {} but the run's latents have {}: pictures are decoded with the latter",
-                    path,
-                    opened.scaling(),
-                    scaling);
         }
         return decoder;
     }
@@ -110,6 +110,11 @@ public final class PictureDecoder implements AutoCloseable {
                             : "the autoencoder has latents of " + channels + " channels but the model makes "
                                     + model.inChannels());
         }
+    }
+
+    /** Returns the file of the autoencoder's weights, if there is one. */
+    public Optional<Path> file() {
+        return Optional.ofNullable(vae).map(Autoencoder::file);
     }
 
     /** Returns the side of the pictures in pixels. */

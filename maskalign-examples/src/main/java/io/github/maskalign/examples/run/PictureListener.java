@@ -72,7 +72,7 @@ final class PictureListener implements TrainListener {
             if (!curves.isEmpty()) {
                 new LossChart(config.name(), "loss").draw(curves).write(folder.resolve("loss.png"));
             }
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) { // such as a run without a finite loss
             LOG.warn("loss.png cannot be drawn: {}", e.toString());
         }
     }

@@ -6,6 +6,8 @@ import io.github.maskalign.core.config.Default;
 import io.github.maskalign.core.config.NonNegative;
 import io.github.maskalign.core.config.OneOf;
 import io.github.maskalign.core.config.Positive;
+import io.github.maskalign.core.config.Range;
+import io.github.maskalign.core.engine.NativeThreads;
 
 /**
  * How a run uses its machine and what it shows.
@@ -23,7 +25,10 @@ import io.github.maskalign.core.config.Positive;
 public record RuntimeSection(
         @OneOf({"cpu", "gpu"}) String device,
         RunPrecision precision,
-        @NonNegative @Default("0") int threads,
+
+        @Range(min = 0, max = NativeThreads.MOST) @Default("0")
+        int threads,
+
         @Positive int logEvery,
         @NonNegative int previewEvery,
         @Positive int previewPictures,

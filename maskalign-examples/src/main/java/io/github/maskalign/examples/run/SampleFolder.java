@@ -19,10 +19,14 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * Many generated pictures in a folder, {@code 000000.png} to the last: each is written whole or not at all, so a run
@@ -45,7 +49,7 @@ public final class SampleFolder {
      *
      * @param count number of pictures in the end
      * @param settings what the pictures depend on; stored in {@code provenance.json}
-     * @throws CheckpointFormatException if the folder holds pictures made with other settings
+     * @throws CheckpointFormatException if the folder holds pictures made with other settings, or nobody knows how
      */
     public static SampleFolder open(Path folder, int count, Map<String, String> settings) throws IOException {
         Files.createDirectories(folder);
@@ -53,18 +57,36 @@ public final class SampleFolder {
         Map<String, String> sorted = new TreeMap<>(settings);
         if (Files.exists(file)) {
             Map<String, String> found = read(file);
-            for (Map.Entry<String, String> setting : sorted.entrySet()) {
-                if (!setting.getValue().equals(found.get(setting.getKey()))) {
-                    throw new CheckpointFormatException(
-                            folder,
-                            "it holds pictures made with " + setting.getKey() + " " + found.get(setting.getKey())
-                                    + " and not " + setting.getValue() + "; choose another folder");
+            List<String> others = new ArrayList<>();
+            sorted.forEach((key, value) -> {
+                if (!value.equals(found.get(key))) {
+                    others.add(key + " " + found.get(key) + " and not " + value);
                 }
+            });
+            if (!others.isEmpty()) {
+                throw new CheckpointFormatException(
+                        folder, "it holds pictures made with " + String.join(", ", others) + "; choose another folder");
             }
         } else {
+            refuseForeign(folder);
             AtomicFile.write(file, GSON.toJson(sorted) + "\n");
         }
         return new SampleFolder(folder, count);
+    }
+
+    /** Pictures that something else made would count as done. */
+    private static void refuseForeign(Path folder) throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            Optional<Path> picture = files.filter(
+                            file -> String.valueOf(file.getFileName()).matches("\\d{6,}\\.png"))
+                    .findAny();
+            if (picture.isPresent()) {
+                throw new CheckpointFormatException(
+                        folder,
+                        "it holds " + picture.get().getFileName() + " but no provenance.json that says how it was made;"
+                                + " choose another folder");
+            }
+        }
     }
 
     private static Map<String, String> read(Path file) throws IOException {

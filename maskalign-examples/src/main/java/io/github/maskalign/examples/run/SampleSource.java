@@ -7,6 +7,7 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.VelocityField;
+import io.github.maskalign.encoders.vae.LatentScaling;
 import io.github.maskalign.examples.weights.OpenWeights;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
@@ -26,11 +27,18 @@ import org.jspecify.annotations.Nullable;
  * @param precision arithmetic of its matrix products, and of all others of the process
  * @param path the path it was trained on
  * @param sampling how it is sampled unless something else is asked for
+ * @param scaling from the autoencoder's latents to those it was trained on; null for what the autoencoder says
  * @param folder where its pictures go
  * @param loader loads its weights
  */
 public record SampleSource(
-        SiTConfig model, RunPrecision precision, Interpolant path, SamplerConfig sampling, Path folder, Loader loader) {
+        SiTConfig model,
+        RunPrecision precision,
+        Interpolant path,
+        SamplerConfig sampling,
+        @Nullable LatentScaling scaling,
+        Path folder,
+        Loader loader) {
 
     /** Loads a model. */
     @FunctionalInterface
@@ -55,7 +63,11 @@ public record SampleSource(
         RunConfig config = run.config();
         SiTConfig model = RunPlan.model(config);
         RunPrecision precision = wanted == null ? config.runtime().precision() : wanted;
-        return new SampleSource(model, precision, config.diffusion().path(), config.sample(), run.folder(), manager -> {
+        DataSection data = config.data();
+        LatentScaling scaling =
+                data.kind() == DataSection.Kind.LATENTS ? LatentScaling.of(data.scale(), data.bias()) : null;
+        Interpolant path = config.diffusion().path();
+        return new SampleSource(model, precision, path, config.sample(), scaling, run.folder(), manager -> {
             SiT sit = new SiT(model, precision.ofBlocks());
             sit.initialize(manager);
             try (GradMode editing = GradMode.off()) {
@@ -77,6 +89,7 @@ public record SampleSource(
                 precision,
                 path(weights.metadata()),
                 SamplerConfig.defaults(),
+                null,
                 file.toAbsolutePath().resolveSibling(""),
                 manager -> {
                     try (GradMode editing = GradMode.off()) {

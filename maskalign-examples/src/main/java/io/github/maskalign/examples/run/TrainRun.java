@@ -24,6 +24,7 @@ import io.github.maskalign.core.train.TrainState;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -150,8 +151,11 @@ public final class TrainRun {
         }
         try {
             Files.createDirectories(folder);
+        } catch (FileAlreadyExistsException e) {
+            throw new FileSystemException(
+                    folder.toString(), null, "the run folder cannot be made: a file is in its place");
         } catch (IOException e) {
-            throw new FileSystemException(folder.toString(), null, "the run folder cannot be made: " + e);
+            throw new FileSystemException(folder.toString(), null, "the run folder cannot be made: " + e.getMessage());
         }
         return RunLock.acquire(folder)::close;
     }

@@ -56,6 +56,9 @@ public record TrainedWeights(RunConfig config, Path weights, Path folder) {
         if (!Files.isDirectory(folder)) {
             throw new IllegalArgumentException("--ema goes with a run folder, which " + folder + " is not");
         }
+        if (!(decay >= 0 && decay <= 1)) {
+            throw new IllegalArgumentException("--ema must be in [0, 1] but was " + decay);
+        }
         TrainedWeights main = find(folder);
         OptimConfig optim = main.config.optim();
         if (decay == optim.emaDecay()) {

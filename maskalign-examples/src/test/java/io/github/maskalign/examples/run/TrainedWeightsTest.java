@@ -44,6 +44,9 @@ class TrainedWeightsTest {
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage(folder + " keeps averages of the decays [0.999, 0.9, 0.99] but not of 0.5; they are"
                         + " optim.emaDecay and optim.extraEmaDecays");
+        assertThatThrownBy(() -> TrainedWeights.find(folder, Double.NaN))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("--ema must be in [0, 1] but was NaN");
         assertThatThrownBy(() -> TrainedWeights.find(folder, 0.99))
                 .isInstanceOf(FileNotFoundException.class)
                 .hasMessageContaining("snapshot-ema0.99-*.safetensors");

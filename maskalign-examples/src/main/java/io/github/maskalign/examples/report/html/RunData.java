@@ -12,6 +12,7 @@ import io.github.maskalign.examples.report.StatsFile;
 import io.github.maskalign.examples.run.RunConfig;
 import io.github.maskalign.examples.status.RunStatus;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -44,7 +45,7 @@ record RunData(
         List<ScoreFile> scores,
         String provenance,
         String attribution) {
-    private static final Pattern GRID = Pattern.compile("samples-(\\d+)\\.png");
+    private static final Pattern GRID = Pattern.compile("samples-(\\d{7,18})\\.png");
     private static final int WIDEST = 1024;
 
     /**
@@ -116,7 +117,7 @@ record RunData(
     }
 
     private static String text(Path file) throws IOException {
-        return Files.exists(file) ? Files.readString(file) : "";
+        return Files.isRegularFile(file) ? new String(Files.readAllBytes(file), StandardCharsets.UTF_8) : "";
     }
 
     /** Returns the name of the method that the switches make. */

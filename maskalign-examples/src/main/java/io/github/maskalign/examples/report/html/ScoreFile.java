@@ -6,6 +6,7 @@ import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import io.github.maskalign.core.io.CheckpointFormatException;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -33,6 +34,9 @@ record ScoreFile(String file, String samples, String features, List<Score> score
 
     /** {@return the result} @throws IOException if the file is none of these, with its name */
     static ScoreFile read(Path file) throws IOException {
+        if (Files.isDirectory(file)) {
+            throw new CheckpointFormatException(file, "is a folder and no result of 'maskalign evaluate --out'");
+        }
         try {
             JsonObject all = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
             List<Score> scores = new ArrayList<>();
@@ -58,9 +62,9 @@ record ScoreFile(String file, String samples, String features, List<Score> score
                 | NullPointerException
                 | ClassCastException
                 | UnsupportedOperationException
-                | NumberFormatException e) {
-            throw new CheckpointFormatException(
-                    file, "is no result of 'maskalign evaluate --out': " + e.getMessage(), e);
+                | NumberFormatException
+                | CharacterCodingException e) {
+            throw new CheckpointFormatException(file, "is no result of 'maskalign evaluate --out'", e);
         }
     }
 }

@@ -7,6 +7,7 @@ import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.config.ConfigWriter;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureWriter;
+import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.examples.report.StatsFile;
 import io.github.maskalign.examples.run.RunConfig;
 import java.io.ByteArrayInputStream;
@@ -210,6 +211,35 @@ class ReportTest {
         assertThatThrownBy(() -> Report.read(List.of(run), List.of(other), 6))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("other.json: is no result of 'maskalign evaluate --out'");
+    }
+
+    @Test
+    void filesThatAreNotWhatTheirNamesSayAreNamed() throws Exception {
+        Path run = run("odd", List.of());
+        Path text = Files.writeString(folder.resolve("text.json"), "no json");
+        Path latin = Files.write(folder.resolve("latin.json"), new byte[] {'"', (byte) 0xE9, '"'});
+
+        for (Path result : List.of(text, latin, folder)) {
+            assertThatThrownBy(() -> Report.read(List.of(run), List.of(result), 6))
+                    .isInstanceOf(CheckpointFormatException.class)
+                    .hasMessageStartingWith(result + ": is ")
+                    .hasMessageEndingWith("no result of 'maskalign evaluate --out'");
+        }
+        Files.write(run.resolve("provenance.json"), new byte[] {(byte) 0xE9});
+        assertThat(page(List.of(run))).contains("\uFFFD");
+    }
+
+    @Test
+    void onlyPreviewsAreTakenForPreviews() throws Exception {
+        Path run = run("drawn", List.of());
+        stats(run, 30);
+        picture(run.resolve("samples-0000010.png"), 4);
+        picture(run.resolve("samples-7.png"), 4); // of 'sample --seed 7'
+        picture(run.resolve("samples-99999999999999999999.png"), 4);
+
+        assertThat(RunData.read(run, "a", 6).grids())
+                .extracting(RunData.Grid::step)
+                .containsExactly(10L);
     }
 
     private String page(List<Path> runs) throws IOException {
