@@ -3,8 +3,11 @@ package io.github.maskalign.core.archive;
 import com.google.gson.JsonParseException;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
+import com.google.gson.stream.MalformedJsonException;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.Reader;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,7 +51,12 @@ public record LabelFile(Path file, Map<String, Integer> labels) {
                 }
             }
             json.endObject();
-        } catch (JsonParseException | IllegalStateException | NumberFormatException e) {
+        } catch (JsonParseException
+                | IllegalStateException
+                | NumberFormatException
+                | EOFException
+                | MalformedJsonException
+                | CharacterCodingException e) {
             throw new PictureSetException(
                     file, "it must hold \"labels\" as pairs of name and class: " + e.getMessage(), e);
         }

@@ -16,6 +16,7 @@ import io.github.maskalign.core.prepared.FloatCode;
 import io.github.maskalign.core.prepared.PreparedSample;
 import io.github.maskalign.core.prepared.RepaFolders;
 import io.github.maskalign.core.prepared.SampleLayout;
+import io.github.maskalign.core.prepared.ShardIndex;
 import io.github.maskalign.core.prepared.TokenError;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -50,6 +51,11 @@ record RepaStore(RepaFolders folders) implements PreparedStore {
 
     @Override
     public void requireHolds(SampleLayout layout) throws PrepareException {
+        Path shards = folder().resolve(ShardIndex.FILE);
+        if (Files.exists(shards)) {
+            throw new PrepareException(folder() + " holds a set of shards (" + shards.getFileName()
+                    + "), which would be taken for this one; choose another folder");
+        }
         if (layout.imageSide() == 0 || layout.tokens() > 0 || layout.moments() != FloatCode.FLOAT32) {
             throw new PrepareException(
                     "REPA's layout holds pictures and float32 latents, and no encoder tokens; asked for was " + layout);

@@ -3,6 +3,8 @@ package io.github.maskalign.core.prepare;
 import io.github.maskalign.core.archive.PictureSet;
 import io.github.maskalign.core.io.WrittenFile;
 import io.github.maskalign.core.prepared.PreparedSample;
+import io.github.maskalign.core.prepared.RepaFolders;
+import io.github.maskalign.core.prepared.RepaSet;
 import io.github.maskalign.core.prepared.SampleLayout;
 import io.github.maskalign.core.prepared.ShardBuilder;
 import io.github.maskalign.core.prepared.ShardIndex;
@@ -29,8 +31,12 @@ record ShardStore(Path folder) implements PreparedStore {
     }
 
     @Override
-    public void requireHolds(SampleLayout layout) {
-        // all of them
+    public void requireHolds(SampleLayout layout) throws PrepareException {
+        RepaFolders other = RepaFolders.in(folder());
+        if (RepaSet.isAt(other)) {
+            throw new PrepareException(folder() + " holds a set in REPA's layout (" + other.latents()
+                    + "), which this one would hide; choose another folder");
+        }
     }
 
     @Override

@@ -207,6 +207,11 @@ public final class RepaSet implements PreparedSamples {
         return RepaFolders.latentName(indices[i]);
     }
 
+    /** Returns the name of a sample's picture in its folder. */
+    String imageName(int i) {
+        return RepaFolders.imageName(indices[i]);
+    }
+
     @Override
     public void readMoments(int i, float[] target, int from) throws IOException {
         Path path = folders.latent(indices[i]);

@@ -1,11 +1,14 @@
 package io.github.maskalign.core.prepared;
 
+import io.github.maskalign.core.archive.LabelFile;
+import io.github.maskalign.core.archive.PictureSetException;
 import io.github.maskalign.core.io.Digests;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.function.IntConsumer;
 import java.util.stream.Stream;
 
@@ -47,9 +50,33 @@ public final class RepaVerifier {
                 }
                 progress.accept(i + 1);
             }
+            imageLabels(set, problems);
         }
         hashes(problems);
         return problems.subList(0, Math.min(problems.size(), MOST_PROBLEMS));
+    }
+
+    /** The labels of the pictures, which REPA writes and nobody trains with, must be those of the latents. */
+    private void imageLabels(RepaSet set, List<String> problems) throws IOException {
+        Path file = folders.imageFolder().resolve(LabelFile.NAME);
+        if (!Files.exists(file)) {
+            return;
+        }
+        Map<String, Integer> found;
+        try {
+            found = LabelFile.read(file).labels();
+        } catch (PictureSetException e) {
+            problems.add(String.valueOf(e.getMessage()));
+            return;
+        }
+        for (int i = 0; i < set.size() && problems.size() < MOST_PROBLEMS; i++) {
+            String name = set.imageName(i);
+            Integer label = found.get(name);
+            if (label == null || label != set.label(i)) {
+                problems.add(file + ": " + name + " must have the label " + set.label(i) + " of its latent but has "
+                        + (label == null ? "none" : label));
+            }
+        }
     }
 
     private static void requireFinite(String name, float[] values, List<String> problems) {

@@ -145,6 +145,41 @@ class RepaStoreTest {
     }
 
     @Test
+    void twoLayoutsDoNotShareAFolder() throws Exception {
+        draw();
+        Path repa = root.resolve("repa");
+        Path shards = root.resolve("shards");
+        prepare(PreparedStore.repa(RepaFolders.in(repa)), new FirstPixels(SIDE));
+        prepare(PreparedStore.shards(shards), new FirstPixels(SIDE));
+
+        assertThatThrownBy(() -> prepare(PreparedStore.shards(repa), new FirstPixels(SIDE)))
+                .isInstanceOf(PrepareException.class)
+                .hasMessageContaining(repa + " holds a set in REPA's layout (vae-sd)");
+        assertThatThrownBy(() -> prepare(PreparedStore.repa(RepaFolders.in(shards)), new FirstPixels(SIDE)))
+                .isInstanceOf(PrepareException.class)
+                .hasMessageContaining(shards + " holds a set of shards (index.safetensors)");
+    }
+
+    @Test
+    void labelsOfPicturesMustBeThoseOfLatents() throws Exception {
+        draw();
+        RepaFolders folders = RepaFolders.in(root.resolve("repa"));
+        prepare(PreparedStore.repa(folders), new FirstPixels(SIDE));
+        Path labels = folders.imageFolder().resolve("dataset.json");
+        String right = Files.readString(labels);
+
+        Files.writeString(labels, right.replaceFirst("(img00000000.png\", *)0", "$11"));
+        assertThat(new RepaVerifier(folders).problems(done -> {}))
+                .containsExactly(labels + ": 00000/img00000000.png must have the label 0 of its latent but has 1");
+
+        Files.writeString(labels, "{");
+        assertThat(new RepaVerifier(folders).problems(done -> {}))
+                .singleElement()
+                .asString()
+                .startsWith(labels.toString());
+    }
+
+    @Test
     void whatRepaCannotHoldIsRefused() throws Exception {
         draw();
         try (PictureSet set = PictureSets.open(root.resolve("pictures"))) {
