@@ -12,10 +12,8 @@ import io.github.maskalign.core.io.SafetensorsWriter;
 import io.github.maskalign.core.io.StateDict;
 import io.github.maskalign.core.io.TensorSource;
 import io.github.maskalign.core.nn.Precision;
-import io.github.maskalign.core.sample.Guidance;
 import io.github.maskalign.core.sample.SampleListener;
 import io.github.maskalign.core.sample.SamplerConfig;
-import io.github.maskalign.core.sample.SamplerMethod;
 import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.encoders.vae.Autoencoder;
 import io.github.maskalign.encoders.vae.LatentScaling;
@@ -37,13 +35,11 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Visibility;
@@ -71,22 +67,6 @@ import picocli.CommandLine.Spec;
             "  maskalign sample SiT-XL-2-256x256.pt --num 8 --cfg 4 --vae sd-vae-ft-ema --scale 1"
         })
 final class SampleCommand implements Callable<Integer> {
-    /** How the equation of motion is solved. */
-    enum Method {
-        /** Euler's rule on the probability-flow ODE. */
-        ODE(SamplerMethod.EULER),
-        /** Heun's rule on the probability-flow ODE. */
-        HEUN(SamplerMethod.HEUN),
-        /** Euler-Maruyama on the reverse SDE. */
-        SDE(SamplerMethod.EULER_MARUYAMA);
-
-        private final SamplerMethod rule;
-
-        Method(SamplerMethod rule) {
-            this.rule = rule;
-        }
-    }
-
     @Parameters(
             index = "0",
             paramLabel = "RUN|WEIGHTS",
@@ -101,36 +81,8 @@ final class SampleCommand implements Callable<Integer> {
     @Option(names = "--num", paramLabel = "N", description = "Number of pictures.")
     int count = 16;
 
-    @Option(
-            names = "--sampler",
-            paramLabel = "NAME",
-            description = "One of: ${COMPLETION-CANDIDATES}; that of the config unless given.")
-    @Nullable
-    Method method;
-
-    @Option(
-            names = "--steps",
-            paramLabel = "N",
-            description = "Steps of the sampler; those of the config unless given.")
-    @Nullable
-    Integer steps;
-
-    @Option(
-            names = "--cfg",
-            paramLabel = "SCALE",
-            description =
-                    "Guidance scale w of v = v_u + w (v_c - v_u), for the class token too; 1 switches guidance off."
-                            + " That of the config unless given.")
-    @Nullable
-    Double cfgScale;
-
-    @Option(
-            names = "--interval",
-            paramLabel = "LO,HI",
-            description = "Times at which guidance acts; 0 is data, 1 is noise. That of the config unless given.",
-            converter = Interval.Converter.class)
-    @Nullable
-    Interval interval;
+    @Mixin
+    SamplerOptions sampler = new SamplerOptions();
 
     @Option(names = "--scale", paramLabel = "N", description = "How many times a picture is enlarged in the grid.")
     int scale = 4;
@@ -146,44 +98,11 @@ final class SampleCommand implements Callable<Integer> {
     @Nullable
     Labels labels;
 
-    @Option(
-            names = "--out",
-            paramLabel = "FILE|DIR",
-            description = {
-                "PNG file for the grid; in the run folder, or samples.png, unless given.",
-                "A name that does not end in .png is a folder for single pictures, as with --folder."
-            })
-    @Nullable
-    Path out;
-
-    @Option(
-            names = "--folder",
-            paramLabel = "DIR",
-            description = {
-                "Write single pictures 000000.png, ... into this folder instead of a grid. The same command goes on where it",
-                "stopped, with the same pictures; processes of mpirun, srun or torchrun share the work."
-            })
-    @Nullable
-    Path folder;
-
-    @Option(
-            names = "--npz",
-            paramLabel = "FILE",
-            description =
-                    "With --folder: also write all pictures as arr_0 (N, H, W, 3), as ADM's evaluator reads them.")
-    @Nullable
-    Path npz;
+    @Mixin
+    SampleTargets targets = new SampleTargets();
 
     @Option(names = "--balanced", description = "All classes in turn instead of labels at random.")
     boolean balanced;
-
-    @Option(
-            names = "--latents",
-            paramLabel = "FILE",
-            description =
-                    "Write the latents to this .safetensors file instead of a grid: latents (N, C, H, W), labels.")
-    @Nullable
-    Path latents;
 
     @Mixin
     AutoencoderOptions autoencoder = new AutoencoderOptions();
@@ -215,7 +134,10 @@ final class SampleCommand implements Callable<Integer> {
         CommandFailure.requireAtLeast(1, "--num", count);
         CommandFailure.requireAtLeast(1, "--batch", batch);
         CommandFailure.requireAtLeast(1, "--scale", scale);
-        checkTargets();
+        if (labels != null && balanced) {
+            throw CommandFailure.badInput("give either --labels or --balanced, not both");
+        }
+        targets.check();
         batch = Math.min(batch, count);
         source = ema == null ? source : TrainedWeights.find(source, ema).weights();
         Launch launch = Launch.detect(System.getenv());
@@ -224,7 +146,7 @@ final class SampleCommand implements Callable<Integer> {
         try (NDManager manager = NDManager.newBaseManager(device);
                 OpenWeights file = known.open(source)) {
             SampleSource chosen = open(file);
-            if (latents == null && chosen.model().inChannels() != 3 && !autoencoder.isGiven()) {
+            if (targets.latents() == null && chosen.model().inChannels() != 3 && !autoencoder.isGiven()) {
                 throw CommandFailure.badInput(source + ": the model makes latents, which need a decoder to become"
                         + " pictures: name it with --vae, or keep the latents with --latents FILE");
             }
@@ -238,25 +160,6 @@ final class SampleCommand implements Callable<Integer> {
             }
         }
         return ExitCode.OK;
-    }
-
-    private void checkTargets() {
-        if (out != null
-                && folder == null
-                && !out.toString().toLowerCase(Locale.ROOT).endsWith(".png")) {
-            folder = out;
-            out = null;
-        }
-        if (npz != null && folder == null) {
-            throw CommandFailure.badInput("--npz goes with --folder");
-        }
-        if (Stream.of(out, folder, latents).filter(Objects::nonNull).count() > 1) {
-            throw CommandFailure.badInput("give one of --out, --folder and --latents");
-        }
-        if (labels != null && balanced) {
-            throw CommandFailure.badInput("give either --labels or --balanced, not both");
-        }
-        Stream.of(out, npz, latents).forEach(OutputFile::refuseFolder);
     }
 
     private SampleSource open(OpenWeights file) throws IOException {
@@ -274,7 +177,7 @@ final class SampleCommand implements Callable<Integer> {
         Communicator ranks = agreement.ranks();
         SiTConfig model = chosen.model();
         long[] classes = Labels.choose(labels, balanced, seed, count, model.numClasses());
-        if (folder != null) {
+        if (targets.folder() != null) {
             return drawFolder(manager, chosen, weights, classes, agreement);
         }
         Share share = Share.of(count, ranks.size(), ranks.rank());
@@ -285,6 +188,7 @@ final class SampleCommand implements Callable<Integer> {
             throw CommandFailure.badInput("--num must be at most " + Integer.MAX_VALUE / values + " here but was "
                     + count + "; --folder takes more");
         }
+        Path latents = targets.latents();
         if (latents != null) {
             float[] mine = agreement.together(() -> draw(manager, chosen, classes, share));
             float[] x = rows.gather(mine, values);
@@ -296,7 +200,7 @@ final class SampleCommand implements Callable<Integer> {
             }
             return latents;
         }
-        Path grid = out != null ? out : chosen.folder().resolve("samples-" + seed + ".png");
+        Path grid = targets.grid(chosen.folder(), seed);
         try (PictureDecoder decoder = agreement.together(() -> decoder(manager.getDevice(), chosen))) {
             byte[] mine = agreement.together(() -> {
                 float[] x = draw(manager, chosen, classes, share);
@@ -319,7 +223,8 @@ final class SampleCommand implements Callable<Integer> {
 
     private float[] draw(NDManager manager, SampleSource chosen, long[] classes, Share share) throws IOException {
         long[] some = Arrays.copyOfRange(classes, (int) share.first(), (int) share.first() + share.count());
-        LatentSampling sampling = new LatentSampling(chosen.model(), chosen.path(), sampling(chosen.sampling()), batch);
+        LatentSampling sampling =
+                new LatentSampling(chosen.model(), chosen.path(), sampler.over(chosen.sampling()), batch);
         VelocityField field = chosen.loader().load(manager);
         try (ConsoleProgress progress = progress(share.count())) {
             int[] done = {0};
@@ -334,10 +239,10 @@ final class SampleCommand implements Callable<Integer> {
     /** Every picture depends on its number alone, so batches may be drawn in any order by any process. */
     private Path drawFolder(NDManager manager, SampleSource chosen, Path weights, long[] classes, Agreement agreement)
             throws IOException {
-        Path target = Objects.requireNonNull(folder);
+        Path target = Objects.requireNonNull(targets.folder());
         Communicator ranks = agreement.ranks();
         SiTConfig model = chosen.model();
-        SamplerConfig how = sampling(chosen.sampling());
+        SamplerConfig how = sampler.over(chosen.sampling());
         LatentSampling sampling = new LatentSampling(model, chosen.path(), how, batch);
         VelocityField field = chosen.loader().load(manager);
         AtomicBoolean stopped = new AtomicBoolean(); // set by another thread
@@ -358,6 +263,7 @@ final class SampleCommand implements Callable<Integer> {
             }
         }
         agreement.any(stopped.get()); // rank 0 may need the pictures of all, and a rank that failed says so here
+        Path npz = targets.npz();
         if (npz != null && ranks.isRoot() && files.has(0, count)) {
             files.writeNpz(npz);
             return npz;
@@ -375,7 +281,7 @@ final class SampleCommand implements Callable<Integer> {
         settings.put("weights_sha256", Digests.sha256(weights));
         settings.put("read_as", known.options().toString());
         settings.put("seed", Long.toString(seed));
-        settings.put("sampling", sampling(chosen.sampling()).toString());
+        settings.put("sampling", sampler.over(chosen.sampling()).toString());
         settings.put("precision", chosen.precision().name());
         settings.put("labels_sha256", Digests.sha256(Arrays.toString(classes)));
         settings.put("decoder", autoencoder.toString());
@@ -405,14 +311,5 @@ final class SampleCommand implements Callable<Integer> {
     private ConsoleProgress progress(int pictures) {
         long batches = ((long) pictures + batch - 1) / batch;
         return ConsoleProgress.open(new ProgressPlan("sample", 0, batches, batch, 1), JvmDefaults.isTerminal());
-    }
-
-    private SamplerConfig sampling(SamplerConfig own) {
-        SamplerMethod rule = method == null ? own.method() : method.rule;
-        double w = cfgScale == null ? own.cfgScale() : cfgScale;
-        double classW = cfgScale == null ? own.classCfgScale() : cfgScale;
-        Interval when = interval == null ? new Interval(own.intervalLow(), own.intervalHigh()) : interval;
-        return own.withMethod(rule, steps == null ? own.steps() : steps)
-                .withGuidance(new Guidance(w, classW, when.low(), when.high()));
     }
 }

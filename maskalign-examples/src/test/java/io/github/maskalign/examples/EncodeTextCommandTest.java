@@ -8,15 +8,12 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.maskalign.core.io.SafetensorsFile;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import picocli.CommandLine;
 
 /** encode-text with a small model that transformers saved. */
 class EncodeTextCommandTest {
@@ -26,15 +23,14 @@ class EncodeTextCommandTest {
     @TempDir
     Path folder;
 
-    private final StringWriter out = new StringWriter();
-    private final StringWriter err = new StringWriter();
+    private final CommandRun command = new CommandRun();
 
     @Test
     void captionsAreShownWithTheirTokensAndCosines() {
         assertThat(run("encode-text", "--model", MODEL, "a photo of a cat", "a photo of a cat", "tab\there"))
                 .isZero();
 
-        assertThat(out.toString())
+        assertThat(command.out())
                 .contains("captions   3, of which 0 were cut", "tokens     (3, 77, 24)", "pooled     (3, 10)")
                 .contains("tab?here")
                 .containsPattern("cosine of the pooled vectors\\R  1\\.0000  1\\.0000 ");
@@ -106,7 +102,7 @@ class EncodeTextCommandTest {
         assertThat(run("encode-text", "--model", MODEL, "--json", "--precision", "bfloat16", "a", "b"))
                 .isZero();
 
-        JsonObject object = JsonParser.parseString(out.toString()).getAsJsonObject();
+        JsonObject object = JsonParser.parseString(command.out()).getAsJsonObject();
         assertThat(object.get("captions").getAsInt()).isEqualTo(2);
         assertThat(object.get("truncated").getAsInt()).isZero();
         assertThat(object.get("length").getAsInt()).isEqualTo(77);
@@ -119,50 +115,32 @@ class EncodeTextCommandTest {
 
     @Test
     void whatIsWrongIsOneLineAndExitCodeTwo() throws Exception {
-        assertThat(run("encode-text", "--model", MODEL)).isEqualTo(2);
-        assertThat(run("encode-text", "--model", MODEL, "--batch", "0", "a")).isEqualTo(2);
-        assertThat(run(
-                        "encode-text",
-                        "--model",
-                        MODEL,
-                        "--out",
-                        folder.resolve("a.txt").toString(),
-                        "a"))
-                .isEqualTo(2);
-        assertThat(run(
-                        "encode-text",
-                        "--model",
-                        MODEL,
-                        "--out",
-                        folder.resolve("no/a.safetensors").toString(),
-                        "a"))
-                .isEqualTo(2);
-        assertThat(run("encode-text", "--model", folder.toString(), "a")).isEqualTo(2);
-        assertThat(run(
-                        "encode-text",
-                        "--model",
-                        MODEL,
-                        "--captions",
-                        folder.resolve("none.txt").toString()))
-                .isEqualTo(2);
-        Files.write(folder.resolve("latin.txt"), new byte[] {(byte) 0xe9});
-        assertThat(run(
-                        "encode-text",
-                        "--model",
-                        MODEL,
-                        "--captions",
-                        folder.resolve("latin.txt").toString()))
-                .isEqualTo(2);
+        Path latin = Files.write(folder.resolve("latin.txt"), new byte[] {(byte) 0xe9});
+        Path none = folder.resolve("none.txt");
 
-        assertThat(err.toString().lines())
-                .containsExactly(
-                        "error: give captions, or a file of them with --captions",
-                        "error: --batch must be at least 1 but was 0",
-                        "error: --out must end in .safetensors but was " + folder.resolve("a.txt"),
-                        "error: the folder of --out does not exist: " + folder.resolve("no"),
-                        "error: file not found: " + folder.resolve("config.json"),
-                        "error: file not found: " + folder.resolve("none.txt"),
-                        "error: " + folder.resolve("latin.txt") + " must be UTF-8 text");
+        refuses("give captions, or a file of them with --captions", MODEL);
+        refuses("--batch must be at least 1 but was 0", MODEL, "--batch", "0", "a");
+        refuses(
+                "--out must end in .safetensors but was " + folder.resolve("a.txt"),
+                MODEL,
+                "--out",
+                folder.resolve("a.txt"),
+                "a");
+        refuses(
+                "the folder of --out does not exist: " + folder.resolve("no"),
+                MODEL,
+                "--out",
+                folder.resolve("no/a.safetensors"),
+                "a");
+        refuses("file not found: " + folder.resolve("config.json"), folder, "a");
+        refuses("file not found: " + none, MODEL, "--captions", none);
+        refuses(latin + " must be UTF-8 text", MODEL, "--captions", latin);
+    }
+
+    private void refuses(String message, Object model, Object... args) {
+        Stream<Object> words = Stream.of("encode-text", "--model", model);
+        assertThat(command.run(Stream.concat(words, Stream.of(args)).toArray())).isEqualTo(2);
+        assertThat(command.err().lines()).containsExactly("error: " + message);
     }
 
     @Test
@@ -174,17 +152,13 @@ class EncodeTextCommandTest {
                 .isEqualTo(2);
 
         assertThat(target).hasContent("before");
-        assertThat(err.toString()).contains("at most 65536 characters but caption 0 has 70000");
+        assertThat(command.err()).contains("at most 65536 characters but caption 0 has 70000");
         try (Stream<Path> left = Files.list(folder)) {
             assertThat(left).containsExactly(target);
         }
     }
 
-    private int run(String... args) {
-        CommandLine line = Main.commandLine();
-        line.setOut(new PrintWriter(out));
-        line.setErr(new PrintWriter(err));
-        line.setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
-        return Main.run(line, args);
+    private int run(Object... args) {
+        return command.run(args);
     }
 }

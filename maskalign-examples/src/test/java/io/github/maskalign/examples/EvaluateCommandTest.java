@@ -16,8 +16,6 @@ import io.github.maskalign.core.npy.NpzWriter;
 import io.github.maskalign.core.npy.RowStream;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,12 +27,10 @@ import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import picocli.CommandLine;
 
 /** The command on small pictures and the embedded teacher, which takes 32 × 32 pixels and has 128 features. */
 class EvaluateCommandTest {
-    private final StringWriter out = new StringWriter();
-    private final StringWriter err = new StringWriter();
+    private final CommandRun command = new CommandRun();
 
     @TempDir
     private Path folder;
@@ -52,8 +48,8 @@ class EvaluateCommandTest {
 
     @Test
     void closeSamplesScoreBetterThanDistantOnes() {
-        JsonObject good = json("--reference", reference, "--samples", near, "--encoder", "embedded", "--json");
-        JsonObject bad = json("--reference", reference, "--samples", far, "--encoder", "embedded", "--json");
+        JsonObject good = json(against(near, "--json"));
+        JsonObject bad = json(against(far, "--json"));
 
         assertThat(value(good, "fid")).isLessThan(value(bad, "fid"));
         assertThat(value(good, "kid")).isLessThan(value(bad, "kid"));
@@ -75,9 +71,8 @@ class EvaluateCommandTest {
         Path npz = npz("samples.npz", near, 30, 32);
         Path referenceNpz = npz("reference.npz", reference, 40, 32);
 
-        JsonObject one = json("--reference", reference, "--samples", near, "--encoder", "embedded", "--json");
-        JsonObject other =
-                json("--reference", referenceNpz, "--samples", npz, "--encoder", "embedded", "--json", "--batch", "7");
+        JsonObject one = json(against(near, "--json"));
+        JsonObject other = json(compare(referenceNpz, npz, "--json", "--batch", "7"));
 
         for (String metric : one.getAsJsonObject("metrics").keySet()) {
             // batches of another size round differently in the network
@@ -94,9 +89,8 @@ class EvaluateCommandTest {
 
         assertThat(run("--reference", reference, "--make-reference", stored, "--encoder", "embedded"))
                 .isZero();
-        JsonObject direct = json("--reference", reference, "--samples", near, "--encoder", "embedded", "--json");
-        JsonObject again =
-                json("--reference", stored, "--samples", near, "--encoder", "embedded", "--json", "--out", result);
+        JsonObject direct = json(against(near, "--json"));
+        JsonObject again = json(compare(stored, near, "--json", "--out", result));
 
         for (String metric : direct.getAsJsonObject("metrics").keySet()) {
             assertThat(value(again, metric)).isEqualTo(value(direct, metric));
@@ -110,28 +104,18 @@ class EvaluateCommandTest {
 
         assertThat(run("--reference", reference, "--make-reference", stored, "--encoder", "embedded"))
                 .isZero();
-        JsonObject found = json("--reference", stored, "--samples", near, "--encoder", "embedded", "--json");
+        JsonObject found = json(compare(stored, near, "--json"));
 
         assertThat(found.getAsJsonObject("metrics").keySet()).containsExactly("fid");
         assertThat(found.getAsJsonArray("warnings").toString()).contains("does not say whose features");
-        refuses(
-                "cannot be measured with embedded teacher",
-                "--reference",
-                stored,
-                "--samples",
-                near,
-                "--encoder",
-                "embedded",
-                "--metrics",
-                "fid,precision");
+        refuses("cannot be measured with embedded teacher", compare(stored, near, "--metrics", "fid,precision"));
     }
 
     @Test
     void textTellsNumbersErrorsAndWarnings() {
-        assertThat(run("--reference", reference, "--samples", near, "--encoder", "embedded"))
-                .isZero();
+        assertThat(run(against(near))).isZero();
 
-        assertThat(out.toString())
+        assertThat(command.out())
                 .contains("Fréchet distance (not FID)", "±", "jackknife over 10 groups")
                 .contains("30 samples of", "features of embedded teacher", "warning: There are 30 samples");
     }
@@ -180,8 +164,8 @@ class EvaluateCommandTest {
             PictureWriter.write(colour.resolve(i + ".png"), Picture.of(32, 32, pixels), PictureWriter.Packing.STORED);
         }
 
-        JsonObject a = json("--reference", reference, "--samples", grey, "--encoder", "embedded", "--json");
-        JsonObject b = json("--reference", reference, "--samples", colour, "--encoder", "embedded", "--json");
+        JsonObject a = json(against(grey, "--json"));
+        JsonObject b = json(against(colour, "--json"));
 
         assertThat(a.get("metrics")).isEqualTo(b.get("metrics"));
     }
@@ -193,7 +177,7 @@ class EvaluateCommandTest {
         write(run.resolve("preview.png"), new Random(1), 40, 64); // not a sample
         Files.move(near, run.resolve("samples"));
 
-        JsonObject found = json("--reference", reference, "--samples", run, "--encoder", "embedded", "--json");
+        JsonObject found = json(against(run, "--json"));
 
         assertThat(found.getAsJsonObject("samples").get("pictures").getAsString())
                 .isEqualTo("30");
@@ -233,15 +217,8 @@ class EvaluateCommandTest {
                         "sigma", TensorSource.of(new Shape(2, 2), new float[] {1, 0, 0, 1}))),
                 Map.of());
 
-        refuses("must be finite", "--reference", nan, "--samples", near, "--encoder", "embedded");
-        refuses(
-                "the reference has 2 pooled features but the samples have 128",
-                "--reference",
-                narrow,
-                "--samples",
-                near,
-                "--encoder",
-                "embedded");
+        refuses("must be finite", compare(nan, near));
+        refuses("the reference has 2 pooled features but the samples have 128", compare(narrow, near));
     }
 
     @Test
@@ -259,14 +236,7 @@ class EvaluateCommandTest {
                         "sigma", TensorSource.of(new Shape(width, width), sigma))),
                 Map.of("feature_space", "inception-2015/adm/00", "resolution", "32x32"));
 
-        refuses(
-                "the reference holds features of inception-2015/adm/00",
-                "--reference",
-                stored,
-                "--samples",
-                near,
-                "--encoder",
-                "embedded");
+        refuses("the reference holds features of inception-2015/adm/00", compare(stored, near));
     }
 
     @Test
@@ -284,7 +254,7 @@ class EvaluateCommandTest {
         Path one = pictures("one", 1, 4, 40, 32);
         String message = "the reference " + one + " must have at least 2 pictures but has 1";
 
-        refuses(message, "--reference", one, "--samples", near, "--encoder", "embedded");
+        refuses(message, compare(one, near));
         refuses(message, "--reference", one, "--make-reference", folder.resolve("x.npz"), "--encoder", "embedded");
     }
 
@@ -292,22 +262,21 @@ class EvaluateCommandTest {
     void largestBatchIsAllPictures() throws IOException {
         Path few = pictures("few", 4, 4, 40, 32);
 
-        assertThat(run("--reference", few, "--samples", few, "--encoder", "embedded", "--batch", Integer.MAX_VALUE))
-                .as(err.toString())
+        assertThat(run(compare(few, few, "--batch", Integer.MAX_VALUE)))
+                .as(command.err())
                 .isZero();
     }
 
     @Test
     void wrongOptionsAreRefusedBeforeAnythingIsComputed() {
         refuses("whose features?", "--reference", reference, "--samples", near);
-        refuses("not both", "--reference", reference, "--samples", near, "--encoder", "embedded", "--inception", near);
+        refuses("not both", against(near, "--inception", near));
         refuses("--samples is missing", "--reference", reference, "--encoder", "embedded");
         refuses("--reference is missing", "--samples", near, "--encoder", "embedded");
-        Object[] both = {"--reference", reference, "--samples", near, "--encoder", "embedded"};
-        refuses("which --encoder embedded has not", with(both, "--sha256", "abc"));
-        refuses(folder + " is a folder; name a file in it", with(both, "--out", folder));
-        refuses("the folder of ", with(both, "--out", folder.resolve("no/x.json")));
-        refuses("must end in .safetensors or .npz", with(both, "--make-reference", folder.resolve("x.txt")));
+        refuses("which --encoder embedded has not", against(near, "--sha256", "abc"));
+        refuses(folder + " is a folder; name a file in it", against(near, "--out", folder));
+        refuses("the folder of ", against(near, "--out", folder.resolve("no/x.json")));
+        refuses("must end in .safetensors or .npz", against(near, "--make-reference", folder.resolve("x.txt")));
         refuses(
                 "--make-reference needs a folder",
                 "--samples",
@@ -316,66 +285,11 @@ class EvaluateCommandTest {
                 "embedded",
                 "--make-reference",
                 folder.resolve("x"));
-        refuses(
-                "a suite must be one of adm, pytorch-fid but was tf",
-                "--reference",
-                reference,
-                "--samples",
-                near,
-                "--encoder",
-                "embedded",
-                "--suite",
-                "tf");
-        refuses(
-                "a metric must be one of",
-                "--reference",
-                reference,
-                "--samples",
-                near,
-                "--encoder",
-                "embedded",
-                "--metrics",
-                "fid,lpips");
-        refuses(
-                "cannot be measured",
-                "--reference",
-                reference,
-                "--samples",
-                near,
-                "--encoder",
-                "embedded",
-                "--metrics",
-                "sfid");
-        refuses(
-                "--batch must be at least 1 but was 0",
-                "--reference",
-                reference,
-                "--samples",
-                near,
-                "--encoder",
-                "embedded",
-                "--batch",
-                "0");
-        refuses(
-                "the folder of",
-                "--reference",
-                reference,
-                "--samples",
-                near,
-                "--encoder",
-                "embedded",
-                "--out",
-                folder.resolve("no/such/file.json"));
-        refuses(
-                "--device must be cpu or gpu",
-                "--reference",
-                reference,
-                "--samples",
-                near,
-                "--encoder",
-                "embedded",
-                "--device",
-                "tpu");
+        refuses("a suite must be one of adm, pytorch-fid but was tf", against(near, "--suite", "tf"));
+        refuses("a metric must be one of", against(near, "--metrics", "fid,lpips"));
+        refuses("cannot be measured", against(near, "--metrics", "sfid"));
+        refuses("--batch must be at least 1 but was 0", against(near, "--batch", "0"));
+        refuses("--device must be cpu or gpu", against(near, "--device", "tpu"));
     }
 
     @Test
@@ -395,38 +309,31 @@ class EvaluateCommandTest {
     }
 
     private void refusesSamples(String message, Path samples) {
-        refuses(message, "--reference", reference, "--samples", samples, "--encoder", "embedded");
+        refuses(message, against(samples));
     }
 
     private void refuses(String message, Object... args) {
-        out.getBuffer().setLength(0);
-        err.getBuffer().setLength(0);
-        assertThat(run(args)).as(err.toString()).isEqualTo(2);
-        assertThat(err.toString()).startsWith("error: ").contains(message).doesNotContain("\tat ");
-        assertThat(out.toString()).isEmpty();
+        assertThat(run(args)).as(command.err()).isEqualTo(2);
+        assertThat(command.err()).startsWith("error: ").contains(message).doesNotContain("\tat ");
+        assertThat(command.out()).isEmpty();
     }
 
-    private static Object[] with(Object[] args, Object... more) {
+    private Object[] against(Path samples, Object... more) {
+        return compare(reference, samples, more);
+    }
+
+    private static Object[] compare(Path reference, Path samples, Object... more) {
+        Object[] args = {"--reference", reference, "--samples", samples, "--encoder", "embedded"};
         return Stream.concat(Stream.of(args), Stream.of(more)).toArray();
     }
 
     private JsonObject json(Object... args) {
-        out.getBuffer().setLength(0);
-        assertThat(run(args)).as(err.toString()).isZero();
-        return JsonParser.parseString(out.toString()).getAsJsonObject();
+        assertThat(run(args)).as(command.err()).isZero();
+        return JsonParser.parseString(command.out()).getAsJsonObject();
     }
 
     private int run(Object... args) {
-        String[] line = new String[args.length + 1];
-        line[0] = "evaluate";
-        for (int i = 0; i < args.length; i++) {
-            line[i + 1] = args[i].toString();
-        }
-        CommandLine main = Main.commandLine()
-                .setOut(new PrintWriter(out, true))
-                .setErr(new PrintWriter(err, true))
-                .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
-        return Main.run(main, line);
+        return command.run(Stream.concat(Stream.of("evaluate"), Stream.of(args)).toArray());
     }
 
     private static double value(JsonObject result, String metric) {

@@ -13,8 +13,6 @@ import io.github.maskalign.core.torchfile.TorchFileWriter;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -24,7 +22,6 @@ import java.util.Map;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import picocli.CommandLine;
 
 /** {@code train --init} on emoji, from checkpoints as REG's and SiT's trainers write them. */
 @Tag("slow")
@@ -34,14 +31,14 @@ class InitialWeightsTest {
     @TempDir
     Path folder;
 
-    private final StringWriter err = new StringWriter();
+    private final CommandRun command = new CommandRun();
 
     @Test
     void maskAlignStartsFromRegWithAFreshMixer() throws IOException {
         Path reg = checkpoint(PLAIN.withAlignment(1, 20, List.of(128)).withClassToken(128));
         Path run = folder.resolve("run");
 
-        assertThat(train(run, "--init", reg.toString())).as(err.toString()).isZero();
+        assertThat(train(run, "--init", reg.toString())).as(command.err()).isZero();
 
         try (SafetensorsFile start = SafetensorsFile.open(run.resolve("init.safetensors"));
                 SafetensorsFile end = SafetensorsFile.open(run.resolve("snapshot-0000002.safetensors"))) {
@@ -61,7 +58,7 @@ class InitialWeightsTest {
 
         // the same command goes on, whatever the file is by now
         assertThat(train(run, "--init", folder.resolve("gone.pt").toString(), "--steps", "3"))
-                .as(err.toString())
+                .as(command.err())
                 .isZero();
     }
 
@@ -71,9 +68,9 @@ class InitialWeightsTest {
         Path run = folder.resolve("run");
 
         assertThat(train(run, "--init", bare.toString())).isEqualTo(2);
-        assertThat(err.toString()).contains("\"projectors.0.0.weight\" with shape (20, 24) is missing");
+        assertThat(command.err()).contains("\"projectors.0.0.weight\" with shape (20, 24) is missing");
         assertThat(train(run, "--init", bare.toString(), "--fresh-projectors"))
-                .as(err.toString())
+                .as(command.err())
                 .isZero();
     }
 
@@ -94,8 +91,7 @@ class InitialWeightsTest {
                 "--set=runtime.previewPictures=1",
                 "--set=sample.steps=1"));
         words.addAll(Arrays.asList(more));
-        CommandLine line = Main.commandLine().setErr(new PrintWriter(err, true));
-        return Main.run(line.setOut(new PrintWriter(new StringWriter())), words.toArray(String[]::new));
+        return command.run(words.toArray());
     }
 
     private Path checkpoint(SiTConfig config) throws IOException {

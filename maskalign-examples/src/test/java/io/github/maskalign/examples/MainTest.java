@@ -7,11 +7,10 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -21,17 +20,16 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
 class MainTest {
-    private final StringWriter out = new StringWriter();
-    private final StringWriter err = new StringWriter();
+    private final CommandRun command = new CommandRun();
 
     @Test
     void helpNamesCommandsAndExitCodes() {
         assertThat(run("--help")).isEqualTo(0);
 
-        assertThat(out.toString())
+        assertThat(command.out())
                 .contains("Usage: maskalign", "doctor", "Exit codes:", "2   wrong usage, config or input file")
                 .contains("130   ended by SIGINT", "--debug");
-        assertThat(err.toString()).isEmpty();
+        assertThat(command.err()).isEmpty();
     }
 
     @Test
@@ -51,7 +49,7 @@ class MainTest {
     void versionNamesDjlAndJava() {
         assertThat(run("--version")).isEqualTo(0);
 
-        assertThat(out.toString())
+        assertThat(command.out())
                 .startsWith("maskalign ")
                 .containsPattern("DJL 0\\.\\d+\\.\\d+, Java " + System.getProperty("java.version"));
     }
@@ -60,22 +58,22 @@ class MainTest {
     void noCommandIsAUsageError() {
         assertThat(run()).isEqualTo(2);
 
-        assertThat(err.toString()).contains("error: Missing command", "Try 'maskalign --help'.");
+        assertThat(command.err()).contains("error: Missing command", "Try 'maskalign --help'.");
     }
 
     @Test
     void misspeltCommandGetsASuggestion() {
         assertThat(run("docter")).isEqualTo(2);
 
-        assertThat(err.toString()).contains("'docter'", "Did you mean: maskalign doctor");
-        assertThat(out.toString()).isEmpty();
+        assertThat(command.err()).contains("'docter'", "Did you mean: maskalign doctor");
+        assertThat(command.out()).isEmpty();
     }
 
     @Test
     void unknownOptionPointsToTheHelpOfItsCommand() {
         assertThat(run("doctor", "--jsn")).isEqualTo(2);
 
-        assertThat(err.toString()).contains("Unknown option: '--jsn'", "Try 'maskalign doctor --help'.");
+        assertThat(command.err()).contains("Unknown option: '--jsn'", "Try 'maskalign doctor --help'.");
     }
 
     @Test
@@ -83,37 +81,36 @@ class MainTest {
         assertThat(runFailing(CommandFailure.badInput("x must be 1 but was 2"), "fail"))
                 .isEqualTo(2);
 
-        assertThat(err.toString().lines()).containsExactly("error: x must be 1 but was 2");
+        assertThat(command.err().lines()).containsExactly("error: x must be 1 but was 2");
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"--debug fail", "fail --debug"})
     void debugAddsTheStackTrace(String line) {
-        assertThat(runFailing(CommandFailure.failed("no"), line.split(" "))).isEqualTo(1);
+        assertThat(runFailing(CommandFailure.failed("no"), (Object[]) line.split(" ")))
+                .isEqualTo(1);
 
-        assertThat(err.toString()).startsWith("error: no").contains("at io.github.maskalign.examples.MainTest");
+        assertThat(command.err()).startsWith("error: no").contains("at io.github.maskalign.examples.MainTest");
     }
 
     @Test
     void emptyPathIsNoPath() {
-        for (String[] words :
+        for (Object[] words :
                 new String[][] {{"train", ""}, {"train", "a.yaml", "--out="}, {"status", ""}, {"convert", "a.pt", ""}
                 }) {
-            assertThat(run(words)).as(String.join(" ", words)).isEqualTo(2);
-            assertThat(err.toString()).contains("a path must not be empty");
-            err.getBuffer().setLength(0);
+            assertThat(run(words)).as(Arrays.toString(words)).isEqualTo(2);
+            assertThat(command.err()).contains("a path must not be empty");
         }
     }
 
     @Test
     void configThatMakesNoModelIsNamed() {
         String config = Path.of("..", "configs", "quickstart.yaml").toString();
-        for (String command : new String[] {"info", "train", "bench"}) {
-            assertThat(run(command, config, "--set=model.hiddenSize=47")).isEqualTo(2);
-            assertThat(err.toString())
+        for (String name : new String[] {"info", "train", "bench"}) {
+            assertThat(run(name, config, "--set=model.hiddenSize=47")).isEqualTo(2);
+            assertThat(command.err())
                     .isEqualTo("error: " + config
                             + ": the sections make no model: hiddenSize must be a multiple of 4 but was 47\n");
-            err.getBuffer().setLength(0);
         }
     }
 
@@ -135,7 +132,7 @@ class MainTest {
     void unexpectedErrorAlwaysHasItsStackTrace() {
         assertThat(runFailing(new ArithmeticException("/ by zero"), "fail")).isEqualTo(1);
 
-        assertThat(err.toString())
+        assertThat(command.err())
                 .startsWith("error: unexpected java.lang.ArithmeticException: / by zero")
                 .contains("at io.github.maskalign.examples.MainTest");
     }
@@ -144,7 +141,7 @@ class MainTest {
     void errorThatIsNoExceptionIsReportedAlike() {
         assertThat(runFailing(new UnsatisfiedLinkError("no torch"), "fail")).isEqualTo(1);
 
-        assertThat(err.toString())
+        assertThat(command.err())
                 .startsWith("error: the engine failed: no torch")
                 .contains("maskalign doctor");
     }
@@ -153,7 +150,7 @@ class MainTest {
     void doctorPrintsFactsAndChecks() {
         assertThat(run("doctor")).isEqualTo(0);
 
-        assertThat(out.toString())
+        assertThat(command.out())
                 .contains("processor", "pytorch-jni", "native library", "engine cache")
                 .containsPattern("ok +one DJL version")
                 .containsPattern("ok +bfloat16 product +exact")
@@ -178,20 +175,14 @@ class MainTest {
         throw new AssertionError("no check of the telemetry in " + json);
     }
 
-    private int run(String... args) {
-        return Main.run(captured(Main.commandLine()), args);
+    private int run(Object... args) {
+        return command.run(args);
     }
 
-    private int runFailing(Throwable failure, String... args) {
+    private int runFailing(Throwable failure, Object... args) {
         CommandLine line = Main.commandLine();
         line.addSubcommand(new Failing(failure));
-        return Main.run(captured(Main.withErrorHandling(line)), args);
-    }
-
-    private CommandLine captured(CommandLine line) {
-        return line.setOut(new PrintWriter(out, true))
-                .setErr(new PrintWriter(err, true))
-                .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
+        return command.run(Main.withErrorHandling(line), args);
     }
 
     @Command(name = "fail")

@@ -101,10 +101,10 @@ class OptionsTest {
         SampleCommand sample = parse(new SampleCommand(), "runs/a");
 
         assertThat(sample.count).isEqualTo(16);
-        assertThat(sample.method).isNull();
-        assertThat(sample.steps).isNull();
-        assertThat(sample.cfgScale).isNull();
-        assertThat(sample.interval).isNull();
+        assertThat(sample.sampler.method).isNull();
+        assertThat(sample.sampler.steps).isNull();
+        assertThat(sample.sampler.cfgScale).isNull();
+        assertThat(sample.sampler.interval).isNull();
         assertThat(sample.labels).isNull();
     }
 
@@ -113,8 +113,8 @@ class OptionsTest {
         SampleCommand sample = parse(
                 new SampleCommand(), "runs/a", "--sampler", "sde", "--interval", "0.1,0.7", "--labels", "207,0-2,207");
 
-        assertThat(sample.method).isEqualTo(SampleCommand.Method.SDE);
-        assertThat(sample.interval).isEqualTo(new Interval(0.1, 0.7));
+        assertThat(sample.sampler.method).isEqualTo(SamplerOptions.Method.SDE);
+        assertThat(sample.sampler.interval).isEqualTo(new Interval(0.1, 0.7));
         assertThat(sample.labels).isEqualTo(new Labels(List.of(207, 0, 1, 2, 207)));
     }
 

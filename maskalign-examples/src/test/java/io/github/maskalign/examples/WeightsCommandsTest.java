@@ -1,49 +1,35 @@
 package io.github.maskalign.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.io.SafetensorsFile;
 import io.github.maskalign.core.io.SafetensorsWriter;
 import io.github.maskalign.core.io.StateDict;
 import io.github.maskalign.core.io.TensorSource;
 import io.github.maskalign.core.io.TensorType;
-import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.torchfile.WeightsFile;
-import io.github.maskalign.sit.SiT;
-import io.github.maskalign.sit.SiTConfig;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
-import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import picocli.CommandLine;
 
-/** inspect, convert, sample and train on files that PyTorch wrote. */
+/** inspect and convert on files that PyTorch wrote. */
 class WeightsCommandsTest {
     private static final Path FIXTURES = Path.of("../maskalign-sit/src/test/resources/golden/checkpoint");
 
     @TempDir
     Path folder;
 
-    private final StringWriter out = new StringWriter();
-    private final StringWriter err = new StringWriter();
+    private final CommandRun command = new CommandRun();
 
     @BeforeEach
     void fixturesAreThere() {
@@ -54,7 +40,7 @@ class WeightsCommandsTest {
     void inspectListsSectionsFamilyMetadataAndTensors() {
         assertThat(run("inspect", fixture("repa"))).isZero();
 
-        assertThat(out.toString().lines())
+        assertThat(command.out().lines())
                 .anyMatch(line -> line.matches("sections +model, ema, opt.state"))
                 .anyMatch(line -> line.matches("shown +ema"))
                 .anyMatch(line -> line.matches("family +repa: it has projectors.*"))
@@ -68,11 +54,11 @@ class WeightsCommandsTest {
         assertThat(run("inspect", fixture("repa"), "--section", "opt.state", "--filter", "^1\\.exp_avg$"))
                 .isZero();
 
-        assertThat(out.toString()).contains("1.exp_avg ", "family     none: ", "total      1 tensors");
+        assertThat(command.out()).contains("1.exp_avg ", "family     none: ", "total      1 tensors");
         assertThat(run("inspect", fixture("repa"), "--section", "optimizer")).isEqualTo(2);
-        assertThat(err.toString()).contains("optimizer", "opt.state");
+        assertThat(command.err()).contains("optimizer", "opt.state");
         assertThat(run("inspect", fixture("repa"), "--filter", "(")).isEqualTo(2);
-        assertThat(err.toString()).contains("--filter is no regular expression");
+        assertThat(command.err()).contains("--filter is no regular expression");
     }
 
     @Test
@@ -88,7 +74,7 @@ class WeightsCommandsTest {
 
         assertThat(run("inspect", file.toString(), "--stats", "--json")).isZero();
 
-        JsonObject json = JsonParser.parseString(out.toString()).getAsJsonObject();
+        JsonObject json = JsonParser.parseString(command.out()).getAsJsonObject();
         assertThat(json.get("format").getAsString()).containsIgnoringCase("safetensors");
         assertThat(json.get("family").isJsonNull()).isTrue();
         assertThat(json.getAsJsonObject("metadata").get("note").getAsString()).isEqualTo("x");
@@ -112,7 +98,7 @@ class WeightsCommandsTest {
 
         assertThat(run("inspect", file.toString())).isZero();
         assertThat(run("inspect", file.toString(), "--stats")).isEqualTo(1);
-        assertThat(out.toString()).containsPattern("w +F32 +\\(4\\) +16 +1\\.000 +3\\.000 +2\\.000 +1\\.414 +2\n");
+        assertThat(command.out()).containsPattern("w +F32 +\\(4\\) +16 +1\\.000 +3\\.000 +2\\.000 +1\\.414 +2\n");
     }
 
     @Test
@@ -125,7 +111,7 @@ class WeightsCommandsTest {
 
         assertThat(run("inspect", file.toString())).isZero();
 
-        assertThat(out.toString()).contains("\"\\u001b]0;owned\\u0007\"").doesNotContain("\u001b");
+        assertThat(command.out()).contains("\"\\u001b]0;owned\\u0007\"").doesNotContain("\u001b");
     }
 
     @ParameterizedTest
@@ -136,11 +122,12 @@ class WeightsCommandsTest {
 
         assertThat(run("convert", fixture("reg"), first.toString(), "--heads", "2"))
                 .isZero();
-        assertThat(run("convert", first.toString(), second.toString())).isZero();
-
-        assertThat(out.toString().lines()).containsExactly(first.toString(), second.toString());
-        assertThat(err.toString())
+        assertThat(command.out().strip()).isEqualTo(first.toString());
+        assertThat(command.err())
                 .contains("note: read as reg: it has cls_projectors2.weight", "note: written for reg, data-at-0");
+        assertThat(run("convert", first.toString(), second.toString())).isZero();
+        assertThat(command.out().strip()).isEqualTo(second.toString());
+
         try (WeightsFile original = WeightsFile.open(FIXTURES.resolve("reg.pt"));
                 SafetensorsFile found = SafetensorsFile.open(second)) {
             StateDict expected = original.stateDict("ema");
@@ -218,7 +205,7 @@ class WeightsCommandsTest {
 
         assertThat(run("convert", fixture("repa"), file.toString(), "--heads", "2"))
                 .isEqualTo(2);
-        assertThat(err.toString()).contains("exists; --force replaces a file");
+        assertThat(command.err()).contains("exists; --force replaces a file");
         assertThat(file).hasContent("precious");
         assertThat(run("convert", fixture("repa"), file.toString())).isEqualTo(2);
         assertThat(run("convert", fixture("repa"), file.toString(), "--force")).isEqualTo(2); // heads are not known
@@ -248,184 +235,14 @@ class WeightsCommandsTest {
             })
     void convertSaysWhatIsWrongAndWritesNothing(String in, String name, String options, String message)
             throws IOException {
-        String[] words = ("convert " + fixture(in) + " " + folder.resolve(name) + " " + options).split(" ");
+        Object[] words = ("convert " + fixture(in) + " " + folder.resolve(name) + " " + options).split(" ");
 
         assertThat(run(words)).isEqualTo(2);
 
-        assertThat(err.toString()).contains("error: ").contains(message);
+        assertThat(command.err()).contains("error: ").contains(message);
         try (var files = Files.list(folder)) {
             assertThat(files).isEmpty();
         }
-    }
-
-    @Test
-    void sampleDrawsFromAFileOfWeights() throws IOException {
-        Path file = pixelModel("pixels.safetensors");
-
-        assertThat(run("sample", file.toString(), "--heads=2", "--num=3", "--steps=2", "--sampler=heun", "--scale=1"))
-                .isZero();
-
-        Path grid = folder.resolve("samples-0.png");
-        assertThat(out.toString().strip()).isEqualTo(grid.toString());
-        assertThat(ImageIO.read(grid.toFile()).getWidth()).isGreaterThanOrEqualTo(16);
-    }
-
-    @Test
-    void outWithoutPngIsAFolderOfSinglePictures() throws IOException {
-        String file = pixelModel("pixels.safetensors").toString();
-        Path pictures = folder.resolve("pictures");
-
-        assertThat(run("sample", file, "--heads=2", "--num=3", "--steps=2", "--out=" + pictures))
-                .as(err.toString())
-                .isZero();
-
-        assertThat(pictures.resolve("000002.png")).exists();
-        assertThat(run("sample", file, "--heads=2", "--out=" + pictures, "--folder=" + folder))
-                .isEqualTo(2);
-        assertThat(err.toString()).contains("give one of --out, --folder and --latents");
-    }
-
-    @Test
-    void picturesOfOtherWeightsAreNotTakenForDone() throws IOException {
-        Path file = pixelModel("pixels.safetensors");
-        Path pictures = folder.resolve("pictures");
-        String[] words = {"sample", file.toString(), "--heads=2", "--num=2", "--steps=2", "--folder=" + pictures};
-        assertThat(run(words)).isZero();
-        assertThat(run(words)).isZero();
-
-        pixelModel("pixels.safetensors"); // as a run that goes on replaces its newest weights
-
-        assertThat(run(words)).isEqualTo(2);
-        assertThat(err.toString()).contains("it holds pictures made with weights_sha256", "choose another folder");
-    }
-
-    @Test
-    void picturesOfUnknownOriginAreNotTakenForDone() throws IOException {
-        Path file = pixelModel("pixels.safetensors");
-        Path pictures = Files.createDirectories(folder.resolve("pictures"));
-        Files.writeString(pictures.resolve("000001.png"), "of somebody else");
-
-        assertThat(run("sample", file.toString(), "--heads=2", "--num=2", "--steps=2", "--folder=" + pictures))
-                .isEqualTo(2);
-
-        assertThat(err.toString()).contains("it holds 000001.png but no provenance.json");
-        assertThat(pictures.resolve("000001.png")).hasContent("of somebody else");
-    }
-
-    @ParameterizedTest
-    @CsvSource(
-            delimiter = '|',
-            value = {
-                "--out=a.png --latents=b.safetensors | give one of --out, --folder and --latents",
-                "--folder=a --out=a.png              | give one of --out, --folder and --latents",
-                "--labels=1 --balanced               | give either --labels or --balanced, not both",
-                "--labels=0,5 --num=1                | --labels must be in [0, 4] but held 5",
-                "--latents=src                       | src is a folder; name a file in it",
-                "--folder=a --npz=src                | src is a folder; name a file in it",
-                "--num=100000000                     | --num must be at most 11184810 here but was 100000000; --folder takes",
-                "--out=                              | a path must not be empty",
-                "--ema=NaN                           | --ema goes with a run folder"
-            })
-    void sampleRefusesWhatContradictsItselfBeforeItDraws(String options, String message) throws IOException {
-        Path file = pixelModel("pixels.safetensors");
-
-        assertThat(run(("sample " + file + " --heads=2 " + options).split(" "))).isEqualTo(2);
-
-        assertThat(err.toString()).contains("error: ").contains(message).doesNotContain("\tat ");
-    }
-
-    @Test
-    void samplesOfLatentsAreWrittenAsTensors() throws IOException {
-        Path file = folder.resolve("latents.safetensors");
-
-        assertThat(run("sample", fixture("sit-official"), "--heads=2", "--num=3", "--steps=2"))
-                .isEqualTo(2);
-        assertThat(err.toString()).contains("need a decoder", "--latents FILE");
-        assertThat(run(
-                        "sample",
-                        fixture("sit-official"),
-                        "--heads=2",
-                        "--num=3",
-                        "--steps=2",
-                        "--batch=2",
-                        "--labels=1,4",
-                        "--cfg=1.5",
-                        "--latents=" + file))
-                .isZero();
-
-        try (SafetensorsFile opened = SafetensorsFile.open(file)) {
-            assertThat(opened.tensors().get("latents").shape().getShape()).containsExactly(3, 4, 8, 8);
-            assertThat(opened.longs("labels")).containsExactly(1, 4, 1);
-            for (float value : opened.floats("latents")) {
-                assertThat(value).isFinite();
-            }
-        }
-    }
-
-    @Test
-    void bothWaysAroundTheTimeAxisGiveTheSameSamples() throws IOException {
-        Path folded = folder.resolve("folded.safetensors");
-        Path one = folder.resolve("one.safetensors");
-        Path two = folder.resolve("two.safetensors");
-        assertThat(run("convert", fixture("sit-official"), folded.toString(), "--heads=2", "--fold-time"))
-                .isZero();
-
-        assertThat(run("sample", fixture("sit-official"), "--heads=2", "--num=2", "--steps=5", "--latents=" + one))
-                .isZero();
-        assertThat(run("sample", folded.toString(), "--num=2", "--steps=5", "--latents=" + two))
-                .isZero();
-
-        try (SafetensorsFile a = SafetensorsFile.open(one);
-                SafetensorsFile b = SafetensorsFile.open(two)) {
-            float[] expected = a.floats("latents");
-            float[] found = b.floats("latents");
-            for (int i = 0; i < found.length; i++) {
-                // five steps of a model whose velocities agree to 1e-6 of values near 1
-                assertThat(found[i]).isCloseTo(expected[i], within(1e-4f));
-            }
-        }
-    }
-
-    @Test
-    void precisionOfSamplesCanBeChosen() throws IOException {
-        float[] exact = latents("exact");
-        float[] rounded = latents("rounded", "--precision=BFLOAT16");
-
-        assertThat(latents("again", "--precision=FLOAT32")).isEqualTo(exact);
-        double difference = 0;
-        double size = 0;
-        for (int i = 0; i < exact.length; i++) {
-            difference += Math.pow(rounded[i] - exact[i], 2);
-            size += Math.pow(exact[i], 2);
-        }
-        // bfloat16 has 8 bits: some steps of 2^-9 through two blocks, five times, and not nothing
-        assertThat(Math.sqrt(difference / size)).isBetween(1e-5, 0.03);
-    }
-
-    private float[] latents(String name, String... options) throws IOException {
-        Path file = folder.resolve(name + ".safetensors");
-        List<String> arguments = new ArrayList<>(
-                List.of("sample", fixture("sit-official"), "--heads=2", "--num=2", "--steps=5", "--latents=" + file));
-        arguments.addAll(List.of(options));
-        assertThat(run(arguments.toArray(String[]::new))).as(err.toString()).isZero();
-        try (SafetensorsFile opened = SafetensorsFile.open(file)) {
-            return opened.floats("latents");
-        }
-    }
-
-    private Path pixelModel(String name) throws IOException {
-        SiTConfig config = SiTConfig.of(8, 2, 3, 16, 2, 2, 5).withAlignment(1, 12, List.of(10));
-        Path file = folder.resolve(name);
-        try (NDManager manager = NDManager.newBaseManager();
-                GradMode editing = GradMode.off()) {
-            SiT model = new SiT(config);
-            model.initialize(manager);
-            for (NDArray weight : Weights.trainable(model)) {
-                weight.addi(manager.randomNormal(weight.getShape()).mul(0.1f));
-            }
-            SafetensorsWriter.write(file, StateDict.of(Weights.of(model)), Map.of());
-        }
-        return file;
     }
 
     private static Map<String, String> metadata(Path file) throws IOException {
@@ -447,11 +264,7 @@ class WeightsCommandsTest {
         return FIXTURES.resolve(name + ".pt").toString();
     }
 
-    private int run(String... args) {
-        CommandLine line = Main.commandLine()
-                .setOut(new PrintWriter(out, true))
-                .setErr(new PrintWriter(err, true))
-                .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF));
-        return Main.run(line, args);
+    private int run(Object... args) {
+        return command.run(args);
     }
 }
