@@ -2,7 +2,9 @@ package io.github.maskalign.sit;
 
 import io.github.maskalign.core.align.MixerConfig;
 import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.config.RecordCopy;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Everything that decides a SiT's parameters and its path through them.
@@ -111,122 +113,28 @@ public record SiTConfig(
 
     /** Adds REPA's projectors at a depth. */
     public SiTConfig withAlignment(int alignmentDepth, int projectorDim, List<Integer> encoderWidths) {
-        return new SiTConfig(
-                inputSize,
-                patchSize,
-                inChannels,
-                hiddenSize,
-                depth,
-                numHeads,
-                mlpRatio,
-                numClasses,
-                classDropoutProb,
-                qkNorm,
-                learnSigma,
-                alignmentDepth,
-                encoderWidths,
-                projectorDim,
-                classTokenWidth,
-                mixer,
-                placement,
-                routeStart,
-                routeEnd);
+        return RecordCopy.with(this, Map.of());
     }
 
     /** Adds REG's class token. */
     public SiTConfig withClassToken(int width) {
-        return new SiTConfig(
-                inputSize,
-                patchSize,
-                inChannels,
-                hiddenSize,
-                depth,
-                numHeads,
-                mlpRatio,
-                numClasses,
-                classDropoutProb,
-                qkNorm,
-                learnSigma,
-                alignmentDepth,
-                encoderWidths,
-                projectorDim,
-                width,
-                mixer,
-                placement,
-                routeStart,
-                routeEnd);
+        return RecordCopy.with(this, Map.of("classTokenWidth", width));
     }
 
     /** Adds a token mixer. */
     public SiTConfig withMixer(MixerConfig config) {
-        return new SiTConfig(
-                inputSize,
-                patchSize,
-                inChannels,
-                hiddenSize,
-                depth,
-                numHeads,
-                mlpRatio,
-                numClasses,
-                classDropoutProb,
-                qkNorm,
-                learnSigma,
-                alignmentDepth,
-                encoderWidths,
-                projectorDim,
-                classTokenWidth,
-                config,
-                placement,
-                routeStart,
-                routeEnd);
+        return RecordCopy.with(this, Map.of("mixer", config));
     }
 
     /** Sets where dropped tokens leave and return; the route is used by ROUTE only. */
     public SiTConfig withPlacement(SubsetPlacement where, int start, int end) {
-        return new SiTConfig(
-                inputSize,
-                patchSize,
-                inChannels,
-                hiddenSize,
-                depth,
-                numHeads,
-                mlpRatio,
-                numClasses,
-                classDropoutProb,
-                qkNorm,
-                learnSigma,
-                alignmentDepth,
-                encoderWidths,
-                projectorDim,
-                classTokenWidth,
-                mixer,
-                where,
-                start,
-                end);
+        return RecordCopy.with(this, Map.of("placement", where, "routeStart", start, "routeEnd", end));
     }
 
     /** Sets head width, label dropout, q/k norm and whether sigma is predicted. */
     public SiTConfig withOptions(double ratio, double dropout, boolean normalise, boolean sigma) {
-        return new SiTConfig(
-                inputSize,
-                patchSize,
-                inChannels,
-                hiddenSize,
-                depth,
-                numHeads,
-                ratio,
-                numClasses,
-                dropout,
-                normalise,
-                sigma,
-                alignmentDepth,
-                encoderWidths,
-                projectorDim,
-                classTokenWidth,
-                mixer,
-                placement,
-                routeStart,
-                routeEnd);
+        return RecordCopy.with(
+                this, Map.of("mlpRatio", ratio, "classDropoutProb", dropout, "qkNorm", normalise, "learnSigma", sigma));
     }
 
     /** Side G of the token grid. */

@@ -1,5 +1,7 @@
 package io.github.maskalign.core.align;
 
+import io.github.maskalign.core.config.RecordCopy;
+import java.util.Map;
 import java.util.Objects;
 
 /**
@@ -152,104 +154,42 @@ public record SubsetConfig(
 
     /** Returns this with another placement. */
     public SubsetConfig withPlacement(SubsetPlacement value) {
-        return new SubsetConfig(
-                value,
-                ratio,
-                schedule,
-                scheduleMinRatio,
-                schedulePower,
-                scheduleWidth,
-                unmaskedTailSteps,
-                scope,
-                rounding,
-                order,
-                routeStart,
-                routeEnd);
+        return RecordCopy.with(this, Map.of("placement", value));
     }
 
     /** Returns this with another mask ratio. */
     public SubsetConfig withRatio(double value) {
-        return new SubsetConfig(
-                placement,
-                value,
-                schedule,
-                scheduleMinRatio,
-                schedulePower,
-                scheduleWidth,
-                unmaskedTailSteps,
-                scope,
-                rounding,
-                order,
-                routeStart,
-                routeEnd);
+        return RecordCopy.with(this, Map.of("ratio", value));
     }
 
     /** Returns this with another schedule and its three numbers. */
     public SubsetConfig withSchedule(SubsetSchedule value, double minRatio, int power, double width) {
-        return new SubsetConfig(
-                placement,
-                ratio,
-                value,
-                minRatio,
-                power,
-                width,
-                unmaskedTailSteps,
-                scope,
-                rounding,
-                order,
-                routeStart,
-                routeEnd);
+        return RecordCopy.with(
+                this,
+                Map.of(
+                        "schedule",
+                        value,
+                        "scheduleMinRatio",
+                        minRatio,
+                        "schedulePower",
+                        power,
+                        "scheduleWidth",
+                        width));
     }
 
     /** Returns this with another number of unmasked steps at the end. */
     public SubsetConfig withUnmaskedTailSteps(int value) {
-        return new SubsetConfig(
-                placement,
-                ratio,
-                schedule,
-                scheduleMinRatio,
-                schedulePower,
-                scheduleWidth,
-                value,
-                scope,
-                rounding,
-                order,
-                routeStart,
-                routeEnd);
+        return RecordCopy.with(this, Map.of("unmaskedTailSteps", value));
     }
 
     /** Returns this with other rules of drawing. */
     public SubsetConfig withDrawing(Scope newScope, Rounding newRounding, Order newOrder) {
-        return new SubsetConfig(
-                placement,
-                ratio,
-                schedule,
-                scheduleMinRatio,
-                schedulePower,
-                scheduleWidth,
-                unmaskedTailSteps,
-                newScope,
-                newRounding,
-                newOrder,
-                routeStart,
-                routeEnd);
+        return RecordCopy.with(this, Map.of("scope", newScope, "rounding", newRounding, "order", newOrder));
     }
 
     /** Returns this with another route; see {@link #routeEnd} for negative numbers. */
     public SubsetConfig withRoute(int start, int end) {
-        return new SubsetConfig(
-                placement,
-                ratio,
-                schedule,
-                scheduleMinRatio,
-                schedulePower,
-                scheduleWidth,
-                unmaskedTailSteps,
-                scope,
-                rounding,
-                order,
-                start,
-                end);
+        return RecordCopy.with(this, Map.of("routeStart", start, "routeEnd", end));
     }
 
     private static void check(boolean holds, String message) {

@@ -1,8 +1,10 @@
 package io.github.maskalign.core.train;
 
 import io.github.maskalign.core.config.Default;
+import io.github.maskalign.core.config.RecordCopy;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -100,110 +102,34 @@ public record OptimConfig(
 
     /** Returns the same settings with another base learning rate. */
     public OptimConfig withLr(double value) {
-        return new OptimConfig(
-                value,
-                beta1,
-                beta2,
-                eps,
-                weightDecay,
-                decayVectors,
-                clipNorm,
-                emaDecay,
-                schedule,
-                warmupSteps,
-                decaySteps,
-                finalLrFactor,
-                extraEmaDecays);
+        return RecordCopy.with(this, Map.of("lr", value));
     }
 
     /** Returns the same settings with another weight decay. */
     public OptimConfig withWeightDecay(double value, boolean ofVectorsToo) {
-        return new OptimConfig(
-                lr,
-                beta1,
-                beta2,
-                eps,
-                value,
-                ofVectorsToo,
-                clipNorm,
-                emaDecay,
-                schedule,
-                warmupSteps,
-                decaySteps,
-                finalLrFactor,
-                extraEmaDecays);
+        return RecordCopy.with(this, Map.of("weightDecay", value, "decayVectors", ofVectorsToo));
     }
 
     /** Returns the same settings with another clipping norm. */
     public OptimConfig withClipNorm(double value) {
-        return new OptimConfig(
-                lr,
-                beta1,
-                beta2,
-                eps,
-                weightDecay,
-                decayVectors,
-                value,
-                emaDecay,
-                schedule,
-                warmupSteps,
-                decaySteps,
-                finalLrFactor,
-                extraEmaDecays);
+        return RecordCopy.with(this, Map.of("clipNorm", value));
     }
 
     /** Returns the same settings with another decay of the moving average. */
     public OptimConfig withEmaDecay(double value) {
-        return new OptimConfig(
-                lr,
-                beta1,
-                beta2,
-                eps,
-                weightDecay,
-                decayVectors,
-                clipNorm,
-                value,
-                schedule,
-                warmupSteps,
-                decaySteps,
-                finalLrFactor,
-                extraEmaDecays);
+        return RecordCopy.with(this, Map.of("emaDecay", value));
     }
 
     /** Returns the same settings with other further averages. */
     public OptimConfig withExtraEmaDecays(List<Double> values) {
-        return new OptimConfig(
-                lr,
-                beta1,
-                beta2,
-                eps,
-                weightDecay,
-                decayVectors,
-                clipNorm,
-                emaDecay,
-                schedule,
-                warmupSteps,
-                decaySteps,
-                finalLrFactor,
-                values);
+        return RecordCopy.with(this, Map.of("extraEmaDecays", values));
     }
 
     /** Returns the same settings with another schedule. */
     public OptimConfig withSchedule(LrSchedule value, long warmup, long decay, double finalFactor) {
-        return new OptimConfig(
-                lr,
-                beta1,
-                beta2,
-                eps,
-                weightDecay,
-                decayVectors,
-                clipNorm,
-                emaDecay,
-                value,
-                warmup,
-                decay,
-                finalFactor,
-                extraEmaDecays);
+        return RecordCopy.with(
+                this,
+                Map.of("schedule", value, "warmupSteps", warmup, "decaySteps", decay, "finalLrFactor", finalFactor));
     }
 
     private static void require(boolean holds, String name, String rule, Number value) {
