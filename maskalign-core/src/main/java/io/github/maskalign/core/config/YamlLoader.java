@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.snakeyaml.engine.v2.api.LoadSettings;
-import org.snakeyaml.engine.v2.api.lowlevel.Parse;
 import org.snakeyaml.engine.v2.common.SpecVersion;
 import org.snakeyaml.engine.v2.events.CollectionStartEvent;
 import org.snakeyaml.engine.v2.events.DocumentStartEvent;
@@ -18,6 +17,8 @@ import org.snakeyaml.engine.v2.exceptions.Mark;
 import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
 import org.snakeyaml.engine.v2.exceptions.ReaderException;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
+import org.snakeyaml.engine.v2.parser.ParserImpl;
+import org.snakeyaml.engine.v2.scanner.StreamReader;
 
 /**
  * Builds the tree of a document from the parser's events. Events, because there depth, tags, anchors and repeated
@@ -75,7 +76,7 @@ final class YamlLoader {
                     .setParseComments(!isFile)
                     .setCodePointLimit(MAX_CODE_POINTS)
                     .build();
-            events = new Parse(settings).parseString(text).iterator();
+            events = new ParserImpl(settings, new StreamReader(settings, text));
             return document(start);
         } catch (Stop e) {
             return new YamlNode.Broken(start);
