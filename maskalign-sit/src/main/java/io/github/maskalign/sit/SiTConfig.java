@@ -112,8 +112,9 @@ public record SiTConfig(
     }
 
     /** Adds REPA's projectors at a depth. */
-    public SiTConfig withAlignment(int alignmentDepth, int projectorDim, List<Integer> encoderWidths) {
-        return RecordCopy.with(this, Map.of());
+    public SiTConfig withAlignment(int afterBlocks, int hidden, List<Integer> widths) {
+        return RecordCopy.with(
+                this, Map.of("alignmentDepth", afterBlocks, "projectorDim", hidden, "encoderWidths", widths));
     }
 
     /** Adds REG's class token. */
