@@ -1,36 +1,25 @@
 package io.github.maskalign.sit;
 
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
-import ai.djl.util.PairList;
 import io.github.maskalign.core.nn.Initializers;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.ScriptedBlock;
 import io.github.maskalign.core.script.ScriptFunction;
-import org.jspecify.annotations.Nullable;
 
 /** Cuts (N, C, H, W) into patches, row-major, and adds the position table: (N, T, D). */
 final class PatchEmbed extends ScriptedBlock {
     private final int width;
     private final int patch;
-    private final ScriptFunction function;
 
     PatchEmbed(SiTConfig config, Precision precision) {
+        super(ScriptFunction.of(PatchEmbed.class, "patch_embed.py", "patch_embed")
+                .bind("patch", config.patchSize())
+                .bind("bf16", precision == Precision.BFLOAT16));
         width = config.hiddenSize();
         patch = config.patchSize();
         parameter("proj.weight", new Shape(width, config.inChannels(), patch, patch), Initializers.XAVIER_UNIFORM);
         parameter("proj.bias", new Shape(width), Initializer.ZEROS);
-        function = ScriptFunction.of(PatchEmbed.class, "patch_embed.py", "patch_embed")
-                .bind("patch", patch)
-                .bind("bf16", precision == Precision.BFLOAT16);
-    }
-
-    @Override
-    protected NDList forwardInternal(
-            ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
-        return function.call(arguments(store, training, inputs.get(0), inputs.get(1)));
     }
 
     @Override

@@ -1,13 +1,9 @@
 package io.github.maskalign.core.align;
 
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.training.ParameterStore;
-import ai.djl.util.PairList;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.ScriptedBlock;
 import io.github.maskalign.core.script.ScriptFunction;
-import org.jspecify.annotations.Nullable;
 
 /**
  * REPA's projection head: Linear, SiLU, Linear, SiLU, Linear on every token.
@@ -17,7 +13,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Projector extends ScriptedBlock {
     private final long encoderWidth;
-    private final ScriptFunction function;
 
     /**
      * Creates a projector.
@@ -28,18 +23,12 @@ public final class Projector extends ScriptedBlock {
      * @param precision arithmetic of the matrix products
      */
     public Projector(int width, int hidden, int encoderWidth, Precision precision) {
+        super(ScriptFunction.of(Projector.class, "projector.py", "projector")
+                .bind("bf16", precision == Precision.BFLOAT16));
         this.encoderWidth = encoderWidth;
         linear("0", width, hidden);
         linear("2", hidden, hidden);
         linear("4", hidden, encoderWidth);
-        function = ScriptFunction.of(Projector.class, "projector.py", "projector")
-                .bind("bf16", precision == Precision.BFLOAT16);
-    }
-
-    @Override
-    protected NDList forwardInternal(
-            ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
-        return function.call(arguments(store, training, inputs.get(0)));
     }
 
     @Override

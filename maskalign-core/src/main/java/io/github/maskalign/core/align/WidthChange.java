@@ -1,25 +1,20 @@
 package io.github.maskalign.core.align;
 
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
-import ai.djl.util.PairList;
 import io.github.maskalign.core.nn.Initializers;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.ScriptedBlock;
 import io.github.maskalign.core.script.ScriptFunction;
-import org.jspecify.annotations.Nullable;
 
 /** Linear way into and out of a mixer that is narrower than the model; the way out adds to the tokens. */
 final class WidthChange extends ScriptedBlock {
     private final long out;
-    private final ScriptFunction function;
 
     private WidthChange(long out, String function, Precision precision) {
+        super(ScriptFunction.of(WidthChange.class, "width_change.py", function)
+                .bind("bf16", precision == Precision.BFLOAT16));
         this.out = out;
-        this.function = ScriptFunction.of(WidthChange.class, "width_change.py", function)
-                .bind("bf16", precision == Precision.BFLOAT16);
     }
 
     static WidthChange down(int in, int out, Precision precision) {
@@ -37,15 +32,6 @@ final class WidthChange extends ScriptedBlock {
     private void addLinear(int in, boolean zero) {
         parameter("weight", new Shape(out, in), zero ? Initializer.ZEROS : Initializers.XAVIER_UNIFORM);
         parameter("bias", new Shape(out), Initializer.ZEROS);
-    }
-
-    @Override
-    protected NDList forwardInternal(
-            ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
-        return function.call(
-                inputs.size() == 1
-                        ? arguments(store, training, inputs.get(0))
-                        : arguments(store, training, inputs.get(0), inputs.get(1)));
     }
 
     @Override

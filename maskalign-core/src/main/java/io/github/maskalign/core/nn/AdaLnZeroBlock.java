@@ -1,12 +1,8 @@
 package io.github.maskalign.core.nn;
 
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
-import ai.djl.util.PairList;
 import io.github.maskalign.core.script.ScriptFunction;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Transformer block with adaLN-Zero conditioning: the block of DiT and SiT, and of the token mixer.
@@ -22,8 +18,6 @@ import org.jspecify.annotations.Nullable;
  * fresh block is the identity. Source: DiT section 3.2 (arXiv 2212.09748), SiT (arXiv 2401.08740).
  */
 public final class AdaLnZeroBlock extends ScriptedBlock {
-    private final ScriptFunction function;
-
     /** Creates a block whose condition is as wide as its tokens. */
     public AdaLnZeroBlock(int width, int heads, double mlpRatio, boolean qkNorm, Precision precision) {
         this(width, width, heads, mlpRatio, qkNorm, Initializer.ZEROS, precision);
@@ -49,6 +43,12 @@ public final class AdaLnZeroBlock extends ScriptedBlock {
             boolean qkNorm,
             Initializer modulation,
             Precision precision) {
+        super(ScriptFunction.of(
+                        AdaLnZeroBlock.class,
+                        "ada_ln_zero_block.py",
+                        qkNorm ? "qk_norm_ada_ln_zero_block" : "ada_ln_zero_block")
+                .bind("heads", heads)
+                .bind("bf16", precision == Precision.BFLOAT16));
         if (heads < 1 || width % heads != 0) {
             throw new IllegalArgumentException("numHeads must divide hiddenSize " + width + " but was " + heads);
         }
@@ -64,27 +64,5 @@ public final class AdaLnZeroBlock extends ScriptedBlock {
         linear("mlp.fc2", hidden, width);
         parameter("adaLN_modulation.1.weight", new Shape(6L * width, conditionWidth), modulation);
         parameter("adaLN_modulation.1.bias", new Shape(6L * width), Initializer.ZEROS);
-        function = ScriptFunction.of(
-                        AdaLnZeroBlock.class,
-                        "ada_ln_zero_block.py",
-                        qkNorm ? "qk_norm_ada_ln_zero_block" : "ada_ln_zero_block")
-                .bind("heads", heads)
-                .bind("bf16", precision == Precision.BFLOAT16);
-    }
-
-    private void norm(String name, int width) {
-        parameter(name + ".weight", new Shape(width), Initializer.ONES);
-        parameter(name + ".bias", new Shape(width), Initializer.ZEROS);
-    }
-
-    @Override
-    protected NDList forwardInternal(
-            ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
-        return function.call(arguments(store, training, inputs.get(0), inputs.get(1)));
-    }
-
-    @Override
-    public Shape[] getOutputShapes(Shape[] inputShapes) {
-        return new Shape[] {inputShapes[0]};
     }
 }

@@ -13,16 +13,19 @@ import org.jspecify.annotations.Nullable;
 /** One unit, (N, C, H, W) to (N, C', H', W'): convolutions with folded batch norm, frozen. */
 final class InceptionUnit extends ScriptedBlock {
     private final InceptionLayout.Unit unit;
-    private final ScriptFunction function;
 
     InceptionUnit(InceptionLayout.Unit unit) {
+        super(function(unit));
         this.unit = unit;
         for (InceptionLayout.Conv conv : unit.convs()) {
             frozen(conv.name() + ".conv.weight", conv.weight(), Initializer.ZEROS);
             frozen(conv.name() + ".conv.bias", new Shape(conv.out()), Initializer.ZEROS);
         }
+    }
+
+    private static ScriptFunction function(InceptionLayout.Unit unit) {
         ScriptFunction plain = ScriptFunction.of(InceptionUnit.class, "inception.py", unit.function());
-        function = unit.function().equals("mixed_7")
+        return unit.function().equals("mixed_7")
                 ? plain.bind("pool_by_maximum", unit.name().equals("Mixed_7c"))
                 : plain;
     }
@@ -34,7 +37,7 @@ final class InceptionUnit extends ScriptedBlock {
         for (Parameter parameter : getDirectParameters().values()) {
             weights.add(store.getValue(parameter, inputs.get(0).getDevice(), training));
         }
-        return function.call(inputs.get(0), weights);
+        return function().call(inputs.get(0), weights);
     }
 
     @Override

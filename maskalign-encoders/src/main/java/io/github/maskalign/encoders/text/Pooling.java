@@ -18,6 +18,7 @@ final class Pooling extends ScriptedBlock {
 
     /** @param projection P, or 0 for a model without projection */
     Pooling(ClipTextConfig config, int projection) {
+        super(PROJECT);
         this.projection = projection;
         if (projection > 0) {
             parameter("text_projection.weight", new Shape(projection, config.width()), Initializers.XAVIER_UNIFORM);
@@ -28,7 +29,7 @@ final class Pooling extends ScriptedBlock {
     protected NDList forwardInternal(
             ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
         NDList token = TAKE.call(inputs.get(0), inputs.get(1)); // (N, D)
-        return projection == 0 ? token : PROJECT.call(arguments(store, training, token.singletonOrThrow()));
+        return projection == 0 ? token : super.forwardInternal(store, token, training, params);
     }
 
     @Override

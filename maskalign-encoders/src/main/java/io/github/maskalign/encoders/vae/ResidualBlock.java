@@ -1,22 +1,21 @@
 package io.github.maskalign.encoders.vae;
 
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
-import ai.djl.util.PairList;
 import io.github.maskalign.core.nn.Initializers;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.ScriptedBlock;
 import io.github.maskalign.core.script.ScriptFunction;
-import org.jspecify.annotations.Nullable;
 
 /** Two times norm, SiLU and 3 × 3 convolution, added to the input: (N, C, H, W) to (N, C', H, W). */
 final class ResidualBlock extends ScriptedBlock {
     private final int out;
-    private final ScriptFunction function;
 
     ResidualBlock(int in, int out, int groups, Precision precision) {
+        super(ScriptFunction.of(
+                        ResidualBlock.class, "residual_block.py", in == out ? "residual_block" : "widening_block")
+                .bind("groups", groups)
+                .bind("bf16", precision == Precision.BFLOAT16));
         this.out = out;
         norm("norm1", in);
         convolution("conv1", in, out, 3);
@@ -25,26 +24,11 @@ final class ResidualBlock extends ScriptedBlock {
         if (in != out) {
             convolution("conv_shortcut", in, out, 1);
         }
-        function = ScriptFunction.of(
-                        ResidualBlock.class, "residual_block.py", in == out ? "residual_block" : "widening_block")
-                .bind("groups", groups)
-                .bind("bf16", precision == Precision.BFLOAT16);
-    }
-
-    private void norm(String name, int width) {
-        parameter(name + ".weight", new Shape(width), Initializer.ONES);
-        parameter(name + ".bias", new Shape(width), Initializer.ZEROS);
     }
 
     private void convolution(String name, int in, int width, int kernel) {
         parameter(name + ".weight", new Shape(width, in, kernel, kernel), Initializers.XAVIER_UNIFORM);
         parameter(name + ".bias", new Shape(width), Initializer.ZEROS);
-    }
-
-    @Override
-    protected NDList forwardInternal(
-            ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
-        return function.call(arguments(store, training, inputs.get(0)));
     }
 
     @Override

@@ -1,24 +1,23 @@
 package io.github.maskalign.encoders.vit;
 
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
-import ai.djl.util.PairList;
 import io.github.maskalign.core.nn.Initializers;
 import io.github.maskalign.core.nn.ScriptedBlock;
 import io.github.maskalign.core.nn.SinCosPositions;
 import io.github.maskalign.core.script.ScriptFunction;
-import org.jspecify.annotations.Nullable;
 
 /** From pictures (N, 3, H, W) to tokens with positions (N, T, D), class token and registers first. */
 final class TokenEmbedding extends ScriptedBlock {
     private final int patch;
     private final int width;
     private final int before;
-    private final ScriptFunction function;
 
     TokenEmbedding(VitConfig config) {
+        super(ScriptFunction.of(TokenEmbedding.class, "token_embedding.py", functionFor(config.parts()))
+                .bind("patch", config.patchSize())
+                .bind("grid", config.grid())
+                .bind("rule", config.parts().positions().ordinal()));
         VitParts parts = config.parts();
         patch = config.patchSize();
         width = config.width();
@@ -39,10 +38,6 @@ final class TokenEmbedding extends ScriptedBlock {
         if (parts.patchBias()) {
             parameter("patch_embed.proj.bias", new Shape(width), Initializer.ZEROS);
         }
-        function = ScriptFunction.of(TokenEmbedding.class, "token_embedding.py", functionFor(parts))
-                .bind("patch", patch)
-                .bind("grid", config.grid())
-                .bind("rule", parts.positions().ordinal());
     }
 
     private static String functionFor(VitParts parts) {
@@ -53,12 +48,6 @@ final class TokenEmbedding extends ScriptedBlock {
             return "class_registers_and_patches";
         }
         return parts.patchBias() ? "class_and_patches" : "class_and_patches_without_bias";
-    }
-
-    @Override
-    protected NDList forwardInternal(
-            ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
-        return function.call(arguments(store, training, inputs.get(0)));
     }
 
     @Override

@@ -1,24 +1,24 @@
 package io.github.maskalign.encoders.vit;
 
-import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.training.ParameterStore;
-import ai.djl.training.initializer.Initializer;
-import ai.djl.util.PairList;
 import io.github.maskalign.core.nn.Initializers;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.ScriptedBlock;
 import io.github.maskalign.core.script.ScriptFunction;
 import io.github.maskalign.encoders.vit.VitParts.Activation;
 import java.util.Arrays;
-import org.jspecify.annotations.Nullable;
 
 /** {@code x + γ₁ Attention(LN(x))}, then {@code x + γ₂ MLP(LN(x))}, on (N, T, D); with LayerScale or γ = 1. */
 final class TransformerBlock extends ScriptedBlock {
-    private final ScriptFunction function;
-
     TransformerBlock(VitConfig config, Precision precision) {
+        super(ScriptFunction.of(
+                        TransformerBlock.class,
+                        "transformer_block.py",
+                        config.parts().layerScale() ? "layer_scale_block" : "plain_block")
+                .bind("heads", config.heads())
+                .bind("activation", config.parts().activation().ordinal())
+                .bind("eps", config.parts().eps())
+                .bind("bf16", precision == Precision.BFLOAT16));
         int width = config.width();
         VitParts parts = config.parts();
         boolean gated = parts.activation() == Activation.SWIGLU;
@@ -30,19 +30,6 @@ final class TransformerBlock extends ScriptedBlock {
         linear(gated ? "mlp.w12" : "mlp.fc1", width, gated ? 2L * config.hidden() : config.hidden());
         linear(gated ? "mlp.w3" : "mlp.fc2", config.hidden(), width);
         scale("ls2.gamma", config);
-        function = ScriptFunction.of(
-                        TransformerBlock.class,
-                        "transformer_block.py",
-                        parts.layerScale() ? "layer_scale_block" : "plain_block")
-                .bind("heads", config.heads())
-                .bind("activation", parts.activation().ordinal())
-                .bind("eps", parts.eps())
-                .bind("bf16", precision == Precision.BFLOAT16);
-    }
-
-    private void norm(String name, int width) {
-        parameter(name + ".weight", new Shape(width), Initializer.ONES);
-        parameter(name + ".bias", new Shape(width), Initializer.ZEROS);
     }
 
     private void scale(String name, VitConfig config) {
@@ -51,17 +38,5 @@ final class TransformerBlock extends ScriptedBlock {
             Arrays.fill(factors, (float) config.layerScaleInit());
             parameter(name, new Shape(factors.length), Initializers.constant(factors));
         }
-    }
-
-    @Override
-    protected NDList forwardInternal(
-            ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
-        NDArray x = inputs.get(0);
-        return function.call(arguments(store, training, x));
-    }
-
-    @Override
-    public Shape[] getOutputShapes(Shape[] inputShapes) {
-        return new Shape[] {inputShapes[0]};
     }
 }

@@ -1,12 +1,8 @@
 package io.github.maskalign.examples.teacher;
 
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.training.ParameterStore;
-import ai.djl.util.PairList;
 import io.github.maskalign.core.nn.ScriptedBlock;
 import io.github.maskalign.core.script.ScriptFunction;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Two projection heads and the loss over them; thrown away after training.
@@ -21,22 +17,14 @@ import org.jspecify.annotations.Nullable;
 final class ContrastiveHead extends ScriptedBlock {
     private static final Shape SCALAR = new Shape();
 
-    private final ScriptFunction function;
-
     ContrastiveHead(int width, TeacherConfig config) {
+        super(ScriptFunction.of(ContrastiveHead.class, "contrastive_loss.py", "contrastive_loss")
+                .bind("temperature", config.temperature())
+                .bind("patch_weight", config.patchWeight()));
         for (String head : new String[] {"class", "patch"}) {
             linear(head + ".fc1", width, 2L * width);
             linear(head + ".fc2", 2L * width, width);
         }
-        function = ScriptFunction.of(ContrastiveHead.class, "contrastive_loss.py", "contrastive_loss")
-                .bind("temperature", config.temperature())
-                .bind("patch_weight", config.patchWeight());
-    }
-
-    @Override
-    protected NDList forwardInternal(
-            ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
-        return function.call(arguments(store, training, inputs.get(0), inputs.get(1)));
     }
 
     @Override
