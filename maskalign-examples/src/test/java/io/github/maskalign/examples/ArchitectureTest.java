@@ -156,9 +156,18 @@ class ArchitectureTest {
     }
 
     @Test
-    void onlyMainEndsTheJvm() {
+    void programsUseTheLibraryAlone() {
         check(noClasses()
-                .that(not(named(Main.class)))
+                .that(resideInAPackage(ROOT + "examples.imagenet"))
+                .should()
+                .dependOnClassesThat(
+                        resideInAPackage(ROOT + "examples..").and(not(resideInAPackage(ROOT + "examples.imagenet")))));
+    }
+
+    @Test
+    void onlyProgramsEndTheJvm() {
+        check(noClasses()
+                .that(not(named(Main.class).or(resideInAPackage(ROOT + "examples.imagenet"))))
                 .should()
                 .callMethod(System.class, "exit", int.class)
                 .orShould()

@@ -6,17 +6,17 @@ import java.util.stream.Stream;
 import picocli.CommandLine;
 
 /** Runs command lines in this process and keeps what the last one wrote. */
-final class CommandRun {
+public final class CommandRun {
     private final StringWriter out = new StringWriter();
     private final StringWriter err = new StringWriter();
 
     /** Runs {@code maskalign args...}; gives the exit code. */
-    int run(Object... args) {
+    public int run(Object... args) {
         return run(Main.commandLine(), args);
     }
 
     /** Runs the given commands. */
-    int run(CommandLine line, Object... args) {
+    public int run(CommandLine line, Object... args) {
         out.getBuffer().setLength(0);
         err.getBuffer().setLength(0);
         line.setOut(new PrintWriter(out, true))
@@ -25,11 +25,11 @@ final class CommandRun {
         return Main.run(line, Stream.of(args).map(Object::toString).toArray(String[]::new));
     }
 
-    String out() {
+    public String out() {
         return out.toString();
     }
 
-    String err() {
+    public String err() {
         return err.toString();
     }
 }

@@ -7,20 +7,17 @@ import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import io.github.maskalign.core.align.MixerConfig;
 import io.github.maskalign.core.align.MixerConfig.Conditioning;
-import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.sit.SiTConfig;
-import io.github.maskalign.sit.SiTVariant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What a file of weights says about itself: {@code family}, {@code path}, {@code learn_sigma}, {@code time_convention},
  * {@code mixer}, {@code cls}, {@code depth}, {@code step}, and {@code config}, the model as JSON under the names of the
- * official projects. Snapshots of a run say the same through the settings of the run.
+ * official projects. Snapshots of a run say the same through the settings of the run, see {@link ModelSettings}.
  */
 final class ModelMetadata {
     static final String FAMILY = "family";
@@ -31,7 +28,6 @@ final class ModelMetadata {
     static final String LATENT_MEAN = "latent_mean";
     static final String LATENT_STD = "latent_std";
     private static final String CONFIG = "config";
-    private static final String SETTING = "config.";
     private static final int MOST_TEXT = 1 << 16;
 
     private ModelMetadata() {}
@@ -67,9 +63,7 @@ final class ModelMetadata {
             if (text != null && text.length() <= MOST_TEXT) {
                 return Optional.of(fromJson(JsonParser.parseString(text).getAsJsonObject()));
             }
-            return metadata.containsKey(SETTING + "model.inputSize")
-                    ? Optional.of(fromSettings(metadata))
-                    : Optional.empty();
+            return ModelSettings.find(metadata);
         } catch (JsonParseException
                 | IllegalStateException
                 | IllegalArgumentException
@@ -144,35 +138,6 @@ final class ModelMetadata {
                 .withMixer(mixer);
     }
 
-    /** Reads what a snapshot of a run holds: {@code config.model.variant}, {@code config.align.depth}, ... */
-    private static SiTConfig fromSettings(Map<String, String> metadata) {
-        Settings all = new Settings(metadata);
-        @Nullable String variant = all.text("model.variant");
-        SiTVariant size = variant == null ? null : SiTVariant.ofId(variant);
-        SiTConfig config = SiTConfig.of(
-                        all.integer("model.inputSize"),
-                        size == null ? all.integer("model.patchSize") : size.patchSize(),
-                        all.integer("model.inChannels"),
-                        size == null ? all.integer("model.hiddenSize") : size.hiddenSize(),
-                        size == null ? all.integer("model.depth") : size.depth(),
-                        size == null ? all.integer("model.numHeads") : size.numHeads(),
-                        all.integer("model.numClasses"))
-                .withOptions(all.number("model.mlpRatio"), all.number("model.classDropoutProb"), false, false);
-        if ("true".equals(all.text("align.enabled"))) {
-            config = config.withAlignment(all.integer("align.depth"), all.integer("align.projectorDim"), List.of());
-        }
-        int layers = all.integer("mixer.layers");
-        if (layers > 0) {
-            config = config.withMixer(new MixerConfig(
-                    layers,
-                    all.integer("mixer.width"),
-                    all.integer("mixer.heads"),
-                    all.number("mixer.mlpRatio"),
-                    Conditioning.valueOf(String.valueOf(all.text("mixer.conditioning")))));
-        }
-        return config.withPlacement(SubsetPlacement.NONE, 0, 0);
-    }
-
     private static int integer(JsonObject json, String key) {
         return element(json, key).getAsInt();
     }
@@ -187,25 +152,5 @@ final class ModelMetadata {
             throw new IllegalArgumentException("config has no key " + key);
         }
         return value;
-    }
-
-    /** The settings of a run as its config writes them. */
-    private record Settings(Map<String, String> metadata) {
-        @Nullable
-        String text(String key) {
-            String value = metadata.get(SETTING + key);
-            if (value == null || value.equals("null")) {
-                return null;
-            }
-            return value.replaceAll("^[\"']|[\"']$", "");
-        }
-
-        int integer(String key) {
-            return Integer.parseInt(String.valueOf(text(key)));
-        }
-
-        double number(String key) {
-            return Double.parseDouble(String.valueOf(text(key)));
-        }
     }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.align.MixerConfig;
 import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.core.io.StateDict;
 import io.github.maskalign.core.io.TensorSource;
@@ -155,6 +156,24 @@ class SiTWeightsTest {
         assertThat(weights.metadata()).containsEntry("path", "COSINE");
         assertThatThrownBy(() -> read("maskalign", metadata, all -> {}, ImportOptions.AUTO.withNumHeads(2)))
                 .hasMessageContaining("has 4 attention heads, as its metadata says, but 2 were asked for");
+    }
+
+    @Test
+    void modelsBecomeSettingsAndBack() {
+        SiTConfig config = SiTConfig.of(16, 2, 4, 24, 3, 3, 7)
+                .withOptions(3.5, 0.2, false, false)
+                .withMixer(new MixerConfig(1, 12, 4, 2, MixerConfig.Conditioning.ADALN_PLAIN_INIT));
+
+        assertThat(ModelSettings.find(snapshotOf(config))).contains(config);
+        assertThat(ModelSettings.find(snapshotOf(config.withAlignment(2, 20, List.of(5)))))
+                .contains(config.withAlignment(2, 20, List.of())); // the tensors tell the encoder's width
+        assertThat(ModelSettings.find(Map.of())).isEmpty();
+    }
+
+    private static Map<String, String> snapshotOf(SiTConfig config) {
+        Map<String, String> metadata = new LinkedHashMap<>();
+        ModelSettings.of(config).forEach((key, value) -> metadata.put("config." + key, value));
+        return metadata;
     }
 
     @ParameterizedTest

@@ -1,0 +1,152 @@
+package io.github.maskalign.examples.imagenet;
+
+import ai.djl.Device;
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDManager;
+import ai.djl.training.ParameterStore;
+import io.github.maskalign.core.align.MixerConfig;
+import io.github.maskalign.core.align.RepresentationEncoder;
+import io.github.maskalign.core.align.SubsetConfig;
+import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.align.TokenSubsetSampler;
+import io.github.maskalign.core.data.ReadAheadData;
+import io.github.maskalign.core.diffusion.DiffusionConfig;
+import io.github.maskalign.core.diffusion.Interpolant;
+import io.github.maskalign.core.io.RunLock;
+import io.github.maskalign.core.metrics.JsonlSink;
+import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.core.prepared.LatentData;
+import io.github.maskalign.core.prepared.PreparedSamples;
+import io.github.maskalign.core.prepared.PreparedSets;
+import io.github.maskalign.core.prepared.RepaFolders;
+import io.github.maskalign.core.prepared.SampleLayout;
+import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.core.random.RandomStream;
+import io.github.maskalign.core.train.MetricListener;
+import io.github.maskalign.core.train.OptimConfig;
+import io.github.maskalign.core.train.RunCheckpoints;
+import io.github.maskalign.core.train.RunIdentity;
+import io.github.maskalign.core.train.StopReason;
+import io.github.maskalign.core.train.TrainConfig;
+import io.github.maskalign.core.train.TrainLoop;
+import io.github.maskalign.core.train.TrainState;
+import io.github.maskalign.encoders.Encoders;
+import io.github.maskalign.encoders.Preprocessing;
+import io.github.maskalign.sit.SiT;
+import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTLoss;
+import io.github.maskalign.sit.SiTObjective;
+import io.github.maskalign.sit.SiTVariant;
+import io.github.maskalign.sit.checkpoint.ModelSettings;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Trains a SiT with MaskAlign, with the paper's settings, on pictures that {@code maskalign prepare} has encoded.
+ *
+ * <pre>
+ * TrainOnImageNet SET RUN VARIANT STEPS BATCH [DINOV2]
+ *   SET      folder made by maskalign prepare, with pictures or with the encoder's tokens
+ *   RUN      folder for checkpoints, snapshots and stats.jsonl; the same command goes on where a run has stopped
+ *   VARIANT  such as SiT-B/2 or SiT-XL/2
+ *   STEPS    such as 400000
+ *   BATCH    samples of a step, such as 256
+ *   DINOV2   TorchScript file of the encoder; without it, the set's own tokens are the targets
+ * </pre>
+ */
+public final class TrainOnImageNet {
+    private static final int SEED = 0;
+    private static final double LATENT_SCALE = 0.18215; // Stable Diffusion's
+    private static final double ALIGNMENT_WEIGHT = 0.5; // lambda of REPA
+    private static final double CLASS_BETA = 0.03; // beta of REG
+
+    private TrainOnImageNet() {}
+
+    /** Trains; ends with exit code 2 if the arguments are wrong. */
+    public static void main(String[] args) throws IOException {
+        if (args.length != 5 && args.length != 6) {
+            System.err.println("usage: TrainOnImageNet SET RUN VARIANT STEPS BATCH [DINOV2]");
+            System.exit(2);
+        }
+        long steps = Long.parseLong(args[3]);
+        TrainConfig rhythm = new TrainConfig(steps, Integer.parseInt(args[4]), 1, 5_000, 3, 50_000, 5, 100);
+        Path encoder = args.length == 6 ? Path.of(args[5]) : null;
+        train(Path.of(args[0]), Path.of(args[1]), SiTVariant.ofId(args[2]), rhythm, encoder);
+    }
+
+    /**
+     * Trains until the last step; goes on from the last checkpoint in {@code run}, however it was left.
+     *
+     * @param encoderFile TorchScript file of a DINOv2; null to align with the tokens of the set
+     */
+    static StopReason train(Path set, Path run, SiTVariant variant, TrainConfig rhythm, @Nullable Path encoderFile)
+            throws IOException {
+        Files.createDirectories(run);
+        Draws draws = new Draws(SEED); // every random number of the run, by its position
+        try (RunLock lock = RunLock.acquire(run);
+                PreparedSamples samples =
+                        PreparedSets.open(new RepaFolders(set, RepaFolders.IMAGES, RepaFolders.LATENTS));
+                NDManager manager = NDManager.newBaseManager();
+                RepresentationEncoder encoder = encoderFile == null ? null : open(encoderFile, manager.getDevice());
+                ReadAheadData data = new ReadAheadData(
+                        new LatentData(samples, draws, LATENT_SCALE, 0, encoder != null, encoder == null), 2)) {
+            int width = encoder == null ? samples.layout().tokenWidth() : encoder.width();
+            SiT model = new SiT(maskAlign(variant, samples.layout(), samples.classes(), width), Precision.FLOAT32);
+            Engine.getInstance().setRandomSeed(draws.at(RandomStream.INIT, 0).nextInt());
+            model.initialize(manager);
+
+            TokenSubsetSampler subsets = new TokenSubsetSampler(SubsetConfig.defaults(), draws, rhythm.steps());
+            SiTObjective objective = new SiTObjective(
+                    model,
+                    new ParameterStore(manager, false),
+                    new SiTLoss(model, Interpolant.LINEAR, CLASS_BETA, ALIGNMENT_WEIGHT),
+                    data,
+                    encoder,
+                    DiffusionConfig.defaults(),
+                    subsets,
+                    draws);
+            try (TrainState state = new TrainState(manager, objective.parameters())) {
+                RunCheckpoints checkpoints = RunCheckpoints.open(run, identity(model, samples), rhythm.keepLast());
+                MetricListener metrics =
+                        new MetricListener(firstStep -> JsonlSink.open(run.resolve("stats.jsonl"), firstStep), 10);
+                TrainLoop loop =
+                        new TrainLoop(rhythm, OptimConfig.PAPER, objective, state, checkpoints, List.of(metrics));
+                return loop.run();
+            }
+        }
+    }
+
+    private static RepresentationEncoder open(Path file, Device device) throws IOException {
+        @Nullable String trusted = null; // a TorchScript file is a program: put the SHA-256 of the one you made here
+        return Encoders.open(file, Preprocessing.named("dinov2"), trusted, device);
+    }
+
+    /** Class token as in REG, alignment as in REPA, and MaskAlign's mixer in front of the dropped tokens. */
+    private static SiTConfig maskAlign(SiTVariant variant, SampleLayout layout, int classes, int encoderWidth) {
+        return SiTConfig.of(
+                        layout.side(),
+                        variant.patchSize(),
+                        layout.channels(),
+                        variant.hiddenSize(),
+                        variant.depth(),
+                        variant.numHeads(),
+                        classes)
+                .withClassToken(encoderWidth)
+                .withAlignment(variant.alignmentDepth(), 2048, List.of(encoderWidth))
+                .withMixer(MixerConfig.PAPER)
+                .withPlacement(SubsetPlacement.DROP, 0, 0);
+    }
+
+    /** What must be the same for the run to go on; snapshots carry it too. */
+    private static RunIdentity identity(SiT model, PreparedSamples samples) {
+        Map<String, String> settings = new TreeMap<>(ModelSettings.of(model.config()));
+        settings.put("data", samples.identity());
+        settings.put("seed", Integer.toString(SEED));
+        return RunIdentity.of("maskalign", settings, Map.of());
+    }
+}
