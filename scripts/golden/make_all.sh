@@ -20,9 +20,11 @@ for script in selfcheck parity_cases core_cases optimizer_cases sampler_cases pl
 done
 "$python" -W ignore torchfile_samples.py current # and, by hand, 2.3 with that version of PyTorch
 
+cd "$root"
+find maskalign-*/src/test/resources/golden -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum > scripts/golden/SHA256SUMS
+
 if [[ ${1:-} == --check ]]; then
-    cd "$root"
-    changed=$(git status --porcelain -- '*/src/test/resources/golden')
+    changed=$(git status --porcelain -- '*/src/test/resources/golden' scripts/golden/SHA256SUMS)
     if [[ -n $changed ]]; then
         printf 'These fixtures changed:\n%s\n' "$changed" >&2
         exit 1
