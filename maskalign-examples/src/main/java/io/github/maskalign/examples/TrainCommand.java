@@ -5,6 +5,7 @@ import io.github.maskalign.core.distributed.Launch;
 import io.github.maskalign.core.train.StopReason;
 import io.github.maskalign.examples.run.InitialWeights;
 import io.github.maskalign.examples.run.RunConfig;
+import io.github.maskalign.examples.run.RunFiles;
 import io.github.maskalign.examples.run.TrainRun;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -81,6 +82,9 @@ final class TrainCommand implements Callable<Integer> {
         if (dryRun) {
             progress.print(bound.yaml());
             progress.flush();
+            PrintWriter notes = spec.commandLine().getErr();
+            RunFiles.check(run).forEach(note -> notes.println("note: " + note));
+            notes.flush();
             return ExitCode.OK;
         }
         if (freshProjectors && init == null) {

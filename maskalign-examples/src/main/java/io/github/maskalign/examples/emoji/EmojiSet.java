@@ -6,6 +6,7 @@ import io.github.maskalign.examples.emoji.EmojiCacheFile.UnusableCacheException;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -63,7 +64,14 @@ public final class EmojiSet {
                 + (config.background() == EmojiConfig.WHITE ? "" : String.format(" on #%06x", config.background()))
                 + (limitPerSet == Integer.MAX_VALUE ? "" : " limit " + limitPerSet);
         String key = content + ", icons " + IconCollection.VERSION + ", drawing " + DRAWING_VERSION;
-        Files.createDirectories(cacheFolder);
+        try {
+            Files.createDirectories(cacheFolder);
+        } catch (IOException e) {
+            throw new FileSystemException(
+                    cacheFolder.toString(),
+                    null,
+                    "the cache folder cannot be made; name another with data.cache or MASKALIGN_CACHE");
+        }
         Path file = cacheFolder.resolve(fileName(content, config.size()));
         if (Files.exists(file)) {
             try {

@@ -54,8 +54,7 @@ record RunData(
 
     private static RunData latents(RunConfig config, Draws draws, BatchPlan plan) throws IOException {
         DataSection section = config.data();
-        PreparedSamples set = PreparedSets.open(
-                new RepaFolders(section.path().orElseThrow(), section.imagesFolder(), section.latentsFolder()));
+        PreparedSamples set = openLatents(config);
         try {
             checkFits(config, set);
             boolean encodes = needsPictures(config.encoder().kind());
@@ -86,11 +85,17 @@ record RunData(
         }
     }
 
+    static PreparedSamples openLatents(RunConfig config) throws IOException {
+        DataSection section = config.data();
+        return PreparedSets.open(
+                new RepaFolders(section.path().orElseThrow(), section.imagesFolder(), section.latentsFolder()));
+    }
+
     private static boolean needsPictures(EncoderSection.Kind kind) {
         return kind != EncoderSection.Kind.NONE && kind != EncoderSection.Kind.CACHED;
     }
 
-    private static void checkFits(RunConfig config, PreparedSamples set) {
+    static void checkFits(RunConfig config, PreparedSamples set) {
         SampleLayout layout = set.layout();
         ModelSection model = config.model();
         Path path = config.data().path().orElseThrow();

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -92,6 +93,16 @@ class EmojiSetTest {
 
         assertThat(HexFormat.of().formatHex(Files.readAllBytes(onlyFile())))
                 .isEqualTo(HexFormat.of().formatHex(file));
+    }
+
+    @Test
+    void cacheThatCannotBeMadeIsNamed() throws IOException {
+        Path file = Files.createFile(cache.resolve("file"));
+
+        assertThatThrownBy(() -> EmojiSet.open(SMALL, file, (done, total) -> {}, LIMIT, () -> PublishedSets.ALL))
+                .isInstanceOf(FileSystemException.class)
+                .hasMessageStartingWith(file.toString())
+                .hasMessageContaining("MASKALIGN_CACHE");
     }
 
     @Test

@@ -63,6 +63,21 @@ class PreparedTrainingTest {
         assertThatThrownBy(() -> train(config(large, 2), "c")).hasMessageContaining("model.inputSize must be 16");
     }
 
+    @Test
+    void filesAreLookedAtBeforeARun() throws Exception {
+        Path set = root.resolve("set");
+        prepare(set, LAYOUT, 0);
+        Path large = root.resolve("large");
+        prepare(large, SampleLayout.latents(4, 16, FloatCode.FLOAT32), 0);
+        Path gone = root.resolve("gone");
+
+        assertThat(RunFiles.check(config(set, 2).value())).isEmpty();
+        assertThat(RunFiles.check(config(gone, 2).value()))
+                .containsExactly("data.path " + gone + " is not there yet and was not checked");
+        assertThatThrownBy(() -> RunFiles.check(config(large, 2).value()))
+                .hasMessageContaining("model.inputSize must be 16");
+    }
+
     private Bound<RunConfig> config(Path set, int steps) {
         return ConfigBinder.bind(
                 Path.of("..", "configs", "imagenet-sit-b-2-maskalign.yaml"),
