@@ -13,7 +13,7 @@ import java.util.Map;
  * @param patchSize patch side p
  * @param inChannels input channels C
  * @param hiddenSize token width D, a multiple of 4 and of numHeads
- * @param depth number of blocks L
+ * @param depth number of blocks L, in [1, 1024]
  * @param numHeads attention heads h
  * @param mlpRatio MLP width over D
  * @param numClasses number of classes; the null class is the label {@code numClasses}
@@ -52,6 +52,8 @@ public record SiTConfig(
         int routeStart,
         int routeEnd) {
 
+    private static final int MOST_BLOCKS = 1024;
+
     /** Checks the ranges and that sizes divide. */
     public SiTConfig {
         encoderWidths = List.copyOf(encoderWidths);
@@ -60,6 +62,7 @@ public record SiTConfig(
         positive("inChannels", inChannels);
         positive("hiddenSize", hiddenSize);
         positive("depth", depth);
+        require(depth <= MOST_BLOCKS, "depth must be at most " + MOST_BLOCKS, depth);
         positive("numHeads", numHeads);
         positive("numClasses", numClasses);
         positive("projectorDim", projectorDim);
