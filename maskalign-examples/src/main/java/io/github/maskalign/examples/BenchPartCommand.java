@@ -77,6 +77,9 @@ final class BenchPartCommand implements Callable<Integer> {
     @Option(names = "--threads", paramLabel = "T", description = "Threads; 0 leaves the choice to the engine.")
     int threads = 0;
 
+    @Option(names = "--ratio", paramLabel = "R", description = "LOADER: share of the patch tokens that is not read.")
+    double ratio = 0;
+
     @Option(names = "--serve", description = "Answer 'step N' lines on standard input.")
     boolean serve;
 
@@ -117,7 +120,7 @@ final class BenchPartCommand implements Callable<Integer> {
             case LOAD -> PartBenchmark.load(required());
             case CROP -> DataParts.crop(required(), threads);
             case INDEX -> DataParts.index(required(), batch);
-            case LOADER -> DataParts.loader(required(), batch);
+            case LOADER -> DataParts.loader(required(), batch, ratio);
         };
     }
 

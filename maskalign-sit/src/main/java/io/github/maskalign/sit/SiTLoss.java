@@ -3,6 +3,7 @@ package io.github.maskalign.sit;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.index.NDIndex;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.AlignmentLoss;
 import io.github.maskalign.core.align.SubsetPlacement;
@@ -112,7 +113,8 @@ public final class SiTLoss {
             NDArray prediction = projected.get(i);
             NDArray keep = in.keep();
             if (keep != null && config.alignsSubset()) {
-                target = rows.gather(target, keep); // (N, [1+]K, Z)
+                boolean whole = in.targets().get(i).getShape().get(1) == 1 + config.tokens();
+                target = whole ? rows.gather(target, keep) : target; // (N, [1+]K, Z)
                 if (config.placement() == SubsetPlacement.LOSS_ONLY) {
                     prediction = rows.gather(prediction, keep);
                 }
@@ -133,7 +135,19 @@ public final class SiTLoss {
             throw new IllegalArgumentException("the model needs the tokens of " + needed + " encoders but was given "
                     + in.targets().size());
         }
+        for (NDArray target : in.targets()) {
+            checkTokens(target.getShape(), in.keep(), config);
+        }
         checkShape(in.classNoise(), config);
+    }
+
+    private static void checkTokens(Shape target, @Nullable NDArray keep, SiTConfig config) {
+        long all = 1L + config.tokens();
+        long kept = keep != null && config.alignsSubset() ? 1 + keep.getShape().get(1) : all;
+        if (target.dimension() != 3 || target.get(1) != all && target.get(1) != kept) {
+            throw new IllegalArgumentException("an encoder must give a class token and " + config.tokens() + " patches"
+                    + (kept == all ? "" : ", or the " + (kept - 1) + " kept ones,") + " but gave " + target);
+        }
     }
 
     private static void checkShape(@Nullable NDArray classNoise, SiTConfig config) {

@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
  * @param noise ε (N, C, H, W), standard normal
  * @param t timesteps (N) in [0, 1]; 0 is data
  * @param y labels (N), int64
- * @param targets for each encoder its clean-image tokens (N, 1+T, Z), the class token first; may be empty if the model
- *     neither aligns nor has a class token
+ * @param targets for each encoder its clean-image tokens (N, 1+T, Z), the class token first, or where the alignment
+ *     is over a subset those it needs (N, 1+K, Z); may be empty if the model neither aligns nor has a class token
  * @param classNoise noise of the class token (N, Z), exactly if the model has one
  * @param keep kept patches (N, K), int64; null keeps all
  * @param dropped which labels become the null class (N), 0 or 1; null drops none

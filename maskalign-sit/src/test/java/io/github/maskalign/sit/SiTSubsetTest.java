@@ -12,6 +12,7 @@ import static io.github.maskalign.sit.TinySiT.moved;
 import static io.github.maskalign.sit.TinySiT.run;
 import static io.github.maskalign.sit.TinySiT.with;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
@@ -22,6 +23,7 @@ import io.github.maskalign.core.align.MixerConfig;
 import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.nn.TokenRows;
 import io.github.maskalign.core.script.Autograd;
 import java.util.List;
 import java.util.stream.LongStream;
@@ -70,6 +72,26 @@ class SiTSubsetTest {
                 assertClose(kept.toNDList().get(1), plain.classVelocity());
             }
             assertThat(total(model, with(lossIn, keepAll(manager)))).isCloseTo(total(model, lossIn), within(ROUNDING));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = SubsetPlacement.class, mode = EnumSource.Mode.EXCLUDE, names = "NONE")
+    void targetsOfTheKeptTokensAreEnough(SubsetPlacement where) {
+        for (SiTConfig base : List.of(TinySiT.repa(), TinySiT.reg().withMixer(MixerConfig.PAPER))) {
+            SiT model = moved(base.withPlacement(where, 0, 1), manager);
+            NDArray keep = keepFive(manager);
+            SiTLossInput all = lossInput(base, manager, keep);
+            NDArray target = all.targets().get(0); // (3, 1+9, Z)
+
+            SiTLossInput chosen = all.withTargets(List.of(new TokenRows(true).gather(target, keep)));
+
+            assertThat(total(model, chosen)).isEqualTo(total(model, all)); // the same sums, so the same bits
+            assertThatThrownBy(() -> total(model, all.withTargets(List.of(target.get(":, :4")))))
+                    .hasMessage(
+                            "an encoder must give a class token and 9 patches, or the 5 kept ones, but gave (3, 4, 11)");
+            assertThatThrownBy(() -> total(model, with(chosen, null)))
+                    .hasMessage("an encoder must give a class token and 9 patches but gave (3, 6, 11)");
         }
     }
 

@@ -60,7 +60,7 @@ public final class SampleBuffer {
         return new SampleBuffer(latents, latentShape, labels, bytes, shape, tokens, tokenShape);
     }
 
-    /** Returns the samples with their encoder tokens (N, 1+T, Z), the class token first, row-major. */
+    /** Returns the samples with their encoder tokens (N, 1+T, Z) or those chosen of them (N, K, Z), row-major. */
     public SampleBuffer withTokens(float[] values, Shape shape) {
         return new SampleBuffer(latents, latentShape, labels, images, imageShape, values, shape);
     }

@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
  * @param latents clean latents x* in the model's scale (N, C, H, W), float32
  * @param labels classes (N), int64
  * @param images the pictures they come from (N, 3, H', W'), uint8, for the encoder; null if there are none
- * @param tokens what the encoder says about them (N, 1+T, Z), float32, the class token first, where that is known
- *     already; null if it is not
+ * @param tokens what the encoder says about them (N, 1+T, Z), or of the tokens of a {@link TokenChoice} (N, K, Z), float32,
+ *     where that is known already; null if it is not
  */
 public record TrainingBatch(
         NDArray latents,

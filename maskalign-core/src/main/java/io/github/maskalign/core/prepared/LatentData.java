@@ -4,6 +4,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.data.BufferedData;
 import io.github.maskalign.core.data.EpochOrder;
 import io.github.maskalign.core.data.SampleBuffer;
+import io.github.maskalign.core.data.TokenChoice;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.RandomStream;
 import java.io.IOException;
@@ -27,6 +28,12 @@ public final class LatentData implements BufferedData {
     private final float bias;
     private final boolean images;
     private final boolean tokens;
+    private final TokenChoice choice;
+
+    /** Creates data whose tokens are all read. */
+    public LatentData(PreparedSamples samples, Draws draws, double scale, double bias, boolean images, boolean tokens) {
+        this(samples, draws, scale, bias, images, tokens, TokenChoice.ALL);
+    }
 
     /**
      * Creates the data.
@@ -37,9 +44,17 @@ public final class LatentData implements BufferedData {
      * @param bias subtracted before
      * @param images whether the pictures are read, for an encoder
      * @param tokens whether the encoder's tokens are read
+     * @param choice which of them
      * @throws IllegalArgumentException if the set lacks what is asked for
      */
-    public LatentData(PreparedSamples samples, Draws draws, double scale, double bias, boolean images, boolean tokens) {
+    public LatentData(
+            PreparedSamples samples,
+            Draws draws,
+            double scale,
+            double bias,
+            boolean images,
+            boolean tokens,
+            TokenChoice choice) {
         if (images && samples.layout().imageSide() == 0) {
             throw new IllegalArgumentException("the prepared set has no pictures for the encoder;"
                     + " prepare it with pictures, or with the encoder's tokens");
@@ -54,6 +69,7 @@ public final class LatentData implements BufferedData {
         this.bias = (float) bias;
         this.images = images;
         this.tokens = tokens;
+        this.choice = choice;
         order = new EpochOrder(draws, samples.size());
     }
 
@@ -75,7 +91,10 @@ public final class LatentData implements BufferedData {
         float[] latents = new float[BufferedData.values(count, values)];
         long[] labels = new long[count];
         byte[] pixels = new byte[images ? BufferedData.values(count, layout.imageBytes()) : 0];
-        float[] features = new float[tokens ? BufferedData.values(count, layout.tokenValues()) : 0];
+        int[][] rows = tokens ? choice.rows(first, count).orElse(null) : null;
+        int chosen = rows == null ? layout.tokens() : rows[0].length;
+        int tokenValues = tokens ? Math.multiplyExact(chosen, layout.tokenWidth()) : 0;
+        float[] features = new float[BufferedData.values(count, tokenValues)];
         IntStream.range(0, count).parallel().forEach(i -> {
             int index = order.indexAt(first + i);
             labels[i] = samples.label(index);
@@ -84,8 +103,10 @@ public final class LatentData implements BufferedData {
                 if (images) {
                     samples.readImage(index, pixels, i * layout.imageBytes());
                 }
-                if (tokens) {
-                    samples.readTokens(index, features, i * layout.tokenValues());
+                if (rows != null) {
+                    samples.readTokens(index, rows[i], features, i * tokenValues);
+                } else if (tokens) {
+                    samples.readTokens(index, features, i * tokenValues);
                 }
             } catch (IOException e) {
                 throw new UncheckedIOException(e.getMessage(), e);
@@ -95,7 +116,7 @@ public final class LatentData implements BufferedData {
         if (images) {
             buffer = buffer.withImages(pixels, new Shape(count, 3, layout.imageSide(), layout.imageSide()));
         }
-        return tokens ? buffer.withTokens(features, new Shape(count, layout.tokens(), layout.tokenWidth())) : buffer;
+        return tokens ? buffer.withTokens(features, new Shape(count, chosen, layout.tokenWidth())) : buffer;
     }
 
     private void latent(int index, long position, float[] target, int from) throws IOException {

@@ -31,6 +31,9 @@ public interface PreparedSamples extends AutoCloseable {
     /** Writes a picture's tokens (1+T, Z) into {@code target} from {@code from} on. */
     void readTokens(int index, float[] target, int from) throws IOException;
 
+    /** Writes some of a picture's tokens, (K, Z) for K indices among 1+T, into {@code target} from {@code from} on. */
+    void readTokens(int index, int[] rows, float[] target, int from) throws IOException;
+
     @Override
     void close() throws IOException;
 }

@@ -245,6 +245,11 @@ public final class RepaSet implements PreparedSamples {
     }
 
     @Override
+    public void readTokens(int i, int[] rows, float[] target, int from) {
+        readTokens(i, target, from);
+    }
+
+    @Override
     public void close() {
         // every file is closed after it was read
     }

@@ -12,9 +12,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /** One open file that a {@link ShardBuilder} wrote. */
 final class Shard implements AutoCloseable {
+    private static final int PAGE = 4096; // what a disk reads at least
+
     private final SafetensorsFile file;
     private final SampleLayout layout;
 
@@ -103,19 +106,41 @@ final class Shard implements AutoCloseable {
     }
 
     void readTokens(int row, float[] target, int from) throws IOException {
+        readTokens(row, IntStream.range(0, layout.tokens()).toArray(), target, from);
+    }
+
+    /** Reads neighbouring tokens together, and those between them where that costs no page more. */
+    void readTokens(int row, int[] chosen, float[] target, int from) throws IOException {
         FloatCode code = layout.tokenCode();
         int width = layout.tokenWidth();
-        ByteBuffer bytes = row(ShardBuilder.TOKENS, row, code.bytes(layout.tokenValues()));
+        int size = code.bytes(width);
         ByteBuffer scales =
                 code == FloatCode.INT8_PER_ROW ? row(ShardBuilder.SCALE, row, layout.tokens() * Float.BYTES) : null;
-        for (int t = 0; t < layout.tokens(); t++) {
-            code.decode(bytes, scales == null ? 1 : scales.getFloat(), target, from + t * width, width);
+        for (int i = 0; i < chosen.length; ) {
+            int first = chosen[i];
+            int end = i + 1;
+            while (end < chosen.length
+                    && chosen[end] > chosen[end - 1]
+                    && (chosen[end] - chosen[end - 1] - 1) * (long) size < PAGE) {
+                end++;
+            }
+            long start = ((long) row * layout.tokens() + first) * size;
+            ByteBuffer bytes = bytes(ShardBuilder.TOKENS, start, (chosen[end - 1] - first + 1) * size);
+            for (; i < end; i++) {
+                bytes.position((chosen[i] - first) * size);
+                float scale = scales == null ? 1 : scales.getFloat(chosen[i] * Float.BYTES);
+                code.decode(bytes, scale, target, from + i * width, width);
+            }
         }
     }
 
     private ByteBuffer row(String tensor, int row, int bytes) throws IOException {
-        ByteBuffer buffer = ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
-        file.read(tensor, (long) row * bytes, buffer);
+        return bytes(tensor, (long) row * bytes, bytes);
+    }
+
+    private ByteBuffer bytes(String tensor, long start, int count) throws IOException {
+        ByteBuffer buffer = ByteBuffer.allocate(count).order(ByteOrder.LITTLE_ENDIAN);
+        file.read(tensor, start, buffer);
         return buffer.flip();
     }
 

@@ -126,6 +126,12 @@ public final class ShardSet implements PreparedSamples {
         opened(shard).readTokens(i - firstOfShard[shard], target, from);
     }
 
+    @Override
+    public void readTokens(int i, int[] rows, float[] target, int from) throws IOException {
+        int shard = shardOf(i);
+        opened(shard).readTokens(i - firstOfShard[shard], rows, target, from);
+    }
+
     private int shardOf(int i) {
         if (i < 0 || i >= labels.length) {
             throw new IllegalArgumentException("sample must be in [0, " + (labels.length - 1) + "] but was " + i);

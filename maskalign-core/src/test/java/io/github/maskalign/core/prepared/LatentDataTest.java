@@ -4,13 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.data.EpochOrder;
+import io.github.maskalign.core.data.TokenChoice;
 import io.github.maskalign.core.data.TrainingBatch;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.RandomStream;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -58,7 +62,29 @@ class LatentDataTest {
             float[] whole = data.batch(manager, 3, 6).latents().toFloatArray();
             float[] part = data.batch(manager, 6, 2).latents().toFloatArray();
 
-            assertThat(part).isEqualTo(java.util.Arrays.copyOfRange(whole, 3 * 18, 5 * 18));
+            assertThat(part).isEqualTo(Arrays.copyOfRange(whole, 3 * 18, 5 * 18));
+        }
+    }
+
+    @Test
+    void chosenTokensAreRead() throws Exception {
+        Prepared.write(folder, LAYOUT, 7);
+        int[][] rows = {{0, 3}, {0, 1}, {2, 0}};
+        try (ShardSet set = ShardSet.open(folder);
+                NDManager manager = NDManager.newBaseManager()) {
+            TokenChoice choice = (first, count) -> first == 2 && count == 3 ? Optional.of(rows) : Optional.empty();
+            LatentData data = new LatentData(set, DRAWS, 1, 0, false, true, choice);
+            float[] all = data.batch(manager, 1, 4).tokens().toFloatArray();
+
+            NDArray chosen = data.batch(manager, 2, 3).tokens();
+
+            assertThat(chosen.getShape()).isEqualTo(new Shape(3, 2, 3));
+            for (int i = 0; i < 3; i++) {
+                for (int k = 0; k < 2; k++) {
+                    int from = ((i + 1) * 4 + rows[i][k]) * 3;
+                    assertThat(chosen.get(i, k).toFloatArray()).isEqualTo(Arrays.copyOfRange(all, from, from + 3));
+                }
+            }
         }
     }
 

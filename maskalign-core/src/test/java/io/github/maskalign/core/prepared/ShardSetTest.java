@@ -9,10 +9,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class ShardSetTest {
     @TempDir
@@ -70,6 +73,26 @@ class ShardSetTest {
                 int at = t * layout.tokenWidth() + k;
                 // half a level of 127, and the rounding of the division
                 assertThat(found[at]).isCloseTo(expected[at], within(most / 127 * 0.5001f));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(FloatCode.class)
+    void someTokensAreThoseOfAll(FloatCode code) throws Exception {
+        SampleLayout layout = new SampleLayout(1, 1, FloatCode.FLOAT32, 0, 12, 600, code); // a few to a page
+        Prepared.write(folder, layout, 2);
+        int[][] choices = {{0}, {11}, {0, 1, 2}, {0, 11}, {0, 2, 4, 9, 11}, {7, 3, 3, 11, 0}, {}};
+        try (ShardSet set = ShardSet.open(folder)) {
+            float[] all = new float[layout.tokenValues()];
+            set.readTokens(1, all, 0);
+            for (int[] rows : choices) {
+                float[] some = new float[2 + rows.length * 600];
+                set.readTokens(1, rows, some, 2);
+                for (int k = 0; k < rows.length; k++) {
+                    assertThat(Arrays.copyOfRange(some, 2 + k * 600, 2 + (k + 1) * 600))
+                            .isEqualTo(Arrays.copyOfRange(all, rows[k] * 600, (rows[k] + 1) * 600));
+                }
             }
         }
     }

@@ -2,6 +2,9 @@ package io.github.maskalign.examples.bench;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
+import io.github.maskalign.core.align.SubsetConfig;
+import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.ReadAheadData;
 import io.github.maskalign.core.image.CentreCrop;
 import io.github.maskalign.core.image.PictureReader;
@@ -14,6 +17,9 @@ import io.github.maskalign.core.prepared.ShardBuilder;
 import io.github.maskalign.core.prepared.ShardIndex;
 import io.github.maskalign.core.prepared.ShardSet;
 import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.sit.KeptTokens;
+import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTVariant;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -90,15 +96,20 @@ public final class DataParts {
      * Reading batches of latents and of DINOv2-B's tokens in the order of training, ahead of their use.
      *
      * @param folder a prepared set; if it holds none, one of {@value #LOADED} random samples is made there
+     * @param ratio share of the patch tokens that is not read, in [0, 1)
      */
-    public static PartBenchmark loader(Path folder, int batch) throws IOException {
+    public static PartBenchmark loader(Path folder, int batch, double ratio) throws IOException {
         make(folder, new SampleLayout(4, 32, FloatCode.FLOAT16, 0, 257, 768, FloatCode.FLOAT16), LOADED);
         NDManager manager = NDManager.newBaseManager(Device.cpu());
         PreparedSamples samples = ShardSet.open(folder);
-        ReadAheadData data = new ReadAheadData(new LatentData(samples, new Draws(0), SD_SCALE, 0, false, true), 2);
+        Draws draws = new Draws(0);
+        SubsetConfig subset = SubsetConfig.defaults().withRatio(ratio);
+        SiTConfig model = SiTVariant.B_2.config().withPlacement(SubsetPlacement.DROP, 0, 0);
+        KeptTokens kept = new KeptTokens(model, new TokenSubsetSampler(subset, draws, Long.MAX_VALUE), batch);
+        ReadAheadData data = new ReadAheadData(new LatentData(samples, draws, SD_SCALE, 0, false, true, kept), 2);
         long[] next = {0};
         return new PartBenchmark(
-                "batches of " + batch + " with tokens",
+                "batches of " + batch + " with tokens, ratio " + ratio,
                 manager,
                 () -> {
                     try (NDManager step = manager.newSubManager()) {

@@ -32,6 +32,7 @@ import io.github.maskalign.core.train.TrainLoop;
 import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.encoders.Encoders;
 import io.github.maskalign.encoders.Preprocessing;
+import io.github.maskalign.sit.KeptTokens;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTLoss;
@@ -87,37 +88,49 @@ public final class TrainOnImageNet {
     static StopReason train(Path set, Path run, SiTVariant variant, TrainConfig rhythm, @Nullable Path encoderFile)
             throws IOException {
         Files.createDirectories(run);
-        Draws draws = new Draws(SEED); // every random number of the run, by its position
         try (RunLock lock = RunLock.acquire(run);
                 PreparedSamples samples =
                         PreparedSets.open(new RepaFolders(set, RepaFolders.IMAGES, RepaFolders.LATENTS));
                 NDManager manager = NDManager.newBaseManager();
-                RepresentationEncoder encoder = encoderFile == null ? null : open(encoderFile, manager.getDevice());
-                ReadAheadData data = new ReadAheadData(
-                        new LatentData(samples, draws, LATENT_SCALE, 0, encoder != null, encoder == null), 2)) {
+                RepresentationEncoder encoder = encoderFile == null ? null : open(encoderFile, manager.getDevice())) {
             int width = encoder == null ? samples.layout().tokenWidth() : encoder.width();
-            SiT model = new SiT(maskAlign(variant, samples.layout(), samples.classes(), width), Precision.FLOAT32);
-            Engine.getInstance().setRandomSeed(draws.at(RandomStream.INIT, 0).nextInt());
-            model.initialize(manager);
-
+            SiTConfig config = maskAlign(variant, samples.layout(), samples.classes(), width);
+            Draws draws = new Draws(SEED); // every random number of the run, by its position
             TokenSubsetSampler subsets = new TokenSubsetSampler(SubsetConfig.defaults(), draws, rhythm.steps());
-            SiTObjective objective = new SiTObjective(
-                    model,
-                    new ParameterStore(manager, false),
-                    new SiTLoss(model, Interpolant.LINEAR, CLASS_BETA, ALIGNMENT_WEIGHT),
-                    data,
-                    encoder,
-                    DiffusionConfig.defaults(),
-                    subsets,
-                    draws);
-            try (TrainState state = new TrainState(manager, objective.parameters())) {
-                RunCheckpoints checkpoints = RunCheckpoints.open(run, identity(model, samples), rhythm.keepLast());
-                MetricListener metrics =
-                        new MetricListener(firstStep -> JsonlSink.open(run.resolve("stats.jsonl"), firstStep), 10);
-                TrainLoop loop =
-                        new TrainLoop(rhythm, OptimConfig.PAPER, objective, state, checkpoints, List.of(metrics));
-                return loop.run();
+            LatentData latents = new LatentData(
+                    samples,
+                    draws,
+                    LATENT_SCALE,
+                    0,
+                    encoder != null, // pictures
+                    encoder == null, // the encoder's tokens, and of these only what the loss looks at
+                    new KeptTokens(config, subsets, rhythm.globalBatch()));
+            Engine.getInstance().setRandomSeed(draws.at(RandomStream.INIT, 0).nextInt());
+            SiT model = new SiT(config, Precision.FLOAT32);
+            model.initialize(manager);
+            try (ReadAheadData data = new ReadAheadData(latents, 2)) {
+                SiTObjective objective = new SiTObjective(
+                        model,
+                        new ParameterStore(manager, false),
+                        new SiTLoss(model, Interpolant.LINEAR, CLASS_BETA, ALIGNMENT_WEIGHT),
+                        data,
+                        encoder,
+                        DiffusionConfig.defaults(),
+                        subsets,
+                        draws);
+                return train(run, rhythm, objective, manager, identity(config, samples));
             }
+        }
+    }
+
+    private static StopReason train(
+            Path run, TrainConfig rhythm, SiTObjective objective, NDManager manager, RunIdentity identity)
+            throws IOException {
+        try (TrainState state = new TrainState(manager, objective.parameters())) {
+            RunCheckpoints checkpoints = RunCheckpoints.open(run, identity, rhythm.keepLast());
+            MetricListener metrics =
+                    new MetricListener(firstStep -> JsonlSink.open(run.resolve("stats.jsonl"), firstStep), 10);
+            return new TrainLoop(rhythm, OptimConfig.PAPER, objective, state, checkpoints, List.of(metrics)).run();
         }
     }
 
@@ -143,8 +156,8 @@ public final class TrainOnImageNet {
     }
 
     /** What must be the same for the run to go on; snapshots carry it too. */
-    private static RunIdentity identity(SiT model, PreparedSamples samples) {
-        Map<String, String> settings = new TreeMap<>(ModelSettings.of(model.config()));
+    private static RunIdentity identity(SiTConfig config, PreparedSamples samples) {
+        Map<String, String> settings = new TreeMap<>(ModelSettings.of(config));
         settings.put("data", samples.identity());
         settings.put("seed", Integer.toString(SEED));
         return RunIdentity.of("maskalign", settings, Map.of());

@@ -1,5 +1,6 @@
 package io.github.maskalign.examples.run;
 
+import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.ReadAheadData;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.prepared.LatentData;
@@ -9,6 +10,7 @@ import io.github.maskalign.core.prepared.RepaFolders;
 import io.github.maskalign.core.prepared.SampleLayout;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.train.BatchPlan;
+import io.github.maskalign.sit.KeptTokens;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -59,7 +61,10 @@ record RunData(
             checkFits(config, set);
             boolean encodes = needsPictures(config.encoder().kind());
             boolean cached = config.encoder().kind() == EncoderSection.Kind.CACHED;
-            LatentData latents = new LatentData(set, draws, section.scale(), section.bias(), encodes, cached);
+            TokenSubsetSampler subsets = new TokenSubsetSampler(
+                    config.subset(), draws, config.train().steps());
+            KeptTokens kept = new KeptTokens(RunPlan.model(config), subsets, plan.globalBatch());
+            LatentData latents = new LatentData(set, draws, section.scale(), section.bias(), encodes, cached, kept);
             LOG.info("{} prepared latents in {} classes", set.size(), set.classes());
             String attribution = "Trained on the prepared set " + section.path().orElseThrow() + " (" + set.identity()
                     + "); its licences are those of its pictures.\n";
