@@ -35,6 +35,7 @@ public final class BenchReport {
         }
         int micro = config.train().globalBatch() / config.train().accumulation();
         return new StepBenchmark.Case(
+                config.runtime().device(0),
                 RunPlan.model(config),
                 config.runtime().precision().ofBlocks(),
                 config.diffusion(),

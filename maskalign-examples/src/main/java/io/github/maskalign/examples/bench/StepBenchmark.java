@@ -1,5 +1,6 @@
 package io.github.maskalign.examples.bench;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -29,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * draws and random latents and targets, and nothing else.
  */
 public final class StepBenchmark implements AutoCloseable {
-    private final NDManager manager = NDManager.newBaseManager();
+    private final NDManager manager;
     private final @Nullable PrecomputedTokens encoder;
     private final TrainStep step;
     private final TrainState state;
@@ -39,6 +40,7 @@ public final class StepBenchmark implements AutoCloseable {
     /**
      * What to measure.
      *
+     * @param device where it computes
      * @param model the model
      * @param precision arithmetic of its matrix products
      * @param diffusion path and timesteps
@@ -51,6 +53,7 @@ public final class StepBenchmark implements AutoCloseable {
      * @param seed run seed
      */
     public record Case(
+            Device device,
             SiTConfig model,
             Precision precision,
             DiffusionConfig diffusion,
@@ -64,6 +67,7 @@ public final class StepBenchmark implements AutoCloseable {
 
     /** Builds the model and everything a step needs. */
     public StepBenchmark(Case what) {
+        manager = NDManager.newBaseManager(what.device());
         SiTConfig config = what.model();
         batch = what.batch();
         SiT model = new SiT(config, what.precision());

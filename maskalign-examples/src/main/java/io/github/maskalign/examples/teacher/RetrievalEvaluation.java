@@ -1,5 +1,6 @@
 package io.github.maskalign.examples.teacher;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -71,7 +72,7 @@ public final class RetrievalEvaluation {
         return out;
     }
 
-    /** Features of the class token, and of the mean of the patch tokens, by those names. */
+    /** Looks up by the class token and by the mean of the patch tokens of an encoder on the CPU; gives both by those names. */
     public Map<String, Retrieval> of(RepresentationEncoder encoder) {
         Map<Integer, float[]> classToken = new HashMap<>();
         Map<Integer, float[]> meanPatch = new HashMap<>();
@@ -84,7 +85,7 @@ public final class RetrievalEvaluation {
             for (int i = 0; i < chunk.size(); i++) {
                 pictures.copyInto(chunk.get(i), bytes, i * pictures.pictureBytes());
             }
-            try (NDManager manager = NDManager.newBaseManager();
+            try (NDManager manager = NDManager.newBaseManager(Device.cpu());
                     GradMode off = GradMode.off()) {
                 NDArray images = OwnedArrays.of(manager, new Shape(chunk.size(), 3, side, side), bytes);
                 EncoderTokens tokens = encoder.encode(images);

@@ -1,5 +1,6 @@
 package io.github.maskalign.sit.parity;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -48,14 +49,14 @@ public final class ParityCase {
     }
 
     /**
-     * Re-computes a case.
+     * Re-computes a case on the CPU, where float32 is float32: GPUs round the operands of convolutions.
      *
      * @throws CheckpointFormatException if the file is no parity case
      * @throws IOException if it cannot be read
      */
     public static ParityResult check(Path path) throws IOException {
         try (SafetensorsFile file = SafetensorsFile.open(path);
-                NDManager manager = NDManager.newBaseManager()) {
+                NDManager manager = NDManager.newBaseManager(Device.cpu())) {
             return open(path, file.metadata()).compare(file, manager);
         }
     }
