@@ -12,9 +12,9 @@ import io.github.maskalign.sit.SiTConfig;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
 /** What a stopwatch run says: median step time, rate, memory, and where the time went. */
@@ -83,7 +83,7 @@ public final class BenchReport {
         return String.format(
                 Locale.ROOT,
                 "%s: %.3f s a step (p90 %.3f), %.2f images/s, batch %d, %s, %d threads, peak memory %.0f MB,%n"
-                        + "outside the model %.2f %% of the step",
+                        + "losses and gradients %.3f s, update %.3f s, outside of both %.2f %% of the step",
                 result.get("name").getAsString(),
                 result.get("median_s").getAsDouble(),
                 result.get("p90_s").getAsDouble(),
@@ -92,6 +92,8 @@ public final class BenchReport {
                 result.get("dtype").getAsString(),
                 result.get("threads").getAsInt(),
                 result.get("peak_rss_mb").getAsDouble(),
+                result.get("model_s").getAsDouble(),
+                result.get("update_s").getAsDouble(),
                 100 * result.get("outside_model").getAsDouble());
     }
 
@@ -114,26 +116,33 @@ public final class BenchReport {
     }
 
     private void add(JsonObject out, List<StepResult> results) {
-        List<Double> seconds = new ArrayList<>();
+        List<Double> seconds = sorted(results, StepTimes::total);
         double outside = 0;
         double all = 0;
         for (StepResult result : results) {
             StepTimes times = result.seconds();
-            seconds.add(times.total());
             outside += times.data() + times.rest();
             all += times.total();
         }
-        seconds.sort(null);
         double median = quantile(seconds, 0.5);
         out.addProperty("steps", results.size());
         out.addProperty("median_s", median);
         out.addProperty("p90_s", quantile(seconds, 0.9));
         out.addProperty("min_s", seconds.get(0));
+        out.addProperty("model_s", quantile(sorted(results, StepTimes::model), 0.5));
+        out.addProperty("update_s", quantile(sorted(results, StepTimes::update), 0.5));
         out.addProperty("images_per_s", benchmark.batch() / median);
         out.addProperty("outside_model", outside / all);
         out.addProperty("loss", results.get(results.size() - 1).loss());
         ProcessStatus.read()
                 .ifPresent(status -> out.addProperty("peak_rss_mb", status.peakResidentBytes() / (double) (1 << 20)));
+    }
+
+    private static List<Double> sorted(List<StepResult> results, ToDoubleFunction<StepTimes> part) {
+        return results.stream()
+                .map(result -> part.applyAsDouble(result.seconds()))
+                .sorted()
+                .toList();
     }
 
     /** Linear between neighbours, as NumPy and PyTorch do. */
