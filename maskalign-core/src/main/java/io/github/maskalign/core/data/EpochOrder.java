@@ -2,6 +2,8 @@ package io.github.maskalign.core.data;
 
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.RandomStream;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.SplittableRandom;
 
 /**
@@ -14,8 +16,7 @@ import java.util.SplittableRandom;
 public final class EpochOrder {
     private final Draws draws;
     private final int size;
-    private long cachedEpoch = -1;
-    private int[] cached = {};
+    private final Map<Long, int[]> orders = new LinkedHashMap<>(4, 0.75f, true); // a batch may lie in two epochs
 
     /**
      * Creates the order of a data set.
@@ -44,17 +45,20 @@ public final class EpochOrder {
     }
 
     private synchronized int[] permutation(long epoch) {
-        if (epoch != cachedEpoch) {
-            int[] order = new int[size];
+        int[] order = orders.get(epoch);
+        if (order == null) {
+            order = new int[size];
             SplittableRandom random = draws.at(RandomStream.DATA_ORDER, epoch);
             for (int i = 0; i < size; i++) {
                 int j = random.nextInt(i + 1);
                 order[i] = order[j];
                 order[j] = i;
             }
-            cached = order;
-            cachedEpoch = epoch;
+            orders.put(epoch, order);
+            if (orders.size() > 2) {
+                orders.remove(orders.keySet().iterator().next());
+            }
         }
-        return cached;
+        return order;
     }
 }

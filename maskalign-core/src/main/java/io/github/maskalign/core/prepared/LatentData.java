@@ -109,7 +109,8 @@ public final class LatentData implements BufferedData {
                     samples.readTokens(index, features, i * tokenValues);
                 }
             } catch (IOException e) {
-                throw new UncheckedIOException(e.getMessage(), e);
+                throw new UncheckedIOException(
+                        "sample " + index + " (" + samples.name(index) + ") cannot be read: " + e.getMessage(), e);
             }
         });
         SampleBuffer buffer = new SampleBuffer(latents, new Shape(count).addAll(layout.latentShape()), labels);

@@ -7,32 +7,34 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
-import java.util.Map;
 
 /**
  * A prepared set in our own format: {@link ShardIndex} and the shards it names.
  *
- * <p>Opening reads the index alone; a shard is opened and checked when one of its samples is first read. At most 256
+ * <p>Opening reads the index alone; a shard is opened and checked when one of its samples is first read. At most 512
  * shards are open at a time.
  */
 public final class ShardSet implements PreparedSamples {
-    private static final int MOST_OPEN = 256;
+    private static final int MOST_OPEN = 512;
 
-    private final Path folder;
     private final ShardIndex index;
     private final String identity;
     private final int[] labels;
     private final Names names;
     private final int[] firstOfShard;
-    private final Map<Integer, Shard> open = new LinkedHashMap<>(16, 0.75f, true);
+    private final OpenShards open;
 
-    private ShardSet(Path folder, ShardIndex index, int[] labels, Names names) {
-        this.folder = folder;
+    private ShardSet(Path folder, ShardIndex index, int[] labels, Names names, int mostOpen) {
         this.index = index;
         this.labels = labels;
         this.names = names;
         identity = index.identity();
+        open = new OpenShards(
+                number -> Shard.open(
+                        folder.resolve(ShardIndex.fileName(number)),
+                        index.layout(),
+                        index.shards().get(number).size()),
+                mostOpen);
         firstOfShard = new int[index.shards().size() + 1];
         for (int s = 0; s < index.shards().size(); s++) {
             firstOfShard[s + 1] = firstOfShard[s] + index.shards().get(s).size();
@@ -46,6 +48,11 @@ public final class ShardSet implements PreparedSamples {
      * @throws CheckpointFormatException if the index is damaged
      */
     public static ShardSet open(Path folder) throws IOException {
+        return open(folder, MOST_OPEN);
+    }
+
+    /** As the other method, with at most so many shards open at a time. */
+    static ShardSet open(Path folder, int mostOpen) throws IOException {
         Path path = folder.resolve(ShardIndex.FILE);
         if (!Files.exists(path)) {
             throw new NoSuchFileException(
@@ -69,7 +76,7 @@ public final class ShardSet implements PreparedSamples {
                 }
                 small[i] = (int) labels[i];
             }
-            return new ShardSet(folder, index, small, Names.read(file, ShardBuilder.NAME, labels.length));
+            return new ShardSet(folder, index, small, Names.read(file, ShardBuilder.NAME, labels.length), mostOpen);
         }
     }
 
@@ -111,25 +118,25 @@ public final class ShardSet implements PreparedSamples {
     @Override
     public void readMoments(int i, float[] target, int from) throws IOException {
         int shard = shardOf(i);
-        opened(shard).readMoments(i - firstOfShard[shard], target, from);
+        open.use(shard, reader -> reader.readMoments(i - firstOfShard[shard], target, from));
     }
 
     @Override
     public void readImage(int i, byte[] target, int from) throws IOException {
         int shard = shardOf(i);
-        opened(shard).readImage(i - firstOfShard[shard], target, from);
+        open.use(shard, reader -> reader.readImage(i - firstOfShard[shard], target, from));
     }
 
     @Override
     public void readTokens(int i, float[] target, int from) throws IOException {
         int shard = shardOf(i);
-        opened(shard).readTokens(i - firstOfShard[shard], target, from);
+        open.use(shard, reader -> reader.readTokens(i - firstOfShard[shard], target, from));
     }
 
     @Override
     public void readTokens(int i, int[] rows, float[] target, int from) throws IOException {
         int shard = shardOf(i);
-        opened(shard).readTokens(i - firstOfShard[shard], rows, target, from);
+        open.use(shard, reader -> reader.readTokens(i - firstOfShard[shard], rows, target, from));
     }
 
     private int shardOf(int i) {
@@ -144,30 +151,8 @@ public final class ShardSet implements PreparedSamples {
         return shard;
     }
 
-    private Shard opened(int number) throws IOException {
-        synchronized (open) {
-            Shard shard = open.get(number);
-            if (shard == null) {
-                if (open.size() >= MOST_OPEN) {
-                    // left to the collector: another thread may be reading from it
-                    open.remove(open.keySet().iterator().next());
-                }
-                Path file = folder.resolve(ShardIndex.fileName(number));
-                shard = Shard.open(
-                        file, index.layout(), index.shards().get(number).size());
-                open.put(number, shard);
-            }
-            return shard;
-        }
-    }
-
     @Override
     public void close() throws IOException {
-        synchronized (open) {
-            for (Shard shard : open.values()) {
-                shard.close();
-            }
-            open.clear();
-        }
+        open.close();
     }
 }

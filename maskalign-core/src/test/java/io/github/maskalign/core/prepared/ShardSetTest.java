@@ -3,15 +3,22 @@ package io.github.maskalign.core.prepared;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.maskalign.core.io.CheckpointFormatException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.concurrent.ForkJoinPool;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -75,6 +82,61 @@ class ShardSetTest {
                 assertThat(found[at]).isCloseTo(expected[at], within(most / 127 * 0.5001f));
             }
         }
+    }
+
+    @Test
+    void filesThatAreNotNeededAreClosed() throws Exception {
+        Path handles = Path.of("/proc/self/fd");
+        assumeTrue(Files.isDirectory(handles));
+        int shards = 40;
+        int mostOpen = 4;
+        Prepared.write(
+                folder, Prepared.FULL, IntStream.generate(() -> 2).limit(shards).toArray());
+        AtomicInteger most = new AtomicInteger();
+        try (ShardSet set = ShardSet.open(folder, mostOpen)) {
+            IntStream.range(0, 4_000).parallel().forEach(n -> {
+                int i = new SplittableRandom(n).nextInt(2 * shards);
+                byte[] image = new byte[Prepared.FULL.imageBytes()];
+                try {
+                    set.readImage(i, image, 0);
+                    if (n % 100 == 0) {
+                        most.accumulateAndGet(open(handles), Math::max);
+                    }
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+                assertThat(image).isEqualTo(Prepared.sample(Prepared.FULL, i).image());
+            });
+            assertThat(open(handles)).isEqualTo(mostOpen);
+        }
+        assertThat(open(handles)).isZero();
+        // besides those kept open, each thread has one in use
+        assertThat(most.get()).isBetween(1, mostOpen + ForkJoinPool.getCommonPoolParallelism() + 1);
+    }
+
+    private int open(Path handles) throws IOException {
+        int count = 0;
+        try (DirectoryStream<Path> all = Files.newDirectoryStream(handles)) {
+            for (Path handle : all) {
+                try {
+                    count += Files.readSymbolicLink(handle).startsWith(folder.toRealPath()) ? 1 : 0;
+                } catch (NoSuchFileException e) {
+                    continue; // closed since the folder was listed
+                }
+            }
+        }
+        return count;
+    }
+
+    @Test
+    void closedSetsAreNotRead() throws Exception {
+        Prepared.write(folder, Prepared.FULL, 2);
+        ShardSet set = ShardSet.open(folder);
+        set.close();
+
+        assertThatThrownBy(() -> set.readImage(0, new byte[75], 0))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("after the prepared set was closed");
     }
 
     @ParameterizedTest
