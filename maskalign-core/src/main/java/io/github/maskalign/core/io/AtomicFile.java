@@ -5,7 +5,10 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 
 /**
@@ -46,6 +49,18 @@ public final class AtomicFile {
         write(target, text.getBytes(StandardCharsets.UTF_8));
     }
 
+    /** Creates a folder and those around it that are missing, so that they too survive a power loss. */
+    public static void createFolders(Path folder) throws IOException {
+        Deque<Path> missing = new ArrayDeque<>();
+        for (Path at = folder.toAbsolutePath(); at != null && !Files.exists(at); at = at.getParent()) {
+            missing.push(at);
+        }
+        Files.createDirectories(folder);
+        for (Path made : missing) {
+            FileOperations.SYSTEM.forceDirectory(SystemFileOperations.parentOf(made));
+        }
+    }
+
     /**
      * Deletes the temporary files and folders that killed writers left in a folder, and returns how many. No other
      * process may be writing there: hold the {@link RunLock} of the run.
@@ -56,6 +71,11 @@ public final class AtomicFile {
             TemporaryName.deleteTree(FileOperations.SYSTEM, leftover);
         }
         return leftovers.size();
+    }
+
+    /** Tells whether a file is named like one that a killed writer may have left. */
+    public static boolean isLeftover(Path file) {
+        return TemporaryName.isLeftover(file);
     }
 
     static void write(FileOperations files, Path target, Content content) throws IOException {

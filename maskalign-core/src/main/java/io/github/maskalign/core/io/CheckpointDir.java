@@ -88,7 +88,7 @@ public final class CheckpointDir {
         if (keepLast < 1) {
             throw new IllegalArgumentException("keepLast must be at least 1 but was " + keepLast);
         }
-        Files.createDirectories(folder);
+        AtomicFile.createFolders(folder);
         CheckpointDir dir = new CheckpointDir(files, folder, keepLast, keepEvery);
         dir.recover();
         return dir;

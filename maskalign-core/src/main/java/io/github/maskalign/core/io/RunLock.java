@@ -39,7 +39,7 @@ public final class RunLock implements AutoCloseable {
      * @throws RunLockedException when another process, or another run in this one, has it
      */
     public static synchronized RunLock acquire(Path runFolder) throws IOException {
-        Files.createDirectories(runFolder);
+        AtomicFile.createFolders(runFolder);
         Path owner = runFolder.resolve("run.owner");
         String holder = holder(owner);
         if (holder != null && holder.contains(THIS_JVM)) { // opening run.lock again would end the lock

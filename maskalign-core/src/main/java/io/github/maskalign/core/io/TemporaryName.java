@@ -31,6 +31,10 @@ final class TemporaryName {
         return target.resolveSibling("." + target.getFileName() + suffix + random);
     }
 
+    static boolean isLeftover(Path file) {
+        return LEFTOVER.matcher(String.valueOf(file.getFileName())).matches();
+    }
+
     static List<Path> leftoversIn(Path folder) throws IOException {
         return matching(folder, LEFTOVER);
     }

@@ -1,6 +1,7 @@
 package io.github.maskalign.core.prepare;
 
 import io.github.maskalign.core.archive.PictureSet;
+import io.github.maskalign.core.io.AtomicFile;
 import io.github.maskalign.core.prepared.PreparedSample;
 import io.github.maskalign.core.prepared.RepaFolders;
 import io.github.maskalign.core.prepared.SampleLayout;
@@ -34,6 +35,11 @@ public interface PreparedStore {
 
     /** @throws PrepareException if this store cannot hold such samples */
     void requireHolds(SampleLayout layout) throws PrepareException;
+
+    /** Deletes what killed writers have left; nobody else may be writing. */
+    default void removeLeftovers() throws IOException {
+        AtomicFile.removeLeftovers(records());
+    }
 
     /** Begins a part. */
     Part begin(int part, SampleLayout layout, Map<String, String> settings) throws IOException;

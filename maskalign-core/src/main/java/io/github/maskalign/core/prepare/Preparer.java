@@ -2,7 +2,6 @@ package io.github.maskalign.core.prepare;
 
 import io.github.maskalign.core.archive.LabelledPicture;
 import io.github.maskalign.core.archive.PictureSet;
-import io.github.maskalign.core.io.AtomicFile;
 import io.github.maskalign.core.prepared.PreparedSample;
 import io.github.maskalign.core.prepared.SampleLayout;
 import java.io.IOException;
@@ -72,7 +71,7 @@ public final class Preparer {
         store.requireHolds(encoder.layout());
         Files.createDirectories(store.records());
         if (ranks == 1) {
-            AtomicFile.removeLeftovers(store.records());
+            store.removeLeftovers();
         }
         int total = 0;
         for (int shard = rank; shard < shards(); shard += ranks) {

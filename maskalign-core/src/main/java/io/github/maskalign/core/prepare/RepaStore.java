@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.IntFunction;
+import java.util.stream.Stream;
 
 /**
  * Two files for each picture, named by the picture's number in the source. A picture that cannot be read leaves a gap
@@ -59,6 +60,20 @@ record RepaStore(RepaFolders folders) implements PreparedStore {
         if (layout.imageSide() == 0 || layout.tokens() > 0 || layout.moments() != FloatCode.FLOAT32) {
             throw new PrepareException(
                     "REPA's layout holds pictures and float32 latents, and no encoder tokens; asked for was " + layout);
+        }
+    }
+
+    @Override
+    public void removeLeftovers() throws IOException {
+        AtomicFile.removeLeftovers(records());
+        for (Path kind : List.of(folders.imageFolder(), folders.latentFolder())) {
+            if (Files.isDirectory(kind)) {
+                try (Stream<Path> all = Files.walk(kind, 1)) { // itself, and a folder for each thousand
+                    for (Path folder : (Iterable<Path>) all.filter(Files::isDirectory)::iterator) {
+                        AtomicFile.removeLeftovers(folder);
+                    }
+                }
+            }
         }
     }
 

@@ -4,6 +4,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.archive.LabelFile;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureReader;
+import io.github.maskalign.core.io.AtomicFile;
 import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.io.TensorType;
@@ -102,7 +103,8 @@ public final class RepaSet implements PreparedSamples {
     private static BitSet indices(Path folder, Function<String, OptionalInt> indexOf, String usual) throws IOException {
         BitSet out = new BitSet();
         try (Stream<Path> all = Files.walk(folder)) {
-            for (Path file : (Iterable<Path>) all.filter(Files::isRegularFile)::iterator) {
+            Stream<Path> files = all.filter(file -> Files.isRegularFile(file) && !AtomicFile.isLeftover(file));
+            for (Path file : (Iterable<Path>) files::iterator) {
                 String name = folder.relativize(file).toString().replace('\\', '/');
                 if (name.toLowerCase(Locale.ROOT).endsWith(".json")) {
                     continue;

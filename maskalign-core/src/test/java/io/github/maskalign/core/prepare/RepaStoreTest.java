@@ -129,6 +129,23 @@ class RepaStoreTest {
     }
 
     @Test
+    void whatKilledWritersLeftIsNoPartOfTheSet() throws Exception {
+        draw();
+        RepaFolders folders = RepaFolders.in(root.resolve("repa"));
+        PreparedStore store = PreparedStore.repa(folders);
+        prepare(store, new FirstPixels(SIDE));
+        Path image = Files.write(folders.image(0).resolveSibling(".img00000000.png.tmp-0123456789abcdef"), new byte[3]);
+        Path latent = Files.write(
+                folders.latent(0).resolveSibling(".img-mean-std-00000000.npy.tmp-0123456789abcdef"), new byte[3]);
+
+        assertThat(new RepaVerifier(folders).problems(done -> {})).isEmpty();
+        prepare(store, new FirstPixels(SIDE));
+
+        assertThat(image).doesNotExist();
+        assertThat(latent).doesNotExist();
+    }
+
+    @Test
     void damageIsFound() throws Exception {
         draw();
         Path repa = root.resolve("repa");

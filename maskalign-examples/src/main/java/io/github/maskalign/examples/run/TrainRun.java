@@ -26,7 +26,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -150,7 +149,7 @@ public final class TrainRun {
             return () -> {};
         }
         try {
-            Files.createDirectories(folder);
+            AtomicFile.createFolders(folder);
         } catch (FileAlreadyExistsException e) {
             throw new FileSystemException(
                     folder.toString(), null, "the run folder cannot be made: a file is in its place");
