@@ -97,6 +97,7 @@ public final class SiTObjective implements Objective {
         if (width > 0) {
             checkWidths(config, width);
         }
+        subsets.config().requireTokensLeft(config.tokens());
         this.model = model;
         this.store = store;
         this.loss = loss;

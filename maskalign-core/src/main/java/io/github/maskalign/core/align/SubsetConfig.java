@@ -139,6 +139,19 @@ public record SubsetConfig(
     }
 
     /**
+     * Checks that every ratio that the schedule may reach leaves a token.
+     *
+     * @param tokens T, at least 1
+     * @throws IllegalArgumentException if one does not
+     */
+    public void requireTokensLeft(int tokens) {
+        if (placement.usesSubset()) {
+            double width = schedule == SubsetSchedule.UNIFORM_RANGE ? scheduleWidth : 0;
+            rounding.kept(tokens, width == 0 ? ratio : Math.nextDown(ratio + width));
+        }
+    }
+
+    /**
      * The last block of the route in a model of {@code depth} blocks.
      *
      * @throws IllegalArgumentException if the route does not fit into the model

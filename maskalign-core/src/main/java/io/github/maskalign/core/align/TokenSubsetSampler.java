@@ -40,6 +40,11 @@ public final class TokenSubsetSampler {
         this.totalSteps = totalSteps;
     }
 
+    /** Returns what is drawn. */
+    public SubsetConfig config() {
+        return config;
+    }
+
     /**
      * Returns the mask ratio of a step, in [0, 1).
      *

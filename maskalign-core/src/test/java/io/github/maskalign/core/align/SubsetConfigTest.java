@@ -2,6 +2,7 @@ package io.github.maskalign.core.align;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.align.SubsetConfig.Rounding;
 import org.junit.jupiter.api.Test;
@@ -93,5 +94,18 @@ class SubsetConfigTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> DEFAULTS.withUnmaskedTailSteps(-1))
                 .withMessage("unmaskedTailSteps must be at least 0 but was -1");
+    }
+
+    @Test
+    void everyRatioOfAScheduleMustLeaveATokenToo() {
+        SubsetConfig rising = SubsetConfig.defaults().withRatio(0.97).withSchedule(SubsetSchedule.LINEAR, 0, 4, 0);
+        SubsetConfig range =
+                SubsetConfig.defaults().withRatio(0.5).withSchedule(SubsetSchedule.UNIFORM_RANGE, 0, 4, 0.5);
+
+        rising.requireTokensLeft(256);
+        assertThatThrownBy(() -> rising.requireTokensLeft(16)).hasMessageContaining("of the 16 tokens");
+        range.withSchedule(SubsetSchedule.UNIFORM_RANGE, 0, 4, 0.4).requireTokensLeft(256);
+        assertThatThrownBy(() -> range.requireTokensLeft(256)).hasMessageContaining("of the 256 tokens");
+        range.withPlacement(SubsetPlacement.NONE).requireTokensLeft(1);
     }
 }

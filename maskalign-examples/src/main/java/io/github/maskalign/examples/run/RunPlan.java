@@ -53,6 +53,7 @@ public final class RunPlan {
                     config.align().projectorDim(),
                     List.of(config.encoder().width()));
         }
+        subset.requireTokensLeft(model.tokens());
         boolean route = subset.placement() == SubsetPlacement.ROUTE;
         return model.withPlacement(
                 subset.placement(),
