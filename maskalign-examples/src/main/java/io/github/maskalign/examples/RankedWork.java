@@ -47,7 +47,11 @@ final class RankedWork {
         } catch (Throwable failure) {
             agreement.fail(failure);
             if (agreement.isFailureKnown() || !launch.isDistributed()) {
-                ranks.close(); // the others end too
+                try {
+                    ranks.close(); // the others end too
+                } catch (RuntimeException e) {
+                    failure.addSuppressed(e);
+                }
             } else {
                 LOG.error(
                         "rank {} of {}: {}",

@@ -3,11 +3,11 @@ package io.github.maskalign.core.data;
 import ai.djl.ndarray.NDManager;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
 
 /**
@@ -77,7 +77,6 @@ public final class ReadAheadData implements TrainingData, AutoCloseable {
      * {@inheritDoc}
      *
      * @throws IllegalStateException after {@link #close()}
-     * @throws CancellationException if the calling thread is interrupted while it waits; its flag stays set
      */
     @Override
     public synchronized TrainingBatch batch(NDManager manager, long first, int count) {
@@ -101,9 +100,17 @@ public final class ReadAheadData implements TrainingData, AutoCloseable {
         pending.addLast(new Read(first, count, reader.submit(() -> source.read(first, count))));
     }
 
+    /** An interrupt does not end the wait: the step that needs the samples ends first, and its caller sees the flag. */
     private SampleBuffer await(Read read) {
+        boolean interrupted = false;
         try {
-            return read.samples().get();
+            while (true) {
+                try {
+                    return read.samples().get();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
         } catch (ExecutionException e) {
             forget();
             if (e.getCause() instanceof RuntimeException failure) {
@@ -113,13 +120,10 @@ public final class ReadAheadData implements TrainingData, AutoCloseable {
                 throw failure;
             }
             throw new IllegalStateException("reading samples failed", e.getCause());
-        } catch (InterruptedException e) {
-            forget();
-            Thread.currentThread().interrupt();
-            CancellationException cancelled = new CancellationException(
-                    "interrupted while waiting for " + read.count() + " samples from position " + read.first());
-            cancelled.initCause(e);
-            throw cancelled;
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 
@@ -129,10 +133,21 @@ public final class ReadAheadData implements TrainingData, AutoCloseable {
         pending.clear();
     }
 
-    /** Ends the thread after the read it is in; the source is left open. Later calls have no effect. */
+    /** Waits for the read that the thread is in, and ends it; the source is left open. Later calls have no effect. */
     @Override
     public synchronized void close() {
         forget();
         reader.shutdown();
+        boolean interrupted = false;
+        while (!reader.isTerminated()) {
+            try {
+                reader.awaitTermination(1, TimeUnit.DAYS);
+            } catch (InterruptedException e) {
+                interrupted = true; // the source must not be closed under a read
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

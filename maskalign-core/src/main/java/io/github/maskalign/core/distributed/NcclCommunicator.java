@@ -144,13 +144,16 @@ public final class NcclCommunicator implements Communicator {
             return;
         }
         closed = true;
-        watchdog.watch("ncclCommDestroy", () -> {
-            nccl.leave(group);
-            return group;
-        });
-        watchdog.close();
-        manager.close();
-        mpi.ifPresent(MpiCommunicator::close);
+        try {
+            watchdog.watch("ncclCommDestroy", () -> {
+                nccl.leave(group);
+                return group;
+            });
+        } finally {
+            watchdog.close();
+            manager.close();
+            mpi.ifPresent(MpiCommunicator::close);
+        }
     }
 
     private byte[] exchange(Duration patience) {

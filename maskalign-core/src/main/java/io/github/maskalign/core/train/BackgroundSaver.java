@@ -129,8 +129,11 @@ final class BackgroundSaver implements AutoCloseable {
     /** Waits for what is being written and frees the copy. */
     @Override
     public void close() {
-        take();
-        writer.shutdown();
-        memory.close();
+        try {
+            take();
+        } finally {
+            writer.shutdown();
+            memory.close();
+        }
     }
 }

@@ -124,15 +124,14 @@ public final class TrainLoop {
             try {
                 reason = train();
                 closeSaver();
-            } catch (TrainingDivergedException e) {
-                agreement.fail(e);
-                closeSaver();
-                ended(StopReason.DIVERGED, e);
-                throw e;
             } catch (IOException | RuntimeException | Error e) {
                 agreement.fail(e);
-                closeSaver();
-                ended(StopReason.FAILED, e);
+                try {
+                    closeSaver();
+                } catch (RuntimeException | Error unsaved) {
+                    e.addSuppressed(unsaved);
+                }
+                ended(e instanceof TrainingDivergedException ? StopReason.DIVERGED : StopReason.FAILED, e);
                 throw e;
             }
             each(listener -> listener.onEnd(reason, state));
@@ -236,9 +235,12 @@ public final class TrainLoop {
     }
 
     private void closeSaver() {
-        if (background != null) {
-            background.close();
-            background = null;
+        BackgroundSaver saver = background;
+        background = null;
+        if (saver != null) {
+            try (saver) {
+                report(saver.take());
+            }
         }
     }
 

@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.data.SampleRange;
 import io.github.maskalign.core.distributed.Agreement;
+import io.github.maskalign.core.distributed.CommunicationException;
 import io.github.maskalign.core.distributed.GradientBuckets;
 import io.github.maskalign.core.distributed.LocalCommunicator;
 import io.github.maskalign.core.engine.GradMode;
@@ -184,7 +185,14 @@ public final class TrainStep {
         int gradients = sum.gradients.size();
         NDList all = new NDList(sum.gradients);
         all.addAll(sum.losses); // a few more numbers in the last bucket
-        NDList sums = buckets.sum(all, step);
+        NDList sums;
+        try {
+            sums = buckets.sum(all, step);
+        } catch (CommunicationException e) {
+            throw e;
+        } catch (RuntimeException | Error e) { // the others wait in the sum: there is no word to tell them by
+            throw new CommunicationException("the gradients could not be summed over the ranks: " + e.getMessage(), e);
+        }
         sum.gradients = new NDList(sums.subList(0, gradients));
         sum.losses = new NDList(sums.subList(gradients, sums.size()));
     }

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import java.util.List;
-import java.util.concurrent.CancellationException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
@@ -117,27 +116,37 @@ class ReadAheadDataTest {
     }
 
     @Test
-    void interruptEndsTheWaitAndKeepsTheFlag() {
-        CountDownLatch never = new CountDownLatch(1);
-        BufferedData stuck = new Counting() {
+    void interruptKeepsTheSamplesAndTheFlag() throws Exception {
+        CountDownLatch release = new CountDownLatch(1);
+        BufferedData slow = new Counting() {
             @Override
             public SampleBuffer read(long first, int count) {
                 try {
-                    never.await();
+                    release.await();
                 } catch (InterruptedException e) {
                     throw new IllegalStateException(e);
                 }
                 return super.read(first, count);
             }
         };
-        try (ReadAheadData data = new ReadAheadData(stuck, 1)) {
-            Thread.currentThread().interrupt();
-            assertThatThrownBy(() -> data.batch(manager, 6, 2))
-                    .isInstanceOf(CancellationException.class)
-                    .hasMessageContaining("2 samples from position 6");
+        Thread training = Thread.currentThread();
+        Thread user = new Thread(() -> {
+            while (training.getState() != Thread.State.WAITING) {
+                Thread.onSpinWait();
+            }
+            training.interrupt();
+            while (training.getState() != Thread.State.WAITING) { // it waits on
+                Thread.onSpinWait();
+            }
+            release.countDown();
+        });
+        try (ReadAheadData data = new ReadAheadData(slow, 1)) {
+            user.start();
+            assertGives(data, 6, 2);
             assertThat(Thread.interrupted()).isTrue();
         } finally {
-            never.countDown();
+            release.countDown();
+            user.join();
         }
     }
 

@@ -62,7 +62,7 @@ public record FeatureRun(NDManager manager, FeatureExtractor extractor, int batc
             collector.close();
             throw e;
         } finally {
-            reader.shutdownNow();
+            reader.shutdown(); // a read goes on: an interrupt would close a file that training may be reading too
         }
     }
 

@@ -39,11 +39,12 @@ final class ExperimentParts implements AutoCloseable {
         }
         NDManager manager = NDManager.newBaseManager(config.runtime().device(ranks.localRank()));
         RunData data = null;
+        RepresentationEncoder encoder = null;
         try {
             Draws draws = new Draws(config.seed());
             SiTConfig plan = RunPlan.model(config);
             data = RunData.open(config, cache, draws, BatchPlan.of(config.train(), ranks));
-            RepresentationEncoder encoder = EncoderChoice.open(config, plan, data.pictureSide(), manager.getDevice());
+            encoder = EncoderChoice.open(config, plan, data.pictureSide(), manager.getDevice());
             Engine.getInstance().setRandomSeed(draws.at(RandomStream.INIT, 0).nextInt());
             SiT model = new SiT(plan, config.runtime().precision().ofBlocks());
             model.initialize(manager);
@@ -63,7 +64,10 @@ final class ExperimentParts implements AutoCloseable {
                     draws,
                     config.train().activationCheckpointing());
             return new ExperimentParts(manager, encoder, objective, data);
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
+            if (encoder != null) {
+                encoder.close();
+            }
             if (data != null) {
                 data.close();
             }
