@@ -35,6 +35,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -146,7 +147,8 @@ final class SampleCommand implements Callable<Integer> {
         try (NDManager manager = NDManager.newBaseManager(device);
                 OpenWeights file = known.open(source)) {
             SampleSource chosen = open(file);
-            if (targets.latents() == null && chosen.model().inChannels() != 3 && !autoencoder.isGiven()) {
+            boolean pixels = chosen.model().inChannels() == 3 && chosen.scaling() == null;
+            if (targets.latents() == null && !pixels && !autoencoder.isGiven()) {
                 throw CommandFailure.badInput(source + ": the model makes latents, which need a decoder to become"
                         + " pictures: name it with --vae, or keep the latents with --latents FILE");
             }
@@ -184,9 +186,10 @@ final class SampleCommand implements Callable<Integer> {
         RankedRows rows = new RankedRows(ranks, manager, count);
         int side = model.inputSize();
         int values = model.inChannels() * side * side;
-        if ((long) count * values > Integer.MAX_VALUE) {
-            throw CommandFailure.badInput("--num must be at most " + Integer.MAX_VALUE / values + " here but was "
-                    + count + "; --folder takes more");
+        int most = Integer.MAX_VALUE / values / (ranks.size() == 1 ? 1 : Float.BYTES); // ranks exchange bytes
+        if (count > most) {
+            throw CommandFailure.badInput(
+                    "--num must be at most " + most + " here but was " + count + "; --folder takes more");
         }
         Path latents = targets.latents();
         if (latents != null) {
@@ -202,13 +205,14 @@ final class SampleCommand implements Callable<Integer> {
         }
         Path grid = targets.grid(chosen.folder(), seed);
         try (PictureDecoder decoder = agreement.together(() -> decoder(manager.getDevice(), chosen))) {
+            int wide = decoder.side(model);
+            requireSheet(wide);
             byte[] mine = agreement.together(() -> {
                 float[] x = draw(manager, chosen, classes, share);
                 return share.count() == 0 // more ranks than pictures
                         ? new byte[0]
                         : decoder.decode(manager, model, x, share.count()).pixels();
             });
-            int wide = decoder.side(model);
             byte[] pixels = rows.gather(mine, 3 * wide * wide);
             if (ranks.isRoot()) {
                 Pictures pictures = new Pictures(count, 3, wide, wide, pixels);
@@ -219,6 +223,24 @@ final class SampleCommand implements Callable<Integer> {
             }
         }
         return grid;
+    }
+
+    /** Refuses a grid that could not be drawn once all its pictures are there. */
+    private void requireSheet(int side) {
+        long pictures = 3L * count * side * side;
+        long sheet = SampleGrid.pixels(count, side, scale);
+        long heap = Runtime.getRuntime().maxMemory();
+        if (pictures > Integer.MAX_VALUE || sheet > Integer.MAX_VALUE || pictures + sheet * Integer.BYTES > heap) {
+            throw CommandFailure.badInput(String.format(
+                    Locale.ROOT,
+                    "--num %d pictures of %d pixels at --scale %d make a grid of %d million pixels, which the heap of %d"
+                            + " MiB cannot hold; choose less of either, or --folder for single pictures",
+                    count,
+                    side,
+                    scale,
+                    sheet / 1_000_000,
+                    heap >> 20));
+        }
     }
 
     private float[] draw(NDManager manager, SampleSource chosen, long[] classes, Share share) throws IOException {
@@ -252,9 +274,12 @@ final class SampleCommand implements Callable<Integer> {
                 ConsoleProgress progress = progress(count)) {
             files = agreement.together(
                     () -> SampleFolder.open(target, count, settings(chosen, weights, decoder, classes)));
-            for (int first = batch * ranks.rank(); first < count && !stopped.get(); first += batch * ranks.size()) {
+            int together = Math.multiplyExact(batch, ranks.size());
+            // a word after each round: no rank gets so far ahead that it takes the others for stuck
+            for (int round = 0; round < count && !agreement.any(stopped.get()); round += together) {
+                int first = round + batch * ranks.rank();
                 int last = Math.min(count, first + batch);
-                if (!files.has(first, last)) {
+                if (first < count && !files.has(first, last)) {
                     long[] some = Arrays.copyOfRange(classes, first, last);
                     float[] x = sampling.draw(manager, field, some, first, seed, SampleListener.NONE);
                     files.write(first, decoder.decode(manager, model, x, some.length));

@@ -98,6 +98,7 @@ class SampleCommandTest {
                 "--latents=src                       | src is a folder; name a file in it",
                 "--folder=a --npz=src                | src is a folder; name a file in it",
                 "--num=100000000                     | --num must be at most 11184810 here but was 100000000; --folder takes",
+                "--num=100 --scale=10000             | --num 100 pictures of 8 pixels at --scale 10000 make a grid of",
                 "--out=                              | a path must not be empty",
                 "--ema=NaN                           | --ema goes with a run folder"
             })

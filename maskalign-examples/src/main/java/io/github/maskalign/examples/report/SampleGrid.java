@@ -13,6 +13,7 @@ import java.awt.image.BufferedImage;
 public record SampleGrid(int columns, int padding, int scale) {
     private static final int SHEET = 0xE4E4E7;
     private static final int SMALLEST_READABLE = 96;
+    private static final int PADDING = 4;
 
     /** Checks the ranges. */
     public SampleGrid {
@@ -31,7 +32,15 @@ public record SampleGrid(int columns, int padding, int scale) {
     public static SampleGrid fitting(Pictures pictures) {
         int columns = (int) Math.ceil(Math.sqrt(pictures.count()));
         int scale = (SMALLEST_READABLE + pictures.width() - 1) / pictures.width();
-        return new SampleGrid(columns, 4, scale);
+        return new SampleGrid(columns, PADDING, scale);
+    }
+
+    /** Tells how many pixels a sheet of so many square pictures has. */
+    public static long pixels(int count, int side, int scale) {
+        long columns = (long) Math.ceil(Math.sqrt(count));
+        long rows = (count + columns - 1) / columns;
+        long cell = (long) side * scale + PADDING;
+        return (columns * cell + PADDING) * (rows * cell + PADDING);
     }
 
     /** Draws the pictures; a last row that is not full ends with empty sheet. */
