@@ -12,6 +12,7 @@ import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.ReadAheadData;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.diffusion.Interpolant;
+import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.io.RunLock;
 import io.github.maskalign.core.metrics.JsonlSink;
 import io.github.maskalign.core.nn.Precision;
@@ -118,7 +119,8 @@ public final class TrainOnImageNet {
                         DiffusionConfig.defaults(),
                         subsets,
                         draws);
-                return train(run, rhythm, objective, manager, identity(config, samples));
+                return train(
+                        run, rhythm, objective, manager, identity(config, samples, rhythm.globalBatch(), encoderFile));
             }
         }
     }
@@ -156,10 +158,13 @@ public final class TrainOnImageNet {
     }
 
     /** What must be the same for the run to go on; snapshots carry it too. */
-    private static RunIdentity identity(SiTConfig config, PreparedSamples samples) {
+    private static RunIdentity identity(
+            SiTConfig config, PreparedSamples samples, int globalBatch, @Nullable Path encoderFile) throws IOException {
         Map<String, String> settings = new TreeMap<>(ModelSettings.of(config));
         settings.put("data", samples.identity());
         settings.put("seed", Integer.toString(SEED));
+        settings.put("globalBatch", Integer.toString(globalBatch)); // a sample's position depends on it
+        settings.put("encoder", encoderFile == null ? "cached" : Digests.sha256(encoderFile));
         return RunIdentity.of("maskalign", settings, Map.of());
     }
 }

@@ -64,9 +64,9 @@ public final class PictureDecoder implements AutoCloseable {
         return new PictureDecoder(vae, new TiledDecoder(vae, scaling, PixelScaling.REPA, batch, tile));
     }
 
-    /** Whether a run can have pictures: its latents are pixels, or its config names an autoencoder. */
+    /** Whether a run can have pictures: it trains on pixels, or its config names an autoencoder. */
     static boolean possible(RunConfig run) {
-        return run.data().vae().isPresent() || run.model().inChannels() == 3;
+        return run.data().vae().isPresent() || run.data().kind() == DataSection.Kind.EMOJI;
     }
 
     /**

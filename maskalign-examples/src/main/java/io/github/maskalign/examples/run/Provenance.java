@@ -1,17 +1,21 @@
 package io.github.maskalign.examples.run;
 
+import ai.djl.Device;
 import ai.djl.engine.Engine;
+import ai.djl.util.cuda.CudaUtils;
 import com.google.gson.GsonBuilder;
 import io.github.maskalign.core.config.Bound;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.engine.NativeThreads;
 import io.github.maskalign.core.engine.TensorFloat32;
+import io.github.maskalign.core.io.Digests;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
@@ -30,7 +34,9 @@ public final class Provenance {
             "ranks",
             "accumulation",
             "deterministic",
-            "processor");
+            "processor",
+            "gpu",
+            "cublas_workspace");
 
     private Provenance() {}
 
@@ -44,6 +50,14 @@ public final class Provenance {
         facts.put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
         facts.put("device", config.runtime().device());
         facts.put("precision", config.runtime().precision().name());
+        if (!config.runtime().device().equals("cpu")) {
+            facts.put("gpu", gpu(config.runtime().device(ranks.localRank())));
+            facts.put("cublas_workspace", System.getenv().getOrDefault("CUBLAS_WORKSPACE_CONFIG", "unset"));
+        }
+        Optional<Path> encoder = config.encoder().path();
+        if (encoder.isPresent() && Files.isRegularFile(encoder.get())) {
+            facts.put("encoder_sha256", sha256(encoder.get()));
+        }
         if (TensorFloat32.isOn()) { // by the config, or by TORCH_ALLOW_TF32_CUBLAS_OVERRIDE in the environment
             facts.put("tf32", "true");
         }
@@ -55,6 +69,19 @@ public final class Provenance {
             facts.put("processor", processor());
         }
         return facts;
+    }
+
+    private static String gpu(Device device) {
+        return "compute capability " + CudaUtils.getComputeCapability(device.getDeviceId()) + ", "
+                + (CudaUtils.getGpuMemory(device).getMax() >> 20) + " MiB";
+    }
+
+    private static String sha256(Path file) {
+        try {
+            return Digests.sha256(file);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** The engine chooses its kernels by the processor. */

@@ -67,7 +67,9 @@ public record RunConfig(
             throw new IllegalArgumentException(
                     "diffusion.path must be LINEAR with a class token but was " + diffusion.path());
         }
-        if (evaluate.every() > 0 && model.inChannels() != 3 && data.vae().isEmpty()) {
+        if (evaluate.every() > 0
+                && data.kind() == DataSection.Kind.LATENTS
+                && data.vae().isEmpty()) {
             throw new IllegalArgumentException(
                     "data.vae must name an autoencoder while evaluate.every is above 0, as latents of "
                             + model.inChannels() + " channels are no pictures");

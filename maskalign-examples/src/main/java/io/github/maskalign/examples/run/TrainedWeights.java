@@ -5,6 +5,7 @@ import io.github.maskalign.core.io.Snapshot;
 import io.github.maskalign.core.train.OptimConfig;
 import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
@@ -84,7 +85,9 @@ public record TrainedWeights(RunConfig config, Path weights, Path folder) {
         try (Stream<Path> files = Files.list(folder)) {
             return files.filter(file ->
                             String.valueOf(file.getFileName()).matches(Pattern.quote(start) + "\\d+\\.safetensors"))
-                    .max(Comparator.comparing(Path::getFileName))
+                    .max(Comparator.comparing(file -> new BigInteger(String.valueOf(file.getFileName())
+                            .substring(start.length())
+                            .replace(".safetensors", ""))))
                     .orElseThrow(() -> new FileNotFoundException("a " + start + "*.safetensors in " + folder));
         }
     }

@@ -39,6 +39,14 @@ class TrainedWeightsTest {
     }
 
     @Test
+    void stepsAreComparedAsNumbers() throws IOException {
+        Files.createFile(folder.resolve("snapshot-9999999.safetensors"));
+        Path newest = Files.createFile(folder.resolve("snapshot-10000000.safetensors"));
+
+        assertThat(TrainedWeights.find(folder).weights()).isEqualTo(newest);
+    }
+
+    @Test
     void averageThatIsNotThereIsRefusedWithThoseThatAre() {
         assertThatThrownBy(() -> TrainedWeights.find(folder, 0.5))
                 .isInstanceOf(IllegalArgumentException.class)
