@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Help.Visibility;
 import picocli.CommandLine.Option;
 
 /** Which autoencoder: shared by the commands that encode or decode. */
@@ -25,7 +26,8 @@ final class AutoencoderOptions {
             paramLabel = "ENCODER,DECODER",
             split = ",",
             description =
-                    "Autoencoder in two TorchScript files. A TorchScript file is a program; trust where it is from.")
+                    "Autoencoder in two TorchScript files. A TorchScript file is a program; trust where it is from.",
+            showDefaultValue = Visibility.NEVER)
     List<Path> torchScript = List.of();
 
     boolean isGiven() {

@@ -17,7 +17,7 @@ final class ConfigOptions {
     @Parameters(
             index = "0",
             paramLabel = "CONFIG",
-            description = "YAML file that describes the experiment, such as configs/quickstart.yaml.",
+            description = "YAML file that describes the experiment.",
             showDefaultValue = Visibility.NEVER)
     Path config = Path.of("");
 
@@ -25,7 +25,7 @@ final class ConfigOptions {
     @Option(
             names = "--set",
             paramLabel = "KEY=VALUE",
-            description = "Replace a value of the config, such as --set optim.lr=2e-4; may be repeated.",
+            description = "Replace a value of the config, such as --set seed=1; may be repeated.",
             showDefaultValue = Visibility.NEVER)
     List<String> overrides = new ArrayList<>();
 

@@ -51,7 +51,8 @@ final class EncodeTextCommand implements Callable<Integer> {
             names = "--model",
             required = true,
             paramLabel = "DIR",
-            description = "Folder of transformers, open_clip or diffusers with config, weights and tokenizer.")
+            description = "Folder of transformers, open_clip or diffusers with config, weights and tokenizer.",
+            showDefaultValue = Visibility.NEVER)
     Path model = Path.of("");
 
     @Parameters(

@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Visibility;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -60,7 +61,8 @@ final class EvaluateCommand implements Callable<Integer> {
             names = "--metrics",
             paramLabel = "LIST",
             split = ",",
-            description = "Of fid, sfid, is, precision, recall, kid; ADM's suite as far as possible unless given.")
+            description = "Of fid, sfid, is, precision, recall, kid; ADM's suite as far as possible unless given.",
+            showDefaultValue = Visibility.NEVER)
     List<String> metrics = new ArrayList<>();
 
     @Option(names = "--batch", paramLabel = "N", description = "Pictures computed at a time.")

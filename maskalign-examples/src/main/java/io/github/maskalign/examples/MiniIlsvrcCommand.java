@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Visibility;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -24,7 +25,10 @@ import picocli.CommandLine.Spec;
         footerHeading = "%nExamples:%n",
         footer = "  maskalign mini-ilsvrc data/mini --per-class 12")
 final class MiniIlsvrcCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "DIR", description = "Folder for archive, vae/ and dinov2.safetensors.")
+    @Parameters(
+            paramLabel = "DIR",
+            description = "Folder for archive, vae/ and dinov2.safetensors.",
+            showDefaultValue = Visibility.NEVER)
     Path out = Path.of("");
 
     @Option(names = "--per-class", paramLabel = "N", description = "Pictures of each class.")

@@ -33,6 +33,7 @@ import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Visibility;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -82,10 +83,18 @@ final class PrepareCommand implements Callable<Integer> {
         REPA
     }
 
-    @Parameters(paramLabel = "SOURCE", description = "Folder or archive of labelled pictures.")
+    @Parameters(
+            paramLabel = "SOURCE",
+            description = "Folder or archive of labelled pictures.",
+            showDefaultValue = Visibility.NEVER)
     Path source = Path.of("");
 
-    @Option(names = "--out", required = true, paramLabel = "DIR", description = "Folder of the prepared set.")
+    @Option(
+            names = "--out",
+            required = true,
+            paramLabel = "DIR",
+            description = "Folder of the prepared set.",
+            showDefaultValue = Visibility.NEVER)
     Path out = Path.of("");
 
     @Mixin

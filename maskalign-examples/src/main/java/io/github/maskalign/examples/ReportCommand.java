@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Visibility;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -29,7 +30,11 @@ import picocli.CommandLine.Spec;
             "  maskalign report runs/a --evaluation scores.json --png charts"
         })
 final class ReportCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "RUN", arity = "1..*", description = "Folder of a run.")
+    @Parameters(
+            paramLabel = "RUN",
+            arity = "1..*",
+            description = "Folder of a run.",
+            showDefaultValue = Visibility.NEVER)
     List<Path> runs = new ArrayList<>();
 
     @Option(
@@ -50,7 +55,8 @@ final class ReportCommand implements Callable<Integer> {
             description = {
                 "Result of 'evaluate --out'; may be given several times.",
                 "Files evaluation*.json in the runs' folders are found without it."
-            })
+            },
+            showDefaultValue = Visibility.NEVER)
     List<Path> evaluations = new ArrayList<>();
 
     @Option(names = "--grids", paramLabel = "N", description = "Sample grids of each run, the last and some before it.")

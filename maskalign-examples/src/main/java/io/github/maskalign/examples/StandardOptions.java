@@ -15,7 +15,7 @@ import picocli.CommandLine.Command;
             "  0:done",
             "  1:a check or the run failed",
             "  2:wrong usage, config or input file",
-            "  3:training diverged: a loss or gradient is not finite",
+            "  3:training diverged: too many losses or gradients were not finite",
             "  4:cannot write: disk full, no permission, folder in use",
             "130:ended by SIGINT (Ctrl-C)",
             "143:ended by SIGTERM"

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Visibility;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -24,7 +25,11 @@ import picocli.CommandLine.Spec;
             "  maskalign status runs/a --verify"
         })
 final class StatusCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "RUN", arity = "1..*", description = "Folder of a run.")
+    @Parameters(
+            paramLabel = "RUN",
+            arity = "1..*",
+            description = "Folder of a run.",
+            showDefaultValue = Visibility.NEVER)
     List<Path> runs = new ArrayList<>();
 
     @Option(names = "--verify", description = "Read all checkpoint files and compare their checksums.")

@@ -38,7 +38,7 @@ final class TrainCommand implements Callable<Integer> {
     @Mixin
     ConfigOptions config = new ConfigOptions();
 
-    @Option(names = "--dry-run", description = "Check everything, print the resolved config, and stop.")
+    @Option(names = "--dry-run", description = "Check the config and the files it names, print it resolved, and stop.")
     boolean dryRun;
 
     @Option(

@@ -32,7 +32,7 @@ final class TrainTeacherCommand implements Callable<Integer> {
     @Mixin
     ConfigOptions config = new ConfigOptions();
 
-    @Option(names = "--dry-run", description = "Check everything, print the resolved config, and stop.")
+    @Option(names = "--dry-run", description = "Check the config, print it resolved, and stop.")
     boolean dryRun;
 
     @Option(

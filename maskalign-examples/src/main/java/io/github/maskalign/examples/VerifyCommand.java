@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Visibility;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -27,7 +28,7 @@ import picocli.CommandLine.Spec;
         footerHeading = "%nExamples:%n",
         footer = "  maskalign verify data/imagenet256")
 final class VerifyCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "DIR", description = "Folder of the prepared set.")
+    @Parameters(paramLabel = "DIR", description = "Folder of the prepared set.", showDefaultValue = Visibility.NEVER)
     Path folder = Path.of("");
 
     @Option(names = "--images-folder", paramLabel = "NAME", description = "REPA's layout: the folder of pictures.")
