@@ -121,7 +121,7 @@ public final class SiT extends AbstractBlock {
         return config;
     }
 
-    /** Gives all parameters their arrays and initial values. */
+    /** Gives all parameters float32 arrays of this manager, drawn from the engine's seed ({@code Engine.setRandomSeed}). */
     public void initialize(NDManager manager) {
         int side = config.inputSize();
         Shape x = new Shape(1, config.inChannels(), side, side);

@@ -54,7 +54,7 @@ public record SiTConfig(
 
     private static final int MOST_BLOCKS = 1024;
 
-    /** Checks the ranges and that sizes divide. */
+    /** @throws IllegalArgumentException for sizes out of their ranges, that do not divide, or a depth beyond the blocks */
     public SiTConfig {
         encoderWidths = List.copyOf(encoderWidths);
         positive("inputSize", inputSize);
@@ -135,7 +135,7 @@ public record SiTConfig(
         return RecordCopy.with(this, Map.of("placement", where, "routeStart", start, "routeEnd", end));
     }
 
-    /** Sets head width, label dropout, q/k norm and whether sigma is predicted. */
+    /** Sets MLP ratio, label dropout, q/k norm, and whether the head predicts sigma too. */
     public SiTConfig withOptions(double ratio, double dropout, boolean normalise, boolean sigma) {
         return RecordCopy.with(
                 this, Map.of("mlpRatio", ratio, "classDropoutProb", dropout, "qkNorm", normalise, "learnSigma", sigma));
@@ -156,7 +156,10 @@ public record SiTConfig(
         return learnSigma ? 2 * inChannels : inChannels;
     }
 
-    /** Whether only the kept tokens are at hand, or meant to count, where the hidden tokens are projected. */
+    /**
+     * Whether alignment is over the kept tokens: with DROP, DROP_REINSERT and LOSS_ONLY always, with ROUTE where
+     * routeStart &lt; alignmentDepth ≤ routeEnd + 1.
+     */
     public boolean alignsSubset() {
         return switch (placement) {
             case NONE -> false;

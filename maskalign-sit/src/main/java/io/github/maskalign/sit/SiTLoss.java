@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The training loss of the whole family.
  *
- * <pre>L = mean(v̂ − v*)² + β · mean(v̂_cls − v*_cls)² + λ · (−mean cos(Z, proj(h)))</pre>
+ * <pre>L = mean((v̂ − v*)²) + β · mean((v̂_cls − v*_cls)²) + λ · (−mean cos(Z, proj(h)))</pre>
  *
  * <p>with x_t = α x* + σ ε and v* = α' x* + σ' ε, for the class token alike at the same t. Tokens that were dropped
  * for good count nowhere; the alignment covers the class token and the tokens that were present at the tap, or with

@@ -13,7 +13,7 @@ import java.util.Map;
  * A TorchScript function that can be called with NDArrays, differentiably.
  *
  * <pre>{@code
- * ScriptFunction block = ScriptFunction.of(SiTBlock.class, "sit_block.py", "sit_block")
+ * ScriptFunction block = ScriptFunction.of(AdaLnZeroBlock.class, "ada_ln_zero_block.py", "ada_ln_zero_block")
  *         .bind("heads", 12)
  *         .bind("bf16", false);
  * NDArray y = block.call(x, c, qkvWeight, ...).singletonOrThrow();
@@ -44,7 +44,7 @@ public final class ScriptFunction {
      * Names a function of a resource file.
      *
      * @param anchor a class in whose package the file lies
-     * @param resource file name, such as {@code "sit_block.py"}
+     * @param resource file name, such as {@code "ada_ln_zero_block.py"}
      * @param function name of a function defined there
      * @throws IllegalArgumentException if the file or the function does not exist
      */

@@ -95,7 +95,7 @@ public record OptimConfig(
         }
     }
 
-    /** Returns the learning rate of a step, 0 for the first. */
+    /** Returns the learning rate of a step: lr times the factor of the schedule; the first step is number 0. */
     public double lrAt(long step) {
         return lr * schedule.factor(step, warmupSteps, decaySteps, finalLrFactor);
     }
