@@ -5,6 +5,7 @@ import io.github.maskalign.examples.doctor.Diagnosis;
 import io.github.maskalign.examples.doctor.Section;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -43,7 +44,7 @@ final class DoctorCommand implements Callable<Integer> {
         for (Section section : diagnosis.sections()) {
             out.println();
             out.println(ansi.string("@|bold " + section.title() + "|@"));
-            section.facts().forEach((name, value) -> out.printf("  %-18s%s%n", name, value));
+            section.facts().forEach((name, value) -> out.printf(Locale.ROOT, "  %-18s%s%n", name, value));
         }
         out.println();
         out.println(ansi.string("@|bold checks|@"));
@@ -53,7 +54,8 @@ final class DoctorCommand implements Callable<Integer> {
                 case WARNING -> "@|yellow warn  |@";
                 case FAILED -> "@|bold,red FAILED|@";
             };
-            out.println("  " + ansi.string(mark) + String.format("  %-22s", check.name()) + check.detail());
+            out.println(
+                    "  " + ansi.string(mark) + String.format(Locale.ROOT, "  %-22s", check.name()) + check.detail());
             if (!check.remedy().isEmpty()) {
                 out.println("          -> " + check.remedy());
             }

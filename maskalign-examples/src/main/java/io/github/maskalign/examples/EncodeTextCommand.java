@@ -165,7 +165,7 @@ final class EncodeTextCommand implements Callable<Integer> {
         if (out != null) {
             console.printf(Locale.ROOT, "written    %s%n", out);
         }
-        console.printf("%n  #  tokens  caption%n");
+        console.printf(Locale.ROOT, "%n  #  tokens  caption%n");
         for (int i = 0; i < Math.min(SHOWN, count); i++) {
             console.printf(
                     Locale.ROOT,
@@ -179,7 +179,7 @@ final class EncodeTextCommand implements Callable<Integer> {
         }
         double[][] cosines = encoded.cosines();
         if (cosines.length > 1) {
-            console.printf("%ncosine of the pooled vectors%n");
+            console.printf(Locale.ROOT, "%ncosine of the pooled vectors%n");
             for (double[] row : cosines) {
                 for (double value : row) {
                     console.printf(Locale.ROOT, " %7.4f", value);

@@ -14,6 +14,7 @@ import io.github.maskalign.core.io.RunLock.RunLockedException;
 import io.github.maskalign.core.prepare.PrepareException;
 import io.github.maskalign.core.script.ScriptFormatException;
 import io.github.maskalign.core.train.StepMemoryException;
+import io.github.maskalign.core.train.UnsavedStateException;
 import java.io.EOFException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -41,6 +42,7 @@ final class Failures {
             row(TrainingDivergedException.class, ExitCode.DIVERGED, Failures::message),
             row(CheckpointFormatException.class, ExitCode.BAD_INPUT, Failures::message),
             row(CheckpointWriteException.class, ExitCode.CANNOT_WRITE, Failures::message),
+            row(UnsavedStateException.class, ExitCode.CANNOT_WRITE, Failures::message),
             row(PictureSetException.class, ExitCode.BAD_INPUT, Failures::message),
             row(
                     PrepareException.class,

@@ -35,7 +35,6 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -227,20 +226,10 @@ final class SampleCommand implements Callable<Integer> {
 
     /** Refuses a grid that could not be drawn once all its pictures are there. */
     private void requireSheet(int side) {
-        long pictures = 3L * count * side * side;
-        long sheet = SampleGrid.pixels(count, side, scale);
-        long heap = Runtime.getRuntime().maxMemory();
-        if (pictures > Integer.MAX_VALUE || sheet > Integer.MAX_VALUE || pictures + sheet * Integer.BYTES > heap) {
-            throw CommandFailure.badInput(String.format(
-                    Locale.ROOT,
-                    "--num %d pictures of %d pixels at --scale %d make a grid of %d million pixels, which the heap of %d"
-                            + " MiB cannot hold; choose less of either, or --folder for single pictures",
-                    count,
-                    side,
-                    scale,
-                    sheet / 1_000_000,
-                    heap >> 20));
-        }
+        SampleGrid.problem(count, side, scale, Runtime.getRuntime().maxMemory()).ifPresent(problem -> {
+            throw CommandFailure.badInput("--num " + count + " pictures of " + side + " pixels at --scale " + scale
+                    + " " + problem + "; choose less of either, or --folder for single pictures");
+        });
     }
 
     private float[] draw(NDManager manager, SampleSource chosen, long[] classes, Share share) throws IOException {
@@ -268,32 +257,39 @@ final class SampleCommand implements Callable<Integer> {
         LatentSampling sampling = new LatentSampling(model, chosen.path(), how, batch);
         VelocityField field = chosen.loader().load(manager);
         AtomicBoolean stopped = new AtomicBoolean(); // set by another thread
-        SampleFolder files;
+        SampleFolder opened;
         try (StopSignal signal = StopSignal.listen(() -> stopped.set(true));
                 PictureDecoder decoder = agreement.together(() -> decoder(manager.getDevice(), chosen));
                 ConsoleProgress progress = progress(count)) {
-            files = agreement.together(
+            SampleFolder files = agreement.together(
                     () -> SampleFolder.open(target, count, settings(chosen, weights, decoder, classes)));
+            opened = files;
             int together = Math.multiplyExact(batch, ranks.size());
-            // a word after each round: no rank gets so far ahead that it takes the others for stuck
-            for (int round = 0; round < count && !agreement.any(stopped.get()); round += together) {
-                int first = round + batch * ranks.rank();
-                int last = Math.min(count, first + batch);
-                if (first < count && !files.has(first, last)) {
-                    long[] some = Arrays.copyOfRange(classes, first, last);
-                    float[] x = sampling.draw(manager, field, some, first, seed, SampleListener.NONE);
-                    files.write(first, decoder.decode(manager, model, x, some.length));
+            try (Closeable lock = agreement.together(() -> writing(files, ranks))) {
+                // a word after each round: no rank gets so far ahead that it takes the others for stuck
+                for (int round = 0; round < count && !agreement.any(stopped.get()); round += together) {
+                    int first = round + batch * ranks.rank();
+                    int last = Math.min(count, first + batch);
+                    if (first < count && !files.has(first, last)) {
+                        long[] some = Arrays.copyOfRange(classes, first, last);
+                        float[] x = sampling.draw(manager, field, some, first, seed, SampleListener.NONE);
+                        files.write(first, decoder.decode(manager, model, x, some.length));
+                    }
+                    progress.step((last + batch - 1) / batch, Double.NaN);
                 }
-                progress.step((last + batch - 1) / batch, Double.NaN);
             }
         }
         agreement.any(stopped.get()); // rank 0 may need the pictures of all, and a rank that failed says so here
         Path npz = targets.npz();
-        if (npz != null && ranks.isRoot() && files.has(0, count)) {
-            files.writeNpz(npz);
+        if (npz != null && ranks.isRoot() && opened.has(0, count)) {
+            opened.writeNpz(npz);
             return npz;
         }
         return target;
+    }
+
+    private static Closeable writing(SampleFolder files, Communicator ranks) throws IOException {
+        return ranks.isRoot() ? files.clear() : () -> {};
     }
 
     /** What pictures depend on. A run's newest weights change while it trains, so files are told by their content. */

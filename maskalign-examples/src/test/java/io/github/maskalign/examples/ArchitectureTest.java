@@ -15,7 +15,11 @@ import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchRule;
 import com.tngtech.archunit.library.dependencies.SlicesRuleDefinition;
+import java.text.DecimalFormat;
+import java.text.SimpleDateFormat;
+import java.util.Formatter;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -60,6 +64,22 @@ class ArchitectureTest {
             "metrics", Set.of(),
             "random", Set.of(),
             "script", Set.of("engine")));
+
+    private static final Set<String> LOCALE_DEPENDENT = Set.of(
+            "String.format",
+            "String.formatted",
+            "String.toLowerCase",
+            "String.toUpperCase",
+            "PrintStream.format",
+            "PrintStream.printf",
+            "PrintWriter.format",
+            "PrintWriter.printf",
+            "DateTimeFormatter.ofPattern",
+            "MessageFormat.format",
+            "NumberFormat.getInstance",
+            "NumberFormat.getIntegerInstance",
+            "NumberFormat.getNumberInstance",
+            "NumberFormat.getPercentInstance");
 
     private static final JavaClasses CLASSES = new ClassFileImporter()
             .withImportOption(new ImportOption.DoNotIncludeTests())
@@ -228,6 +248,28 @@ class ArchitectureTest {
                 .should()
                 .dependOnClassesThat()
                 .haveFullyQualifiedName("java.io.ObjectInputStream"));
+    }
+
+    /** Some locales write other digits, commas and letters, so that a file had another name elsewhere. */
+    @Test
+    void nothingFollowsTheLocaleOfTheMachine() {
+        DescribedPredicate<JavaMethodCall> follows = DescribedPredicate.describe(
+                "a method is called without a Locale that then takes the machine's",
+                call -> LOCALE_DEPENDENT.contains(call.getTargetOwner().getSimpleName() + "." + call.getName())
+                        && call.getTarget().getRawParameterTypes().stream()
+                                .noneMatch(type -> type.isEquivalentTo(Locale.class)));
+
+        check(noClasses().that(resideInAPackage(ROOT + ".")).should().callMethodWhere(follows));
+        check(noClasses()
+                .that(resideInAPackage(ROOT + "."))
+                .should()
+                .callConstructor(Formatter.class)
+                .orShould()
+                .callConstructor(Formatter.class, Appendable.class)
+                .orShould()
+                .callConstructor(DecimalFormat.class, String.class)
+                .orShould()
+                .callConstructor(SimpleDateFormat.class, String.class));
     }
 
     @Test

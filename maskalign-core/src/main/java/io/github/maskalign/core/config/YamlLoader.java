@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.snakeyaml.engine.v2.api.LoadSettings;
@@ -83,7 +84,7 @@ final class YamlLoader {
         } catch (MarkedYamlEngineException e) {
             problems.add(e.getProblemMark().map(this::place).orElse(start), "", "is not valid YAML: " + reason(e));
         } catch (ReaderException e) {
-            String code = String.format("U+%04X", e.getCodePoint());
+            String code = String.format(Locale.ROOT, "U+%04X", e.getCodePoint());
             problems.add(offset(e.getPosition()), "", "is not valid YAML: the character " + code + " is not allowed");
         } catch (YamlEngineException e) {
             problems.add(start, "", "is not valid YAML: " + oneLine(String.valueOf(e.getMessage())));

@@ -42,11 +42,11 @@ final class YamlText {
                 if (isVisible(c)) {
                     out.appendCodePoint(c);
                 } else if (c <= 0xFF) {
-                    out.append(String.format("\\x%02x", c));
+                    out.append(String.format(Locale.ROOT, "\\x%02x", c));
                 } else if (c <= 0xFFFF) {
-                    out.append(String.format("\\u%04x", c));
+                    out.append(String.format(Locale.ROOT, "\\u%04x", c));
                 } else {
-                    out.append(String.format("\\U%08x", c));
+                    out.append(String.format(Locale.ROOT, "\\U%08x", c));
                 }
             }
         }

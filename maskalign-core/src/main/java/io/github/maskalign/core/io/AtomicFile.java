@@ -9,7 +9,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.List;
 
 /**
  * Replaces a file in one step: whoever opens it finds the old content or the new, complete, never a part.
@@ -62,15 +61,22 @@ public final class AtomicFile {
     }
 
     /**
-     * Deletes the temporary files and folders that killed writers left in a folder, and returns how many. No other
-     * process may be writing there: hold the {@link RunLock} of the run.
+     * Deletes the temporary files and folders that killed writers left in a folder, and returns how many. One that
+     * cannot be deleted costs its space alone, so it is a warning. No other process may be writing there: hold the
+     * {@link RunLock} of the run.
+     *
+     * @throws IOException if the folder cannot be read
      */
     public static int removeLeftovers(Path folder) throws IOException {
-        List<Path> leftovers = TemporaryName.leftoversIn(folder);
-        for (Path leftover : leftovers) {
-            TemporaryName.deleteTree(FileOperations.SYSTEM, leftover);
+        return removeLeftovers(FileOperations.SYSTEM, folder);
+    }
+
+    static int removeLeftovers(FileOperations files, Path folder) throws IOException {
+        int removed = 0;
+        for (Path leftover : TemporaryName.leftoversIn(folder)) {
+            removed += TemporaryName.deleteIfPossible(files, leftover) ? 1 : 0;
         }
-        return leftovers.size();
+        return removed;
     }
 
     /** Tells whether a file is named like one that a killed writer may have left. */

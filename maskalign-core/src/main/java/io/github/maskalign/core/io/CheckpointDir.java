@@ -6,15 +6,18 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -32,8 +35,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class CheckpointDir {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointDir.class);
-    private static final Pattern STATE = Pattern.compile("state-([0-9]{7,18})");
-    private static final Pattern ASIDE = Pattern.compile("\\.(state-[0-9]{7,18})\\.old-[0-9a-f]{16}");
+    private static final Pattern STATE = Pattern.compile("(?<state>state-[0-9]{7,18})");
+    private static final Pattern ASIDE = Pattern.compile("\\.(?<state>state-[0-9]{7,18})\\.old-[0-9a-f]{16}");
 
     private final FileOperations files;
     private final Path folder;
@@ -102,16 +105,32 @@ public final class CheckpointDir {
         return new CheckpointDir(FileOperations.SYSTEM, folder, 0, 0);
     }
 
-    /** Returns the steps that have a checkpoint, whole or not, in ascending order. */
+    /**
+     * Returns the steps that have a checkpoint, whole or not, in ascending order.
+     *
+     * <p>Another process may be saving: reading a folder takes a while and may miss both a new entry and the old one
+     * that it replaces, so it is read until nothing has changed.
+     */
     public List<Long> steps() throws IOException {
-        List<Long> steps = new ArrayList<>();
-        for (Path path : TemporaryName.matching(folder, STATE)) {
-            Matcher name = STATE.matcher(nameOf(path));
-            if (name.matches() && folderOf(Long.parseLong(name.group(1))).equals(path)) {
-                steps.add(Long.parseLong(name.group(1)));
+        SortedSet<Long> steps = listed();
+        for (SortedSet<Long> again = listed(); !again.equals(steps); again = listed()) {
+            steps = again;
+        }
+        return new ArrayList<>(steps);
+    }
+
+    private SortedSet<Long> listed() throws IOException {
+        SortedSet<Long> steps = new TreeSet<>();
+        for (Pattern pattern : List.of(STATE, ASIDE)) { // a state that is being replaced is aside for a moment
+            for (Path path : TemporaryName.matching(folder, pattern)) {
+                Matcher name = pattern.matcher(nameOf(path));
+                String state = name.matches() ? name.group("state") : "";
+                long step = state.isEmpty() ? -1 : Long.parseLong(state.substring(state.indexOf('-') + 1));
+                if (step >= 0 && nameOf(folderOf(step)).equals(state)) {
+                    steps.add(step);
+                }
             }
         }
-        Collections.sort(steps);
         return steps;
     }
 
@@ -160,18 +179,30 @@ public final class CheckpointDir {
 
     /**
      * Finds the newest checkpoint whose every byte is as it was written. Those that are not are logged as warnings and
-     * returned, but stay on the disk.
+     * returned, but stay on the disk. A process that saves meanwhile, and deletes what is being read, is waited for.
      *
      * @return empty when nothing was ever saved
      * @throws CheckpointFormatException when all are damaged, or the newest whole one is of a newer release
      */
     public Optional<Latest> latestValid() throws IOException {
-        List<Long> steps = new ArrayList<>(steps());
-        Collections.reverse(steps);
-        List<String> rejected = new ArrayList<>();
-        for (long step : steps) {
+        while (true) {
+            List<Long> steps = steps();
+            List<String> rejected = new ArrayList<>();
+            Optional<Latest> latest = latestOf(steps, rejected);
+            if (latest.isPresent() || rejected.isEmpty() && steps.isEmpty()) {
+                return latest;
+            }
+            if (steps().equals(steps)) {
+                throw new CheckpointFormatException(folder + " has no whole checkpoint", rejected);
+            }
+            LOG.debug("{}: another process has saved a checkpoint", folder);
+        }
+    }
+
+    private Optional<Latest> latestOf(List<Long> steps, List<String> rejected) throws IOException {
+        for (int i = steps.size() - 1; i >= 0; i--) {
             try {
-                Latest latest = new Latest(load(step), rejected);
+                Latest latest = new Latest(load(steps.get(i)), rejected);
                 if (!rejected.isEmpty()) {
                     LOG.warn("falling back to {}", latest.checkpoint());
                 }
@@ -179,12 +210,12 @@ public final class CheckpointDir {
             } catch (NewerFormatException e) {
                 throw e;
             } catch (IOException e) {
+                if (!steps().contains(steps.get(i))) {
+                    continue; // another process has deleted it meanwhile
+                }
                 LOG.warn("checkpoint cannot be used: {}", e.getMessage());
                 rejected.add(String.valueOf(e.getMessage()));
             }
-        }
-        if (!rejected.isEmpty()) {
-            throw new CheckpointFormatException(folder + " has no whole checkpoint", rejected);
         }
         return Optional.empty();
     }
@@ -195,7 +226,53 @@ public final class CheckpointDir {
      * @throws CheckpointFormatException when it is missing, damaged or of a newer release
      */
     public Checkpoint load(long step) throws IOException {
-        return Checkpoint.verified(folderOf(step));
+        Path state = folderOf(step);
+        while (true) {
+            Object before = identity(state);
+            try {
+                return Checkpoint.verified(state);
+            } catch (NewerFormatException e) {
+                throw e;
+            } catch (IOException e) {
+                Optional<Checkpoint> replaced = replaced(step);
+                if (replaced.isPresent()) {
+                    return replaced.get();
+                }
+                if (identity(state).equals(before)) {
+                    throw e;
+                } // else another process has replaced it meanwhile
+            }
+        }
+    }
+
+    /** Returns the old checkpoint of a step that another process is about to replace. */
+    private Optional<Checkpoint> replaced(long step) throws IOException {
+        Optional<Path> aside = asideOf(step);
+        try {
+            return aside.isEmpty() ? Optional.empty() : Optional.of(Checkpoint.verified(aside.get()));
+        } catch (IOException e) {
+            return Optional.empty();
+        }
+    }
+
+    private static Object identity(Path path) throws IOException {
+        try {
+            Object key = Files.readAttributes(path, BasicFileAttributes.class).fileKey();
+            return key == null ? "" : key;
+        } catch (NoSuchFileException e) {
+            return "missing";
+        }
+    }
+
+    private Optional<Path> asideOf(long step) throws IOException {
+        String state = nameOf(folderOf(step));
+        for (Path path : TemporaryName.matching(folder, ASIDE)) {
+            Matcher name = ASIDE.matcher(nameOf(path));
+            if (name.matches() && name.group("state").equals(state)) {
+                return Optional.of(path);
+            }
+        }
+        return Optional.empty();
     }
 
     private CheckpointManifest writeAll(
@@ -245,18 +322,26 @@ public final class CheckpointDir {
 
     /** A failure to delete costs space, not the checkpoint that was just saved. */
     private void deleteOld(long step, @Nullable Path aside) {
+        if (aside != null) {
+            discard(aside);
+        }
         try {
-            if (aside != null) {
-                TemporaryName.deleteTree(files, aside);
-            }
             List<Long> older = steps();
             older.removeIf(s -> s >= step || (keepEvery > 0 && s % keepEvery == 0 && s > 0));
             for (int i = 0; i < older.size() - (keepLast - 1); i++) {
-                Path old = folderOf(older.get(i));
-                Path hidden = TemporaryName.of(old); // never half a checkpoint under its own name
-                files.rename(old, hidden);
-                TemporaryName.deleteTree(files, hidden);
+                discard(folderOf(older.get(i)));
             }
+        } catch (IOException e) {
+            LOG.warn("could not look for old checkpoints: {}", e.toString());
+        }
+    }
+
+    /** Deletes a folder under a temporary name: never is there half a checkpoint under its own, or to be put back. */
+    private void discard(Path old) {
+        try {
+            Path hidden = TemporaryName.of(old);
+            files.rename(old, hidden);
+            TemporaryName.deleteIfPossible(files, hidden);
         } catch (IOException e) {
             LOG.warn("could not delete an old checkpoint, at the latest the next start will: {}", e.toString());
         }
@@ -266,16 +351,16 @@ public final class CheckpointDir {
     private void recover() throws IOException {
         for (Path aside : TemporaryName.matching(folder, ASIDE)) {
             Matcher name = ASIDE.matcher(nameOf(aside));
-            if (name.matches() && !Files.exists(folder.resolve(name.group(1)), LinkOption.NOFOLLOW_LINKS)) {
-                LOG.warn("putting back {}, whose replacement was never finished", name.group(1));
-                files.rename(aside, folder.resolve(name.group(1)));
+            if (name.matches() && !Files.exists(folder.resolve(name.group("state")), LinkOption.NOFOLLOW_LINKS)) {
+                LOG.warn("putting back {}, whose replacement was never finished", name.group("state"));
+                files.rename(aside, folder.resolve(name.group("state")));
             } else {
-                TemporaryName.deleteTree(files, aside);
+                discard(aside);
             }
         }
         for (Path leftover : TemporaryName.leftoversIn(folder)) {
             LOG.info("removing {}, left by a process that was stopped while it wrote", leftover);
-            TemporaryName.deleteTree(files, leftover);
+            TemporaryName.deleteIfPossible(files, leftover);
         }
         files.forceDirectory(folder);
     }

@@ -1,6 +1,7 @@
 package io.github.maskalign.core.io;
 
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 
 /** A file or checkpoint could not be written: the disk is full, fails or is not writable. Says what is still there. */
@@ -12,7 +13,8 @@ public final class CheckpointWriteException extends IOException {
     private static String reason(Throwable cause) {
         String message = cause.getMessage();
         // The messages of NoSuchFileException and its like are just a path.
-        return cause.getClass() == IOException.class && message != null
+        boolean speaks = cause.getClass() == IOException.class || cause.getClass() == FileSystemException.class;
+        return speaks && message != null
                 ? message
                 : cause.getClass().getSimpleName() + (message == null ? "" : " (" + message + ")");
     }

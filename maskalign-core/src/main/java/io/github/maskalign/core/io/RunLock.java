@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -48,7 +49,7 @@ public final class RunLock implements AutoCloseable {
         FileChannel channel =
                 FileChannel.open(runFolder.resolve("run.lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         try {
-            FileLock lock = channel.tryLock();
+            FileLock lock = lock(channel, runFolder);
             if (lock == null) {
                 throw new RunLockedException(runFolder, holder);
             }
@@ -82,6 +83,18 @@ public final class RunLock implements AutoCloseable {
         }
     }
 
+    private static @Nullable FileLock lock(FileChannel channel, Path runFolder) throws IOException {
+        try {
+            return channel.tryLock();
+        } catch (IOException e) {
+            throw new FileSystemException(
+                    runFolder.resolve("run.lock").toString(),
+                    null,
+                    "the file system cannot lock the file (" + e.getMessage()
+                            + "), and two processes could use the folder at once; choose a folder on another file system");
+        }
+    }
+
     private static void writeOwner(Path owner, String text) throws IOException {
         try {
             Files.writeString(owner, text);
@@ -103,7 +116,7 @@ public final class RunLock implements AutoCloseable {
     public static final class RunLockedException extends IOException {
         RunLockedException(Path runFolder, @Nullable String holder) {
             super(runFolder + " is in use by " + (holder == null ? "another process" : holder)
-                    + "; one process at a time can train there, so stop it or choose another folder");
+                    + "; one process at a time can write there, so stop it or choose another folder");
         }
     }
 }

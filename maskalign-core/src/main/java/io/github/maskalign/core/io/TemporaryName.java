@@ -13,11 +13,15 @@ import java.util.Locale;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Names such as {@code .model.safetensors.tmp-0f3a…}: hidden, next to the target, never mistaken for a result. */
 final class TemporaryName {
     private static final String RANDOM = "[0-9a-f]{16}";
     private static final Pattern LEFTOVER = Pattern.compile("\\..+\\.tmp-" + RANDOM, Pattern.DOTALL);
+
+    private static final Logger LOG = LoggerFactory.getLogger(TemporaryName.class);
 
     private TemporaryName() {}
 
@@ -49,6 +53,20 @@ final class TemporaryName {
             }
         }
         return found;
+    }
+
+    /** Deletes what is in nobody's way, with all it holds; says so if that fails, and whether it worked. */
+    static boolean deleteIfPossible(FileOperations files, Path root) {
+        try {
+            deleteTree(files, root);
+            return true;
+        } catch (IOException e) {
+            LOG.warn(
+                    "{} is no longer needed but cannot be deleted, the next start will try again: {}",
+                    root,
+                    e.toString());
+            return false;
+        }
     }
 
     /** Deletes a file or a folder with all it holds; does not follow links. */

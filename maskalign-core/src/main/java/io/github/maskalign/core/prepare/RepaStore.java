@@ -23,6 +23,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.IntFunction;
@@ -112,7 +113,7 @@ record RepaStore(RepaFolders folders) implements PreparedStore {
             @Override
             public Content finish() throws IOException {
                 byte[] list = hashes.toString().getBytes(StandardCharsets.UTF_8);
-                AtomicFile.write(folders.records().resolve(String.format("part-%05d.sha256", part)), list);
+                AtomicFile.write(folders.records().resolve(String.format(Locale.ROOT, "part-%05d.sha256", part)), list);
                 return new Content(samples, bytes, Digests.sha256(list), TokenError.NONE);
             }
         };

@@ -113,17 +113,23 @@ final class BackgroundSaver implements AutoCloseable {
     private Saved write(StateArrays copy, boolean snapshot, boolean full) {
         List<Path> files = new ArrayList<>();
         IOException failure = null;
-        try {
-            if (snapshot) {
+        boolean state = false;
+        if (snapshot) {
+            try {
                 files.addAll(checkpoints.snapshots(copy));
+            } catch (IOException e) {
+                failure = e; // the state may be saved nevertheless
             }
-            if (full) {
-                files.add(checkpoints.save(copy));
-            }
-        } catch (IOException e) {
-            failure = e;
         }
-        return new Saved(copy.step(), full, files, failure);
+        if (full) {
+            try {
+                files.add(checkpoints.save(copy));
+                state = true;
+            } catch (IOException e) {
+                failure = e;
+            }
+        }
+        return new Saved(copy.step(), state, files, failure);
     }
 
     /** Waits for what is being written and frees the copy. */

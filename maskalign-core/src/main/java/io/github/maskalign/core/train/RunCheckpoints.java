@@ -22,6 +22,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -45,6 +46,7 @@ public final class RunCheckpoints {
     private final CheckpointDir states;
     private final Optional<Path> initFrom;
     private final Predicate<String> mayDiffer;
+    private volatile @Nullable Path newest;
 
     private RunCheckpoints(
             Path runFolder,
@@ -129,7 +131,15 @@ public final class RunCheckpoints {
         metadata.put(SKIPPED, Long.toString(state.skipped()));
         Map<String, StateDict> contents = new LinkedHashMap<>();
         state.files().forEach((name, arrays) -> contents.put(name, StateDict.of(arrays)));
-        return states.save(state.step(), contents, metadata).folder();
+        Path saved = states.save(state.step(), contents, metadata).folder();
+        newest = saved;
+        return saved;
+    }
+
+    /** Returns the folder of the state that was saved or resumed last; null if there is none. */
+    @Nullable
+    Path newest() {
+        return newest;
     }
 
     /** Saves the averaged weights, each average in a file of its own, and returns the files, the main one first. */
@@ -192,6 +202,7 @@ public final class RunCheckpoints {
             }
         }
         state.moveTo(checkpoint.step(), skipped);
+        newest = checkpoint.folder();
     }
 
     private static void requireSameAverages(Checkpoint checkpoint, Set<String> needed) throws IOException {

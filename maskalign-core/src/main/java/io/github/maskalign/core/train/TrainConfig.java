@@ -18,6 +18,10 @@ import io.github.maskalign.core.config.Default;
  *     host memory as the state
  * @param activationCheckpointing 0 keeps what the blocks compute for the backward pass; 1 computes it again in every
  *     block, 2 in every second one, and so on: less memory, more time, the same gradients
+ * @param maxFailedSaves how many saves in a row may fail while training goes on, at least 0; with one more it waits, its
+ *     state in memory, until it can be saved
+ * @param saveWaitSeconds how long a run waits for a save to succeed, at its end or after too many failures, before it
+ *     ends without; at most half a minute once it was asked to stop, and a quarter of an hour if other ranks wait
  */
 public record TrainConfig(
         long steps,
@@ -30,7 +34,38 @@ public record TrainConfig(
         long maxSkipped,
         @Default("0") long keepEvery,
         @Default("false") boolean asyncSave,
-        @Default("0") int activationCheckpointing) {
+        @Default("0") int activationCheckpointing,
+        @Default("3") int maxFailedSaves,
+        @Default("600") int saveWaitSeconds) {
+
+    /** Goes on after up to 3 failed saves in a row, and waits up to 10 minutes for one that must succeed. */
+    public TrainConfig(
+            long steps,
+            int globalBatch,
+            int accumulation,
+            long saveEvery,
+            int keepLast,
+            long snapshotEvery,
+            int maxSkippedInRow,
+            long maxSkipped,
+            long keepEvery,
+            boolean asyncSave,
+            int activationCheckpointing) {
+        this(
+                steps,
+                globalBatch,
+                accumulation,
+                saveEvery,
+                keepLast,
+                snapshotEvery,
+                maxSkippedInRow,
+                maxSkipped,
+                keepEvery,
+                asyncSave,
+                activationCheckpointing,
+                3,
+                600);
+    }
 
     /** Keeps no state for good, saves on the training thread and recomputes nothing. */
     public TrainConfig(
@@ -70,6 +105,8 @@ public record TrainConfig(
         atLeast(0, "maxSkipped", maxSkipped);
         atLeast(0, "keepEvery", keepEvery);
         atLeast(0, "activationCheckpointing", activationCheckpointing);
+        atLeast(0, "maxFailedSaves", maxFailedSaves);
+        atLeast(0, "saveWaitSeconds", saveWaitSeconds);
     }
 
     private static void atLeast(long least, String name, long value) {

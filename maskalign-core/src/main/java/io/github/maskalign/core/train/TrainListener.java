@@ -16,10 +16,16 @@ public interface TrainListener {
     /** A step is done, applied or not. */
     default void onStep(StepResult result, TrainState state) {}
 
+    /** A state or snapshot of this step is about to be saved; what a resume needs besides it should be safe by now. */
+    default void onSaving(long step) {}
+
     /** A state (a folder) or a snapshot (a file) was saved. */
     default void onSaved(Path saved, long step) {}
 
-    /** The state could not be saved; training goes on and tries again at the next interval. */
+    /**
+     * The state could not be saved. It stays in memory: training goes on and tries again at the next interval, or
+     * waits and tries again if the run is over or too many saves have failed.
+     */
     default void onSaveFailed(long step, IOException failure) {}
 
     /** The loop is over; called once, also after an exception. */

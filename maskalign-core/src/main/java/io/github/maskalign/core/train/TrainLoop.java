@@ -5,7 +5,7 @@ import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.LocalCommunicator;
 import io.github.maskalign.core.engine.GradMode;
 import java.io.IOException;
-import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -17,7 +17,8 @@ import org.slf4j.LoggerFactory;
  * Runs steps until the run is complete or somebody asks it to stop, and saves on the way.
  *
  * <p>Every way out but an exception ends with a saved state, and running the same command again goes on
- * from there, bit for bit as if nothing had happened. One thread runs the loop; {@link #requestStop} may be
+ * from there, bit for bit as if nothing had happened. While it cannot be saved the loop keeps it in memory and tries
+ * again, for {@link TrainConfig#saveWaitSeconds}. One thread runs the loop; {@link #requestStop} may be
  * called from any.
  *
  * <p>With several ranks each has a loop of its own over a state of its own; rank 0 loads, saves and usually is the only
@@ -27,6 +28,9 @@ import org.slf4j.LoggerFactory;
 public final class TrainLoop {
     private static final Logger LOG = LoggerFactory.getLogger(TrainLoop.class);
 
+    /** Longest wait for the disk while other ranks wait for this one: well below their patience. */
+    private static final Duration OTHERS_WAIT = Duration.ofMinutes(15);
+
     private final TrainConfig config;
     private final TrainState state;
     private final Optional<RunCheckpoints> checkpoints;
@@ -35,9 +39,9 @@ public final class TrainLoop {
     private final OptimConfig optim;
     private final List<TrainListener> listeners;
     private final TrainStep step;
-    private @Nullable BackgroundSaver background;
+    private SaveRetry retry = new SaveRetry();
+    private @Nullable RunSaver saver;
     private volatile boolean stopRequested;
-    private long savedStep = -1;
     private int skippedInRow;
     private boolean interrupted;
 
@@ -102,6 +106,11 @@ public final class TrainLoop {
         step = new TrainStep(objective, state, optim, BatchPlan.of(config, agreement.ranks()), agreement);
     }
 
+    /** Replaces clock and sleep, for tests. */
+    void waitWith(SaveRetry other) {
+        retry = other;
+    }
+
     /**
      * Asks the loop to end: it finishes its step, saves and returns. May be called from any thread, more than
      * once, and before the loop runs.
@@ -116,7 +125,8 @@ public final class TrainLoop {
      * @return {@link StopReason#COMPLETED} or {@link StopReason#STOP_REQUESTED}
      * @throws TrainingDivergedException if more steps than allowed had numbers that were not finite; names the
      *     step and the quantity
-     * @throws IOException if the state to resume from cannot be read, or the last state cannot be saved
+     * @throws UnsavedStateException if the last state cannot be saved, or too many saves have failed; says what is lost
+     * @throws IOException if the state to resume from cannot be read
      */
     public StopReason run() throws IOException {
         StopReason reason;
@@ -145,22 +155,24 @@ public final class TrainLoop {
 
     private StopReason train() throws IOException {
         StartKind kind = start();
-        savedStep = kind == StartKind.RESUMED ? state.step() : -1;
+        long savedStep = kind == StartKind.RESUMED ? state.step() : -1;
         each(listener -> listener.onStart(kind, state));
-        background =
-                config.asyncSave() && checkpoints.isPresent() ? new BackgroundSaver(state, checkpoints.get()) : null;
+        if (checkpoints.isPresent()) {
+            RunCheckpoints files = checkpoints.get();
+            saver = new RunSaver(config, state, files, listeners, savedStep, retry, patience(), this::isAskedToStop);
+        }
         long idleSince = System.nanoTime();
-        while (state.step() < config.steps() && !agreement.any(stopRequested || interrupted)) {
+        while (state.step() < config.steps() && !agreement.any(isAskedToStop())) {
             double idle = (System.nanoTime() - idleSince) * 1e-9;
             StepResult result = step.run().plusRest(idle);
             idleSince = System.nanoTime();
             each(listener -> listener.onStep(result, state));
             checkFinite(result);
-            // the flag is cleared, as it would make every file operation fail
-            interrupted = Thread.interrupted();
+            isAskedToStop();
             saveAtInterval();
         }
         ranked.requireSameWeights();
+        isAskedToStop();
         return agreement.together(this::saveAtEnd);
     }
 
@@ -180,104 +192,44 @@ public final class TrainLoop {
         }
     }
 
-    private void saveAtInterval() {
+    private void saveAtInterval() throws IOException {
         if (state.step() >= config.steps()) {
             return; // saveAtEnd comes next
         }
-        if (due(config.saveEvery())) {
+        if (config.saveEvery() > 0 && state.step() % config.saveEvery() == 0) {
             ranked.requireSameWeights();
         }
-        if (checkpoints.isEmpty()) {
-            return;
-        }
-        if (background != null) {
-            saveBehind(background);
-            return;
-        }
-        try {
-            if (due(config.snapshotEvery())) {
-                saveSnapshot(checkpoints.get());
-            }
-            if (due(config.saveEvery())) {
-                saveState(checkpoints.get());
-            }
-        } catch (IOException e) {
-            saveFailed(state.step(), e);
-        }
-    }
-
-    /** Training waits for the copy, and for the save before if it is still going on. */
-    private void saveBehind(BackgroundSaver saver) {
-        boolean snapshot = due(config.snapshotEvery());
-        boolean full = due(config.saveEvery());
-        report(snapshot || full ? saver.take() : saver.takeIfDone());
-        if (snapshot || full) {
-            saver.begin(snapshot, full);
-        }
-    }
-
-    private void report(BackgroundSaver.@Nullable Saved saved) {
-        if (saved == null) {
-            return;
-        }
-        saved.files().forEach(file -> each(listener -> listener.onSaved(file, saved.step())));
-        IOException failure = saved.failure();
-        if (failure != null) {
-            saveFailed(saved.step(), failure);
-        } else if (saved.full()) {
-            savedStep = saved.step();
-        }
-    }
-
-    private void saveFailed(long atStep, IOException failure) {
-        LOG.error("training goes on until the next interval: {}", failure.getMessage());
-        each(listener -> listener.onSaveFailed(atStep, failure));
-    }
-
-    private void closeSaver() {
-        BackgroundSaver saver = background;
-        background = null;
         if (saver != null) {
-            try (saver) {
-                report(saver.take());
-            }
+            saver.atInterval();
         }
     }
 
     private StopReason saveAtEnd() throws IOException {
-        StopReason reason = state.step() >= config.steps() ? StopReason.COMPLETED : StopReason.STOP_REQUESTED;
-        if (checkpoints.isEmpty()) {
-            return reason;
+        boolean complete = state.step() >= config.steps();
+        if (saver != null) {
+            saver.atEnd(complete);
         }
-        RunCheckpoints files = checkpoints.get();
-        if (background != null) {
-            report(background.take());
-        }
-        boolean saved = savedStep == state.step();
-        // snapshot first: after a kill between the two, the resumed run writes both again
-        if (reason == StopReason.COMPLETED && !(saved && files.hasSnapshots(StateArrays.of(state)))) {
-            saveSnapshot(files);
-        }
-        if (!saved) {
-            saveState(files);
-        }
-        return reason;
+        return complete ? StopReason.COMPLETED : StopReason.STOP_REQUESTED;
     }
 
-    private void saveSnapshot(RunCheckpoints files) throws IOException {
-        for (Path file : files.snapshots(StateArrays.of(state))) {
-            each(listener -> listener.onSaved(file, state.step()));
+    private void closeSaver() {
+        RunSaver open = saver;
+        saver = null;
+        if (open != null) {
+            open.close();
         }
     }
 
-    private void saveState(RunCheckpoints files) throws IOException {
-        Path folder = files.save(StateArrays.of(state));
-        savedStep = state.step();
-        each(listener -> listener.onSaved(folder, state.step()));
+    /** Tells whether the run is to end. The thread's interruption is cleared, as it would make file operations fail. */
+    private boolean isAskedToStop() {
+        interrupted |= Thread.interrupted();
+        return stopRequested || interrupted;
     }
 
-    private boolean due(long interval) {
-        return interval > 0 && state.step() % interval == 0;
+    private Duration patience() {
+        Duration patience = Duration.ofSeconds(config.saveWaitSeconds());
+        boolean longer = patience.compareTo(OTHERS_WAIT) > 0;
+        return agreement.ranks().size() > 1 && longer ? OTHERS_WAIT : patience;
     }
 
     private void checkFinite(StepResult result) {

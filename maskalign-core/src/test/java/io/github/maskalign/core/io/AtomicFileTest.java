@@ -133,4 +133,16 @@ class AtomicFileTest {
         assertThat(removed).isEqualTo(2);
         assertThat(TestFiles.names(folder)).containsExactly(".a.tmp-xyz", "a.tmp-0123456789abcdef");
     }
+
+    @Test
+    void leftoverThatCannotBeDeletedIsPassedOver() throws Exception {
+        Path stuck = Files.createDirectory(folder.resolve(".a.tmp-0000000000000001"));
+        Files.writeString(stuck.resolve(".nfs0000000000000001"), "somebody has it open");
+        Files.writeString(folder.resolve(".b.tmp-0000000000000002"), "half");
+
+        int removed = AtomicFile.removeLeftovers(new UndeletableFiles(".nfs"), folder);
+
+        assertThat(removed).isEqualTo(1);
+        assertThat(TestFiles.names(folder)).containsExactly(".a.tmp-0000000000000001");
+    }
 }

@@ -25,6 +25,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutionException;
@@ -130,7 +131,7 @@ public final class DataParts {
         for (int first = 0; first < samples; first += SHARD) {
             ShardBuilder shard = new ShardBuilder(layout);
             for (int i = first; i < Math.min(samples, first + SHARD); i++) {
-                String name = String.format("n%08d/n%08d_%d.JPEG", i % CLASSES, i % CLASSES, i);
+                String name = String.format(Locale.ROOT, "n%08d/n%08d_%d.JPEG", i % CLASSES, i % CLASSES, i);
                 float[] tokens = layout.tokens() == 0 ? null : numbers(random, layout.tokenValues());
                 float[] moments = numbers(random, layout.momentValues());
                 shard.add(new PreparedSample(name, i % CLASSES, moments, null, tokens));
@@ -140,7 +141,7 @@ public final class DataParts {
                     shard.size(), shard.write(file, Map.of()).sha256()));
         }
         List<String> classes = IntStream.range(0, CLASSES)
-                .mapToObj(i -> String.format("n%08d", i))
+                .mapToObj(i -> String.format(Locale.ROOT, "n%08d", i))
                 .toList();
         new ShardIndex(layout, Map.of(), classes, shards).write(folder);
     }

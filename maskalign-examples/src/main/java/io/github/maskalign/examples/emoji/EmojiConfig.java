@@ -2,6 +2,7 @@ package io.github.maskalign.examples.emoji;
 
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Which drawings make up an {@link EmojiSet}, and how large they are.
@@ -45,7 +46,7 @@ public record EmojiConfig(List<String> sets, int size, boolean skinTones, boolea
         }
         if (background < 0 || background > WHITE) {
             throw new IllegalArgumentException(
-                    String.format("background must be in [0, 0xFFFFFF] but was 0x%X", background));
+                    String.format(Locale.ROOT, "background must be in [0, 0xFFFFFF] but was 0x%X", background));
         }
     }
 

@@ -10,6 +10,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
 import java.util.zip.CRC32;
@@ -61,7 +62,9 @@ public final class EmojiSet {
         String content = String.join(",", config.sets()) + " " + config.size() + "px"
                 + (config.skinTones() ? " skin-tones" : "")
                 + (config.flags() ? " flags" : "")
-                + (config.background() == EmojiConfig.WHITE ? "" : String.format(" on #%06x", config.background()))
+                + (config.background() == EmojiConfig.WHITE
+                        ? ""
+                        : String.format(Locale.ROOT, " on #%06x", config.background()))
                 + (limitPerSet == Integer.MAX_VALUE ? "" : " limit " + limitPerSet);
         String key = content + ", icons " + IconCollection.VERSION + ", drawing " + DRAWING_VERSION;
         try {
@@ -162,6 +165,6 @@ public final class EmojiSet {
     private static String fileName(String content, int size) {
         CRC32 crc = new CRC32();
         crc.update(content.getBytes(StandardCharsets.UTF_8));
-        return String.format("emoji-%dpx-%08x.bin", size, crc.getValue());
+        return String.format(Locale.ROOT, "emoji-%dpx-%08x.bin", size, crc.getValue());
     }
 }

@@ -25,6 +25,8 @@ public final class RunPlan {
             "train.snapshotEvery",
             "train.maxSkippedInRow",
             "train.maxSkipped",
+            "train.maxFailedSaves",
+            "train.saveWaitSeconds",
             "data.cache",
             "data.path",
             "data.vae",

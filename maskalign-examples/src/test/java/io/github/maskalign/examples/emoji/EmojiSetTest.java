@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -93,6 +94,21 @@ class EmojiSetTest {
 
         assertThat(HexFormat.of().formatHex(Files.readAllBytes(onlyFile())))
                 .isEqualTo(HexFormat.of().formatHex(file));
+    }
+
+    @Test
+    void nameOfTheFileIsTheSameInEveryLocale() throws Exception {
+        Locale before = Locale.getDefault();
+        try {
+            Locale.setDefault(Locale.forLanguageTag("ar-EG-u-nu-arab")); // digits are ٠١٢٣ there
+
+            EmojiSet set = open(SMALL);
+
+            assertThat(onlyFile().getFileName().toString()).matches("emoji-17px-[0-9a-f]{8}\\.bin");
+            assertThat(set.size()).isEqualTo(2 * LIMIT);
+        } finally {
+            Locale.setDefault(before);
+        }
     }
 
     @Test
