@@ -36,7 +36,7 @@ import picocli.CommandLine.Spec;
             "  maskalign convert runs/imagenet-sit-xl-2-reg reg.pt --family reg",
             "  maskalign convert dinov2.pth dinov2.safetensors --plain --dtype f16"
         })
-final class ConvertCommand implements Callable<Integer>, UsesEngine {
+final class ConvertCommand implements Callable<Integer> {
     /** Types that numbers are rounded to. */
     enum Dtype {
         /** 32 bits. */

@@ -53,6 +53,11 @@ final class TrainTeacherCommand implements Callable<Integer>, UsesEngine {
     private CommandSpec spec = CommandSpec.create();
 
     @Override
+    public boolean usesEngine() {
+        return !dryRun;
+    }
+
+    @Override
     public Integer call() throws IOException {
         if (steps != null) {
             config.overrides.add("steps=" + steps);
