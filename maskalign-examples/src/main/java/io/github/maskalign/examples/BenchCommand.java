@@ -27,7 +27,7 @@ import picocli.CommandLine.Spec;
             "  maskalign bench configs/quickstart.yaml",
             "  maskalign bench configs/imagenet-sit-b-2-maskalign.yaml --batch 8 --steps 5 --json"
         })
-final class BenchCommand implements Callable<Integer> {
+final class BenchCommand implements Callable<Integer>, UsesEngine {
     @Mixin
     ConfigOptions config = new ConfigOptions();
 

@@ -26,7 +26,7 @@ import picocli.CommandLine.Spec;
         description = "Times one part alone; scripts/bench/parts takes turns with PyTorch.",
         footerHeading = "%nExamples:%n",
         footer = {"  maskalign bench-part ENCODER --batch 8", "  maskalign bench-part LOAD --file sit-xl.pt"})
-final class BenchPartCommand implements Callable<Integer> {
+final class BenchPartCommand implements Callable<Integer>, UsesEngine {
     /** Parts. */
     enum Part {
         /** DINOv2-B/14 at 224 pixels; with --file a TorchScript one. */

@@ -44,7 +44,7 @@ import picocli.CommandLine.Spec;
             "  maskalign encode-text --model clip-vit-base-patch32 \"a photo of a cat\" \"two dogs\"",
             "  maskalign encode-text --model stable-diffusion-v1-5 --captions captions.txt --out captions.safetensors"
         })
-final class EncodeTextCommand implements Callable<Integer> {
+final class EncodeTextCommand implements Callable<Integer>, UsesEngine {
     private static final int SHOWN = 20;
 
     @Option(

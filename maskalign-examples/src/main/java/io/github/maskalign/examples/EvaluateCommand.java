@@ -39,7 +39,7 @@ import picocli.CommandLine.Spec;
             "  maskalign evaluate --reference photos/ --make-reference photos.safetensors --inception FILE",
             "  maskalign evaluate --reference drawings/ --samples runs/quickstart --encoder embedded"
         })
-final class EvaluateCommand implements Callable<Integer> {
+final class EvaluateCommand implements Callable<Integer>, UsesEngine {
     @Option(
             names = "--reference",
             paramLabel = "PATH",

@@ -15,6 +15,7 @@ import io.github.maskalign.core.prepare.PrepareException;
 import io.github.maskalign.core.script.ScriptFormatException;
 import io.github.maskalign.core.train.StepMemoryException;
 import io.github.maskalign.core.train.UnsavedStateException;
+import io.github.maskalign.examples.natives.NativesException;
 import java.io.EOFException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -52,6 +53,7 @@ final class Failures {
                     Failures::message),
             row(PictureFormatException.class, ExitCode.BAD_INPUT, Failures::message),
             row(ScriptFormatException.class, ExitCode.BAD_INPUT, Failures::message),
+            row(NativesException.class, ExitCode.FAILED, Failures::message),
             row(RunLockedException.class, ExitCode.CANNOT_WRITE, Failures::message),
             row(NoSuchFileException.class, ExitCode.BAD_INPUT, e -> "file not found: " + e.getMessage()),
             row(FileNotFoundException.class, ExitCode.BAD_INPUT, e -> "file not found: " + e.getMessage()),

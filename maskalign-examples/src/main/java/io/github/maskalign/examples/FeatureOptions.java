@@ -4,6 +4,7 @@ import ai.djl.Device;
 import ai.djl.engine.Engine;
 import io.github.maskalign.encoders.inception.InceptionSuite;
 import io.github.maskalign.examples.evaluate.ExtractorChoice;
+import io.github.maskalign.examples.run.LocalGpu;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -57,21 +58,17 @@ final class FeatureOptions {
     /**
      * Returns the device that an option names.
      *
-     * @param gpu which GPU, from 0
+     * @param localRank which of the processes on this machine this is, from 0
      */
-    static Device device(String name, int gpu) {
+    static Device device(String name, int localRank) {
         return switch (name) {
             case "cpu" -> Device.cpu();
             case "gpu" -> {
                 int gpus = Engine.getInstance().getGpuCount();
-                if (gpu >= gpus) {
-                    throw CommandFailure.badInput(
-                            gpus == 0
-                                    ? "--device is gpu but the engine sees none; run 'maskalign doctor'"
-                                    : "every process needs a GPU of its own, but the engine sees " + gpus
-                                            + " and this is process " + (gpu + 1) + " of this machine; start fewer");
+                if (gpus == 0) {
+                    throw CommandFailure.badInput("--device is gpu but the engine sees none; run 'maskalign doctor'");
                 }
-                yield Device.gpu(gpu);
+                yield LocalGpu.of(localRank, gpus, System.getenv());
             }
             default -> throw CommandFailure.badInput("--device must be cpu or gpu but was " + name);
         };

@@ -1,6 +1,7 @@
 package io.github.maskalign.examples;
 
 import io.github.maskalign.examples.Failures.Failure;
+import io.github.maskalign.examples.natives.EngineNatives;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -10,10 +11,12 @@ import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ExecutionException;
 import picocli.CommandLine.Help.ColorScheme;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
@@ -66,8 +69,24 @@ public final class Main implements Runnable {
     /** Runs a command and ends the JVM with its exit code. */
     public static void main(String[] args) {
         JvmDefaults.apply();
-        int exitCode = run(commandLine(), args);
+        CommandLine line = commandLine().setExecutionStrategy(Main::executeReady);
+        int exitCode = run(line, args);
         System.exit(exitCode == ExitCode.OK ? delivered() : exitCode);
+    }
+
+    /** Makes the engine's libraries ready if the command needs them, and runs it. */
+    private static int executeReady(ParseResult parsed) {
+        List<CommandLine> named = parsed.asCommandLineList();
+        CommandLine last = named.get(named.size() - 1);
+        boolean helps = named.stream().anyMatch(line -> line.isUsageHelpRequested() || line.isVersionHelpRequested());
+        if (!helps && last.getCommand() instanceof UsesEngine command && command.usesEngine()) {
+            try {
+                EngineNatives.prepare();
+            } catch (IOException e) {
+                throw new ExecutionException(last, "the engine's libraries are not ready", e);
+            }
+        }
+        return new CommandLine.RunLast().execute(parsed);
     }
 
     /** Tells whether all that was printed arrived. A reader who has seen enough, such as head, is no error. */

@@ -24,7 +24,7 @@ import picocli.CommandLine.Spec;
         },
         footerHeading = "%nExamples:%n",
         footer = "  maskalign mini-ilsvrc data/mini --per-class 12")
-final class MiniIlsvrcCommand implements Callable<Integer> {
+final class MiniIlsvrcCommand implements Callable<Integer>, UsesEngine {
     @Parameters(
             paramLabel = "DIR",
             description = "Folder for archive, vae/ and dinov2.safetensors.",

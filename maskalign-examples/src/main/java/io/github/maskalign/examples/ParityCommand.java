@@ -27,7 +27,7 @@ import picocli.CommandLine.Spec;
         },
         footerHeading = "%nExamples:%n",
         footer = {"  maskalign parity case.safetensors", "  maskalign parity cases/*.safetensors"})
-final class ParityCommand implements Callable<Integer> {
+final class ParityCommand implements Callable<Integer>, UsesEngine {
     @Parameters(
             arity = "1..*",
             paramLabel = "FILE",

@@ -55,7 +55,7 @@ import picocli.CommandLine.Spec;
                     + " --encoder-file dinov2_vitb14_pretrain.pth",
             "  maskalign prepare train/ --layout REPA --out data/repa --vae sd-vae-ft-mse"
         })
-final class PrepareCommand implements Callable<Integer> {
+final class PrepareCommand implements Callable<Integer>, UsesEngine {
     /** Side of the largest picture that is read. */
     private static final int LARGEST = 8192;
 

@@ -6,6 +6,7 @@ import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.Communicators;
 import io.github.maskalign.core.distributed.Launch;
+import io.github.maskalign.examples.run.LocalGpu;
 import java.io.IOException;
 import java.time.Duration;
 import org.slf4j.Logger;
@@ -30,7 +31,7 @@ final class RankedWork {
     /** Returns the device of this process where the user names none: a GPU of its own, or the CPU if there is none. */
     static Device device(Launch launch) {
         int gpus = Engine.getInstance().getGpuCount();
-        return gpus == 0 ? Device.cpu() : Device.gpu(launch.localRank() % gpus);
+        return gpus == 0 ? Device.cpu() : LocalGpu.of(launch.localRank(), gpus, System.getenv());
     }
 
     /** Joins the group that the process was started in, works, and leaves the group. */

@@ -66,7 +66,7 @@ import picocli.CommandLine.Spec;
             "  maskalign sample weights.safetensors --labels 0-7,3 --seed 7 --out samples.png",
             "  maskalign sample SiT-XL-2-256x256.pt --num 8 --cfg 4 --vae sd-vae-ft-ema --scale 1"
         })
-final class SampleCommand implements Callable<Integer> {
+final class SampleCommand implements Callable<Integer>, UsesEngine {
     @Parameters(
             index = "0",
             paramLabel = "RUN|WEIGHTS",

@@ -34,7 +34,7 @@ import picocli.CommandLine.Spec;
             "  maskalign train configs/quickstart.yaml --out runs/no-mask --set subset.ratio=0",
             "  maskalign train configs/emoji-32-maskalign.yaml --init runs/emoji-32-reg"
         })
-final class TrainCommand implements Callable<Integer> {
+final class TrainCommand implements Callable<Integer>, UsesEngine {
     @Mixin
     ConfigOptions config = new ConfigOptions();
 
@@ -70,6 +70,11 @@ final class TrainCommand implements Callable<Integer> {
 
     @Spec
     private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public boolean usesEngine() {
+        return !dryRun;
+    }
 
     @Override
     public Integer call() throws IOException {

@@ -28,7 +28,7 @@ import picocli.CommandLine.Spec;
             "  maskalign train-teacher configs/emoji-32-teacher.yaml",
             "  maskalign train-teacher configs/emoji-32-teacher.yaml --out runs/teacher --steps 2000"
         })
-final class TrainTeacherCommand implements Callable<Integer> {
+final class TrainTeacherCommand implements Callable<Integer>, UsesEngine {
     @Mixin
     ConfigOptions config = new ConfigOptions();
 
@@ -51,6 +51,11 @@ final class TrainTeacherCommand implements Callable<Integer> {
 
     @Spec
     private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public boolean usesEngine() {
+        return !dryRun;
+    }
 
     @Override
     public Integer call() throws IOException {

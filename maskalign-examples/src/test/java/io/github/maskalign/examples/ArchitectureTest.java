@@ -272,6 +272,51 @@ class ArchitectureTest {
                 .callConstructor(SimpleDateFormat.class, String.class));
     }
 
+    /**
+     * DJL 0.29.0 unpacks archives without checking where their entries lead (CVE-2025-0851). Its repositories, and the
+     * model zoo upon them, are what unpacks; they download as well.
+     */
+    @Test
+    void nothingReachesDjlsUnpackingOfArchives() {
+        check(noClasses()
+                .that(resideInAnyPackage(ROOT + "."))
+                .should()
+                .dependOnClassesThat(resideInAnyPackage("ai.djl.repository..", "ai.djl.basicdataset.."))
+                .orShould()
+                .dependOnClassesThat()
+                .haveFullyQualifiedName("ai.djl.util.ZipUtils")
+                .orShould()
+                .dependOnClassesThat()
+                .haveFullyQualifiedName("ai.djl.util.TarUtils"));
+    }
+
+    /** What the rule above forbids is all that unpacks: no other class of DJL's calls the two. */
+    @Test
+    void djlsRepositoriesAloneUnpackArchives() {
+        JavaClasses djl = new ClassFileImporter().importPackages("ai.djl");
+
+        Set<String> callers = djl.stream()
+                .filter(type -> !type.getName().startsWith("ai.djl.util.ZipUtils")
+                        && !type.getName().startsWith("ai.djl.util.TarUtils"))
+                .flatMap(type -> type.getDirectDependenciesFromSelf().stream())
+                .filter(use -> Set.of("ai.djl.util.ZipUtils", "ai.djl.util.TarUtils")
+                        .contains(use.getTargetClass().getName()))
+                .map(use -> use.getOriginClass().getPackageName())
+                .collect(Collectors.toCollection(TreeSet::new));
+
+        assertThat(djl.contain("ai.djl.util.ZipUtils")).isTrue();
+        assertThat(callers).containsExactly("ai.djl.repository");
+    }
+
+    /** It has to run before DJL is loaded, whose classes look for their libraries when they are initialised. */
+    @Test
+    void nativesAreMadeReadyWithoutDjl() {
+        check(noClasses()
+                .that(resideInAPackage(ROOT + "examples.natives"))
+                .should()
+                .dependOnClassesThat(resideInAPackage("ai.djl..")));
+    }
+
     @Test
     void namesSayWhatAThingIs() {
         for (String ending : List.of("Utils", "Util", "Helper", "Manager", "Impl", "Base")) {

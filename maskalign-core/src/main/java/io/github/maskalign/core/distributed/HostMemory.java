@@ -4,6 +4,7 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import com.sun.jna.Native;
 import com.sun.jna.Pointer;
+import io.github.maskalign.core.script.InPlace;
 import java.nio.ByteBuffer;
 
 /** The memory of arrays, as native libraries want it. */
@@ -29,7 +30,7 @@ final class HostMemory {
         if (array.getDevice().isGpu()) {
             try (NDArray host = array.toDevice(Device.cpu(), true)) {
                 use.at(pointer(host));
-                array.set(host.toByteBuffer()); // copies to the device before it returns
+                InPlace.copy(host, array); // set(buffer) would give the array other memory
             }
             return;
         }

@@ -65,7 +65,11 @@ public final class NcclCommunicator implements Communicator {
         watchdog = new Watchdog(patience, this::overdue);
         try {
             addresses = TensorAddress.open(manager);
-            nccl.setDevice(device.getDeviceId() < 0 ? 0 : device.getDeviceId());
+            int number = device.getDeviceId() < 0 ? 0 : device.getDeviceId();
+            nccl.setDevice(number);
+            if (mpi != null) { // without MPI the ranks cannot talk yet, and NCCL finds it out
+                GpuPlace.requireDistinct(mpi.allGather(GpuPlace.of(nccl.address(number))));
+            }
             byte[] id = exchange(patience);
             version = nccl.version();
             group = watchdog.watch("ncclCommInitRank", () -> nccl.join(launch.size(), id, launch.rank()));

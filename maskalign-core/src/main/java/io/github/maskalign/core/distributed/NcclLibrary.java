@@ -1,6 +1,7 @@
 package io.github.maskalign.core.distributed;
 
 import com.sun.jna.Function;
+import com.sun.jna.Memory;
 import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
 import com.sun.jna.Structure;
@@ -22,6 +23,12 @@ final class NcclLibrary {
     static final int ID_BYTES = 128;
 
     private static final int SUCCESS = 0;
+
+    /** NCCL's answer when two ranks of a group have the same GPU, among other mistakes. */
+    private static final int INVALID_USAGE = 5;
+
+    /** Room for the address of a GPU. */
+    private static final int ADDRESS_BYTES = 32;
 
     private final NativeLibrary nccl;
     private final NativeLibrary cuda;
@@ -93,6 +100,14 @@ final class NcclLibrary {
         callCuda("cudaSetDevice", device);
     }
 
+    /** Returns the address of a GPU on its machine, such as {@code 0000:3B:00.0}. */
+    String address(int device) {
+        Memory text = new Memory(ADDRESS_BYTES);
+        text.clear();
+        callCuda("cudaDeviceGetPCIBusId", text, ADDRESS_BYTES, device);
+        return text.getString(0);
+    }
+
     /** Waits for all that the default stream has to do. */
     void synchronise() {
         callCuda("cudaStreamSynchronize", Pointer.NULL);
@@ -154,8 +169,11 @@ final class NcclLibrary {
         }
         if (code != SUCCESS) {
             Function text = library.getFunction(describe);
+            String hint = code == INVALID_USAGE && name.equals("ncclCommInitRank")
+                    ? "; so it ends when two ranks use the same GPU: " + GpuPlace.ADVICE
+                    : "";
             throw new CommunicationException(
-                    name + " failed: " + text.invokeString(new Object[] {code}, false) + " (" + code + ")");
+                    name + " failed: " + text.invokeString(new Object[] {code}, false) + " (" + code + ")" + hint);
         }
     }
 }

@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.script.InPlace;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -71,16 +72,18 @@ public final class OwnedArrays {
      * Overwrites the elements of an array where it is: its memory, gradient and place in a block stay. Not for arrays
      * that a recorded computation still needs.
      *
-     * @throws IllegalArgumentException when the array is not contiguous
+     * @throws IllegalArgumentException when an array on the CPU is not contiguous
      */
     static void overwrite(NDArray target, Filler filler) throws IOException {
         if (target.size() == 0) {
             return;
         }
-        if (target.getDevice().isGpu()) { // copies to the device before it returns
-            ByteBuffer bytes = ByteBuffer.allocateDirect(byteSize(target)).order(ByteOrder.nativeOrder());
-            filler.fill(bytes);
-            target.set(bytes.clear());
+        if (target.getDevice().isGpu()) {
+            try (NDManager scratch = target.getManager().newSubManager(Device.cpu())) {
+                NDArray host = scratch.create(target.getShape(), target.getDataType());
+                filler.fill(memoryOf(host));
+                InPlace.copy(host, target); // set(buffer) would give the array other memory
+            }
             return;
         }
         ByteBuffer memory = memoryOf(target);

@@ -4,8 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
-import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.script.ScriptFunction;
+import io.github.maskalign.core.script.InPlace;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,8 +12,6 @@ import java.util.Map;
 
 /** Reads and overwrites the arrays of an initialised block by state-dict key. */
 public final class Weights {
-    private static final ScriptFunction COPY = ScriptFunction.of(Weights.class, "weights.py", "copy_into");
-
     private Weights() {}
 
     /** Returns the block's own arrays by key. */
@@ -62,8 +59,8 @@ public final class Weights {
             to.add(array);
             from.add(values.get(key));
         });
-        try (GradMode editing = GradMode.off()) {
-            COPY.call(from, to).close();
+        if (!to.isEmpty()) {
+            InPlace.copy(from, to);
         }
     }
 }

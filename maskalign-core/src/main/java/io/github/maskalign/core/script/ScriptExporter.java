@@ -1,5 +1,6 @@
 package io.github.maskalign.core.script;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.DataType;
@@ -173,10 +174,13 @@ public final class ScriptExporter {
     }
 
     private static byte[] bytes(NDArray array) {
-        ByteBuffer buffer = array.toByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
-        byte[] bytes = new byte[buffer.remaining()];
-        buffer.get(bytes);
-        return bytes;
+        try (NDArray host =
+                array.toDevice(Device.cpu(), true)) { // read on a GPU, it would leave a copy with its manager
+            ByteBuffer buffer = host.toByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
+            byte[] bytes = new byte[buffer.remaining()];
+            buffer.get(bytes);
+            return bytes;
+        }
     }
 
     /** One module of the archive: tensors and submodules by name. */

@@ -149,6 +149,22 @@ class NcclCommunicatorTest {
     }
 
     @Test
+    void aSharedGpuIsNamedAsTheLikelyReason() {
+        library.getFunction("fake_fail").invokeVoid(new Object[] {5});
+
+        assertThatThrownBy(() -> join(torchrun(0, 1), new ArrayList<>()))
+                .isInstanceOf(CommunicationException.class)
+                .hasMessageStartingWith("ncclCommInitRank failed: nccl error (5); ")
+                .hasMessageContaining("two ranks use the same GPU")
+                .hasMessageContaining("--gpus-per-task");
+    }
+
+    @Test
+    void aGpuHasTheAddressThatCudaTells() {
+        assertThat(new NcclLibrary(library, library).address(1)).isEqualTo("0000:3C:00.0");
+    }
+
+    @Test
     void abortEndsTheProcessWithTheGivenCode() throws Exception {
         List<Integer> codes = new ArrayList<>();
 

@@ -9,6 +9,8 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.GradientCollector;
+import com.sun.jna.Pointer;
+import io.github.maskalign.core.engine.TensorAddress;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -76,6 +78,41 @@ class OwnedArraysTest {
             assertThat(weight.toFloatArray()).containsExactly(1, 2, 3, 4);
             assertThat(view.toFloatArray()).containsExactly(1, 2, 3, 4); // the same memory
             assertThat(weight.hasGradient()).isTrue();
+        }
+    }
+
+    @Test
+    void arraysOfAGpuAreOverwrittenWhereTheyAre() throws Exception {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            TensorAddress addresses = TensorAddress.open(manager);
+            NDArray weight = manager.ones(new Shape(2, 2));
+            weight.setRequiresGradient(true);
+            NDArray keptElsewhere = weight.reshape(4);
+            NDArray onGpu = PretendedGpuArray.of(weight);
+            Pointer before = addresses.of(weight);
+            int arrays = manager.getManagedArrays().size();
+
+            TensorSource.of(new Shape(2, 2), new float[] {1, 2, 3, 4}).copyTo(onGpu);
+
+            assertThat(addresses.of(weight)).isEqualTo(before);
+            assertThat(keptElsewhere.toFloatArray()).containsExactly(1, 2, 3, 4);
+            assertThat(weight.hasGradient()).isTrue();
+            assertThat(manager.getManagedArrays()).hasSize(arrays);
+        }
+    }
+
+    @Test
+    void failedReadingLeavesAnArrayOfAGpuAsItWas() {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            NDArray weight = manager.ones(new Shape(4));
+
+            assertThatThrownBy(() -> OwnedArrays.overwrite(PretendedGpuArray.of(weight), memory -> {
+                        memory.putFloat(7);
+                        throw new IOException("read error");
+                    }))
+                    .hasMessage("read error");
+
+            assertThat(weight.toFloatArray()).containsOnly(1f);
         }
     }
 

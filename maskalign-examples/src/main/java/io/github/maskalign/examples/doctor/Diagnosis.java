@@ -4,6 +4,9 @@ import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import io.github.maskalign.examples.doctor.Check.Result;
+import io.github.maskalign.examples.natives.EngineNatives;
+import io.github.maskalign.examples.natives.NativesException;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,7 +29,8 @@ public record Diagnosis(List<Section> sections, List<Check> checks) {
     public static Diagnosis make(Path workingFolder) {
         Machine machine = Machine.read();
         DjlVersions versions = DjlVersions.read(Diagnosis.class.getClassLoader());
-        EngineProbe engine = EngineProbe.start();
+        Check natives = natives();
+        EngineProbe engine = natives.result() == Result.FAILED ? EngineProbe.notStarted() : EngineProbe.start();
         Folders folders = new Folders(workingFolder);
 
         List<Section> sections = new ArrayList<>();
@@ -37,9 +41,23 @@ public record Diagnosis(List<Section> sections, List<Check> checks) {
 
         List<Check> checks = new ArrayList<>();
         checks.addAll(versions.checks());
+        checks.add(natives);
         checks.addAll(engine.checks());
         checks.addAll(folders.checks());
         return new Diagnosis(sections, checks);
+    }
+
+    /** Loading a library that is damaged may end the JVM, so this comes first. */
+    private static Check natives() {
+        String name = "native libraries";
+        try {
+            EngineNatives.prepare();
+            return Check.ok(name, "whole, and nobody else can write them");
+        } catch (NativesException e) {
+            return Check.failed(name, e.problem(), e.remedy());
+        } catch (IOException e) {
+            return Check.failed(name, "cannot be unpacked: " + e, "see docs/troubleshooting.md");
+        }
     }
 
     /** Tells whether no check failed; warnings do not count. */

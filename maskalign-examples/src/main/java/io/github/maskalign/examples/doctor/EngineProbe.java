@@ -46,16 +46,29 @@ record EngineProbe(Section section, List<Check> checks) {
             checks.add(Check.ok("engine starts", String.format(Locale.ROOT, "in %.1f s", seconds)));
             describe(engine, facts);
             checks.addAll(tryOut());
-            checks.add(gpu(engine, Platform.detectPlatform("pytorch").getFlavor()));
+            checks.add(gpu(engine, flavour()));
         } catch (RuntimeException | LinkageError | AssertionError e) {
             checks.add(Check.failed("engine starts", chain(e), "see docs/troubleshooting.md"));
         }
         return new EngineProbe(new Section("engine", facts), checks);
     }
 
+    /** What is said where the libraries are not fit to be loaded. */
+    static EngineProbe notStarted() {
+        return new EngineProbe(
+                new Section("engine", Map.of("state", "not started, see the check of its native libraries")),
+                List.of(quiet()));
+    }
+
+    /** What libtorch is built for; DJL's own guess names what would fit the GPUs that are visible. */
+    private static String flavour() {
+        String told = Utils.getEnvOrSystemProperty("PYTORCH_FLAVOR");
+        return told == null ? Platform.detectPlatform("pytorch").getFlavor() : told;
+    }
+
     private static void describe(Engine engine, Map<String, String> facts) {
         facts.put("pytorch", engine.getVersion());
-        facts.put("flavour", Platform.detectPlatform("pytorch").getFlavor());
+        facts.put("flavour", flavour());
         facts.put("native library", libraryFolder());
         facts.put(
                 "devices",
@@ -159,8 +172,9 @@ record EngineProbe(Section section, List<Check> checks) {
                     ? Check.ok("GPU can be used", gpus + " with " + flavour)
                     : Check.warning(
                             "GPU can be used",
-                            "libtorch is built for " + flavour + " but sees no GPU",
-                            "check nvidia-smi, the driver's version and CUDA_VISIBLE_DEVICES");
+                            "libtorch is built for " + flavour + " but sees no GPU" + hidden(),
+                            "check nvidia-smi, the driver's version and CUDA_VISIBLE_DEVICES; without a GPU all"
+                                    + " commands run on the CPU");
         }
         return driver
                 ? Check.warning(
@@ -168,6 +182,11 @@ record EngineProbe(Section section, List<Check> checks) {
                         "an NVIDIA driver is loaded but libtorch is built for " + flavour,
                         "start with MASKALIGN_PROFILE=cuda")
                 : Check.ok("GPU can be used", "none here, none needed");
+    }
+
+    private static String hidden() {
+        String visible = System.getenv("CUDA_VISIBLE_DEVICES");
+        return visible == null ? "" : "; CUDA_VISIBLE_DEVICES is '" + visible + "'";
     }
 
     private static String chain(Throwable error) {

@@ -39,7 +39,7 @@ public record RuntimeSection(
      * Returns the device of one of the processes on this machine.
      *
      * @param localRank which of them, from 0
-     * @throws IllegalArgumentException if there is no GPU for it
+     * @throws IllegalArgumentException if there is no GPU for it, see {@link LocalGpu}
      */
     public Device device(int localRank) {
         if (device.equals("cpu")) {
@@ -50,10 +50,6 @@ public record RuntimeSection(
             throw new IllegalArgumentException(
                     "runtime.device is gpu but the engine sees none; run 'maskalign doctor', or set runtime.device=cpu");
         }
-        if (localRank >= gpus) {
-            throw new IllegalArgumentException("every process needs a GPU of its own, but the engine sees " + gpus
-                    + " and this is process " + (localRank + 1) + " of this machine; start fewer");
-        }
-        return Device.gpu(localRank);
+        return LocalGpu.of(localRank, gpus, System.getenv());
     }
 }
