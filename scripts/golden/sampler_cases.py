@@ -1,4 +1,4 @@
-"""Writes golden/samplers: trajectories over closed-form fields in float64, and the closed-form numbers."""
+"""Writes golden/samplers and golden/guided-channels: trajectories over closed-form fields in float64."""
 
 import math
 
@@ -63,8 +63,16 @@ CASES = {
 }
 
 
-def trajectories(topic):
-    for name, (sampler, velocity, steps, path, guidance, joint) in CASES.items():
+CHANNELS = {  # only the first of four channels are guided
+    "euler": ("euler", field, 11, linear, Guidance(1.8, 0.15, 0.72, channels=3), False),
+    "heun": ("heun", field, 11, linear, Guidance(1.8, 0.15, 0.72, channels=3), False),
+    "em": ("em", field, 13, linear, Guidance(1.8, channels=3), False),
+    "joint-em": ("em", field, 13, linear, Guidance(2.3, 0.0, 0.85, 2.1, channels=2), True),
+}
+
+
+def trajectories(topic, cases):
+    for name, (sampler, velocity, steps, path, guidance, joint) in cases.items():
         draws = topic.draws(name)
         y = torch.tensor([3, 7])
         shapes = {"x": (2, 4, 2, 3)} | ({"cls": (2, 5)} if joint else {})
@@ -85,6 +93,8 @@ def trajectories(topic):
                 tensors[f"noise/{key}"] = torch.stack([step[k] for step in noise])
         metadata = {"sampler": sampler, "field": velocity.__name__, "steps": steps, "path": path.__name__,
                     "nfe": run.nfe, "joint": joint, **guidance._asdict()}
+        if not guidance.channels:
+            del metadata["channels"]
         topic.write(name, tensors, metadata)
 
 
@@ -124,8 +134,13 @@ def main():
         "float32_field: tolerance when the field's input, time and output pass through float32.",
         *FORMULA,
     ])
-    trajectories(topic)
+    trajectories(topic, CASES)
     closed_form(topic)
+    topic.close()
+    topic = Topic("maskalign-core", "guided-channels", "sampler_cases.py", SEED, {"relative": 1e-10}, [
+        "As samplers, but only the first `channels` channels of x are guided; the others follow the conditional drift.",
+    ])
+    trajectories(topic, CHANNELS)
     topic.close()
 
 

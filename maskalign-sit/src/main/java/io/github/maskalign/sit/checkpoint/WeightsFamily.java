@@ -47,6 +47,15 @@ public enum WeightsFamily implements Identified {
         return time;
     }
 
+    /**
+     * Returns how many channels of the latent the project's own sampler guides, the first ones; 0 for all. It is a
+     * quirk of willisma/SiT's {@code forward_with_cfg}, which its published scores with guidance need (FID 2.06 of
+     * SiT-XL/2); every other family guides all.
+     */
+    public int legacyGuidedChannels() {
+        return this == SIT_OFFICIAL ? 3 : 0;
+    }
+
     /** Finds a family by its name in files. */
     public static Optional<WeightsFamily> find(String id) {
         return Arrays.stream(values()).filter(family -> family.id.equals(id)).findFirst();
