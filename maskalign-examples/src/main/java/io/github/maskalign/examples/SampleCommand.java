@@ -13,7 +13,6 @@ import io.github.maskalign.core.io.StateDict;
 import io.github.maskalign.core.io.TensorSource;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.sample.SampleListener;
-import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.encoders.vae.Autoencoder;
 import io.github.maskalign.encoders.vae.LatentScaling;
@@ -65,7 +64,8 @@ import picocli.CommandLine.Spec;
             "  maskalign sample runs/imagenet-sit-xl-2-maskalign --num 50000 --sampler sde --steps 250 --cfg 2.3"
                     + " --interval 0,0.85 --vae sd-vae-ft-ema --folder samples --npz samples.npz",
             "  maskalign sample weights.safetensors --labels 0-7,3 --seed 7 --out samples.png",
-            "  maskalign sample SiT-XL-2-256x256.pt --num 8 --cfg 4 --vae sd-vae-ft-ema --scale 1"
+            "  maskalign sample SiT-XL-2-256x256.pt --num 8 --cfg 4 --vae sd-vae-ft-ema --scale 1",
+            "  maskalign sample reg-xl-2.pt --num 8 --cfg 2.3 --cls-cfg 2.3 --interval 0,0.85 --vae sd-vae-ft-ema"
         })
 final class SampleCommand implements Callable<Integer> {
     @Parameters(
@@ -146,7 +146,11 @@ final class SampleCommand implements Callable<Integer> {
         PrintWriter console = spec.commandLine().getOut();
         try (NDManager manager = NDManager.newBaseManager(device);
                 OpenWeights file = known.open(source)) {
-            SampleSource chosen = open(file);
+            SampleSource own = open(file);
+            SampleSource chosen = own.withSampling(sampler.over(own.sampling(), own.model()));
+            if (launch.rank() == 0) {
+                tellOfGuidedChannels(chosen);
+            }
             boolean pixels = chosen.model().inChannels() == 3 && chosen.scaling() == null;
             if (targets.latents() == null && !pixels && !autoencoder.isGiven()) {
                 throw CommandFailure.badInput(source + ": the model makes latents, which need a decoder to become"
@@ -172,6 +176,18 @@ final class SampleCommand implements Callable<Integer> {
         weights.notes().forEach(note -> spec.commandLine().getErr().println("note: " + note));
         spec.commandLine().getErr().flush();
         return SampleSource.of(weights, source, precision);
+    }
+
+    /** Says what a family's quirk does to the guidance, unless it was asked for. */
+    private void tellOfGuidedChannels(SampleSource chosen) {
+        int guided = chosen.sampling().legacyGuidedChannels();
+        if (guided > 0 && sampler.guidedChannels == null && !SampleSource.isRun(source)) {
+            PrintWriter err = spec.commandLine().getErr();
+            err.println("note: guidance acts on the first " + guided + " of "
+                    + chosen.model().inChannels() + " channels, as in the project's own sampler, which its published"
+                    + " scores with guidance need; --guided-channels all guides every channel");
+            err.flush();
+        }
     }
 
     /** Draws this rank's share of the pictures; rank 0 writes all. */
@@ -245,8 +261,7 @@ final class SampleCommand implements Callable<Integer> {
 
     private float[] draw(NDManager manager, SampleSource chosen, long[] classes, Share share) throws IOException {
         long[] some = Arrays.copyOfRange(classes, (int) share.first(), (int) share.first() + share.count());
-        LatentSampling sampling =
-                new LatentSampling(chosen.model(), chosen.path(), sampler.over(chosen.sampling()), batch);
+        LatentSampling sampling = new LatentSampling(chosen.model(), chosen.path(), chosen.sampling(), batch);
         VelocityField field = chosen.loader().load(manager);
         try (ConsoleProgress progress = progress(share.count())) {
             int[] done = {0};
@@ -264,8 +279,7 @@ final class SampleCommand implements Callable<Integer> {
         Path target = Objects.requireNonNull(targets.folder());
         Communicator ranks = agreement.ranks();
         SiTConfig model = chosen.model();
-        SamplerConfig how = sampler.over(chosen.sampling());
-        LatentSampling sampling = new LatentSampling(model, chosen.path(), how, batch);
+        LatentSampling sampling = new LatentSampling(model, chosen.path(), chosen.sampling(), batch);
         VelocityField field = chosen.loader().load(manager);
         AtomicBoolean stopped = new AtomicBoolean(); // set by another thread
         SampleFolder files;
@@ -306,7 +320,10 @@ final class SampleCommand implements Callable<Integer> {
         settings.put("weights_sha256", Digests.sha256(weights));
         settings.put("read_as", known.options().toString());
         settings.put("seed", Long.toString(seed));
-        settings.put("sampling", sampler.over(chosen.sampling()).toString());
+        int guided = chosen.sampling().legacyGuidedChannels();
+        // the words of earlier versions, whose folders can so be gone on with
+        settings.put("sampling", chosen.sampling().toString().replace(", legacyGuidedChannels=" + guided, ""));
+        settings.put("guided_channels", guided == 0 ? "all" : "first " + guided);
         settings.put("precision", chosen.precision().name());
         settings.put("labels_sha256", Digests.sha256(Arrays.toString(classes)));
         settings.put("decoder", autoencoder.toString());

@@ -47,6 +47,11 @@ public record SampleSource(
         VelocityField load(NDManager manager) throws IOException;
     }
 
+    /** Returns this sampled in another way. */
+    public SampleSource withSampling(SamplerConfig how) {
+        return new SampleSource(model, precision, path, how, scaling, folder, loader);
+    }
+
     /** Whether a path is a run folder, or a snapshot inside one. */
     public static boolean isRun(Path source) {
         return Files.isDirectory(source)
@@ -78,17 +83,21 @@ public record SampleSource(
     }
 
     /**
-     * Takes weights of any family; their file must stay open until they are loaded.
+     * Takes weights of any family; their file must stay open until they are loaded. Guidance acts on the channels on
+     * which the family's own sampler lets it act.
      *
      * @param wanted the arithmetic; null for float32
      */
     public static SampleSource of(SiTWeights weights, Path file, @Nullable RunPrecision wanted) {
         RunPrecision precision = wanted == null ? RunPrecision.FLOAT32 : wanted;
+        SamplerConfig usual = SamplerConfig.defaults();
+        int guided = weights.family().legacyGuidedChannels();
+        int channels = guided < weights.config().inChannels() ? guided : 0;
         return new SampleSource(
                 weights.config(),
                 precision,
                 path(weights.metadata()),
-                SamplerConfig.defaults(),
+                usual.withGuidance(usual.guidance().withLegacyGuidedChannels(channels)),
                 null,
                 file.toAbsolutePath().resolveSibling(""),
                 manager -> {
