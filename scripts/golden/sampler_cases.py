@@ -1,4 +1,4 @@
-"""Writes golden/samplers and golden/guided-channels: trajectories over closed-form fields in float64."""
+"""Writes golden/samplers and golden/guided-channels, trajectories over closed-form fields, and golden/pixels."""
 
 import math
 
@@ -123,6 +123,19 @@ def closed_form(topic):
     topic.write_json("closed-form", found)
 
 
+def pixels():
+    """Bytes of decoded values by the two rules, in float32 as the projects compute them."""
+    topic = Topic("maskalign-core", "pixels", "sampler_cases.py", SEED, {"levels": 0}, [
+        "x: values around [-1, 1], and every byte b as b / 127.5 - 1. truncate: clamp(255 (x + 1) / 2) as uint8, the rule",
+        "of REPA and REG. round: clamp(127.5 x + 128) as uint8, the rule of willisma/SiT, DiT and ReDi.",
+    ])
+    x = torch.cat([topic.draws("bytes").uniform("x", (1024,), -1.1, 1.1), torch.arange(256).float() / 127.5 - 1])
+    truncated = (255.0 * ((x + 1) / 2)).clamp(0, 255).to(torch.uint8)
+    rounded = (127.5 * x + 128.0).clamp(0, 255).to(torch.uint8)
+    topic.write("bytes", {"x": x, "truncate": truncated, "round": rounded}, {})
+    topic.close()
+
+
 def main():
     torch.set_num_threads(1)
     topic = Topic("maskalign-core", "samplers", "sampler_cases.py", SEED, {"relative": 1e-10, "float32_field": 1e-4}, [
@@ -142,6 +155,7 @@ def main():
     ])
     trajectories(topic, CHANNELS)
     topic.close()
+    pixels()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@ package io.github.maskalign.examples;
 import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.Launch;
@@ -108,6 +109,17 @@ final class SampleCommand implements Callable<Integer> {
     @Mixin
     AutoencoderOptions autoencoder = new AutoencoderOptions();
 
+    @Option(
+            names = "--pixels",
+            paramLabel = "RULE",
+            description = {
+                "How values become bytes: ROUND (the nearest level) or TRUNCATE. Unless given, that of the run; for files",
+                "ROUND where pixels are the latents, otherwise that of the weights' project: SiT and ReDi round, REPA, REG and",
+                "their relatives truncate."
+            })
+    @Nullable
+    PixelScaling pixels;
+
     @Option(names = "--decode-batch", paramLabel = "N", description = "Pictures decoded at a time.")
     int decodeBatch = 4;
 
@@ -151,8 +163,8 @@ final class SampleCommand implements Callable<Integer> {
             if (launch.rank() == 0) {
                 tellOfGuidedChannels(chosen);
             }
-            boolean pixels = chosen.model().inChannels() == 3 && chosen.scaling() == null;
-            if (targets.latents() == null && !pixels && !autoencoder.isGiven()) {
+            boolean ready = chosen.model().inChannels() == 3 && chosen.scaling() == null;
+            if (targets.latents() == null && !ready && !autoencoder.isGiven()) {
                 throw CommandFailure.badInput(source + ": the model makes latents, which need a decoder to become"
                         + " pictures: name it with --vae, or keep the latents with --latents FILE");
             }
@@ -175,7 +187,7 @@ final class SampleCommand implements Callable<Integer> {
         SiTWeights weights = file.sit(known.options());
         weights.notes().forEach(note -> spec.commandLine().getErr().println("note: " + note));
         spec.commandLine().getErr().flush();
-        return SampleSource.of(weights, source, precision);
+        return SampleSource.of(weights, source, precision, autoencoder.isGiven());
     }
 
     /** Says what a family's quirk does to the guidance, unless it was asked for. */
@@ -229,9 +241,9 @@ final class SampleCommand implements Callable<Integer> {
                         ? new byte[0]
                         : decoder.decode(manager, model, x, share.count()).pixels();
             });
-            byte[] pixels = rows.gather(mine, 3 * wide * wide);
+            byte[] gathered = rows.gather(mine, 3 * wide * wide);
             if (ranks.isRoot()) {
-                Pictures pictures = new Pictures(count, 3, wide, wide, pixels);
+                Pictures pictures = new Pictures(count, 3, wide, wide, gathered);
                 SampleGrid fitting = SampleGrid.fitting(pictures);
                 new SampleGrid(fitting.columns(), fitting.padding(), scale)
                         .draw(pictures)
@@ -324,6 +336,7 @@ final class SampleCommand implements Callable<Integer> {
         // the words of earlier versions, whose folders can so be gone on with
         settings.put("sampling", chosen.sampling().toString().replace(", legacyGuidedChannels=" + guided, ""));
         settings.put("guided_channels", guided == 0 ? "all" : "first " + guided);
+        settings.put("pixels", decoder.pixels().name());
         settings.put("precision", chosen.precision().name());
         settings.put("labels_sha256", Digests.sha256(Arrays.toString(classes)));
         settings.put("decoder", autoencoder.toString());
@@ -335,11 +348,12 @@ final class SampleCommand implements Callable<Integer> {
     }
 
     private PictureDecoder decoder(Device device, SampleSource chosen) throws IOException {
-        PictureDecoder decoder = PictureDecoder.ofPixels();
+        PixelScaling rule = pixels == null ? chosen.pixels() : pixels;
+        PictureDecoder decoder = PictureDecoder.ofPixels(rule);
         if (autoencoder.isGiven()) {
             Autoencoder vae = autoencoder.open(device, Precision.FLOAT32);
             LatentScaling scaling = chosen.scaling() == null ? vae.scaling() : chosen.scaling();
-            decoder = PictureDecoder.of(vae, scaling, decodeBatch, tile);
+            decoder = PictureDecoder.of(vae, scaling, rule, decodeBatch, tile);
         }
         try {
             decoder.requireFits(chosen.model());

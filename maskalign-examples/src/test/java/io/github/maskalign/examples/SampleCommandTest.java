@@ -276,8 +276,11 @@ class SampleCommandTest {
         assertThat(run(words)).as(command.err()).isZero();
         List<Object> other = new ArrayList<>(List.of(words));
         other.add("--guided-channels=2");
+        other.add("--pixels=truncate");
         assertThat(run(other.toArray())).isEqualTo(2);
-        assertThat(command.err()).contains("it holds pictures made with guided_channels all and not first 2;");
+        assertThat(command.err())
+                .contains(
+                        "it holds pictures made with guided_channels all and not first 2, pixels ROUND and not TRUNCATE;");
     }
 
     private float[] latents(String name, String... options) throws IOException {

@@ -38,7 +38,7 @@ public final class SampleFolder {
             new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
 
     /** What folders of earlier versions do not say, since those versions had no choice. */
-    private static final Map<String, String> EARLIER = Map.of("guided_channels", "all");
+    private static final Map<String, String> EARLIER = Map.of("guided_channels", "all", "pixels", "TRUNCATE");
 
     private final Path folder;
     private final int count;

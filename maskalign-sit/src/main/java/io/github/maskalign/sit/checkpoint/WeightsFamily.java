@@ -1,6 +1,7 @@
 package io.github.maskalign.sit.checkpoint;
 
 import io.github.maskalign.core.config.Identified;
+import io.github.maskalign.core.data.PixelScaling;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -54,6 +55,14 @@ public enum WeightsFamily implements Identified {
      */
     public int legacyGuidedChannels() {
         return this == SIT_OFFICIAL ? 3 : 0;
+    }
+
+    /**
+     * Returns how the project makes bytes of decoded pictures: willisma/SiT and ReDi round, REPA and its relatives
+     * truncate. Published numbers need the rule of their project.
+     */
+    public PixelScaling pixels() {
+        return this == SIT_OFFICIAL || this == REDI ? PixelScaling.ROUND : PixelScaling.TRUNCATE;
     }
 
     /** Finds a family by its name in files. */
