@@ -1,4 +1,4 @@
-"""Writes golden/samplers: trajectories over closed-form fields in float64, and the closed-form numbers."""
+"""Writes golden/samplers and golden/guided-channels, trajectories over closed-form fields, and golden/pixels."""
 
 import math
 
@@ -63,8 +63,16 @@ CASES = {
 }
 
 
-def trajectories(topic):
-    for name, (sampler, velocity, steps, path, guidance, joint) in CASES.items():
+CHANNELS = {  # only the first of four channels are guided
+    "euler": ("euler", field, 11, linear, Guidance(1.8, 0.15, 0.72, channels=3), False),
+    "heun": ("heun", field, 11, linear, Guidance(1.8, 0.15, 0.72, channels=3), False),
+    "em": ("em", field, 13, linear, Guidance(1.8, channels=3), False),
+    "joint-em": ("em", field, 13, linear, Guidance(2.3, 0.0, 0.85, 2.1, channels=2), True),
+}
+
+
+def trajectories(topic, cases):
+    for name, (sampler, velocity, steps, path, guidance, joint) in cases.items():
         draws = topic.draws(name)
         y = torch.tensor([3, 7])
         shapes = {"x": (2, 4, 2, 3)} | ({"cls": (2, 5)} if joint else {})
@@ -85,6 +93,8 @@ def trajectories(topic):
                 tensors[f"noise/{key}"] = torch.stack([step[k] for step in noise])
         metadata = {"sampler": sampler, "field": velocity.__name__, "steps": steps, "path": path.__name__,
                     "nfe": run.nfe, "joint": joint, **guidance._asdict()}
+        if not guidance.channels:
+            del metadata["channels"]
         topic.write(name, tensors, metadata)
 
 
@@ -113,6 +123,19 @@ def closed_form(topic):
     topic.write_json("closed-form", found)
 
 
+def pixels():
+    """Bytes of decoded values by the two rules, in float32 as the projects compute them."""
+    topic = Topic("maskalign-core", "pixels", "sampler_cases.py", SEED, {"levels": 0}, [
+        "x: values around [-1, 1], and every byte b as b / 127.5 - 1. truncate: clamp(255 (x + 1) / 2) as uint8, the rule",
+        "of REPA and REG. round: clamp(127.5 x + 128) as uint8, the rule of willisma/SiT, DiT and ReDi.",
+    ])
+    x = torch.cat([topic.draws("bytes").uniform("x", (1024,), -1.1, 1.1), torch.arange(256).float() / 127.5 - 1])
+    truncated = (255.0 * ((x + 1) / 2)).clamp(0, 255).to(torch.uint8)
+    rounded = (127.5 * x + 128.0).clamp(0, 255).to(torch.uint8)
+    topic.write("bytes", {"x": x, "truncate": truncated, "round": rounded}, {})
+    topic.close()
+
+
 def main():
     torch.set_num_threads(1)
     topic = Topic("maskalign-core", "samplers", "sampler_cases.py", SEED, {"relative": 1e-10, "float32_field": 1e-4}, [
@@ -124,9 +147,15 @@ def main():
         "float32_field: tolerance when the field's input, time and output pass through float32.",
         *FORMULA,
     ])
-    trajectories(topic)
+    trajectories(topic, CASES)
     closed_form(topic)
     topic.close()
+    topic = Topic("maskalign-core", "guided-channels", "sampler_cases.py", SEED, {"relative": 1e-10}, [
+        "As samplers, but only the first `channels` channels of x are guided; the others follow the conditional drift.",
+    ])
+    trajectories(topic, CHANNELS)
+    topic.close()
+    pixels()
 
 
 if __name__ == "__main__":

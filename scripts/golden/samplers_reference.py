@@ -11,20 +11,28 @@ from losses_reference import score
 
 
 class Guidance(NamedTuple):
-    """u + w·(c - u) while w > 1 and low <= t <= high; the class token has its own scale, 0 for none."""
+    """u + w·(c - u) while w > 1 and low <= t <= high; the class token has its own scale, 0 for none.
+
+    With `channels` > 0 only the first so many channels of the image are guided, and the others stay conditional.
+    """
 
     w: float = 1.0
     low: float = 0.0
     high: float = 1.0
     w_cls: float = 0.0
     null_class: int = 10
+    channels: int = 0
 
     def active(self, t):
         return self.w > 1 and self.low <= t <= self.high
 
     def mix(self, conditional, unconditional):
         scales = [self.w, self.w_cls if self.w_cls > 0 else 1.0]  # 1 leaves the conditional drift
-        return [u + w * (c - u) if w != 1 else c for w, c, u in zip(scales, conditional, unconditional)]
+        mixed = [u + w * (c - u) if w != 1 else c for w, c, u in zip(scales, conditional, unconditional)]
+        if self.channels:
+            mixed[0] = mixed[0].clone()
+            mixed[0][:, self.channels :] = conditional[0][:, self.channels :]
+        return mixed
 
 
 class Trajectory(NamedTuple):

@@ -3,6 +3,7 @@ package io.github.maskalign.examples;
 import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.Launch;
@@ -13,7 +14,6 @@ import io.github.maskalign.core.io.StateDict;
 import io.github.maskalign.core.io.TensorSource;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.sample.SampleListener;
-import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.encoders.vae.Autoencoder;
 import io.github.maskalign.encoders.vae.LatentScaling;
@@ -64,7 +64,8 @@ import picocli.CommandLine.Spec;
             "  maskalign sample runs/imagenet-sit-xl-2-maskalign --num 50000 --sampler sde --steps 250 --cfg 2.3"
                     + " --interval 0,0.85 --vae sd-vae-ft-ema --folder samples --npz samples.npz",
             "  maskalign sample weights.safetensors --labels 0-7,3 --seed 7 --out samples.png",
-            "  maskalign sample SiT-XL-2-256x256.pt --num 8 --cfg 4 --vae sd-vae-ft-ema --scale 1"
+            "  maskalign sample SiT-XL-2-256x256.pt --num 8 --cfg 4 --vae sd-vae-ft-ema --scale 1",
+            "  maskalign sample reg-xl-2.pt --num 8 --cfg 2.3 --cls-cfg 2.3 --interval 0,0.85 --vae sd-vae-ft-ema"
         })
 final class SampleCommand implements Callable<Integer>, UsesEngine {
     @Parameters(
@@ -107,6 +108,17 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
     @Mixin
     AutoencoderOptions autoencoder = new AutoencoderOptions();
 
+    @Option(
+            names = "--pixels",
+            paramLabel = "RULE",
+            description = {
+                "How values become bytes: ROUND (the nearest level) or TRUNCATE. Unless given, that of the run; for files",
+                "ROUND where pixels are the latents, otherwise that of the weights' project: SiT and ReDi round, REPA, REG and",
+                "their relatives truncate."
+            })
+    @Nullable
+    PixelScaling pixels;
+
     @Option(names = "--decode-batch", paramLabel = "N", description = "Pictures decoded at a time.")
     int decodeBatch = 4;
 
@@ -145,9 +157,13 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
         PrintWriter console = spec.commandLine().getOut();
         try (NDManager manager = NDManager.newBaseManager(device);
                 OpenWeights file = known.open(source)) {
-            SampleSource chosen = open(file);
-            boolean pixels = chosen.model().inChannels() == 3 && chosen.scaling() == null;
-            if (targets.latents() == null && !pixels && !autoencoder.isGiven()) {
+            SampleSource own = open(file);
+            SampleSource chosen = own.withSampling(sampler.over(own.sampling(), own.model()));
+            if (launch.rank() == 0) {
+                tellOfGuidedChannels(chosen);
+            }
+            boolean ready = chosen.model().inChannels() == 3 && chosen.scaling() == null;
+            if (targets.latents() == null && !ready && !autoencoder.isGiven()) {
                 throw CommandFailure.badInput(source + ": the model makes latents, which need a decoder to become"
                         + " pictures: name it with --vae, or keep the latents with --latents FILE");
             }
@@ -170,7 +186,19 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
         SiTWeights weights = file.sit(known.options());
         weights.notes().forEach(note -> spec.commandLine().getErr().println("note: " + note));
         spec.commandLine().getErr().flush();
-        return SampleSource.of(weights, source, precision);
+        return SampleSource.of(weights, source, precision, autoencoder.isGiven());
+    }
+
+    /** Says what a family's quirk does to the guidance, unless it was asked for. */
+    private void tellOfGuidedChannels(SampleSource chosen) {
+        int guided = chosen.sampling().legacyGuidedChannels();
+        if (guided > 0 && sampler.guidedChannels == null && !SampleSource.isRun(source)) {
+            PrintWriter err = spec.commandLine().getErr();
+            err.println("note: guidance acts on the first " + guided + " of "
+                    + chosen.model().inChannels() + " channels, as in the project's own sampler, which its published"
+                    + " scores with guidance need; --guided-channels all guides every channel");
+            err.flush();
+        }
     }
 
     /** Draws this rank's share of the pictures; rank 0 writes all. */
@@ -212,9 +240,9 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
                         ? new byte[0]
                         : decoder.decode(manager, model, x, share.count()).pixels();
             });
-            byte[] pixels = rows.gather(mine, 3 * wide * wide);
+            byte[] gathered = rows.gather(mine, 3 * wide * wide);
             if (ranks.isRoot()) {
-                Pictures pictures = new Pictures(count, 3, wide, wide, pixels);
+                Pictures pictures = new Pictures(count, 3, wide, wide, gathered);
                 SampleGrid fitting = SampleGrid.fitting(pictures);
                 new SampleGrid(fitting.columns(), fitting.padding(), scale)
                         .draw(pictures)
@@ -234,8 +262,7 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
 
     private float[] draw(NDManager manager, SampleSource chosen, long[] classes, Share share) throws IOException {
         long[] some = Arrays.copyOfRange(classes, (int) share.first(), (int) share.first() + share.count());
-        LatentSampling sampling =
-                new LatentSampling(chosen.model(), chosen.path(), sampler.over(chosen.sampling()), batch);
+        LatentSampling sampling = new LatentSampling(chosen.model(), chosen.path(), chosen.sampling(), batch);
         VelocityField field = chosen.loader().load(manager);
         try (ConsoleProgress progress = progress(share.count())) {
             int[] done = {0};
@@ -253,8 +280,7 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
         Path target = Objects.requireNonNull(targets.folder());
         Communicator ranks = agreement.ranks();
         SiTConfig model = chosen.model();
-        SamplerConfig how = sampler.over(chosen.sampling());
-        LatentSampling sampling = new LatentSampling(model, chosen.path(), how, batch);
+        LatentSampling sampling = new LatentSampling(model, chosen.path(), chosen.sampling(), batch);
         VelocityField field = chosen.loader().load(manager);
         AtomicBoolean stopped = new AtomicBoolean(); // set by another thread
         SampleFolder opened;
@@ -302,7 +328,11 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
         settings.put("weights_sha256", Digests.sha256(weights));
         settings.put("read_as", known.options().toString());
         settings.put("seed", Long.toString(seed));
-        settings.put("sampling", sampler.over(chosen.sampling()).toString());
+        int guided = chosen.sampling().legacyGuidedChannels();
+        // the words of earlier versions, whose folders can so be gone on with
+        settings.put("sampling", chosen.sampling().toString().replace(", legacyGuidedChannels=" + guided, ""));
+        settings.put("guided_channels", guided == 0 ? "all" : "first " + guided);
+        settings.put("pixels", decoder.pixels().name());
         settings.put("precision", chosen.precision().name());
         settings.put("labels_sha256", Digests.sha256(Arrays.toString(classes)));
         settings.put("decoder", autoencoder.toString());
@@ -314,11 +344,12 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
     }
 
     private PictureDecoder decoder(Device device, SampleSource chosen) throws IOException {
-        PictureDecoder decoder = PictureDecoder.ofPixels();
+        PixelScaling rule = pixels == null ? chosen.pixels() : pixels;
+        PictureDecoder decoder = PictureDecoder.ofPixels(rule);
         if (autoencoder.isGiven()) {
             Autoencoder vae = autoencoder.open(device, Precision.FLOAT32);
             LatentScaling scaling = chosen.scaling() == null ? vae.scaling() : chosen.scaling();
-            decoder = PictureDecoder.of(vae, scaling, decodeBatch, tile);
+            decoder = PictureDecoder.of(vae, scaling, rule, decodeBatch, tile);
         }
         try {
             decoder.requireFits(chosen.model());

@@ -3,8 +3,11 @@ package io.github.maskalign.examples;
 import io.github.maskalign.core.sample.Guidance;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerMethod;
+import io.github.maskalign.sit.SiTConfig;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
 
 /** How pictures are drawn, where it differs from what the config says. */
 final class SamplerOptions {
@@ -48,6 +51,26 @@ final class SamplerOptions {
     Double cfgScale;
 
     @Option(
+            names = "--cls-cfg",
+            paramLabel = "SCALE",
+            description =
+                    "Guidance scale of the class token alone, while the latent is guided (cls-cfg-scale of REG and"
+                            + " MaskAlign); 0 takes its conditional velocity. That of --cfg or of the config unless given.")
+    @Nullable
+    Double classCfgScale;
+
+    @Option(
+            names = "--guided-channels",
+            paramLabel = "N|all",
+            description = {
+                "Guide the first N channels of the latent, or all. That of the config, or all, unless given; 3 for files of",
+                "willisma/SiT, as its own sampler does."
+            },
+            converter = ChannelsConverter.class)
+    @Nullable
+    Integer guidedChannels;
+
+    @Option(
             names = "--interval",
             paramLabel = "LO,HI",
             description = "Times at which guidance acts; 0 is data, 1 is noise. That of the config unless given.",
@@ -55,13 +78,55 @@ final class SamplerOptions {
     @Nullable
     Interval interval;
 
-    /** The given settings with what these options change. */
-    SamplerConfig over(SamplerConfig own) {
+    /**
+     * The given settings with what these options change.
+     *
+     * @param own settings of the run, or those for weights of a family
+     * @param model what is sampled
+     */
+    SamplerConfig over(SamplerConfig own, SiTConfig model) {
         SamplerMethod rule = method == null ? own.method() : method.rule;
         double w = cfgScale == null ? own.cfgScale() : cfgScale;
-        double classW = cfgScale == null ? own.classCfgScale() : cfgScale;
+        requireSense(w, model);
+        double classW = classCfgScale != null ? classCfgScale : cfgScale != null ? cfgScale : own.classCfgScale();
         Interval when = interval == null ? new Interval(own.intervalLow(), own.intervalHigh()) : interval;
+        int channels = guidedChannels == null ? own.legacyGuidedChannels() : guidedChannels;
         return own.withMethod(rule, steps == null ? own.steps() : steps)
-                .withGuidance(new Guidance(w, classW, when.low(), when.high()));
+                .withGuidance(new Guidance(w, classW, when.low(), when.high(), w > 1 ? channels : 0));
+    }
+
+    /** Refuses options that would do nothing, or name channels that there are not. */
+    private void requireSense(double w, SiTConfig model) {
+        if (classCfgScale != null && !model.hasClassToken()) {
+            throw CommandFailure.badInput("--cls-cfg goes with a model that has a class token, as REG's and MaskAlign's"
+                    + " have, but this one has none");
+        }
+        if (classCfgScale != null && w == 1) {
+            throw CommandFailure.badInput(
+                    "--cls-cfg acts while the latent is guided, so --cfg must be above 1 but was 1; give both");
+        }
+        if (guidedChannels != null && guidedChannels > model.inChannels()) {
+            throw CommandFailure.badInput("--guided-channels must be at most " + model.inChannels()
+                    + ", the channels of the model's latents, or all, but was " + guidedChannels);
+        }
+    }
+
+    /** Reads a number of channels; {@code all} is 0. */
+    static final class ChannelsConverter implements ITypeConverter<Integer> {
+        @Override
+        public Integer convert(String text) {
+            if (text.equalsIgnoreCase("all")) {
+                return 0;
+            }
+            try {
+                int channels = Integer.parseInt(text);
+                if (channels > 0) {
+                    return channels;
+                }
+            } catch (NumberFormatException e) {
+                // said below
+            }
+            throw new TypeConversionException("'" + text + "' is neither a number of channels above 0 nor all");
+        }
     }
 }

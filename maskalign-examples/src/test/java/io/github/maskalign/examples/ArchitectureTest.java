@@ -51,7 +51,7 @@ class ArchitectureTest {
             Map.entry("io", Set.of()),
             Map.entry("nn", Set.of()),
             Map.entry("npy", Set.of("io")),
-            Map.entry("sample", Set.of("diffusion")),
+            Map.entry("sample", Set.of("config", "diffusion")),
             Map.entry("archive", Set.of()),
             Map.entry("prepare", Set.of("archive", "image", "io", "npy", "prepared")),
             Map.entry("prepared", Set.of("archive", "data", "image", "io", "npy")),

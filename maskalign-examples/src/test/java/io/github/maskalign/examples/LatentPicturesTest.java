@@ -9,6 +9,7 @@ import com.google.gson.JsonParser;
 import io.github.maskalign.core.config.Bound;
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.config.ConfigException;
+import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.prepared.FloatCode;
 import io.github.maskalign.core.prepared.PreparedSample;
@@ -24,12 +25,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Pictures and scores of a run on latents, by a small autoencoder of the real architecture with random weights. */
@@ -108,6 +111,49 @@ class LatentPicturesTest {
                 .hasMessageContaining("data.vae must name an autoencoder while evaluate.every is above 0");
         Path kept = run.resolve("evaluate-reference.safetensors");
         train("named", plain, "data.vae=" + vae, "evaluate.every=1", "evaluate.reference=" + kept);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"sit-official, ROUND, TRUNCATE", "repa, TRUNCATE, ROUND"})
+    void picturesOfAFileFollowTheRuleOfItsProject(String family, String rule, String other) throws Exception {
+        String usual = pictures(family, "usual");
+
+        assertThat(Files.readString(folder.resolve("usual/provenance.json"))).contains("\"pixels\": \"" + rule + "\"");
+        assertThat(usual).isEqualTo(pictures(family, "named", "--pixels=" + rule));
+        assertThat(usual).isNotEqualTo(pictures(family, "other", "--pixels=" + other.toLowerCase(Locale.ROOT)));
+        // a folder says nothing if an earlier version made it, which truncated
+        Path provenance = folder.resolve("named/provenance.json");
+        Files.writeString(provenance, Files.readString(provenance).replaceFirst("  \"pixels\": \"[A-Z]+\",\n", ""));
+        assertThat(sample(family, "named", "--pixels=" + rule)).isEqualTo(rule.equals("TRUNCATE") ? 0 : 2);
+    }
+
+    /** Draws into a folder; gives the hash of the array of all pictures. */
+    private String pictures(String family, String name, String... options) throws IOException {
+        Path npz = folder.resolve(name + ".npz");
+        List<String> more = new ArrayList<>(List.of(options));
+        more.add("--npz=" + npz);
+        assertThat(sample(family, name, more.toArray(new String[0]))).isZero();
+        return Digests.sha256(npz);
+    }
+
+    private int sample(String family, String name, String... options) throws IOException {
+        Path file = Path.of("../maskalign-sit/src/test/resources/golden/checkpoint", family + ".pt");
+        List<String> words = new ArrayList<>(List.of(
+                "sample",
+                file.toString(),
+                "--heads=2",
+                "--num=2",
+                "--steps=2",
+                "--vae=" + autoencoder(),
+                "--folder=" + folder.resolve(name)));
+        words.addAll(List.of(options));
+        return Main.run(Main.commandLine(), words.toArray(new String[0]));
+    }
+
+    /** The same one each time it is asked for. */
+    private Path autoencoder() throws IOException {
+        Path made = folder.resolve("vae4");
+        return Files.exists(made) ? made : autoencoder(4);
     }
 
     private Path train(String name, Path set, String... more) throws IOException {

@@ -5,13 +5,24 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.training.ParameterStore;
+import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.io.SafetensorsFile;
 import io.github.maskalign.core.io.SafetensorsWriter;
 import io.github.maskalign.core.io.StateDict;
+import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.core.sample.Guidance;
+import io.github.maskalign.core.sample.SampleListener;
+import io.github.maskalign.core.sample.SamplerConfig;
+import io.github.maskalign.core.sample.SamplerMethod;
+import io.github.maskalign.core.torchfile.WeightsFile;
+import io.github.maskalign.examples.run.LatentSampling;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.checkpoint.ImportOptions;
+import io.github.maskalign.sit.checkpoint.SiTWeights;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -120,6 +131,10 @@ class SampleCommandTest {
                 "--num=100000000                     | --num must be at most 11184810 here but was 100000000; --folder takes",
                 "--num=100 --scale=10000             | --num 100 pictures of 8 pixels at --scale 10000 make a grid of",
                 "--out=                              | a path must not be empty",
+                "--cls-cfg=2 --cfg=2                 | --cls-cfg goes with a model that has a class token",
+                "--guided-channels=4 --cfg=2         | --guided-channels must be at most 3, the channels of the model",
+                "--guided-channels=0                 | is neither a number of channels above 0 nor all",
+                "--guided-channels=most              | is neither a number of channels above 0 nor all",
                 "--ema=NaN                           | --ema goes with a run folder"
             })
     void sampleRefusesWhatContradictsItselfBeforeItDraws(String options, String message) throws IOException {
@@ -199,11 +214,107 @@ class SampleCommandTest {
         assertThat(Math.sqrt(difference / size)).isBetween(1e-5, 0.03);
     }
 
+    @Test
+    void filesOfSiTAreGuidedInTheFirstThreeChannelsAsItsOwnSamplerDoes() throws IOException {
+        float[] plain = latents("plain", "--steps=1", "--sampler=ode");
+        assertThat(command.err()).doesNotContain("channels, as in"); // nothing is guided
+        float[] usual = latents("usual", "--steps=1", "--sampler=ode", "--cfg=2");
+        assertThat(command.err()).contains("note: guidance acts on the first 3 of 4 channels", "--guided-channels all");
+        float[] all = latents("all", "--steps=1", "--sampler=ode", "--cfg=2", "--guided-channels=all");
+        assertThat(command.err()).doesNotContain("guidance acts");
+        float[] two = latents("two", "--steps=1", "--sampler=ode", "--cfg=2", "--guided-channels=2");
+
+        float largest = 0;
+        int plane = usual.length / 8; // 2 pictures of 4 channels, one Euler step from the same noise
+        for (int i = 0; i < usual.length; i++) {
+            int channel = i / plane % 4;
+            // a batch without its other half may be rounded otherwise: some units in the last place
+            assertThat(usual[i]).isCloseTo(channel < 3 ? all[i] : plain[i], within(1e-5f));
+            assertThat(two[i]).isCloseTo(channel < 2 ? all[i] : plain[i], within(1e-5f));
+            largest = Math.max(largest, Math.abs(all[i] - usual[i]));
+        }
+        assertThat(largest).isGreaterThan(0.01f); // the fourth channel
+    }
+
+    @Test
+    void aModelWithoutSiTsQuirkIsGuidedInAllChannels() throws IOException {
+        float[] usual = latentsOf("repa", "usual", "--cfg=2");
+        assertThat(command.err()).doesNotContain("guidance acts");
+
+        assertThat(usual).isEqualTo(latentsOf("repa", "all", "--cfg=2", "--guided-channels=all"));
+        assertThat(usual).isNotEqualTo(latentsOf("repa", "three", "--cfg=2", "--guided-channels=3"));
+    }
+
+    @Test
+    void theClassTokenHasAScaleOfItsOwn() throws IOException {
+        float[] both = latentsOf("reg", "both", "--cfg=2");
+        float[] same = latentsOf("reg", "same", "--cfg=2", "--cls-cfg=2");
+        float[] weaker = latentsOf("reg", "weaker", "--cfg=2", "--cls-cfg=1.2");
+        float[] none = latentsOf("reg", "none", "--cfg=2", "--cls-cfg=0");
+
+        assertThat(same).isEqualTo(both);
+        assertThat(weaker).isNotEqualTo(both);
+        assertThat(none).isEqualTo(drawn("reg", new Guidance(2, 0, 0, 1))).isNotEqualTo(weaker);
+        assertThat(weaker).isEqualTo(drawn("reg", new Guidance(2, 1.2, 0, 1)));
+        assertThat(run("sample", fixture("reg"), "--heads=2", "--cls-cfg=2", "--latents=" + folder.resolve("x")))
+                .isEqualTo(2);
+        assertThat(command.err()).contains("--cls-cfg acts while the latent is guided, so --cfg must be above 1");
+    }
+
+    /** What the library's sampler draws of a file of weights as the command does. */
+    private static float[] drawn(String name, Guidance guidance) throws IOException {
+        try (NDManager manager = NDManager.newBaseManager();
+                WeightsFile file = WeightsFile.open(FIXTURES.resolve(name + ".pt"))) {
+            SiTWeights weights =
+                    SiTWeights.read(name, file.stateDict("ema"), file.metadata(), ImportOptions.AUTO.withNumHeads(2));
+            SamplerConfig how = SamplerConfig.defaults()
+                    .withMethod(SamplerMethod.EULER_MARUYAMA, 5)
+                    .withGuidance(guidance);
+            return new LatentSampling(weights.config(), Interpolant.LINEAR, how, 2)
+                    .draw(
+                            manager,
+                            weights.field(weights.load(manager, Precision.FLOAT32), new ParameterStore(manager, false)),
+                            LatentSampling.randomLabels(
+                                    0, 0, 2, weights.config().numClasses()),
+                            0,
+                            SampleListener.NONE);
+        }
+    }
+
+    @Test
+    void aFolderSaysWhichChannelsWereGuided() throws IOException {
+        String file = pixelModel("pixels.safetensors").toString();
+        Path pictures = folder.resolve("pictures");
+        Object[] words = {"sample", file, "--heads=2", "--num=1", "--steps=2", "--cfg=2", "--folder=" + pictures};
+        assertThat(run(words)).isZero();
+        Path provenance = pictures.resolve("provenance.json");
+        String text = Files.readString(provenance);
+
+        assertThat(text).contains("\"guided_channels\": \"all\"").doesNotContain("legacyGuidedChannels");
+        // a folder of an earlier version, which guided all
+        Files.writeString(provenance, text.replaceFirst("  \"guided_channels\": \"all\",\n", ""));
+        assertThat(run(words)).as(command.err()).isZero();
+        List<Object> other = new ArrayList<>(List.of(words));
+        other.add("--guided-channels=2");
+        other.add("--pixels=truncate");
+        assertThat(run(other.toArray())).isEqualTo(2);
+        assertThat(command.err())
+                .contains(
+                        "it holds pictures made with guided_channels all and not first 2, pixels ROUND and not TRUNCATE;");
+    }
+
     private float[] latents(String name, String... options) throws IOException {
+        return latentsOf("sit-official", name, options);
+    }
+
+    private float[] latentsOf(String fixture, String name, String... options) throws IOException {
         Path file = folder.resolve(name + ".safetensors");
-        List<String> arguments = new ArrayList<>(
-                List.of("sample", fixture("sit-official"), "--heads=2", "--num=2", "--steps=5", "--latents=" + file));
+        List<String> arguments =
+                new ArrayList<>(List.of("sample", fixture(fixture), "--heads=2", "--num=2", "--latents=" + file));
         arguments.addAll(List.of(options));
+        if (!arguments.contains("--steps=1")) {
+            arguments.add("--steps=5");
+        }
         assertThat(run(arguments.toArray())).as(command.err()).isZero();
         try (SafetensorsFile opened = SafetensorsFile.open(file)) {
             return opened.floats("latents");

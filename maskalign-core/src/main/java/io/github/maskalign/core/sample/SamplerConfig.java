@@ -1,5 +1,7 @@
 package io.github.maskalign.core.sample;
 
+import io.github.maskalign.core.config.Default;
+import io.github.maskalign.core.config.NonNegative;
 import java.util.Objects;
 
 /**
@@ -13,6 +15,8 @@ import java.util.Objects;
  * @param intervalHigh largest guided time, in [intervalLow, 1]
  * @param lastStep size of the last step of Euler-Maruyama, in (0, 1)
  * @param diffusion noise strength of Euler-Maruyama
+ * @param legacyGuidedChannels how many of the latent's channels are guided, the first ones; 0 guides all, and 3 is
+ *     SiT's and DiT's quirk, see {@link Guidance}
  */
 public record SamplerConfig(
         SamplerMethod method,
@@ -22,7 +26,8 @@ public record SamplerConfig(
         double intervalLow,
         double intervalHigh,
         double lastStep,
-        DiffusionScale diffusion) {
+        DiffusionScale diffusion,
+        @NonNegative @Default("0") int legacyGuidedChannels) {
     static final int MAX_STEPS = 1 << 20;
 
     public SamplerConfig {
@@ -34,7 +39,20 @@ public record SamplerConfig(
         if (!(lastStep > 0 && lastStep < 1)) {
             throw new IllegalArgumentException("lastStep must be in (0, 1) but was " + lastStep);
         }
-        Guidance.check(cfgScale, classCfgScale, intervalLow, intervalHigh);
+        Guidance.check(cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels);
+    }
+
+    /** Guides all channels. */
+    public SamplerConfig(
+            SamplerMethod method,
+            int steps,
+            double cfgScale,
+            double classCfgScale,
+            double intervalLow,
+            double intervalHigh,
+            double lastStep,
+            DiffusionScale diffusion) {
+        this(method, steps, cfgScale, classCfgScale, intervalLow, intervalHigh, lastStep, diffusion, 0);
     }
 
     /** Euler-Maruyama with 250 steps and no guidance: the papers' convergence tables. */
@@ -44,31 +62,35 @@ public record SamplerConfig(
 
     /** Returns the guidance part. */
     public Guidance guidance() {
-        return new Guidance(cfgScale, classCfgScale, intervalLow, intervalHigh);
+        return new Guidance(cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels);
     }
 
     /** Returns this with another rule and number of steps. */
     public SamplerConfig withMethod(SamplerMethod newMethod, int newSteps) {
-        return new SamplerConfig(
-                newMethod, newSteps, cfgScale, classCfgScale, intervalLow, intervalHigh, lastStep, diffusion);
+        return of(newMethod, newSteps, guidance(), lastStep, diffusion);
     }
 
     /** Returns this with other guidance. */
     public SamplerConfig withGuidance(Guidance value) {
-        return new SamplerConfig(
-                method,
-                steps,
-                value.cfgScale(),
-                value.classTokenScale(),
-                value.low(),
-                value.high(),
-                lastStep,
-                diffusion);
+        return of(method, steps, value, lastStep, diffusion);
     }
 
     /** Returns this with another last step and noise strength of Euler-Maruyama. */
     public SamplerConfig withDiffusion(double newLastStep, DiffusionScale newDiffusion) {
+        return of(method, steps, guidance(), newLastStep, newDiffusion);
+    }
+
+    private static SamplerConfig of(
+            SamplerMethod method, int steps, Guidance guidance, double lastStep, DiffusionScale diffusion) {
         return new SamplerConfig(
-                method, steps, cfgScale, classCfgScale, intervalLow, intervalHigh, newLastStep, newDiffusion);
+                method,
+                steps,
+                guidance.cfgScale(),
+                guidance.classTokenScale(),
+                guidance.low(),
+                guidance.high(),
+                lastStep,
+                diffusion,
+                guidance.legacyGuidedChannels());
     }
 }

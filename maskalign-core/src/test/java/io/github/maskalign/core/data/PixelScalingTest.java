@@ -2,6 +2,8 @@ package io.github.maskalign.core.data;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ai.djl.ndarray.NDManager;
+import io.github.maskalign.core.golden.GoldenCase;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -18,22 +20,41 @@ class PixelScalingTest {
     }
 
     @Test
-    void sitBringsEveryByteBack() {
+    void roundingBringsEveryByteBack() {
         for (int b = 0; b < 256; b++) {
-            assertThat(PixelScaling.SIT.toByte(PixelScaling.toModel((byte) b))).isEqualTo((byte) b);
+            assertThat(PixelScaling.ROUND.toByte(PixelScaling.toModel((byte) b)))
+                    .isEqualTo((byte) b);
         }
     }
 
     @Test
-    void repaTruncatesAndMayLoseOneLevel() {
+    void bothRulesGiveTheBytesOfTheirProjects() {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            GoldenCase golden = GoldenCase.load(PixelScalingTest.class, "pixels", "bytes", manager);
+            float[] x = golden.get("x").toFloatArray();
+            byte[] truncated = golden.get("truncate").toByteArray();
+            byte[] rounded = golden.get("round").toByteArray();
+
+            assertThat(x).hasSizeGreaterThan(1000);
+            for (int i = 0; i < x.length; i++) {
+                assertThat(PixelScaling.TRUNCATE.toByte(x[i])).as("%s", x[i]).isEqualTo(truncated[i]);
+                assertThat(PixelScaling.ROUND.toByte(x[i])).as("%s", x[i]).isEqualTo(rounded[i]);
+                double nearest = Math.max(0, Math.min(255, Math.floor(127.5 * (x[i] + 1.0) + 0.5)));
+                assertThat(PixelScaling.ROUND.toByte(x[i]) & 0xff).isEqualTo((int) nearest);
+            }
+        }
+    }
+
+    @Test
+    void truncationMayLoseOneLevel() {
         for (int b = 0; b < 256; b++) {
-            int back = PixelScaling.REPA.toByte(PixelScaling.toModel((byte) b)) & 0xff;
+            int back = PixelScaling.TRUNCATE.toByte(PixelScaling.toModel((byte) b)) & 0xff;
             assertThat(b - back).isBetween(0, 1);
         }
-        assertThat(PixelScaling.REPA.toByte(0.999f)).isEqualTo((byte) 254); // 254.87
-        assertThat(PixelScaling.SIT.toByte(0.999f)).isEqualTo((byte) 255); // 255.37
-        assertThat(PixelScaling.REPA.toByte(0)).isEqualTo((byte) 127); // 127.5
-        assertThat(PixelScaling.SIT.toByte(0)).isEqualTo((byte) 128);
+        assertThat(PixelScaling.TRUNCATE.toByte(0.999f)).isEqualTo((byte) 254); // 254.87
+        assertThat(PixelScaling.ROUND.toByte(0.999f)).isEqualTo((byte) 255); // 255.37
+        assertThat(PixelScaling.TRUNCATE.toByte(0)).isEqualTo((byte) 127); // 127.5
+        assertThat(PixelScaling.ROUND.toByte(0)).isEqualTo((byte) 128);
     }
 
     @ParameterizedTest

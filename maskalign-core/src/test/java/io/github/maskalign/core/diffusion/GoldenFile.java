@@ -36,6 +36,11 @@ public final class GoldenFile {
         return header.has(tensor);
     }
 
+    /** Whether there is such a string in the metadata. */
+    public boolean knows(String key) {
+        return header.getAsJsonObject("__metadata__").has(key);
+    }
+
     /** Returns one string of the metadata. */
     public String metadata(String key) {
         return header.getAsJsonObject("__metadata__").get(key).getAsString();

@@ -45,6 +45,43 @@ class GuidanceTest {
     }
 
     @Test
+    void channelsBeyondTheGuidedOnesKeepTheConditionalVelocity() {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            NDList doubled = new NDList(
+                    manager.create(new double[] {1, 2, 3, 0, 4, 5}, new Shape(2, 3, 1, 1)),
+                    manager.create(new double[] {5, 1}, new Shape(2, 1)));
+            Guidance all = new Guidance(3, 2, 0, 1);
+
+            NDList two = all.withLegacyGuidedChannels(2).mix(doubled);
+
+            assertThat(two.get(0).getShape()).isEqualTo(new Shape(1, 3, 1, 1));
+            assertThat(two.get(0).toDoubleArray()).containsExactly(3, -2, 3);
+            assertThat(two.get(1).toDoubleArray()).containsExactly(9); // the class token is no channel
+            for (int every : new int[] {0, 3}) {
+                assertThat(all.withLegacyGuidedChannels(every)
+                                .mix(doubled)
+                                .get(0)
+                                .toDoubleArray())
+                        .containsExactly(3, -2, -1);
+            }
+        }
+    }
+
+    @Test
+    void guidedChannelsMustExist() {
+        Guidance five = new Guidance(2, 1, 0, 1, 5);
+
+        five.requireChannels(5);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> five.requireChannels(4))
+                .withMessage("legacyGuidedChannels must be at most 4, the channels of the model's latents, or 0 for all"
+                        + " of them, but was 5");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new Guidance(2, 1, 0, 1, -1))
+                .withMessage("legacyGuidedChannels must be at least 0, which guides all channels, but was -1");
+    }
+
+    @Test
     void numbersOutsideTheirRangesAreRefused() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new Guidance(0.5, 1, 0, 1))

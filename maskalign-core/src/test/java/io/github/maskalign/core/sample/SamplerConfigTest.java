@@ -3,8 +3,10 @@ package io.github.maskalign.core.sample;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.diffusion.Interpolant;
+import io.github.maskalign.core.random.Draws;
 import org.junit.jupiter.api.Test;
 
 class SamplerConfigTest {
@@ -19,9 +21,28 @@ class SamplerConfigTest {
 
     @Test
     void guidanceIsTakenOverAsItIs() {
-        Guidance guidance = new Guidance(2.3, 2.2, 0.1, 0.85);
+        Guidance guidance = new Guidance(2.3, 2.2, 0.1, 0.85, 3);
 
-        assertThat(DEFAULTS.withGuidance(guidance).guidance()).isEqualTo(guidance);
+        SamplerConfig changed = DEFAULTS.withGuidance(guidance)
+                .withMethod(SamplerMethod.HEUN, 9)
+                .withDiffusion(0.1, DiffusionScale.SIGMA);
+
+        assertThat(changed.guidance()).isEqualTo(guidance);
+        assertThat(changed)
+                .isEqualTo(new SamplerConfig(SamplerMethod.HEUN, 9, 2.3, 2.2, 0.1, 0.85, 0.1, DiffusionScale.SIGMA, 3));
+        assertThat(DEFAULTS.legacyGuidedChannels()).isZero();
+    }
+
+    @Test
+    void aSamplerRefusesToGuideMoreChannelsThanThereAre() {
+        Sampler sampler = new Sampler(DEFAULTS.withGuidance(new Guidance(2, 1, 0, 1, 5)), Interpolant.LINEAR);
+        SampleRequest request = new SampleRequest(0, new long[1], new Shape(4, 2, 2), 0);
+        NoiseSource noise = NoiseSource.of(new Draws(1));
+        try (NDManager manager = NDManager.newBaseManager()) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> sampler.sample(manager, new WavyVelocityField(1, 9), request, noise))
+                    .withMessageContaining("legacyGuidedChannels must be at most 4");
+        }
     }
 
     @Test

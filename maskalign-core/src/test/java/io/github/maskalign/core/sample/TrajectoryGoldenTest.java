@@ -38,7 +38,19 @@ class TrajectoryGoldenTest {
                 "joint-heun-cfg"
             })
     void trajectoryEqualsTheReference(String name) {
-        Case golden = new Case(name);
+        compare(new Case("samplers/" + name));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"euler", "heun", "em", "joint-em"})
+    void trajectoryWithSomeChannelsGuidedEqualsTheReference(String name) {
+        Case golden = new Case("guided-channels/" + name);
+
+        assertThat(golden.config().legacyGuidedChannels()).isPositive();
+        compare(golden);
+    }
+
+    private static void compare(Case golden) {
         WavyVelocityField field = golden.field();
 
         NDManager manager = NDManager.newBaseManager();
@@ -61,7 +73,7 @@ class TrajectoryGoldenTest {
     @ParameterizedTest
     @ValueSource(strings = {"field-heun-cfg", "field-em-cfg", "joint-em-cfg"})
     void callingTheFieldInFloat32CostsLittle(String name) {
-        Case golden = new Case(name);
+        Case golden = new Case("samplers/" + name);
 
         NDManager manager = NDManager.newBaseManager();
         try (manager) {
@@ -77,7 +89,7 @@ class TrajectoryGoldenTest {
 
     private record Case(GoldenFile file) {
         Case(String name) {
-            this(new GoldenFile("samplers/" + name));
+            this(new GoldenFile(name));
         }
 
         int steps() {
@@ -91,7 +103,8 @@ class TrajectoryGoldenTest {
                 case "em" -> SamplerMethod.EULER_MARUYAMA;
                 default -> throw new IllegalStateException(file.metadata("sampler"));
             };
-            Guidance guidance = new Guidance(number("w"), number("w_cls"), number("low"), number("high"));
+            int channels = file.knows("channels") ? Integer.parseInt(file.metadata("channels")) : 0;
+            Guidance guidance = new Guidance(number("w"), number("w_cls"), number("low"), number("high"), channels);
             return SamplerConfig.defaults().withMethod(method, steps()).withGuidance(guidance);
         }
 

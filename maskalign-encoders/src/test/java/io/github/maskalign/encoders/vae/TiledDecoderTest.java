@@ -19,13 +19,13 @@ class TiledDecoderTest {
         try (NDManager manager = NDManager.newBaseManager()) {
             NDArray latents = manager.randomUniform(-0.5f, 0.5f, new Shape(5, 3, 4, 6));
 
-            byte[] together = new TiledDecoder(new Doubling(), HALF, PixelScaling.REPA, 5, 8).decode(latents);
-            byte[] apart = new TiledDecoder(new Doubling(), HALF, PixelScaling.REPA, 2, 8).decode(latents);
+            byte[] together = new TiledDecoder(new Doubling(), HALF, PixelScaling.TRUNCATE, 5, 8).decode(latents);
+            byte[] apart = new TiledDecoder(new Doubling(), HALF, PixelScaling.TRUNCATE, 2, 8).decode(latents);
 
             assertThat(apart).isEqualTo(together);
             float[] values = latents.toFloatArray();
             // z / scale + bias, then the pixel rule; (0, 0) of the picture is (0, 0) of the latent
-            assertThat(together[0] & 0xff).isEqualTo(PixelScaling.REPA.toByte(values[0] / 0.5f + 0.25f) & 0xff);
+            assertThat(together[0] & 0xff).isEqualTo(PixelScaling.TRUNCATE.toByte(values[0] / 0.5f + 0.25f) & 0xff);
         }
     }
 
@@ -34,8 +34,8 @@ class TiledDecoderTest {
         try (NDManager manager = NDManager.newBaseManager()) {
             NDArray latents = manager.randomUniform(-0.5f, 0.5f, new Shape(1, 3, 11, 5));
 
-            byte[] whole = new TiledDecoder(new Doubling(), HALF, PixelScaling.SIT, 1, 16).decode(latents);
-            byte[] tiled = new TiledDecoder(new Doubling(), HALF, PixelScaling.SIT, 1, 4).decode(latents);
+            byte[] whole = new TiledDecoder(new Doubling(), HALF, PixelScaling.ROUND, 1, 16).decode(latents);
+            byte[] tiled = new TiledDecoder(new Doubling(), HALF, PixelScaling.ROUND, 1, 4).decode(latents);
 
             for (int i = 0; i < whole.length; i++) {
                 // weighted means of equal numbers may round to the level below

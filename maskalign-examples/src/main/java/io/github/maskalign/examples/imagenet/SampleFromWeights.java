@@ -6,7 +6,6 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
-import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.image.Picture;
@@ -82,8 +81,8 @@ public final class SampleFromWeights {
             NoiseSource noise = NoiseSource.of(new Draws(SEED));
             NDList drawn = new Sampler(how, Interpolant.LINEAR).sample(manager, field, request, noise);
 
-            TiledDecoder decoder =
-                    new TiledDecoder(autoencoder, LatentScaling.STABLE_DIFFUSION, PixelScaling.REPA, 4, LARGEST_LATENT);
+            TiledDecoder decoder = new TiledDecoder(
+                    autoencoder, LatentScaling.STABLE_DIFFUSION, read.family().pixels(), 4, LARGEST_LATENT);
             NDArray latents = drawn.get(0).toType(DataType.FLOAT32, false); // the sampler's states are float64
             byte[] planes = decoder.decode(latents); // (N, 3, side, side)
             int side = model.inputSize() * autoencoder.reduction();

@@ -3,6 +3,7 @@ package io.github.maskalign.examples.run;
 import io.github.maskalign.core.config.Default;
 import io.github.maskalign.core.config.NonNegative;
 import io.github.maskalign.core.config.Positive;
+import io.github.maskalign.core.data.PixelScaling;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -19,6 +20,8 @@ import java.util.Optional;
  * @param imagesFolder LATENTS in REPA's layout: name of the folder of pictures
  * @param latentsFolder LATENTS in REPA's layout: name of the folder of latents
  * @param vae LATENTS: autoencoder as diffusers publishes it, for pictures while the run goes on; none unless given
+ * @param pixels how values become bytes in pictures of the run; unless given the nearest level for EMOJI, and for
+ *     LATENTS the rule of the method's project
  * @param readAhead LATENTS: batches that another thread reads in advance; 0 reads when they are needed
  */
 public record DataSection(
@@ -31,6 +34,7 @@ public record DataSection(
         @Default("images") String imagesFolder,
         @Default("vae-sd") String latentsFolder,
         @Default("null") Optional<Path> vae,
+        @Default("null") Optional<PixelScaling> pixels,
         @NonNegative @Default("4") int readAhead) {
 
     /** Data sets. */

@@ -21,7 +21,7 @@ import java.util.Optional;
  * @param seed seed of labels and noise, as {@code sample --seed}
  * @param method stepping rule of the sampler
  * @param steps its steps
- * @param cfgScale guidance scale, for the class token too; the interval is that of the section sample
+ * @param cfgScale guidance scale, for the class token too; interval and guided channels are those of the section sample
  * @param metrics of fid, sfid, is, precision, recall, kid; empty for all that network and reference allow
  * @param inception file of the Inception network; without it the features are the run's own encoder's, or the embedded
  *     teacher's if the run has none
@@ -67,6 +67,7 @@ public record EvaluateSection(
 
     private static SamplerConfig sampling(SamplerConfig own, SamplerMethod method, int steps, double scale) {
         return own.withMethod(method, steps)
-                .withGuidance(new Guidance(scale, scale, own.intervalLow(), own.intervalHigh()));
+                .withGuidance(
+                        new Guidance(scale, scale, own.intervalLow(), own.intervalHigh(), own.legacyGuidedChannels()));
     }
 }

@@ -21,8 +21,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Turns a model's latents into 8-bit pictures by REPA's rule: as they are where they are RGB pixels, otherwise by an
- * autoencoder, some pictures or tiles at a time.
+ * Turns a model's latents into 8-bit pictures: as they are where they are RGB pixels, otherwise by an autoencoder, some
+ * pictures or tiles at a time.
  */
 public final class PictureDecoder implements AutoCloseable {
     /** Pictures decoded together unless something else is asked for. */
@@ -35,25 +35,32 @@ public final class PictureDecoder implements AutoCloseable {
 
     private final @Nullable Autoencoder vae;
     private final @Nullable TiledDecoder tiles;
+    private final PixelScaling pixels;
 
-    private PictureDecoder(@Nullable Autoencoder vae, @Nullable TiledDecoder tiles) {
+    private PictureDecoder(@Nullable Autoencoder vae, @Nullable TiledDecoder tiles, PixelScaling pixels) {
         this.vae = vae;
         this.tiles = tiles;
+        this.pixels = pixels;
     }
 
-    /** For models whose latents are RGB pixels. */
-    public static PictureDecoder ofPixels() {
-        return new PictureDecoder(null, null);
+    /**
+     * For models whose latents are RGB pixels.
+     *
+     * @param pixels how values become bytes; {@link PixelScaling#ROUND} gives back the bytes of a training picture
+     */
+    public static PictureDecoder ofPixels(PixelScaling pixels) {
+        return new PictureDecoder(null, null, pixels);
     }
 
     /**
      * Decodes by an autoencoder, which is closed with this.
      *
      * @param scaling from the model's latents to the autoencoder's
+     * @param pixels how values become bytes
      * @param batch pictures decoded together
      * @param tile side of a tile; larger latents are cut
      */
-    public static PictureDecoder of(Autoencoder vae, LatentScaling scaling, int batch, int tile) {
+    public static PictureDecoder of(Autoencoder vae, LatentScaling scaling, PixelScaling pixels, int batch, int tile) {
         if (!vae.scaling().equals(scaling)) {
             LOG.warn(
                     "{} says {} but the run's latents have {}: pictures are decoded with the latter",
@@ -61,7 +68,7 @@ public final class PictureDecoder implements AutoCloseable {
                     vae.scaling(),
                     scaling);
         }
-        return new PictureDecoder(vae, new TiledDecoder(vae, scaling, PixelScaling.REPA, batch, tile));
+        return new PictureDecoder(vae, new TiledDecoder(vae, scaling, pixels, batch, tile), pixels);
     }
 
     /** Whether a run can have pictures: it trains on pixels, or its config names an autoencoder. */
@@ -81,11 +88,11 @@ public final class PictureDecoder implements AutoCloseable {
                 throw new IllegalArgumentException("data.vae must name an autoencoder: the model makes latents of "
                         + run.model().inChannels() + " channels");
             }
-            return ofPixels();
+            return ofPixels(RunPlan.pixels(run));
         }
         NativeAutoencoder opened = NativeAutoencoder.open(data.vae().get(), device, Precision.FLOAT32);
         LatentScaling scaling = LatentScaling.of(data.scale(), data.bias());
-        PictureDecoder decoder = of(opened, scaling, USUAL_BATCH, USUAL_TILE);
+        PictureDecoder decoder = of(opened, scaling, RunPlan.pixels(run), USUAL_BATCH, USUAL_TILE);
         try {
             decoder.requireFits(RunPlan.model(run));
         } catch (IllegalArgumentException e) {
@@ -117,6 +124,11 @@ public final class PictureDecoder implements AutoCloseable {
         return Optional.ofNullable(vae).map(Autoencoder::file);
     }
 
+    /** Returns how values become bytes. */
+    public PixelScaling pixels() {
+        return pixels;
+    }
+
     /** Returns the side of the pictures in pixels. */
     public int side(SiTConfig model) {
         return vae == null ? model.inputSize() : model.inputSize() * vae.reduction();
@@ -133,11 +145,11 @@ public final class PictureDecoder implements AutoCloseable {
         requireFits(model);
         int side = side(model);
         if (tiles == null) {
-            byte[] pixels = new byte[x.length];
+            byte[] bytes = new byte[x.length];
             for (int k = 0; k < x.length; k++) {
-                pixels[k] = PixelScaling.REPA.toByte(x[k]);
+                bytes[k] = pixels.toByte(x[k]);
             }
-            return new Pictures(count, 3, side, side, pixels);
+            return new Pictures(count, 3, side, side, bytes);
         }
         Shape shape = new Shape(count, model.inChannels(), model.inputSize(), model.inputSize());
         try (NDManager scratch = manager.newSubManager()) {

@@ -74,6 +74,10 @@ public record RunConfig(
                     "data.vae must name an autoencoder while evaluate.every is above 0, as latents of "
                             + model.inChannels() + " channels are no pictures");
         }
+        if (sample.legacyGuidedChannels() > model.inChannels()) {
+            throw new IllegalArgumentException("sample.legacyGuidedChannels must be at most model.inChannels, "
+                    + model.inChannels() + ", or 0 for all channels, but was " + sample.legacyGuidedChannels());
+        }
         if (mixer.layers() > 0 && subset.placement() == SubsetPlacement.LOSS_ONLY) {
             throw new IllegalArgumentException(
                     "mixer.layers must be 0 with subset.placement LOSS_ONLY but was " + mixer.layers());

@@ -4,7 +4,9 @@ import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.core.align.SubsetSchedule;
 import io.github.maskalign.core.config.ConfigWriter;
+import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.checkpoint.WeightsFamily;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,6 +32,7 @@ public final class RunPlan {
             "data.cache",
             "data.path",
             "data.vae",
+            "data.pixels",
             "data.imagesFolder",
             "data.latentsFolder",
             "data.readAhead");
@@ -70,6 +73,18 @@ public final class RunPlan {
             return "maskalign";
         }
         return config.cls().enabled() ? "reg" : config.align().enabled() ? "repa" : "sit";
+    }
+
+    /**
+     * Returns how values become bytes in pictures of a run: as its config says, otherwise to the nearest level where
+     * pixels are the latents, which is exact, and by the rule of the method's project where they are decoded.
+     */
+    static PixelScaling pixels(RunConfig config) {
+        DataSection data = config.data();
+        return data.pixels()
+                .orElseGet(() -> data.kind() == DataSection.Kind.EMOJI
+                        ? PixelScaling.ROUND
+                        : WeightsFamily.find(family(config)).orElseThrow().pixels());
     }
 
     /** Returns every setting that changes the numbers, by its key path. */

@@ -24,6 +24,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -43,6 +44,9 @@ public final class SampleFolder {
     private static final String PROVENANCE = "provenance.json";
     private static final Gson GSON =
             new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
+
+    /** What folders of earlier versions do not say, since those versions had no choice. */
+    private static final Map<String, String> EARLIER = Map.of("guided_channels", "all", "pixels", "TRUNCATE");
 
     private final Path folder;
     private final int count;
@@ -64,7 +68,8 @@ public final class SampleFolder {
         Path file = folder.resolve(PROVENANCE);
         Map<String, String> sorted = new TreeMap<>(settings);
         if (Files.exists(file)) {
-            Map<String, String> found = read(file);
+            Map<String, String> found = new HashMap<>(EARLIER);
+            found.putAll(read(file));
             List<String> others = new ArrayList<>();
             sorted.forEach((key, value) -> {
                 if (!value.equals(found.get(key))) {

@@ -2,6 +2,7 @@ package io.github.maskalign.examples.run;
 
 import ai.djl.ndarray.NDManager;
 import ai.djl.training.ParameterStore;
+import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.nn.Weights;
@@ -28,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param path the path it was trained on
  * @param sampling how it is sampled unless something else is asked for
  * @param scaling from the autoencoder's latents to those it was trained on; null for what the autoencoder says
+ * @param pixels how values become bytes unless something else is asked for
  * @param folder where its pictures go
  * @param loader loads its weights
  */
@@ -37,6 +39,7 @@ public record SampleSource(
         Interpolant path,
         SamplerConfig sampling,
         @Nullable LatentScaling scaling,
+        PixelScaling pixels,
         Path folder,
         Loader loader) {
 
@@ -45,6 +48,11 @@ public record SampleSource(
     public interface Loader {
         /** Returns the velocities of a model whose arrays belong to {@code manager}. */
         VelocityField load(NDManager manager) throws IOException;
+    }
+
+    /** Returns this sampled in another way. */
+    public SampleSource withSampling(SamplerConfig how) {
+        return new SampleSource(model, precision, path, how, scaling, pixels, folder, loader);
     }
 
     /** Whether a path is a run folder, or a snapshot inside one. */
@@ -67,7 +75,8 @@ public record SampleSource(
         LatentScaling scaling =
                 data.kind() == DataSection.Kind.LATENTS ? LatentScaling.of(data.scale(), data.bias()) : null;
         Interpolant path = config.diffusion().path();
-        return new SampleSource(model, precision, path, config.sample(), scaling, run.folder(), manager -> {
+        PixelScaling pixels = RunPlan.pixels(config);
+        return new SampleSource(model, precision, path, config.sample(), scaling, pixels, run.folder(), manager -> {
             SiT sit = new SiT(model, precision.ofBlocks());
             sit.initialize(manager);
             try (GradMode editing = GradMode.off()) {
@@ -78,18 +87,25 @@ public record SampleSource(
     }
 
     /**
-     * Takes weights of any family; their file must stay open until they are loaded.
+     * Takes weights of any family; their file must stay open until they are loaded. Guidance acts on the channels on
+     * which the family's own sampler lets it act.
      *
      * @param wanted the arithmetic; null for float32
+     * @param decoded whether an autoencoder makes the pictures, which then follow the family's rule; otherwise the
+     *     model's values are the pixels, and the nearest level is exact
      */
-    public static SampleSource of(SiTWeights weights, Path file, @Nullable RunPrecision wanted) {
+    public static SampleSource of(SiTWeights weights, Path file, @Nullable RunPrecision wanted, boolean decoded) {
         RunPrecision precision = wanted == null ? RunPrecision.FLOAT32 : wanted;
+        SamplerConfig usual = SamplerConfig.defaults();
+        int guided = weights.family().legacyGuidedChannels();
+        int channels = guided < weights.config().inChannels() ? guided : 0;
         return new SampleSource(
                 weights.config(),
                 precision,
                 path(weights.metadata()),
-                SamplerConfig.defaults(),
+                usual.withGuidance(usual.guidance().withLegacyGuidedChannels(channels)),
                 null,
+                decoded ? weights.family().pixels() : PixelScaling.ROUND,
                 file.toAbsolutePath().resolveSibling(""),
                 manager -> {
                     try (GradMode editing = GradMode.off()) {

@@ -203,4 +203,22 @@ class ConfigFilesTest {
     private static RunConfig bind(Path file, String... overrides) {
         return ConfigBinder.bind(file, List.of(overrides), RunConfig.class).value();
     }
+
+    @Test
+    void guidedChannelsAreAllUnlessGivenAndMustExist() {
+        assertThat(load("imagenet-sit-b-2-sit").sample().legacyGuidedChannels()).isZero();
+        Path file = FOLDER.resolve("imagenet-sit-b-2-sit.yaml");
+
+        RunConfig three = ConfigBinder.bind(file, List.of("sample.legacyGuidedChannels=3"), RunConfig.class)
+                .value();
+
+        assertThat(three.sample().guidance().legacyGuidedChannels()).isEqualTo(3);
+        assertThat(three.evaluate().sampling(three.sample()).legacyGuidedChannels())
+                .isEqualTo(3);
+        assertThat(RunPlan.settings(three)).isEqualTo(RunPlan.settings(load("imagenet-sit-b-2-sit")));
+        assertThatThrownBy(() -> ConfigBinder.bind(file, List.of("sample.legacyGuidedChannels=5"), RunConfig.class))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("sample.legacyGuidedChannels must be at most model.inChannels, 4")
+                .hasMessageContaining("but was 5");
+    }
 }

@@ -1,6 +1,7 @@
 package io.github.maskalign.sit.checkpoint;
 
 import io.github.maskalign.core.config.Identified;
+import io.github.maskalign.core.data.PixelScaling;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -45,6 +46,23 @@ public enum WeightsFamily implements Identified {
     /** Returns the time axis the project trains on. */
     public TimeConvention time() {
         return time;
+    }
+
+    /**
+     * Returns how many channels of the latent the project's own sampler guides, the first ones; 0 for all. It is a
+     * quirk of willisma/SiT's {@code forward_with_cfg}, which its published scores with guidance need (FID 2.06 of
+     * SiT-XL/2); every other family guides all.
+     */
+    public int legacyGuidedChannels() {
+        return this == SIT_OFFICIAL ? 3 : 0;
+    }
+
+    /**
+     * Returns how the project makes bytes of decoded pictures: willisma/SiT and ReDi round, REPA and its relatives
+     * truncate. Published numbers need the rule of their project.
+     */
+    public PixelScaling pixels() {
+        return this == SIT_OFFICIAL || this == REDI ? PixelScaling.ROUND : PixelScaling.TRUNCATE;
     }
 
     /** Finds a family by its name in files. */
