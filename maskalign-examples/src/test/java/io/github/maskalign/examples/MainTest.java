@@ -151,7 +151,7 @@ class MainTest {
         assertThat(run("doctor")).isEqualTo(0);
 
         assertThat(command.out())
-                .contains("processor", "pytorch-jni", "native library", "engine cache")
+                .contains("processor", "pytorch-jni", "native library", "engine cache", "cpu capability", "blas")
                 .containsPattern("ok +one DJL version")
                 .containsPattern("ok +bfloat16 product +exact")
                 .endsWith("This installation works." + System.lineSeparator());

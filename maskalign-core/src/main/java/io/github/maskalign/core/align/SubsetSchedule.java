@@ -19,7 +19,7 @@ public enum SubsetSchedule {
     COSINE {
         @Override
         double ratio(SubsetConfig config, double u, DoubleSupplier uniform) {
-            return between(config, Math.pow(Math.cos(Math.PI * u / 2), config.schedulePower()));
+            return between(config, StrictMath.pow(StrictMath.cos(Math.PI * u / 2), config.schedulePower()));
         }
     },
 
@@ -27,7 +27,7 @@ public enum SubsetSchedule {
     EXPONENTIAL {
         @Override
         double ratio(SubsetConfig config, double u, DoubleSupplier uniform) {
-            return between(config, Math.exp(-7 * u));
+            return between(config, StrictMath.exp(-7 * u));
         }
     },
 

@@ -2,9 +2,9 @@ package io.github.maskalign.core.align;
 
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.RandomStream;
+import io.github.maskalign.core.random.SplitMix64;
 import java.util.Arrays;
 import java.util.Optional;
-import java.util.SplittableRandom;
 
 /**
  * Draws the token subsets of a training run.
@@ -100,7 +100,7 @@ public final class TokenSubsetSampler {
 
     /** The first K of the argsort of T uniform numbers. */
     private long[] choose(long position, int tokens, int kept) {
-        SplittableRandom random = draws.at(RandomStream.SUBSET, position);
+        SplitMix64 random = draws.at(RandomStream.SUBSET, position);
         long[] keys = new long[tokens];
         for (int i = 0; i < tokens; i++) {
             // 43 random bits above the index: sorting the keys is the argsort, ties go to the lower index

@@ -2,9 +2,9 @@ package io.github.maskalign.core.data;
 
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.RandomStream;
+import io.github.maskalign.core.random.SplitMix64;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.SplittableRandom;
 
 /**
  * The order in which a run sees its samples, as a function of (run seed, position).
@@ -48,7 +48,7 @@ public final class EpochOrder {
         int[] order = orders.get(epoch);
         if (order == null) {
             order = new int[size];
-            SplittableRandom random = draws.at(RandomStream.DATA_ORDER, epoch);
+            SplitMix64 random = draws.at(RandomStream.DATA_ORDER, epoch);
             for (int i = 0; i < size; i++) {
                 int j = random.nextInt(i + 1);
                 order[i] = order[j];

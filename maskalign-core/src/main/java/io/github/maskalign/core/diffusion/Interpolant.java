@@ -68,22 +68,22 @@ public enum Interpolant {
     COSINE {
         @Override
         public double alpha(double t) {
-            return Math.cos(QUARTER_TURN * t);
+            return StrictMath.cos(QUARTER_TURN * t);
         }
 
         @Override
         public double sigma(double t) {
-            return Math.sin(QUARTER_TURN * t);
+            return StrictMath.sin(QUARTER_TURN * t);
         }
 
         @Override
         public double alphaPrime(double t) {
-            return -QUARTER_TURN * Math.sin(QUARTER_TURN * t);
+            return -QUARTER_TURN * StrictMath.sin(QUARTER_TURN * t);
         }
 
         @Override
         public double sigmaPrime(double t) {
-            return QUARTER_TURN * Math.cos(QUARTER_TURN * t);
+            return QUARTER_TURN * StrictMath.cos(QUARTER_TURN * t);
         }
 
         @Override

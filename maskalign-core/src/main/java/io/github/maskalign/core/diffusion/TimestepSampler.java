@@ -22,11 +22,12 @@ public enum TimestepSampler {
         public float[] draw(Draws draws, Interpolant path, long first, int rows) {
             float[] t = new float[rows];
             for (int i = 0; i < rows; i++) {
-                double s = Math.exp(draws.at(RandomStream.TIMESTEP, first + i).nextGaussian());
+                double s = StrictMath.exp(
+                        draws.at(RandomStream.TIMESTEP, first + i).nextGaussian());
                 t[i] = (float)
                         switch (path) {
                             case LINEAR -> s / (1 + s);
-                            case COSINE -> Math.atan(s) * 2 / Math.PI;
+                            case COSINE -> StrictMath.atan(s) * 2 / Math.PI;
                         };
             }
             return t;

@@ -2,9 +2,11 @@ package io.github.maskalign.core.engine;
 
 import ai.djl.engine.Engine;
 import ai.djl.engine.EngineException;
+import com.sun.jna.Function;
 import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /** Settings of the whole process for which DJL has no call; libtorch exports the functions of its {@code at::Context}. */
 final class EngineSettings {
@@ -55,6 +57,15 @@ final class EngineSettings {
             return (found & 0xff) != 0; // a bool is one byte of the register
         } catch (UnsatisfiedLinkError e) {
             throw missing(e);
+        }
+    }
+
+    /** Returns a function that the library exports under this name; empty if it does not. */
+    Optional<Function> function(String symbol) {
+        try {
+            return Optional.of(torch.getFunction(symbol));
+        } catch (UnsatisfiedLinkError e) {
+            return Optional.empty();
         }
     }
 

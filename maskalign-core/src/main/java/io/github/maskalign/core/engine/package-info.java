@@ -1,4 +1,4 @@
-/** What has to be said to the engine itself: gradient mode, threads, memory readings, versions. */
+/** What has to be said to the engine itself: gradient mode, threads, memory readings, the processor. */
 @NullMarked
 package io.github.maskalign.core.engine;
 

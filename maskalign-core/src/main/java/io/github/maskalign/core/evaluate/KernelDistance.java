@@ -5,9 +5,9 @@ import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.RandomStream;
+import io.github.maskalign.core.random.SplitMix64;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.BitSet;
-import java.util.SplittableRandom;
 
 /**
  * The kernel distance of two sets: KID when the features are Inception's.
@@ -60,7 +60,7 @@ public record KernelDistance(int subsets, int subsetSize, long seed) {
         Draws draws = new Draws(seed);
         double[] parts = new double[subsets];
         for (int s = 0; s < subsets; s++) {
-            SplittableRandom random = draws.at(RandomStream.SUBSET, s);
+            SplitMix64 random = draws.at(RandomStream.SUBSET, s);
             try (NDManager scratch = manager.newSubManager()) {
                 NDArray x = reference.rows(scratch, choose(random, reference.size(), size));
                 NDArray y = samples.rows(scratch, choose(random, samples.size(), size));
@@ -79,7 +79,7 @@ public record KernelDistance(int subsets, int subsetSize, long seed) {
     }
 
     /** Numbers of [0, total), ascending, each subset equally likely (Floyd's algorithm). */
-    private static int[] choose(SplittableRandom random, int total, int count) {
+    private static int[] choose(SplitMix64 random, int total, int count) {
         BitSet chosen = new BitSet(total);
         for (int last = total - count; last < total; last++) {
             int candidate = random.nextInt(last + 1);

@@ -28,11 +28,11 @@ public final class SinCosPositions {
             for (int column = 0; column < grid; column++) {
                 int at = (leadingZeroRows + row * grid + column) * width;
                 for (int k = 0; k < q; k++) {
-                    double omega = 1 / Math.pow(10000, k / (double) q);
-                    out[at + k] = (float) Math.sin(column * omega);
-                    out[at + q + k] = (float) Math.cos(column * omega);
-                    out[at + 2 * q + k] = (float) Math.sin(row * omega);
-                    out[at + 3 * q + k] = (float) Math.cos(row * omega);
+                    double omega = 1 / StrictMath.pow(10000, k / (double) q);
+                    out[at + k] = (float) StrictMath.sin(column * omega);
+                    out[at + q + k] = (float) StrictMath.cos(column * omega);
+                    out[at + 2 * q + k] = (float) StrictMath.sin(row * omega);
+                    out[at + 3 * q + k] = (float) StrictMath.cos(row * omega);
                 }
             }
         }

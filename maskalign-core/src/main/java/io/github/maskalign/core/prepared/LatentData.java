@@ -7,9 +7,9 @@ import io.github.maskalign.core.data.SampleBuffer;
 import io.github.maskalign.core.data.TokenChoice;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.RandomStream;
+import io.github.maskalign.core.random.SplitMix64;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
 /**
@@ -123,7 +123,7 @@ public final class LatentData implements BufferedData {
     private void latent(int index, long position, float[] target, int from) throws IOException {
         float[] moments = new float[samples.layout().momentValues()];
         samples.readMoments(index, moments, 0);
-        SplittableRandom random = draws.at(RandomStream.POSTERIOR, position);
+        SplitMix64 random = draws.at(RandomStream.POSTERIOR, position);
         int values = moments.length / 2;
         for (int k = 0; k < values; k++) {
             float z = moments[k] + moments[values + k] * (float) random.nextGaussian();

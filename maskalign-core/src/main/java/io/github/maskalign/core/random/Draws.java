@@ -1,6 +1,5 @@
 package io.github.maskalign.core.random;
 
-import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
 /**
@@ -9,19 +8,22 @@ import java.util.stream.IntStream;
  * <p>{@code at(stream, position)} always starts the same generator for the same run seed. For training
  * draws the position is the global index of the sample, {@code step · globalBatch + i}, so the numbers do
  * not depend on how a batch is split over micro-batches or devices. Seeds are mixed with the finaliser of
- * SplitMix64 (Steele, Lea, Flood 2014).
+ * SplitMix64 (Steele, Lea, Flood 2014). The numbers are the same on every machine, with every Java.
  *
  * @param seed the run seed, any value
  */
 public record Draws(long seed) {
-    private static final long GOLDEN_GAMMA = 0x9E3779B97F4A7C15L;
+    /** Names how numbers are made of seeds; it changes when they do. Runs of other names have other numbers. */
+    public static final String ALGORITHM = "splitmix64, ziggurat-256";
+
+    private static final long GOLDEN_GAMMA = SplitMix64.GOLDEN_GAMMA;
 
     /** Returns a fresh generator for one position of one stream. */
-    public SplittableRandom at(RandomStream stream, long position) {
-        long h = mix(seed + GOLDEN_GAMMA);
-        h = mix(h ^ (stream.ordinal() + 1) * GOLDEN_GAMMA);
-        h = mix(h ^ (position + 1) * GOLDEN_GAMMA);
-        return new SplittableRandom(h);
+    public SplitMix64 at(RandomStream stream, long position) {
+        long h = SplitMix64.mix(seed + GOLDEN_GAMMA);
+        h = SplitMix64.mix(h ^ (stream.id() + 1) * GOLDEN_GAMMA);
+        h = SplitMix64.mix(h ^ (position + 1) * GOLDEN_GAMMA);
+        return new SplitMix64(h);
     }
 
     /**
@@ -32,7 +34,7 @@ public record Draws(long seed) {
     public float[] normal(RandomStream stream, long first, int rows, int width) {
         float[] out = new float[Math.multiplyExact(rows, width)];
         IntStream.range(0, rows).parallel().forEach(i -> {
-            SplittableRandom random = at(stream, first + i);
+            SplitMix64 random = at(stream, first + i);
             for (int k = 0; k < width; k++) {
                 out[i * width + k] = (float) random.nextGaussian();
             }
@@ -48,11 +50,5 @@ public record Draws(long seed) {
             out[i] = (at(stream, first + i).nextLong() >>> 40) * 0x1p-24f;
         }
         return out;
-    }
-
-    private static long mix(long z) {
-        z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
-        z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
-        return z ^ (z >>> 31);
     }
 }

@@ -5,8 +5,8 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.RandomStream;
+import io.github.maskalign.core.random.SplitMix64;
 import java.util.List;
-import java.util.SplittableRandom;
 
 /**
  * Noise addressed by (run seed, picture, step): float32 at t = 1, as the references start, float64 on the way.
@@ -38,7 +38,7 @@ record DrawnNoise(Draws draws) implements NoiseSource {
             for (int i = 0; i < request.size(); i++) {
                 long picture = Math.addExact(request.first(), i);
                 long position = Math.addExact(Math.multiplyExact(picture, POSITIONS_PER_PICTURE), 2L * step + part);
-                SplittableRandom random = draws.at(RandomStream.SAMPLE_PATH, position);
+                SplitMix64 random = draws.at(RandomStream.SAMPLE_PATH, position);
                 for (int k = 0; k < width; k++) {
                     values[i * width + k] = random.nextGaussian();
                 }

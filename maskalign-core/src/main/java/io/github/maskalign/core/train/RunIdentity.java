@@ -20,9 +20,14 @@ import org.jspecify.annotations.Nullable;
  *     state is resumed only with the same ones. The number of steps and all that saves or logs stay out
  * @param provenance other facts to store, such as versions, device and commit; a difference is a warning
  * @param exact which of these facts must be the same too, because another would change roundings
+ * @param later which of these facts states of earlier versions lack; then nobody knows, which is a warning
  */
 public record RunIdentity(
-        String family, SortedMap<String, String> settings, SortedMap<String, String> provenance, Set<String> exact) {
+        String family,
+        SortedMap<String, String> settings,
+        SortedMap<String, String> provenance,
+        Set<String> exact,
+        Set<String> later) {
     static final String FAMILY = "family";
     static final String HASH = "config_hash";
     private static final String SETTING = "config.";
@@ -32,11 +37,12 @@ public record RunIdentity(
         settings = Collections.unmodifiableSortedMap(new TreeMap<>(settings));
         provenance = Collections.unmodifiableSortedMap(new TreeMap<>(provenance));
         exact = Set.copyOf(exact);
+        later = Set.copyOf(later);
     }
 
     /** Makes an identity of which no fact must be the same. */
     public RunIdentity(String family, SortedMap<String, String> settings, SortedMap<String, String> provenance) {
-        this(family, settings, provenance, Set.of());
+        this(family, settings, provenance, Set.of(), Set.of());
     }
 
     /** Makes an identity of maps in any order. */
@@ -46,7 +52,12 @@ public record RunIdentity(
 
     /** Returns the same identity for a run that goes on only where these facts are the same. */
     public RunIdentity withExact(Set<String> facts) {
-        return new RunIdentity(family, settings, provenance, facts);
+        return new RunIdentity(family, settings, provenance, facts, later);
+    }
+
+    /** Returns the same identity, of which states of earlier versions lack these facts. */
+    public RunIdentity withLater(Set<String> facts) {
+        return new RunIdentity(family, settings, provenance, exact, facts);
     }
 
     /** Returns the SHA-256 of family and settings, as 64 hexadecimal digits. */
@@ -82,12 +93,23 @@ public record RunIdentity(
 
     /** Returns which facts about a saved run differ from these though they must not, as sentences. */
     List<String> exactOtherThan(Map<String, String> metadata) {
-        return differences(PROVENANCE, provenance, metadata, exact::contains);
+        return differences(PROVENANCE, provenance, metadata, key -> exact.contains(key) && !unknown(key, metadata));
     }
 
-    /** Returns which other facts about a saved run differ from these, as sentences. */
+    /** Returns which other facts about a saved run differ from these, or may differ, as sentences. */
     List<String> provenanceOtherThan(Map<String, String> metadata) {
-        return differences(PROVENANCE, provenance, metadata, key -> !exact.contains(key));
+        List<String> out = new ArrayList<>(
+                differences(PROVENANCE, provenance, metadata, key -> !exact.contains(key) && !unknown(key, metadata)));
+        provenance.forEach((key, here) -> {
+            if (unknown(key, metadata)) {
+                out.add(key + " is unknown of the saved state and is now " + here);
+            }
+        });
+        return out;
+    }
+
+    private boolean unknown(String key, Map<String, String> metadata) {
+        return later.contains(key) && !metadata.containsKey(PROVENANCE + key);
     }
 
     private static List<String> differences(

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 
 /** A run of {@link TinyObjective} with everything it needs, as a main class would put it together. */
@@ -13,7 +14,7 @@ final class RunningTiny implements AutoCloseable {
     static final OptimConfig OPTIM = OptimConfig.PAPER.withLr(1e-2).withEmaDecay(0.9);
 
     private final NDManager manager = NDManager.newBaseManager();
-    private final TinyObjective objective = new TinyObjective(manager, 3);
+    private final TinyObjective objective;
     private final TrainState state;
     private final TrainLoop loop;
 
@@ -39,11 +40,24 @@ final class RunningTiny implements AutoCloseable {
             UnaryOperator<RunCheckpoints> start,
             TrainListener... listeners)
             throws IOException {
-        state = new TrainState(manager, objective.parameters(), optim.extraEmaDecays());
+        this(folder, config, optim, settings, start, manager -> new TinyObjective(manager, 3), listeners);
+    }
+
+    RunningTiny(
+            Path folder,
+            TrainConfig config,
+            OptimConfig optim,
+            Map<String, String> settings,
+            UnaryOperator<RunCheckpoints> start,
+            Function<NDManager, TinyObjective> objective,
+            TrainListener... listeners)
+            throws IOException {
+        this.objective = objective.apply(manager);
+        state = new TrainState(manager, this.objective.parameters(), optim.extraEmaDecays());
         RunIdentity identity = RunIdentity.of("tiny", settings, Map.of("torch", "any"));
         RunCheckpoints files =
                 start.apply(RunCheckpoints.open(folder, identity, config.keepLast(), config.keepEvery()));
-        loop = new TrainLoop(config, optim, objective, state, files, List.of(listeners));
+        loop = new TrainLoop(config, optim, this.objective, state, files, List.of(listeners));
     }
 
     TinyObjective objective() {

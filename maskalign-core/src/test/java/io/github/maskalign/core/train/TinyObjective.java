@@ -27,8 +27,13 @@ public final class TinyObjective implements Objective {
     private static final int T = 3;
     private static final int D = 8;
 
-    private final Draws draws;
-    private final Draws weights;
+    /** Where normal numbers come from: {@link Draws#normal}, or numbers of another time. */
+    interface Numbers {
+        float[] normal(RandomStream stream, long first, int rows, int width);
+    }
+
+    private final Numbers samples;
+    private final Numbers weights;
     private final AdaLnZeroBlock block = new AdaLnZeroBlock(D, 2, 2, false, Precision.FLOAT32);
     private final Map<String, Parameter> parameters = new LinkedHashMap<>();
     private final ParameterStore store;
@@ -43,8 +48,13 @@ public final class TinyObjective implements Objective {
 
     /** As the other constructor, with other weights for every {@code variant} and the same samples. */
     TinyObjective(NDManager manager, long seed, long variant) {
-        draws = new Draws(seed);
-        weights = new Draws(seed + variant);
+        this(manager, new Draws(seed)::normal, new Draws(seed + variant)::normal);
+    }
+
+    /** Takes samples and weights from given numbers. */
+    TinyObjective(NDManager manager, Numbers samples, Numbers weights) {
+        this.samples = samples;
+        this.weights = weights;
         store = new ParameterStore(manager, false);
         int i = 0;
         for (Map.Entry<String, Parameter> entry : ParameterKeys.of(block).entrySet()) {
@@ -118,7 +128,7 @@ public final class TinyObjective implements Objective {
 
     private NDArray noise(NDManager scratch, RandomStream stream, long first, int count, int tokens) {
         try (NDArray borrowed =
-                scratch.create(draws.normal(stream, first, count, tokens * D), new Shape(count, tokens, D))) {
+                scratch.create(samples.normal(stream, first, count, tokens * D), new Shape(count, tokens, D))) {
             return borrowed.duplicate(); // autograd must not save memory that Java owns
         }
     }

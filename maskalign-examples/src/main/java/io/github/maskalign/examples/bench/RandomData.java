@@ -5,7 +5,8 @@ import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.data.TrainingBatch;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.io.OwnedArrays;
-import java.util.SplittableRandom;
+import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.core.random.RandomStream;
 
 /** A few batches of random latents that repeat; never zeros, which some hardware multiplies faster. */
 final class RandomData implements TrainingData {
@@ -18,12 +19,9 @@ final class RandomData implements TrainingData {
     RandomData(Shape sample, int classes, int batch, long seed) {
         this.sample = sample;
         this.classes = classes;
-        SplittableRandom random = new SplittableRandom(seed);
+        Draws draws = new Draws(seed);
         for (int i = 0; i < POOL; i++) {
-            latents[i] = new float[Math.toIntExact(batch * sample.size())];
-            for (int k = 0; k < latents[i].length; k++) {
-                latents[i][k] = (float) random.nextGaussian();
-            }
+            latents[i] = draws.normal(RandomStream.NOISE, (long) i * batch, batch, Math.toIntExact(sample.size()));
         }
     }
 

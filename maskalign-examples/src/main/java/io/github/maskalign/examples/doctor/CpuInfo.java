@@ -7,12 +7,11 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * What Linux tells about the processor.
+ * What Linux tells about the processor's instructions.
  *
- * @param model name of the model, or {@code unknown}
  * @param flags names of the instruction sets and features
  */
-record CpuInfo(String model, Set<String> flags) {
+record CpuInfo(Set<String> flags) {
     /** Instruction sets that decide how fast matrix products are, as Linux names them. */
     private static final List<String> NOTABLE = List.of(
             "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "asimd", "sve", "bf16");
@@ -24,7 +23,6 @@ record CpuInfo(String model, Set<String> flags) {
 
     /** Reads the text of {@code /proc/cpuinfo}, of which only the first processor counts. */
     static CpuInfo parse(String text) {
-        String model = "unknown";
         Set<String> flags = Set.of();
         for (String line : text.lines().takeWhile(line -> !line.isBlank()).toList()) {
             int colon = line.indexOf(':');
@@ -32,13 +30,12 @@ record CpuInfo(String model, Set<String> flags) {
                 continue;
             }
             String value = line.substring(colon + 1).strip();
-            switch (line.substring(0, colon).strip()) {
-                case "model name" -> model = value;
-                case "flags", "Features" -> flags = new HashSet<>(Arrays.asList(value.split("\\s+")));
-                default -> {} // not needed
+            String key = line.substring(0, colon).strip();
+            if (key.equals("flags") || key.equals("Features")) { // x86, ARM
+                flags = new HashSet<>(Arrays.asList(value.split("\\s+")));
             }
         }
-        return new CpuInfo(model, flags);
+        return new CpuInfo(flags);
     }
 
     /** Returns the flags that matter here. */

@@ -9,6 +9,7 @@ import ai.djl.util.Platform;
 import ai.djl.util.Utils;
 import ai.djl.util.cuda.CudaUtils;
 import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.engine.Processor;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -81,6 +82,9 @@ record EngineProbe(Section section, List<Check> checks) {
                             + Sizes.text(CudaUtils.getGpuMemory(Device.gpu(i)).getMax()));
         }
         facts.put("threads", threads());
+        Processor processor = Processor.read();
+        facts.put("cpu capability", processor.capability());
+        facts.put("blas", processor.blas());
     }
 
     private static String name(Device device) {

@@ -1,6 +1,7 @@
 package io.github.maskalign.examples.doctor;
 
 import com.sun.management.OperatingSystemMXBean;
+import io.github.maskalign.core.engine.Processor;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -11,7 +12,7 @@ import java.util.Map;
 /**
  * The computer and the Java runtime.
  *
- * @param cpu the processor
+ * @param cpu the processor's instructions
  * @param cores processors this process may use
  * @param memoryBytes memory this process may use, within a container its limit
  * @param freeMemoryBytes memory that is free or can be freed
@@ -36,7 +37,7 @@ record Machine(CpuInfo cpu, int cores, long memoryBytes, long freeMemoryBytes) {
                 "operating system",
                 System.getProperty("os.name") + " " + System.getProperty("os.version") + " "
                         + System.getProperty("os.arch"));
-        facts.put("processor", cpu.model());
+        facts.put("processor", Processor.readModel());
         facts.put("cores", String.valueOf(cores));
         facts.put("instructions", String.join(" ", cpu.notable()));
         facts.put("avx512", cpu.hasAvx512() ? "yes" : "no");

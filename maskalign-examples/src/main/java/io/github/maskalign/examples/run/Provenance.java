@@ -7,17 +7,19 @@ import com.google.gson.GsonBuilder;
 import io.github.maskalign.core.config.Bound;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.engine.NativeThreads;
+import io.github.maskalign.core.engine.Processor;
 import io.github.maskalign.core.engine.TensorFloat32;
 import io.github.maskalign.core.io.Digests;
+import io.github.maskalign.core.random.Draws;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Stream;
 
 /** Where numbers come from: versions, machine, settings. Stored beside them and inside every checkpoint. */
 public final class Provenance {
@@ -35,13 +37,28 @@ public final class Provenance {
             "accumulation",
             "deterministic",
             "processor",
+            "cpu_capability",
+            "blas",
+            "kernel_limits",
+            "random_numbers",
             "gpu",
             "cublas_workspace");
 
+    /** The facts that were not recorded by every version. */
+    static final Set<String> LATER = Set.of("processor", "cpu_capability", "blas");
+
+    /** Variables by which libraries of the engine take other kernels than the processor's, and say so nowhere. */
+    private static final List<String> LIMITS = List.of("MKL_CBWR", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA");
+
     private Provenance() {}
 
-    /** Returns the facts that may change the rounding of a run. */
-    public static Map<String, String> of(RunConfig config, String version, Communicator ranks) {
+    /**
+     * Returns the facts that may change the rounding of a run.
+     *
+     * @param environment variables of this process
+     */
+    static Map<String, String> of(
+            RunConfig config, String version, Communicator ranks, Map<String, String> environment) {
         Map<String, String> facts = new LinkedHashMap<>();
         facts.put("maskalign", version);
         facts.put("djl", Engine.getDjlVersion());
@@ -52,8 +69,20 @@ public final class Provenance {
         facts.put("precision", config.runtime().precision().name());
         if (!config.runtime().device().equals("cpu")) {
             facts.put("gpu", gpu(config.runtime().device(ranks.localRank())));
-            facts.put("cublas_workspace", System.getenv().getOrDefault("CUBLAS_WORKSPACE_CONFIG", "unset"));
+            facts.put("cublas_workspace", environment.getOrDefault("CUBLAS_WORKSPACE_CONFIG", "unset"));
         }
+        Processor processor = Processor.read();
+        facts.put("processor", processor.model());
+        facts.put("cpu_capability", processor.capability());
+        facts.put("blas", processor.blas());
+        List<String> limits = LIMITS.stream()
+                .filter(environment::containsKey)
+                .map(name -> name + "=" + environment.get(name))
+                .toList();
+        if (!limits.isEmpty()) {
+            facts.put("kernel_limits", String.join(", ", limits));
+        }
+        facts.put("random_numbers", Draws.ALGORITHM);
         Optional<Path> encoder = config.encoder().path();
         if (encoder.isPresent() && Files.isRegularFile(encoder.get())) {
             facts.put("encoder_sha256", sha256(encoder.get()));
@@ -66,7 +95,6 @@ public final class Provenance {
         facts.put("accumulation", Integer.toString(config.train().accumulation()));
         if (config.runtime().deterministic()) {
             facts.put("deterministic", "true");
-            facts.put("processor", processor());
         }
         return facts;
     }
@@ -81,18 +109,6 @@ public final class Provenance {
             return Digests.sha256(file);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
-        }
-    }
-
-    /** The engine chooses its kernels by the processor. */
-    private static String processor() {
-        try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"))) {
-            return lines.filter(line -> line.startsWith("model name"))
-                    .map(line -> line.substring(line.indexOf(':') + 1).strip())
-                    .findFirst()
-                    .orElse("unknown");
-        } catch (IOException | UncheckedIOException e) {
-            return "unknown"; // not Linux
         }
     }
 

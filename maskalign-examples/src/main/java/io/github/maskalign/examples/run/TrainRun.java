@@ -115,9 +115,10 @@ public final class TrainRun {
             Optional<RunCheckpoints> checkpoints = Optional.empty();
             List<TrainListener> listeners = new ArrayList<>();
             if (ranks.isRoot()) {
-                Map<String, String> provenance = Provenance.of(run, version, ranks);
+                Map<String, String> provenance = Provenance.of(run, version, ranks, System.getenv());
                 RunIdentity identity = RunIdentity.of(RunPlan.family(run), settings(run, parts.data()), provenance)
-                        .withExact(run.runtime().deterministic() ? Provenance.EXACT : Set.of());
+                        .withExact(run.runtime().deterministic() ? Provenance.EXACT : Set.of())
+                        .withLater(Provenance.LATER);
                 RunCheckpoints own = RunCheckpoints.open(
                         folder, identity, run.train().keepLast(), run.train().keepEvery());
                 checkpoints = Optional.of(initial == null ? own : initial.in(own, folder, RunPlan.model(run)));

@@ -1,6 +1,6 @@
 package io.github.maskalign.examples.teacher;
 
-import java.util.SplittableRandom;
+import io.github.maskalign.core.random.SplitMix64;
 
 /**
  * Random views of a drawing: zoom, shift, colours. Never mirrored, as some emoji differ in nothing else.
@@ -23,7 +23,7 @@ final class DrawingAugmentation {
     }
 
     /** Writes a view of a picture (3, S, S) to {@code target}, from {@code offset}. */
-    void apply(byte[] picture, SplittableRandom random, byte[] target, int offset) {
+    void apply(byte[] picture, SplitMix64 random, byte[] target, int offset) {
         double height = side * random.nextDouble(MIN_BOX, MAX_BOX);
         double width = height * random.nextDouble(0.95, 1.05);
         double left = (side - width) * random.nextDouble();
@@ -50,7 +50,7 @@ final class DrawingAugmentation {
     }
 
     /** Returns the affine map of colours, three rows of four numbers. */
-    private static double[] colour(SplittableRandom random) {
+    private static double[] colour(SplitMix64 random) {
         double angle = random.nextDouble(-0.2, 0.2);
         double saturation = random.nextDouble(0.5, 1.3);
         double contrast = random.nextDouble(0.8, 1.2);

@@ -3,11 +3,11 @@ package io.github.maskalign.examples.teacher;
 import io.github.maskalign.core.data.EpochOrder;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.RandomStream;
+import io.github.maskalign.core.random.SplitMix64;
 import io.github.maskalign.examples.emoji.EmojiSet;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.SplittableRandom;
 import java.util.TreeMap;
 
 /**
@@ -66,7 +66,7 @@ final class DrawingPairs {
         int length = pictures.pictureBytes();
         byte[] out = new byte[Math.multiplyExact(2 * n, length)];
         for (int i = 0; i < n; i++) {
-            SplittableRandom random = draws.at(RandomStream.AUGMENT, first + i);
+            SplitMix64 random = draws.at(RandomStream.AUGMENT, first + i);
             int[] artists = drawings.get(order.indexAt(first + i));
             int a = random.nextInt(artists.length);
             int b = (a + 1 + random.nextInt(artists.length - 1)) % artists.length;

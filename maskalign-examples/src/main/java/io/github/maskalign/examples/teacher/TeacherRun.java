@@ -95,7 +95,8 @@ public final class TeacherRun {
             TeacherObjective objective = new TeacherObjective(teacher, pairs, manager);
             byte[] untrained = export(objective.encoder(), Weights.of(objective.encoder()), "{}");
             try (TrainState state = new TrainState(manager, objective.parameters())) {
-                RunIdentity identity = RunIdentity.of("teacher", settings(), Map.of("maskalign", version));
+                RunIdentity identity = RunIdentity.of(
+                        "teacher", settings(), Map.of("maskalign", version, "random_numbers", Draws.ALGORITHM));
                 RunCheckpoints checkpoints =
                         RunCheckpoints.open(folder, identity, teacher.train().keepLast());
                 TrainLoop loop = new TrainLoop(

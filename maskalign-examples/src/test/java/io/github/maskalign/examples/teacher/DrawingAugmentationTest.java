@@ -2,6 +2,7 @@ package io.github.maskalign.examples.teacher;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.maskalign.core.random.SplitMix64;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -42,7 +43,7 @@ class DrawingAugmentationTest {
         byte[] white = new byte[3 * SIDE * SIDE];
         Arrays.fill(white, (byte) 255);
 
-        new DrawingAugmentation(SIDE).apply(white, new SplittableRandom(2), target, white.length);
+        new DrawingAugmentation(SIDE).apply(white, new SplitMix64(2), target, white.length);
 
         assertThat(Arrays.copyOfRange(target, 0, white.length)).containsOnly(0);
         assertThat(Arrays.copyOfRange(target, 2 * white.length, target.length)).containsOnly(0);
@@ -51,7 +52,7 @@ class DrawingAugmentationTest {
 
     private static byte[] view(byte[] picture, int seed) {
         byte[] out = new byte[picture.length];
-        new DrawingAugmentation(SIDE).apply(picture, new SplittableRandom(seed), out, 0);
+        new DrawingAugmentation(SIDE).apply(picture, new SplitMix64(seed), out, 0);
         return out;
     }
 }
