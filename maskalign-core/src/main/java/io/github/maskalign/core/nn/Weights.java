@@ -13,7 +13,7 @@ import java.util.Map;
 
 /** Reads and overwrites the arrays of an initialised block by state-dict key. */
 public final class Weights {
-    private static final ScriptFunction COPY = ScriptFunction.of(Weights.class, "weights.py", "copy_into");
+    private static final ScriptFunction COPY = ScriptFunction.of(Weights.class, "recomputation.py", "copy_into");
 
     private Weights() {}
 

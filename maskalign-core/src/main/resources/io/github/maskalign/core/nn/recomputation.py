@@ -25,3 +25,10 @@ def vector_jacobian(root: Tensor, seed: Tensor, wanted: List[Tensor]) -> List[Te
 
 def sum_of_two(a: Tensor, b: Tensor) -> Tensor:
     return torch.add(a, b)
+
+
+# Overwrites arrays in place; the returned number is only there because a function has to return something.
+def copy_into(values: List[Tensor], arrays: List[Tensor]) -> Tensor:
+    for i in range(len(arrays)):
+        arrays[i].copy_(values[i])
+    return torch.zeros([])
