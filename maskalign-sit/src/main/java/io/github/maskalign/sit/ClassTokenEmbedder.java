@@ -11,7 +11,7 @@ import io.github.maskalign.core.script.ScriptFunction;
  */
 final class ClassTokenEmbedder extends ScriptedBlock {
     ClassTokenEmbedder(SiTConfig config, Precision precision) {
-        super(ScriptFunction.of(ClassTokenEmbedder.class, "class_token.py", "prepend_class_token")
+        super(ScriptFunction.of(ClassTokenEmbedder.class, "sit.py", "prepend_class_token")
                 .bind("bf16", precision == Precision.BFLOAT16));
         int width = config.hiddenSize();
         linear("cls_projectors2", config.classTokenWidth(), width);

@@ -11,10 +11,7 @@ final class FinalLayer extends ScriptedBlock {
     private final int classTokenWidth;
 
     FinalLayer(SiTConfig config, Precision precision) {
-        super(ScriptFunction.of(
-                        FinalLayer.class,
-                        "final_layer.py",
-                        config.classTokenWidth() > 0 ? "joint_final_layer" : "final_layer")
+        super(ScriptFunction.of(FinalLayer.class, "sit.py", "final_layer")
                 .bind("bf16", precision == Precision.BFLOAT16));
         int width = config.hiddenSize();
         rows = (long) config.patchSize() * config.patchSize() * config.outChannels();

@@ -8,7 +8,7 @@ import io.github.maskalign.core.script.ScriptFunction;
 /** Adds the row of label y (N) to the time embedding (N, D): the condition c (N, D). */
 final class LabelEmbedder extends ScriptedBlock {
     LabelEmbedder(int rows, int width) {
-        super(ScriptFunction.of(LabelEmbedder.class, "label_embedder.py", "condition"));
+        super(ScriptFunction.of(LabelEmbedder.class, "sit.py", "condition"));
         parameter("embedding_table.weight", new Shape(rows, width), Initializers.NORMAL_002);
     }
 

@@ -13,7 +13,7 @@ final class PatchEmbed extends ScriptedBlock {
     private final int patch;
 
     PatchEmbed(SiTConfig config, Precision precision) {
-        super(ScriptFunction.of(PatchEmbed.class, "patch_embed.py", "patch_embed")
+        super(ScriptFunction.of(PatchEmbed.class, "sit.py", "patch_embed")
                 .bind("patch", config.patchSize())
                 .bind("bf16", precision == Precision.BFLOAT16));
         width = config.hiddenSize();

@@ -106,10 +106,9 @@ public final class SiT extends AbstractBlock {
         }
         finalLayer = addChildBlock("final_layer", new FinalLayer(config, precision));
 
-        dropLabels =
-                ScriptFunction.of(SiT.class, "label_embedder.py", "drop_labels").bind("null_label", config.nullLabel());
+        dropLabels = ScriptFunction.of(SiT.class, "sit.py", "drop_labels").bind("null_label", config.nullLabel());
         rows = new TokenRows(cls);
-        unpatchify = ScriptFunction.of(SiT.class, "final_layer.py", "unpatchify")
+        unpatchify = ScriptFunction.of(SiT.class, "sit.py", "unpatchify")
                 .bind("grid", config.grid())
                 .bind("patch", config.patchSize())
                 .bind("predicted", config.outChannels())

@@ -26,12 +26,12 @@ import org.jspecify.annotations.Nullable;
  * REG's and MaskAlign's (arXiv 2606.08788, section 4).
  */
 public final class SiTLoss {
-    private static final ScriptFunction ADD_WEIGHTED = ScriptFunction.of(SiTLoss.class, "weighted.py", "add_weighted");
-
     private final SiT model;
     private final Interpolant path;
-    private final double classBeta;
-    private final double alignmentWeight;
+    private final ScriptFunction addClassVelocity;
+    private final ScriptFunction addAlignment;
+    private final ScriptFunction patchify;
+    private final TokenRows patches = new TokenRows(false);
     private final TokenRows rows;
 
     /**
@@ -45,8 +45,11 @@ public final class SiTLoss {
     public SiTLoss(SiT model, Interpolant path, double classBeta, double alignmentWeight) {
         this.model = model;
         this.path = path;
-        this.classBeta = classBeta;
-        this.alignmentWeight = alignmentWeight;
+        ScriptFunction addWeighted = ScriptFunction.of(Interpolant.class, "losses.py", "add_weighted");
+        addClassVelocity = addWeighted.bind("weight", classBeta);
+        addAlignment = addWeighted.bind("weight", alignmentWeight);
+        patchify = ScriptFunction.of(SiT.class, "sit.py", "patchify")
+                .bind("patch", model.config().patchSize());
         rows = new TokenRows(model.config().hasClassToken());
     }
 
@@ -83,23 +86,23 @@ public final class SiTLoss {
         if (out.classVelocity() != null && classToken != null && classNoise != null) {
             NDArray target = path.velocityTarget(classToken, classNoise, in.t());
             classVelocity = VelocityLoss.perSample(out.classVelocity(), target).mean();
-            total = ADD_WEIGHTED.callForOne(total, classVelocity, classBeta);
+            total = addClassVelocity.callForOne(total, classVelocity);
         }
         NDArray alignment = null;
         if (!out.projected().isEmpty()) {
             alignment = alignment(out.projected(), in, config);
-            total = ADD_WEIGHTED.callForOne(total, alignment, alignmentWeight);
+            total = addAlignment.callForOne(total, alignment);
         }
         return new SiTLosses(total, velocity, classVelocity, alignment);
     }
 
     private NDArray velocity(SiTOutput out, SiTLossInput in, SiTConfig config) {
-        NDArray target = path.velocityTarget(in.clean(), in.noise(), in.t());
+        NDArray target = path.velocityTarget(in.clean(), in.noise(), in.t()); // (N, C, H, W)
         NDArray keep = in.keep();
-        return keep != null && config.placement() == SubsetPlacement.DROP
-                ? VelocityLoss.visiblePerSample(out.velocity(), target, keep, config.patchSize())
-                        .mean()
-                : VelocityLoss.perSample(out.velocity(), target).mean();
+        if (keep != null && config.placement() == SubsetPlacement.DROP) {
+            target = patches.gather(patchify.callForOne(target), keep); // (N, K, p²C)
+        }
+        return VelocityLoss.perSample(out.velocity(), target).mean();
     }
 
     private NDArray alignment(List<NDArray> projected, SiTLossInput in, SiTConfig config) {

@@ -14,7 +14,7 @@ final class TimestepEmbedder extends ScriptedBlock {
     private final int width;
 
     TimestepEmbedder(int width, Precision precision) {
-        super(ScriptFunction.of(TimestepEmbedder.class, "timestep_embedder.py", "timestep_embedder")
+        super(ScriptFunction.of(TimestepEmbedder.class, "sit.py", "timestep_embedder")
                 .bind("bf16", precision == Precision.BFLOAT16));
         this.width = width;
         normalLinear("mlp.0", FEATURES);

@@ -10,8 +10,7 @@ import io.github.maskalign.core.script.ScriptFunction;
 import org.junit.jupiter.api.Test;
 
 class TimestepEmbedderTest {
-    private static final ScriptFunction FEATURES =
-            ScriptFunction.of(TimestepEmbedder.class, "timestep_embedder.py", "time_features");
+    private static final ScriptFunction FEATURES = ScriptFunction.of(TimestepEmbedder.class, "sit.py", "time_features");
 
     @Test
     void featuresEqualPyTorch() {

@@ -3,6 +3,7 @@ package io.github.maskalign.core.align;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.training.loss.Loss;
+import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.core.script.ScriptFunction;
 
@@ -19,8 +20,7 @@ import io.github.maskalign.core.script.ScriptFunction;
  * <p>Source: REPA (arXiv 2410.06940) eq. 8 and its {@code loss.py}; MaskAlign (arXiv 2606.08788) section 4.
  */
 public final class AlignmentLoss extends Loss {
-    private static final ScriptFunction FUNCTION =
-            ScriptFunction.of(AlignmentLoss.class, "alignment_loss.py", "alignment_loss");
+    private static final ScriptFunction FUNCTION = ScriptFunction.of(Interpolant.class, "losses.py", "alignment_loss");
 
     /** Creates the loss. */
     public AlignmentLoss() {

@@ -7,7 +7,7 @@ import io.github.maskalign.core.script.ScriptFunction;
 /** Unconditioned mixing layer: x + Attention(LN(x)), then x + MLP(LN(x)), with affine norms and no gates. */
 final class PreNormBlock extends ScriptedBlock {
     PreNormBlock(int width, int heads, double mlpRatio, Precision precision) {
-        super(ScriptFunction.of(PreNormBlock.class, "pre_norm_block.py", "pre_norm_block")
+        super(ScriptFunction.of(ScriptedBlock.class, "block.py", "pre_norm_block")
                 .bind("heads", heads)
                 .bind("bf16", precision == Precision.BFLOAT16));
         if (heads < 1 || width % heads != 0) {

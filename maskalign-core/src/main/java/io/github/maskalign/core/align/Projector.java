@@ -23,7 +23,7 @@ public final class Projector extends ScriptedBlock {
      * @param precision arithmetic of the matrix products
      */
     public Projector(int width, int hidden, int encoderWidth, Precision precision) {
-        super(ScriptFunction.of(Projector.class, "projector.py", "projector")
+        super(ScriptFunction.of(ScriptedBlock.class, "block.py", "projector")
                 .bind("bf16", precision == Precision.BFLOAT16));
         this.encoderWidth = encoderWidth;
         linear("0", width, hidden);

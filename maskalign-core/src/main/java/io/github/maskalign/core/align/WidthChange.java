@@ -12,7 +12,7 @@ final class WidthChange extends ScriptedBlock {
     private final long out;
 
     private WidthChange(long out, String function, Precision precision) {
-        super(ScriptFunction.of(WidthChange.class, "width_change.py", function)
+        super(ScriptFunction.of(ScriptedBlock.class, "block.py", function)
                 .bind("bf16", precision == Precision.BFLOAT16));
         this.out = out;
     }

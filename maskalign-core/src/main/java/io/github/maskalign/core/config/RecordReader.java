@@ -10,10 +10,12 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,20 +43,60 @@ final class RecordReader {
             throw new IllegalArgumentException("a config record must not contain itself but does: " + type.getName());
         }
         open.push(type);
-        List<RecordType.Component> components = new ArrayList<>();
+        List<RecordType.Component> keys = new ArrayList<>();
+        List<Part> parts = new ArrayList<>();
         List<Class<?>> parameters = new ArrayList<>();
         for (RecordComponent component : type.getRecordComponents()) {
-            components.add(component(component));
             parameters.add(component.getType());
+            if (component.isAnnotationPresent(Inline.class)) {
+                RecordType inner = record(component.getType());
+                RecordType.Accessor outer = accessor(component);
+                parts.add(new Part(keys.size(), inner.components().size(), inner.maker()));
+                inner.components().forEach(key -> keys.add(key.inside(outer)));
+            } else {
+                parts.add(new Part(keys.size(), 1, values -> values[0]));
+                keys.add(component(component));
+            }
         }
         open.pop();
+        requireUnique(keys, type);
         try {
             Constructor<?> constructor = type.getDeclaredConstructor(parameters.toArray(new Class<?>[0]));
             constructor.setAccessible(true);
-            return new RecordType(components, constructor);
+            return new RecordType(keys, values -> {
+                @Nullable Object[] arguments = new @Nullable Object[parts.size()];
+                for (int i = 0; i < arguments.length; i++) {
+                    arguments[i] = parts.get(i).of(values);
+                }
+                return constructor.newInstance(arguments);
+            });
         } catch (NoSuchMethodException e) {
             throw new IllegalStateException(type + " has no canonical constructor", e);
         }
+    }
+
+    /** One component of a record: the value of a key, or an inlined record over several. */
+    private record Part(int first, int count, RecordType.Maker maker) {
+        @Nullable
+        Object of(@Nullable Object[] values) throws ReflectiveOperationException {
+            return maker.of(Arrays.copyOfRange(values, first, first + count));
+        }
+    }
+
+    private static void requireUnique(List<RecordType.Component> keys, Class<?> type) {
+        Set<String> names = new HashSet<>();
+        for (RecordType.Component key : keys) {
+            if (!names.add(key.name())) {
+                throw new IllegalArgumentException(
+                        "the keys of " + type.getSimpleName() + " must be unique but two are " + key.name());
+            }
+        }
+    }
+
+    private static RecordType.Accessor accessor(RecordComponent component) {
+        Method method = component.getAccessor();
+        method.setAccessible(true);
+        return method::invoke;
     }
 
     private RecordType.Component component(RecordComponent component) {
@@ -63,9 +105,8 @@ final class RecordReader {
         if (component.getAnnotatedType().isAnnotationPresent(Nullable.class)) {
             type = new ConfigType.OrNull(type, false);
         }
-        Method accessor = component.getAccessor();
-        accessor.setAccessible(true);
-        return new RecordType.Component(component.getName(), type, accessor, missing(component, type, where));
+        return new RecordType.Component(
+                component.getName(), type, accessor(component), missing(component, type, where));
     }
 
     private static Optional<YamlNode> missing(RecordComponent component, ConfigType type, String where) {

@@ -1,8 +1,6 @@
 package io.github.maskalign.core.config;
 
-import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -18,14 +16,36 @@ final class RecordType implements ConfigType {
      * @param accessor reads it
      * @param missing the value of a missing key; empty if the key is required
      */
-    record Component(String name, ConfigType type, Method accessor, Optional<YamlNode> missing) {}
+    record Component(String name, ConfigType type, Accessor accessor, Optional<YamlNode> missing) {
+        /** The same component of a record that is a component itself. */
+        Component inside(Accessor outer) {
+            return new Component(name, type, record -> accessor.of(outer.of(record)), missing);
+        }
+    }
+
+    /** Reads a component of a record. */
+    @FunctionalInterface
+    interface Accessor {
+        @Nullable
+        Object of(@Nullable Object record) throws ReflectiveOperationException;
+    }
+
+    /** Makes a record of the values of its keys. */
+    @FunctionalInterface
+    interface Maker {
+        Object of(@Nullable Object[] values) throws ReflectiveOperationException;
+    }
 
     private final List<Component> components;
-    private final Constructor<?> constructor;
+    private final Maker maker;
 
-    RecordType(List<Component> components, Constructor<?> constructor) {
+    RecordType(List<Component> components, Maker maker) {
         this.components = List.copyOf(components);
-        this.constructor = constructor;
+        this.maker = maker;
+    }
+
+    Maker maker() {
+        return maker;
     }
 
     List<Component> components() {
@@ -97,7 +117,7 @@ final class RecordType implements ConfigType {
     private @Nullable Object construct(
             @Nullable Object[] values, YamlNode.Mapping mapping, String path, Problems problems) {
         try {
-            return constructor.newInstance(values);
+            return maker.of(values);
         } catch (InvocationTargetException e) {
             Throwable cause = e.getCause();
             if (cause instanceof IllegalArgumentException) {
@@ -110,9 +130,9 @@ final class RecordType implements ConfigType {
             if (cause instanceof Error error) {
                 throw error;
             }
-            throw new IllegalStateException(constructor + " failed", cause);
+            throw new IllegalStateException("the record at '" + path + "' cannot be made", cause);
         } catch (ReflectiveOperationException e) {
-            throw new IllegalStateException(constructor + " cannot be called", e);
+            throw new IllegalStateException("the record at '" + path + "' cannot be made", e);
         }
     }
 
@@ -141,9 +161,9 @@ final class RecordType implements ConfigType {
         for (Component component : components) {
             Object part;
             try {
-                part = component.accessor().invoke(ConfigType.given(value, path));
+                part = component.accessor().of(ConfigType.given(value, path));
             } catch (ReflectiveOperationException e) {
-                throw new IllegalStateException(component.accessor() + " cannot be called", e);
+                throw new IllegalStateException(component.name() + " cannot be read", e);
             }
             YamlNode written = component.type().write(part, Problems.join(path, component.name()));
             entries.add(new YamlNode.Entry(WRITTEN, component.name(), written));

@@ -2,7 +2,7 @@ package io.github.maskalign.core.diffusion;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
-import java.util.Arrays;
+import io.github.maskalign.core.script.ScriptFunction;
 
 /**
  * A path between data x* at t = 0 and noise ε at t = 1.
@@ -17,12 +17,12 @@ import java.util.Arrays;
  *
  * <p>The four functions of time are all a path has to give; the rest is derived from them here. Arrays of
  * samples have the shape (N, ...) with any number of further axes, times the shape (N) with the same data
- * type. Results belong to the manager of the first argument, the small coefficients to that of {@code t}.
+ * type. Results belong to the manager of the first argument. The arithmetic is in {@code losses.py}.
  * Source: SiT (Ma et al. 2024), section 2 and appendix A, on REPA's time axis.
  */
 public enum Interpolant {
     /** α = 1 - t, σ = t. */
-    LINEAR {
+    LINEAR(false) {
         @Override
         public double alpha(double t) {
             return 1 - t;
@@ -42,30 +42,10 @@ public enum Interpolant {
         public double sigmaPrime(double t) {
             return 1;
         }
-
-        @Override
-        public NDArray alpha(NDArray t) {
-            return t.sub(1).neg();
-        }
-
-        @Override
-        public NDArray sigma(NDArray t) {
-            return t.mul(1);
-        }
-
-        @Override
-        public NDArray alphaPrime(NDArray t) {
-            return t.onesLike().neg();
-        }
-
-        @Override
-        public NDArray sigmaPrime(NDArray t) {
-            return t.onesLike();
-        }
     },
 
     /** α = cos(πt/2), σ = sin(πt/2); SiT calls this path GVP. */
-    COSINE {
+    COSINE(true) {
         @Override
         public double alpha(double t) {
             return StrictMath.cos(QUARTER_TURN * t);
@@ -85,29 +65,27 @@ public enum Interpolant {
         public double sigmaPrime(double t) {
             return QUARTER_TURN * StrictMath.cos(QUARTER_TURN * t);
         }
-
-        @Override
-        public NDArray alpha(NDArray t) {
-            return t.mul(QUARTER_TURN).cos();
-        }
-
-        @Override
-        public NDArray sigma(NDArray t) {
-            return t.mul(QUARTER_TURN).sin();
-        }
-
-        @Override
-        public NDArray alphaPrime(NDArray t) {
-            return sigma(t).mul(-QUARTER_TURN);
-        }
-
-        @Override
-        public NDArray sigmaPrime(NDArray t) {
-            return alpha(t).mul(QUARTER_TURN);
-        }
     };
 
     private static final double QUARTER_TURN = Math.PI / 2;
+
+    private final ScriptFunction interpolate;
+    private final ScriptFunction velocityTarget;
+    private final ScriptFunction clean;
+    private final ScriptFunction noise;
+    private final ScriptFunction score;
+
+    Interpolant(boolean cosine) {
+        interpolate = function("interpolate", cosine);
+        velocityTarget = function("velocity_target", cosine);
+        clean = function("clean", cosine);
+        noise = function("noise", cosine);
+        score = function("score", cosine);
+    }
+
+    private static ScriptFunction function(String name, boolean cosine) {
+        return ScriptFunction.of(Interpolant.class, "losses.py", name).bind("cosine", cosine);
+    }
 
     /** Returns α(t), the share of the data; t in [0, 1]. */
     public abstract double alpha(double t);
@@ -121,18 +99,6 @@ public enum Interpolant {
     /** Returns dσ/dt. */
     public abstract double sigmaPrime(double t);
 
-    /** Returns α of each element of {@code t}, in t's shape and type. */
-    public abstract NDArray alpha(NDArray t);
-
-    /** Returns σ of each element of {@code t}, in t's shape and type. */
-    public abstract NDArray sigma(NDArray t);
-
-    /** Returns dα/dt at each element of {@code t}, in t's shape and type. */
-    public abstract NDArray alphaPrime(NDArray t);
-
-    /** Returns dσ/dt at each element of {@code t}, in t's shape and type. */
-    public abstract NDArray sigmaPrime(NDArray t);
-
     /**
      * The state on the way: α x + σ ε.
      *
@@ -142,8 +108,7 @@ public enum Interpolant {
      * @throws IllegalArgumentException if shapes or data types do not fit
      */
     public NDArray interpolate(NDArray x, NDArray eps, NDArray t) {
-        NDArray time = spread(t, x, eps);
-        return x.mul(alpha(time)).add(eps.mul(sigma(time)));
+        return compute(interpolate, x, eps, t);
     }
 
     /**
@@ -155,8 +120,7 @@ public enum Interpolant {
      * @throws IllegalArgumentException if shapes or data types do not fit
      */
     public NDArray velocityTarget(NDArray x, NDArray eps, NDArray t) {
-        NDArray time = spread(t, x, eps);
-        return x.mul(alphaPrime(time)).add(eps.mul(sigmaPrime(time)));
+        return compute(velocityTarget, x, eps, t);
     }
 
     /**
@@ -168,10 +132,7 @@ public enum Interpolant {
      * @throws IllegalArgumentException if shapes or data types do not fit
      */
     public NDArray clean(NDArray velocity, NDArray state, NDArray t) {
-        NDArray time = spread(t, velocity, state);
-        NDArray delta = determinant(time);
-        return velocity.mul(sigma(time).div(delta).neg())
-                .add(state.mul(sigmaPrime(time).div(delta)));
+        return compute(clean, velocity, state, t);
     }
 
     /**
@@ -183,10 +144,7 @@ public enum Interpolant {
      * @throws IllegalArgumentException if shapes or data types do not fit
      */
     public NDArray noise(NDArray velocity, NDArray state, NDArray t) {
-        NDArray time = spread(t, velocity, state);
-        NDArray delta = determinant(time);
-        return velocity.mul(alpha(time).div(delta))
-                .sub(state.mul(alphaPrime(time).div(delta)));
+        return compute(noise, velocity, state, t);
     }
 
     /**
@@ -198,15 +156,10 @@ public enum Interpolant {
      * @throws IllegalArgumentException if shapes or data types do not fit
      */
     public NDArray score(NDArray velocity, NDArray state, NDArray t) {
-        return noise(velocity, state, t).div(sigma(spread(t, velocity, state))).neg();
+        return compute(score, velocity, state, t);
     }
 
-    private NDArray determinant(NDArray time) {
-        return alpha(time).mul(sigmaPrime(time)).sub(alphaPrime(time).mul(sigma(time)));
-    }
-
-    /** Times (N) as (N, 1, ...), ready to scale samples. */
-    private static NDArray spread(NDArray t, NDArray first, NDArray second) {
+    private static NDArray compute(ScriptFunction function, NDArray first, NDArray second, NDArray t) {
         Shape samples = first.getShape();
         if (!samples.equals(second.getShape()) || first.getDataType() != second.getDataType()) {
             throw new IllegalArgumentException("both arrays of samples must have one shape and type but were " + samples
@@ -218,9 +171,6 @@ public enum Interpolant {
             throw new IllegalArgumentException("t must have one time for each sample of " + samples + " "
                     + first.getDataType() + " but was " + t.getShape() + " " + t.getDataType());
         }
-        long[] shape = new long[samples.dimension()];
-        Arrays.fill(shape, 1);
-        shape[0] = samples.get(0);
-        return t.reshape(new Shape(shape)); // (N, 1, ...)
+        return function.callForOne(first, second, t);
     }
 }

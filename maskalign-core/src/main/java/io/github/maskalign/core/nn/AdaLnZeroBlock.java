@@ -43,10 +43,7 @@ public final class AdaLnZeroBlock extends ScriptedBlock {
             boolean qkNorm,
             Initializer modulation,
             Precision precision) {
-        super(ScriptFunction.of(
-                        AdaLnZeroBlock.class,
-                        "ada_ln_zero_block.py",
-                        qkNorm ? "qk_norm_ada_ln_zero_block" : "ada_ln_zero_block")
+        super(ScriptFunction.of(AdaLnZeroBlock.class, "block.py", "ada_ln_zero_block")
                 .bind("heads", heads)
                 .bind("bf16", precision == Precision.BFLOAT16));
         if (heads < 1 || width % heads != 0) {

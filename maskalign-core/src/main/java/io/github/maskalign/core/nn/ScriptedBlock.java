@@ -9,43 +9,82 @@ import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
 import io.github.maskalign.core.script.ScriptFunction;
+import io.github.maskalign.core.script.ScriptParameter;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A DJL block whose arithmetic is one TorchScript function over its own parameters.
  *
- * <p>Parameters are named by their state-dict key relative to the block, such as {@code attn.qkv.weight},
- * have their shape and initialiser from construction on, and are passed to the function after the inputs, in
- * the order in which they were added.
+ * <p>Parameters are named by their state-dict key relative to the block, such as {@code attn.qkv.weight}, and have their
+ * shape and initialiser from construction on. The function takes the inputs first and then the weights by name:
+ * dots become underscores, and a name that would begin with a digit gets an underscore in front ({@code 0.weight} is
+ * {@code _0_weight}). Weights are added in the function's order; one that it does not have, or that comes out of turn,
+ * is refused at once, and one that is missing when the block is initialised, unless it is an {@code Optional[Tensor]}.
+ * A function whose weights are a {@code List[Tensor]} gets all of them in the order in which they were added.
  */
 public abstract class ScriptedBlock extends AbstractBlock {
     private static final byte VERSION = 1;
+    private static final String LIST = "List[Tensor]";
 
-    private final ScriptFunction function;
-    private final List<Parameter> ordered = new ArrayList<>();
+    private final ScriptFunction plain;
+    private final Map<String, Parameter> weights = new LinkedHashMap<>();
+    private @Nullable ScriptFunction complete;
 
     /** Creates a block without parameters that computes the given function. */
     protected ScriptedBlock(ScriptFunction function) {
         super(VERSION);
-        this.function = function;
-    }
-
-    /** The function that the block computes. */
-    protected final ScriptFunction function() {
-        return function;
+        plain = function;
     }
 
     @Override
     protected NDList forwardInternal(
             ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
         Device device = inputs.get(0).getDevice();
-        List<Object> arguments = new ArrayList<>(inputs);
-        for (Parameter parameter : ordered) {
-            arguments.add(store.getValue(parameter, device, training));
+        NDList values = new NDList();
+        for (Parameter weight : weights.values()) {
+            values.add(store.getValue(weight, device, training));
         }
-        return function.call(arguments.toArray());
+        List<Object> arguments = new ArrayList<>(inputs);
+        if (takesList()) {
+            arguments.add(values);
+        } else {
+            arguments.addAll(values);
+        }
+        return function().call(arguments.toArray());
+    }
+
+    @Override
+    protected void prepare(Shape[] inputShapes) {
+        function();
+    }
+
+    /** The function with its optional weights fixed; checks that no other weight is missing. */
+    private ScriptFunction function() {
+        if (complete == null) {
+            ScriptFunction found = plain;
+            boolean weight = weights.isEmpty();
+            for (ScriptParameter parameter : plain.parameters()) {
+                weight |= weights.containsKey(parameter.name());
+                if (parameter.isOptional() && !weights.containsKey(parameter.name())) {
+                    found = found.without(parameter.name());
+                } else if (weight && !weights.isEmpty() && !weights.containsKey(parameter.name())) {
+                    throw new IllegalStateException(getClass().getSimpleName() + " has no weight for "
+                            + parameter.name() + " of script function " + plain.name());
+                }
+            }
+            complete = found;
+        }
+        return complete;
+    }
+
+    private boolean takesList() {
+        List<ScriptParameter> parameters = plain.parameters();
+        return !parameters.isEmpty()
+                && parameters.get(parameters.size() - 1).type().equals(LIST);
     }
 
     /** Returns the shape of the first input; a block whose output has another says so. */
@@ -83,13 +122,42 @@ public abstract class ScriptedBlock extends AbstractBlock {
     }
 
     private void add(String name, Shape shape, Initializer initializer, boolean trained) {
+        String scriptName = scriptName(name);
+        if (!takesList()) {
+            requireNext(name, scriptName);
+        }
         Parameter.Type type = name.endsWith("bias") ? Parameter.Type.BIAS : Parameter.Type.WEIGHT;
-        ordered.add(addParameter(Parameter.builder()
-                .setName(name)
-                .setType(type)
-                .optShape(shape)
-                .optInitializer(initializer)
-                .optRequiresGrad(trained)
-                .build()));
+        weights.put(
+                scriptName,
+                addParameter(Parameter.builder()
+                        .setName(name)
+                        .setType(type)
+                        .optShape(shape)
+                        .optInitializer(initializer)
+                        .optRequiresGrad(trained)
+                        .build()));
+    }
+
+    private void requireNext(String name, String scriptName) {
+        List<String> names =
+                plain.parameters().stream().map(ScriptParameter::name).toList();
+        int at = names.indexOf(scriptName);
+        if (at < 0) {
+            throw new IllegalArgumentException(
+                    "weight " + name + " of " + getClass().getSimpleName() + " must be a parameter of script function "
+                            + plain.name() + ", which takes " + names);
+        }
+        weights.forEach((earlier, weight) -> {
+            if (names.indexOf(earlier) >= at) {
+                throw new IllegalArgumentException(
+                        "weight " + name + " of " + getClass().getSimpleName() + " must come before " + weight.getName()
+                                + ", as in script function " + plain.name());
+            }
+        });
+    }
+
+    private static String scriptName(String key) {
+        String name = key.replace('.', '_');
+        return Character.isDigit(name.charAt(0)) ? "_" + name : name;
     }
 }

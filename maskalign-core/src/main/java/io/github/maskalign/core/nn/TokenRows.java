@@ -10,7 +10,7 @@ import io.github.maskalign.core.script.ScriptFunction;
  * is always kept and comes first: K patches make 1 + K rows. All three are differentiable.
  */
 public final class TokenRows {
-    private static final String FILE = "token_rows.py";
+    private static final String FILE = "block.py";
 
     private final ScriptFunction gather;
     private final ScriptFunction scatter;

@@ -13,7 +13,7 @@ import java.util.Map;
  * A TorchScript function that can be called with NDArrays, differentiably.
  *
  * <pre>{@code
- * ScriptFunction block = ScriptFunction.of(AdaLnZeroBlock.class, "ada_ln_zero_block.py", "ada_ln_zero_block")
+ * ScriptFunction block = ScriptFunction.of(AdaLnZeroBlock.class, "block.py", "ada_ln_zero_block")
  *         .bind("heads", 12)
  *         .bind("bf16", false);
  * NDArray y = block.call(x, c, qkvWeight, ...).singletonOrThrow();
@@ -44,7 +44,7 @@ public final class ScriptFunction {
      * Names a function of a resource file.
      *
      * @param anchor a class in whose package the file lies
-     * @param resource file name, such as {@code "ada_ln_zero_block.py"}
+     * @param resource file name, such as {@code "block.py"}
      * @param function name of a function defined there
      * @throws IllegalArgumentException if the file or the function does not exist
      */
@@ -61,6 +61,28 @@ public final class ScriptFunction {
     /** Returns this function with a {@code bool} parameter fixed. */
     public ScriptFunction bind(String parameter, boolean value) {
         return bindLiteral(parameter, value ? "True" : "False");
+    }
+
+    /** Returns this function without an {@code Optional[Tensor]}: it computes with {@code None}. */
+    public ScriptFunction without(String parameter) {
+        boolean known = signature.parameters().stream()
+                .anyMatch(p -> p.name().equals(parameter) && p.type().equals(ScriptSignature.OPTIONAL));
+        if (!known) {
+            throw new IllegalArgumentException(
+                    "script function " + signature.name() + " has no optional parameter " + parameter);
+        }
+        return fixed(parameter, "None");
+    }
+
+    /** Returns the parameters that a call has to give, in order. */
+    public List<ScriptParameter> parameters() {
+        List<ScriptParameter> open = new ArrayList<>();
+        for (ScriptParameter p : signature.parameters()) {
+            if (!constants.containsKey(p.name())) {
+                open.add(p);
+            }
+        }
+        return open;
     }
 
     /**
@@ -98,7 +120,8 @@ public final class ScriptFunction {
         CompiledModules.release();
     }
 
-    String name() {
+    /** Returns the function's name. */
+    public String name() {
         return signature.name();
     }
 
@@ -110,22 +133,11 @@ public final class ScriptFunction {
         return signature;
     }
 
-    /** Parameters that a call has to give, in order. */
-    List<ScriptSignature.Parameter> openParameters() {
-        List<ScriptSignature.Parameter> open = new ArrayList<>();
-        for (ScriptSignature.Parameter p : signature.parameters()) {
-            if (!constants.containsKey(p.name())) {
-                open.add(p);
-            }
-        }
-        return open;
-    }
-
     /** Text of a call in which the open parameters are the given expressions. */
     String callText(List<String> expressions) {
         List<String> all = new ArrayList<>();
         int next = 0;
-        for (ScriptSignature.Parameter p : signature.parameters()) {
+        for (ScriptParameter p : signature.parameters()) {
             String constant = constants.get(p.name());
             all.add(constant != null ? constant : expressions.get(next++));
         }
@@ -136,8 +148,8 @@ public final class ScriptFunction {
     String moduleCode() {
         List<String> declared = new ArrayList<>();
         List<String> passed = new ArrayList<>();
-        for (ScriptSignature.Parameter p : openParameters()) {
-            declared.add(p.name() + ": " + (p.isScalar() ? "Tensor" : p.type()));
+        for (ScriptParameter p : parameters()) {
+            declared.add(p.name() + ": " + (p.type().startsWith("List") ? p.type() : "Tensor"));
             passed.add(p.isScalar() ? p.type() + "(" + p.name() + ")" : p.name());
         }
         return source.code() + "class Fn(Module):\n  __parameters__ = []\n  __buffers__ = []\n  training : bool\n"
@@ -151,6 +163,10 @@ public final class ScriptFunction {
             throw new IllegalArgumentException(
                     "script function " + signature.name() + " has no scalar parameter " + parameter);
         }
+        return fixed(parameter, literal);
+    }
+
+    private ScriptFunction fixed(String parameter, String literal) {
         Map<String, String> bound = new LinkedHashMap<>(constants);
         bound.put(parameter, literal);
         return new ScriptFunction(source, signature, Collections.unmodifiableMap(bound));
@@ -168,16 +184,16 @@ public final class ScriptFunction {
     }
 
     private void check(Object[] arguments) {
-        List<ScriptSignature.Parameter> open = openParameters();
+        List<ScriptParameter> open = parameters();
         if (open.size() != arguments.length) {
             throw new IllegalArgumentException("script function " + signature.name() + " takes " + open.size()
                     + " arguments " + open + " but was given " + arguments.length);
         }
         for (int i = 0; i < arguments.length; i++) {
-            ScriptSignature.Parameter p = open.get(i);
+            ScriptParameter p = open.get(i);
             Object a = arguments[i];
             boolean fits = switch (p.type()) {
-                case "Tensor" -> a instanceof NDArray;
+                case "Tensor", ScriptSignature.OPTIONAL -> a instanceof NDArray;
                 case "List[Tensor]" -> a instanceof NDList list && !list.isEmpty();
                 case "float" -> a instanceof Number;
                 case "int" -> a instanceof Integer || a instanceof Long;

@@ -12,24 +12,15 @@ import java.util.regex.Pattern;
  * @param parameters parameters in order
  * @param result result type in TorchScript's spelling, such as {@code Tuple[Tensor, Tensor]}
  */
-record ScriptSignature(String name, List<Parameter> parameters, String result) {
+record ScriptSignature(String name, List<ScriptParameter> parameters, String result) {
+    /** Type of a weight that a function may be without. */
+    static final String OPTIONAL = "Optional[Tensor]";
+
     private static final Pattern DEF =
             Pattern.compile("^def\\s+(\\w+)\\s*\\((.*?)\\)\\s*->\\s*([^:]+):", Pattern.MULTILINE | Pattern.DOTALL);
 
     ScriptSignature {
         parameters = List.copyOf(parameters);
-    }
-
-    /**
-     * One parameter.
-     *
-     * @param name its name
-     * @param type its type in TorchScript's spelling
-     */
-    record Parameter(String name, String type) {
-        boolean isScalar() {
-            return type.equals("float") || type.equals("int") || type.equals("bool");
-        }
     }
 
     /** Finds all top-level functions of a source file. */
@@ -43,8 +34,8 @@ record ScriptSignature(String name, List<Parameter> parameters, String result) {
         return out;
     }
 
-    private static List<Parameter> parameters(String function, String list) {
-        List<Parameter> out = new ArrayList<>();
+    private static List<ScriptParameter> parameters(String function, String list) {
+        List<ScriptParameter> out = new ArrayList<>();
         int depth = 0;
         int start = 0;
         String text = list.replaceAll("#[^\n]*", "") + ",";
@@ -65,7 +56,7 @@ record ScriptSignature(String name, List<Parameter> parameters, String result) {
                     throw new IllegalArgumentException(
                             "parameter '" + one + "' of script function " + function + " has no type");
                 }
-                out.add(new Parameter(
+                out.add(new ScriptParameter(
                         one.substring(0, colon).trim(), one.substring(colon + 1).trim()));
             }
         }

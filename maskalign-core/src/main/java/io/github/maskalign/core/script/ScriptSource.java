@@ -13,7 +13,7 @@ import java.util.regex.Pattern;
 /**
  * TorchScript functions read from a resource file and from the files it imports.
  *
- * <p>A line {@code from linear import linear} takes in {@code linear.py} from the same package, or from
+ * <p>A line {@code from block import linear} takes in {@code block.py} from the same package, or from
  * {@code core.nn} or this package if it is not there. Calls between functions are qualified the way an archive needs it, so
  * the files themselves stay plain Python.
  */

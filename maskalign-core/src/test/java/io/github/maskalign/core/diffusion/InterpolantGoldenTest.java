@@ -34,10 +34,12 @@ class InterpolantGoldenTest {
         GoldenFile golden = golden(path);
         NDArray t = manager.create(golden.doubles("t"));
 
-        assertClose(path.alpha(t), golden.doubles("alpha"));
-        assertClose(path.sigma(t), golden.doubles("sigma"));
-        assertClose(path.alphaPrime(t), golden.doubles("alpha_dot"));
-        assertClose(path.sigmaPrime(t), golden.doubles("sigma_dot"));
+        NDArray one = t.onesLike();
+        NDArray zero = t.zerosLike();
+        assertClose(path.interpolate(one, zero, t), golden.doubles("alpha"));
+        assertClose(path.interpolate(zero, one, t), golden.doubles("sigma"));
+        assertClose(path.velocityTarget(one, zero, t), golden.doubles("alpha_dot"));
+        assertClose(path.velocityTarget(zero, one, t), golden.doubles("sigma_dot"));
     }
 
     @ParameterizedTest

@@ -70,12 +70,14 @@ class InterpolantTest {
     @EnumSource
     void arrayFunctionsEqualTheDoubleOnes(Interpolant path) {
         NDArray t = manager.create(TIMES);
+        NDArray one = t.onesLike();
+        NDArray zero = t.zerosLike();
 
         double[][] arrays = {
-            path.alpha(t).toDoubleArray(),
-            path.sigma(t).toDoubleArray(),
-            path.alphaPrime(t).toDoubleArray(),
-            path.sigmaPrime(t).toDoubleArray()
+            path.interpolate(one, zero, t).toDoubleArray(),
+            path.interpolate(zero, one, t).toDoubleArray(),
+            path.velocityTarget(one, zero, t).toDoubleArray(),
+            path.velocityTarget(zero, one, t).toDoubleArray()
         };
 
         for (int i = 0; i < TIMES.length; i++) {

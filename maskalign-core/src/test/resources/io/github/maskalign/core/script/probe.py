@@ -1,6 +1,6 @@
 from torch import Tensor
 from typing import List, Tuple
-from linear import linear
+from block import linear
 
 
 def affine(x: Tensor, weight: Tensor, bias: Tensor, scale: float, bf16: bool) -> Tensor:

@@ -25,7 +25,7 @@ public enum InceptionSuite {
 
     InceptionSuite(String id, String function) {
         this.id = id;
-        this.function = ScriptFunction.of(InceptionSuite.class, "inception_input.py", function)
+        this.function = ScriptFunction.of(InceptionSuite.class, "inception.py", function)
                 .bind("side", InceptionLayout.SIDE);
     }
 

@@ -1,14 +1,9 @@
 package io.github.maskalign.encoders.inception;
 
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.Parameter;
-import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
-import ai.djl.util.PairList;
 import io.github.maskalign.core.nn.ScriptedBlock;
 import io.github.maskalign.core.script.ScriptFunction;
-import org.jspecify.annotations.Nullable;
 
 /** One unit, (N, C, H, W) to (N, C', H', W'): convolutions with folded batch norm, frozen. */
 final class InceptionUnit extends ScriptedBlock {
@@ -28,16 +23,6 @@ final class InceptionUnit extends ScriptedBlock {
         return unit.function().equals("mixed_7")
                 ? plain.bind("pool_by_maximum", unit.name().equals("Mixed_7c"))
                 : plain;
-    }
-
-    @Override
-    protected NDList forwardInternal(
-            ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
-        NDList weights = new NDList();
-        for (Parameter parameter : getDirectParameters().values()) {
-            weights.add(store.getValue(parameter, inputs.get(0).getDevice(), training));
-        }
-        return function().call(inputs.get(0), weights);
     }
 
     @Override

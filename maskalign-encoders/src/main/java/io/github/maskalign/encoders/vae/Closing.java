@@ -12,7 +12,7 @@ final class Closing extends ScriptedBlock {
     private final int out;
 
     Closing(int in, int out, int groups, Precision precision) {
-        super(ScriptFunction.of(Closing.class, "convolution.py", "closing")
+        super(ScriptFunction.of(Closing.class, "vae.py", "closing")
                 .bind("groups", groups)
                 .bind("bf16", precision == Precision.BFLOAT16));
         this.out = out;

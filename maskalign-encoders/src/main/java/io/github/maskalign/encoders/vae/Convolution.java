@@ -29,7 +29,7 @@ final class Convolution extends ScriptedBlock {
     private final int out;
 
     Convolution(Kind kind, int in, int out, int kernel, Precision precision) {
-        super(ScriptFunction.of(Convolution.class, "convolution.py", kind.function)
+        super(ScriptFunction.of(Convolution.class, "vae.py", kind.function)
                 .bind("bf16", precision == Precision.BFLOAT16));
         this.kind = kind;
         this.out = out;

@@ -45,8 +45,8 @@ public final class NativeAutoencoder implements Autoencoder {
     private final Chain encoder;
     private final Chain decoder;
     private final ParameterStore store;
-    private final ScriptFunction scaled = ScriptFunction.of(NativeAutoencoder.class, "posterior.py", "scaled");
-    private final ScriptFunction moments = ScriptFunction.of(NativeAutoencoder.class, "posterior.py", "moments");
+    private final ScriptFunction scaled = ScriptFunction.of(NativeAutoencoder.class, "vae.py", "scaled");
+    private final ScriptFunction moments = ScriptFunction.of(NativeAutoencoder.class, "vae.py", "moments");
 
     private NativeAutoencoder(VaeConfig config, Path file, NDManager manager, Precision precision) {
         this.config = config;

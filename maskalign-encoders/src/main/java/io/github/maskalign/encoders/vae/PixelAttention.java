@@ -7,7 +7,7 @@ import io.github.maskalign.core.script.ScriptFunction;
 /** Attention of one head between the pixels of (N, C, H, W), added to them. */
 final class PixelAttention extends ScriptedBlock {
     PixelAttention(int width, int groups, Precision precision) {
-        super(ScriptFunction.of(PixelAttention.class, "pixel_attention.py", "pixel_attention")
+        super(ScriptFunction.of(PixelAttention.class, "vae.py", "pixel_attention")
                 .bind("groups", groups)
                 .bind("bf16", precision == Precision.BFLOAT16));
         norm("group_norm", width);

@@ -12,8 +12,7 @@ final class ResidualBlock extends ScriptedBlock {
     private final int out;
 
     ResidualBlock(int in, int out, int groups, Precision precision) {
-        super(ScriptFunction.of(
-                        ResidualBlock.class, "residual_block.py", in == out ? "residual_block" : "widening_block")
+        super(ScriptFunction.of(ResidualBlock.class, "vae.py", "residual_block")
                 .bind("groups", groups)
                 .bind("bf16", precision == Precision.BFLOAT16));
         this.out = out;

@@ -29,8 +29,8 @@ public final class TorchScriptAutoencoder implements Autoencoder {
     private final ScriptModule decoder;
     private final int channels;
     private final int reduction;
-    private final ScriptFunction scaled = ScriptFunction.of(TorchScriptAutoencoder.class, "posterior.py", "scaled");
-    private final ScriptFunction moments = ScriptFunction.of(TorchScriptAutoencoder.class, "posterior.py", "moments");
+    private final ScriptFunction scaled = ScriptFunction.of(TorchScriptAutoencoder.class, "vae.py", "scaled");
+    private final ScriptFunction moments = ScriptFunction.of(TorchScriptAutoencoder.class, "vae.py", "moments");
 
     private TorchScriptAutoencoder(Path file, ScriptModule encoder, ScriptModule decoder, Device device) {
         this.file = file;

@@ -14,10 +14,10 @@ final class TokenEmbedding extends ScriptedBlock {
     private final int before;
 
     TokenEmbedding(VitConfig config) {
-        super(ScriptFunction.of(TokenEmbedding.class, "token_embedding.py", functionFor(config.parts()))
+        super(ScriptFunction.of(TokenEmbedding.class, "vit.py", "token_embedding")
                 .bind("patch", config.patchSize())
                 .bind("grid", config.grid())
-                .bind("rule", config.parts().positions().ordinal()));
+                .bind("rule", config.parts().positions().scriptRule));
         VitParts parts = config.parts();
         patch = config.patchSize();
         width = config.width();
@@ -38,16 +38,6 @@ final class TokenEmbedding extends ScriptedBlock {
         if (parts.patchBias()) {
             parameter("patch_embed.proj.bias", new Shape(width), Initializer.ZEROS);
         }
-    }
-
-    private static String functionFor(VitParts parts) {
-        if (!parts.classToken()) {
-            return "patches_alone";
-        }
-        if (parts.registers() > 0) {
-            return "class_registers_and_patches";
-        }
-        return parts.patchBias() ? "class_and_patches" : "class_and_patches_without_bias";
     }
 
     @Override

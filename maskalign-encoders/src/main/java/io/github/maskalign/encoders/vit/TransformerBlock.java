@@ -11,12 +11,8 @@ import java.util.Arrays;
 /** {@code x + γ₁ Attention(LN(x))}, then {@code x + γ₂ MLP(LN(x))}, on (N, T, D); with LayerScale or γ = 1. */
 final class TransformerBlock extends ScriptedBlock {
     TransformerBlock(VitConfig config, Precision precision) {
-        super(ScriptFunction.of(
-                        TransformerBlock.class,
-                        "transformer_block.py",
-                        config.parts().layerScale() ? "layer_scale_block" : "plain_block")
+        super(function(config.parts().activation())
                 .bind("heads", config.heads())
-                .bind("activation", config.parts().activation().ordinal())
                 .bind("eps", config.parts().eps())
                 .bind("bf16", precision == Precision.BFLOAT16));
         int width = config.width();
@@ -30,6 +26,13 @@ final class TransformerBlock extends ScriptedBlock {
         linear(gated ? "mlp.w12" : "mlp.fc1", width, gated ? 2L * config.hidden() : config.hidden());
         linear(gated ? "mlp.w3" : "mlp.fc2", config.hidden(), width);
         scale("ls2.gamma", config);
+    }
+
+    private static ScriptFunction function(Activation activation) {
+        return activation == Activation.SWIGLU
+                ? ScriptFunction.of(TransformerBlock.class, "vit.py", "swiglu_vit_block")
+                : ScriptFunction.of(TransformerBlock.class, "vit.py", "vit_block")
+                        .bind("quick", activation == Activation.QUICK_GELU);
     }
 
     private void scale(String name, VitConfig config) {

@@ -67,7 +67,7 @@ public final class Vit extends AbstractBlock {
             blocks.add(addChildBlock("blocks." + i, new TransformerBlock(config, precision)));
         }
         normAfter = parts.normAfter() ? addChildBlock("norm", new TokenNorm(config.width(), parts.eps())) : null;
-        split = ScriptFunction.of(Vit.class, "token_norm.py", "split_tokens").bind("before", parts.before());
+        split = ScriptFunction.of(Vit.class, "vit.py", "split_tokens").bind("before", parts.before());
     }
 
     /** Returns the shape this transformer was made with. */

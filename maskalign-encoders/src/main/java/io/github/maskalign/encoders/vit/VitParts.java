@@ -39,11 +39,18 @@ public record VitParts(
     /** Bicubic resampling of the position table. */
     public enum Positions {
         /** With antialias: REPA's rule for all encoders, and DINOv2's own with registers. */
-        ANTIALIAS,
+        ANTIALIAS(0),
         /** Without: what Hugging Face's classes do. */
-        EXACT,
+        EXACT(1),
         /** Without, by the scale (side + 0.1) / grid: the code of DINO and DINOv2 without registers. */
-        OFFSET
+        OFFSET(2);
+
+        /** What {@code vit.py} calls the rule. */
+        final int scriptRule;
+
+        Positions(int scriptRule) {
+            this.scriptRule = scriptRule;
+        }
     }
 
     /** DINOv2 without registers, with REPA's rule for the position table. */

@@ -1,9 +1,40 @@
 from torch import Tensor
 from typing import List
 
-# Inception v3 as the 2015 graph has it. Each unit takes its input (N, C, H, W) and w: weight and bias of its convolutions
+# Inception v3 as the 2015 graph has it. First what its input is made of, then its units. Each takes
+# (N, C, H, W) and w: weight and bias of its convolutions
 # in the order of InceptionLayout, batch norms folded in. Differences to torchvision's network: average pools do not count
 # the padding, and the last unit pools by maximum.
+
+
+# Linear interpolation along one dimension from the two neighbours of dst * in / out: TensorFlow 1 without half-pixel
+# centres. The factor is rounded to float32 as there.
+def interpolate(x: Tensor, side: int, dim: int) -> Tensor:
+    size = x.size(dim)
+    at = torch.arange(0, side, dtype=6, device=x.device) * (size / side)
+    below = torch.floor(at)
+    part = at - below
+    low = torch.to(below, 4)
+    high = torch.clamp_max(low + 1, size - 1)
+    a = torch.index_select(x, dim, low)
+    b = torch.index_select(x, dim, high)
+    if dim == 2:
+        part = torch.unsqueeze(part, 1)
+    return a + (b - a) * part
+
+
+# Bytes (N, 3, H, W) to the input of the graph as ADM's evaluator has it: columns, then rows, then (x - 128) / 128.
+def adm_input(images: Tensor, side: int) -> Tensor:
+    x = interpolate(torch.to(images, 6), side, 3)  # (N, 3, H, side)
+    x = interpolate(x, side, 2)  # (N, 3, side, side)
+    return torch.contiguous((x - 128.0) * 0.0078125, memory_format=2)
+
+
+# As pytorch-fid has it: [0, 1], bilinear with half-pixel centres and without antialias, 2 x - 1.
+def pytorch_fid_input(images: Tensor, side: int) -> Tensor:
+    x = torch.to(images, 6) / 255.0
+    x = torch.upsample_bilinear2d(x, [side, side], False, None, None)  # (N, 3, side, side)
+    return torch.contiguous(2.0 * x - 1.0, memory_format=2)
 
 
 # ReLU of the i-th convolution of the unit.
@@ -63,7 +94,7 @@ def mixed_7a(x: Tensor, w: List[Tensor]) -> Tensor:
 
 
 # 1x1 | 1x1, then 1x3 next to 3x1 | 1x1, 3x3, then 1x3 next to 3x1 | pool, 1x1.
-def mixed_7(x: Tensor, w: List[Tensor], pool_by_maximum: bool) -> Tensor:
+def mixed_7(x: Tensor, pool_by_maximum: bool, w: List[Tensor]) -> Tensor:
     a = conv(x, w, 0, 1, 0, 0)
     b = conv(x, w, 1, 1, 0, 0)
     c = conv(conv(x, w, 4, 1, 0, 0), w, 5, 1, 1, 1)

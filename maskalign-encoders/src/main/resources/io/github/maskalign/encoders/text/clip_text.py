@@ -1,10 +1,10 @@
 from torch import Tensor
-from linear import linear
+from block import linear
 
 
 # Rows of the token table and of the position table, added: (N, T) to (N, T, D).
-def embed_tokens(ids: Tensor, token_weight: Tensor, position_weight: Tensor) -> Tensor:
-    return torch.embedding(token_weight, ids) + torch.narrow(position_weight, 0, 0, ids.size(1))
+def embed_tokens(ids: Tensor, token_embedding_weight: Tensor, position_embedding_weight: Tensor) -> Tensor:
+    return torch.embedding(token_embedding_weight, ids) + torch.narrow(position_embedding_weight, 0, 0, ids.size(1))
 
 
 # Multi-head attention of each token to itself and those before it: (N, T, D).
@@ -33,21 +33,24 @@ def activation(h: Tensor, quick: bool) -> Tensor:
 # x + Attention(LN(x)), then x + MLP(LN(x)); the residual stream and the norms are float32 in both modes.
 def clip_text_block(
     x: Tensor,
-    norm1_weight: Tensor, norm1_bias: Tensor,
-    q_weight: Tensor, q_bias: Tensor, k_weight: Tensor, k_bias: Tensor, v_weight: Tensor, v_bias: Tensor,
-    out_weight: Tensor, out_bias: Tensor,
-    norm2_weight: Tensor, norm2_bias: Tensor,
-    fc1_weight: Tensor, fc1_bias: Tensor, fc2_weight: Tensor, fc2_bias: Tensor,
+    layer_norm1_weight: Tensor, layer_norm1_bias: Tensor,
+    self_attn_q_proj_weight: Tensor, self_attn_q_proj_bias: Tensor,
+    self_attn_k_proj_weight: Tensor, self_attn_k_proj_bias: Tensor,
+    self_attn_v_proj_weight: Tensor, self_attn_v_proj_bias: Tensor,
+    self_attn_out_proj_weight: Tensor, self_attn_out_proj_bias: Tensor,
+    layer_norm2_weight: Tensor, layer_norm2_bias: Tensor,
+    mlp_fc1_weight: Tensor, mlp_fc1_bias: Tensor, mlp_fc2_weight: Tensor, mlp_fc2_bias: Tensor,
     heads: int, eps: float, quick: bool, bf16: bool
 ) -> Tensor:
     D = x.size(2)
-    h = torch.layer_norm(x, [D], norm1_weight, norm1_bias, eps)  # (N, T, D)
+    h = torch.layer_norm(x, [D], layer_norm1_weight, layer_norm1_bias, eps)  # (N, T, D)
     h = causal_attention(
-        h, q_weight, q_bias, k_weight, k_bias, v_weight, v_bias, out_weight, out_bias, heads, bf16)
+        h, self_attn_q_proj_weight, self_attn_q_proj_bias, self_attn_k_proj_weight, self_attn_k_proj_bias,
+        self_attn_v_proj_weight, self_attn_v_proj_bias, self_attn_out_proj_weight, self_attn_out_proj_bias, heads, bf16)
     x = x + torch.to(h, 6)
-    h = torch.layer_norm(x, [D], norm2_weight, norm2_bias, eps)
-    h = activation(linear(h, fc1_weight, fc1_bias, bf16), quick)
-    return x + torch.to(linear(h, fc2_weight, fc2_bias, bf16), 6)
+    h = torch.layer_norm(x, [D], layer_norm2_weight, layer_norm2_bias, eps)
+    h = activation(linear(h, mlp_fc1_weight, mlp_fc1_bias, bf16), quick)
+    return x + torch.to(linear(h, mlp_fc2_weight, mlp_fc2_bias, bf16), 6)
 
 
 def closing_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
@@ -61,5 +64,5 @@ def token_at(x: Tensor, position: Tensor) -> Tensor:
 
 
 # W x, without bias: (N, D) to (N, P).
-def projected(x: Tensor, weight: Tensor) -> Tensor:
-    return torch.linear(x, weight, None)
+def projected(x: Tensor, text_projection_weight: Tensor) -> Tensor:
+    return torch.linear(x, text_projection_weight, None)

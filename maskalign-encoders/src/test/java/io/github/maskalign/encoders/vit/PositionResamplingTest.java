@@ -13,9 +13,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class PositionResamplingTest {
     private static final int WIDTH = 5;
-    private static final ScriptFunction POSITIONS = ScriptFunction.of(
-                    TokenEmbedding.class, "token_embedding.py", "positions")
-            .bind("rule", 0);
+    private static final ScriptFunction POSITIONS =
+            ScriptFunction.of(TokenEmbedding.class, "vit.py", "positions").bind("rule", 0);
 
     @ParameterizedTest
     @CsvSource({"3, 6, 6", "7, 4, 4", "4, 5, 3"})

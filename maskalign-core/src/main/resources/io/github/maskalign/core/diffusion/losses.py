@@ -1,0 +1,69 @@
+# What a model of the family is trained on: the path between data and noise, and every term of the loss.
+# N samples of any further shape, times t (N) in [0, 1]; t = 0 is data. 6 is float32.
+from torch import Tensor
+from typing import Tuple
+
+
+# alpha, sigma and their derivatives at t, each (N, 1, ...) to scale samples of as many axes as `like`.
+# Linear: 1 - t and t. Cosine, which SiT calls GVP: cos(pi t / 2) and sin(pi t / 2).
+def path(t: Tensor, like: Tensor, cosine: bool) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
+    t = t.reshape([t.size(0)] + [1] * (like.dim() - 1))
+    if cosine:
+        alpha, sigma = torch.cos(t * 1.5707963267948966), torch.sin(t * 1.5707963267948966)
+        return alpha, sigma, sigma * -1.5707963267948966, alpha * 1.5707963267948966
+    one = torch.ones_like(t)
+    return torch.neg(t - 1), t, torch.neg(one), one
+
+
+# The state on the way: alpha x + sigma eps.
+def interpolate(x: Tensor, eps: Tensor, t: Tensor, cosine: bool) -> Tensor:
+    alpha, sigma, alpha_prime, sigma_prime = path(t, x, cosine)
+    return x * alpha + eps * sigma
+
+
+# What the network learns: alpha' x + sigma' eps, for the linear path eps - x.
+def velocity_target(x: Tensor, eps: Tensor, t: Tensor, cosine: bool) -> Tensor:
+    alpha, sigma, alpha_prime, sigma_prime = path(t, x, cosine)
+    return x * alpha_prime + eps * sigma_prime
+
+
+# The clean sample a velocity points back to: (sigma' x - sigma v) / delta, for the linear path x - t v.
+def clean(velocity: Tensor, state: Tensor, t: Tensor, cosine: bool) -> Tensor:
+    alpha, sigma, alpha_prime, sigma_prime = path(t, state, cosine)
+    delta = alpha * sigma_prime - alpha_prime * sigma
+    return velocity * torch.neg(sigma / delta) + state * (sigma_prime / delta)
+
+
+# The noise a velocity points to: (alpha v - alpha' x) / delta, for the linear path x + (1 - t) v.
+def noise(velocity: Tensor, state: Tensor, t: Tensor, cosine: bool) -> Tensor:
+    alpha, sigma, alpha_prime, sigma_prime = path(t, state, cosine)
+    delta = alpha * sigma_prime - alpha_prime * sigma
+    return velocity * (alpha / delta) - state * (alpha_prime / delta)
+
+
+# The score that belongs to a velocity: -eps / sigma, infinite at t = 0.
+def score(velocity: Tensor, state: Tensor, t: Tensor, cosine: bool) -> Tensor:
+    alpha, sigma, alpha_prime, sigma_prime = path(t, state, cosine)
+    return torch.neg(noise(velocity, state, t, cosine) / sigma)
+
+
+# Squared error of the velocity, averaged over everything but the samples: (N).
+def velocity_loss(predicted: Tensor, target: Tensor) -> Tensor:
+    return torch.mean(torch.flatten(torch.pow(torch.to(predicted, 6) - target, 2), 1), 1)
+
+
+# Rows divided by their norm, the norm clamped from below so that a zero row stays zero.
+def unit(x: Tensor) -> Tensor:
+    x = torch.to(x, 6)
+    return x / torch.clamp_min(torch.linalg_vector_norm(x, 2, [-1], True), 1e-12)
+
+
+# Minus the mean cosine of all tokens of all samples (REPA, eq. 8).
+def alignment_loss(projected: Tensor, target: Tensor) -> Tensor:
+    return -torch.mean(torch.sum(unit(projected) * unit(target), -1))
+
+
+# total + weight * part, in the type of the total: in plain array arithmetic a 0-d float32 times a Java number
+# would become float64.
+def add_weighted(total: Tensor, part: Tensor, weight: float) -> Tensor:
+    return torch.add(total, part, alpha=weight)
