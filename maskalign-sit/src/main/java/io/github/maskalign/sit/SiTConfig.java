@@ -1,6 +1,7 @@
 package io.github.maskalign.sit;
 
 import io.github.maskalign.core.align.MixerConfig;
+import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.core.config.RecordCopy;
 import java.util.List;
@@ -166,6 +167,28 @@ public record SiTConfig(
             case ROUTE -> alignmentDepth > routeStart && alignmentDepth <= routeEnd + 1;
             case DROP, LOSS_ONLY, DROP_REINSERT -> true;
         };
+    }
+
+    /**
+     * Checks that a run draws its subsets for this model: both name the same placement and, with ROUTE, the same blocks.
+     *
+     * @throws IllegalArgumentException if they do not, for then one of the two would be ignored
+     */
+    void requirePlacement(SubsetConfig subsets) {
+        if (subsets.placement() != placement) {
+            throw new IllegalArgumentException(
+                    "the model and its subsets must have the same placement, but the model has " + placement
+                            + " and the subsets are drawn for " + subsets.placement());
+        }
+        if (placement == SubsetPlacement.ROUTE) {
+            int end = subsets.resolvedRouteEnd(depth);
+            if (subsets.routeStart() != routeStart || end != routeEnd) {
+                throw new IllegalArgumentException(
+                        "the model and its subsets must have the same route, but the model has "
+                                + "blocks " + routeStart + " to " + routeEnd + " and the subsets are drawn for "
+                                + subsets.routeStart() + " to " + end);
+            }
+        }
     }
 
     /** Whether training needs a clean-image encoder: for alignment or for the class token. */
