@@ -4,6 +4,8 @@ Every weight is random and non-zero, because the published zero initialisation w
 Weights and inputs are float32 numbers; the model runs in float64 and results are rounded once.
 """
 
+import json
+
 import torch
 
 from golden_file import Topic, single
@@ -90,6 +92,33 @@ def inputs_of(config, family, batch, kept, ordered, draws):
     return inputs
 
 
+def write(topic, name, case, named_only=None):
+    """Writes one case; `named_only` holds what its config says beside the model that it has."""
+    family, config, batch, kept, ordered, exact_table, purpose = case
+    draws = topic.draws(name)
+    if family == "maskalign":
+        config = SiTConfig(**{**vars(config), "placement": "DROP"})
+    model, state = build(config, draws, exact_table)
+    inputs = inputs_of(config, family, batch, kept, ordered, draws)
+    given = {key: value.double() if value.is_floating_point() else value for key, value in inputs.items()}
+    output = model(**given)
+    outputs = {"v": output.velocity, **{f"z.{k}": z for k, z in enumerate(output.z)}}
+    if output.cls is not None:
+        outputs["cls"] = output.cls
+    tensors = {f"weights/{key}": value for key, value in state.items()}
+    tensors |= {f"inputs/{key}": value for key, value in inputs.items()}
+    tensors |= {f"outputs/{key}": single(value) for key, value in outputs.items()}
+    if family != "sit-official":
+        loss = sum(0.5 * value.square().mean() for value in outputs.values())
+        loss.backward()
+        grads = {key: value.grad for key, value in model.named_parameters() if value.requires_grad}
+        assert all(grad is not None and grad.norm() > 1e-6 for grad in grads.values()), name
+        tensors |= {f"grads/{key}": single(grad) for key, grad in grads.items()}
+    named = json.dumps({**json.loads(config.parity_json()), **(named_only or {})})
+    metadata = {"family": family, "config": named, "loss": "half_square"}
+    topic.write(name, tensors, metadata, family=family, purpose=purpose)
+
+
 def main():
     torch.set_num_threads(1)
     topic = Topic(MODULE, "parity", "parity_cases.py", SEED, {"outputs": 1e-5, "grads": 1e-4}, [
@@ -98,28 +127,8 @@ def main():
         "sit-official: raw t and raw velocity on the axis where t = 1 is data; no gradients.",
         "maskalign: outputs/v is in token space (N, K, p*p*C); outputs/z.0 covers [class token; kept patches].",
     ])
-    for name, (family, config, batch, kept, ordered, exact_table, purpose) in CASES.items():
-        draws = topic.draws(name)
-        if family == "maskalign":
-            config = SiTConfig(**{**vars(config), "placement": "DROP"})
-        model, state = build(config, draws, exact_table)
-        inputs = inputs_of(config, family, batch, kept, ordered, draws)
-        given = {key: value.double() if value.is_floating_point() else value for key, value in inputs.items()}
-        output = model(**given)
-        outputs = {"v": output.velocity, **{f"z.{k}": z for k, z in enumerate(output.z)}}
-        if output.cls is not None:
-            outputs["cls"] = output.cls
-        tensors = {f"weights/{key}": value for key, value in state.items()}
-        tensors |= {f"inputs/{key}": value for key, value in inputs.items()}
-        tensors |= {f"outputs/{key}": single(value) for key, value in outputs.items()}
-        if family != "sit-official":
-            loss = sum(0.5 * value.square().mean() for value in outputs.values())
-            loss.backward()
-            grads = {key: value.grad for key, value in model.named_parameters() if value.requires_grad}
-            assert all(grad is not None and grad.norm() > 1e-6 for grad in grads.values()), name
-            tensors |= {f"grads/{key}": single(grad) for key, grad in grads.items()}
-        metadata = {"family": family, "config": config.parity_json(), "loss": "half_square"}
-        topic.write(name, tensors, metadata, family=family, purpose=purpose)
+    for name, case in CASES.items():
+        write(topic, name, case)
     topic.close()
 
 

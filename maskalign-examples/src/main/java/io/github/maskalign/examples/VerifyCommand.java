@@ -24,7 +24,9 @@ import picocli.CommandLine.Spec;
 /** Checks a prepared set. */
 @Command(
         name = "verify",
-        description = "Reads a prepared set of either layout whole: hashes, labels, names, pairs, finite numbers.",
+        description =
+                "Reads a prepared set of either layout whole: hashes, checksums of samples, labels, names, pairs, finite"
+                        + " numbers.",
         footerHeading = "%nExamples:%n",
         footer = "  maskalign verify data/imagenet256")
 final class VerifyCommand implements Callable<Integer> {
@@ -50,22 +52,25 @@ final class VerifyCommand implements Callable<Integer> {
     private int shards() throws IOException {
         int shards;
         int samples;
-        String tokens = "";
+        String notes = "";
         try (ShardSet set = ShardSet.open(folder)) {
             shards = set.index().shards().size();
             samples = set.size();
             String error = set.index().settings().get("tokens_relative_error");
             if (error != null) {
-                tokens = "; tokens stored as " + set.layout().tokenCode() + " differ by " + error
+                notes = "; tokens stored as " + set.layout().tokenCode() + " differ by " + error
                         + " of their norm, the worst cosine is "
                         + set.index().settings().get("tokens_worst_cosine");
+            }
+            if (!set.hasChecksums()) {
+                notes += "; the set is of the first format and has no checksums of samples";
             }
         }
         ProgressPlan plan =
                 new ProgressPlan("verify", 0, shards, Math.max(1, samples / shards), Math.max(1, shards / 20));
         try (ConsoleProgress progress = ConsoleProgress.open(plan, JvmDefaults.isTerminal())) {
             List<String> problems = new ShardVerifier(folder).problems(done -> progress.step(done, Double.NaN));
-            return tell(problems, samples + " samples in " + shards + " shards are as they were written" + tokens);
+            return tell(problems, samples + " samples in " + shards + " shards are as they were written" + notes);
         }
     }
 

@@ -15,6 +15,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -112,6 +113,28 @@ class MainTest {
                     .isEqualTo("error: " + config
                             + ": the sections make no model: hiddenSize must be a multiple of 4 but was 47\n");
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "model.mlpRatio=1e300 | mlpRatio | in (0, 256] | 1e300",
+                "model.inputSize=1000000000 | inputSize | in [1, 8192] | 1000000000",
+                "model.inChannels=1000000000 | inChannels | in [1, 65536] | 1000000000",
+                "model.hiddenSize=1000000000 | hiddenSize | in [1, 65536] | 1000000000",
+                "model.numClasses=2000000000 | numClasses | in [1, 16777216] | 2000000000",
+                "model.depth=100000 | depth | in [1, 1024] | 100000",
+                "align.projectorDim=1000000000 | projectorDim | in [1, 65536] | 1000000000",
+                "mixer.mlpRatio=1e300 | mlpRatio | in (0, 256] | 1.0e300",
+                "mixer.width=1000000000 | width | in [0, 65536] | 1000000000",
+            })
+    void sizesBeyondAllMeasureAreRefused(String override, String key, String allowed, String found) {
+        String config = Path.of("..", "configs", "quickstart.yaml").toString();
+
+        assertThat(run("info", config, "--set=" + override)).isEqualTo(2);
+
+        assertThat(command.err()).contains(key, allowed).containsIgnoringCase(found);
     }
 
     @Test

@@ -11,10 +11,15 @@ import java.util.Optional;
  * patches. Subsets are drawn by position, so they are known before a sample is read.
  *
  * @param model the model
- * @param subsets what the run draws
+ * @param subsets what the run draws, for the placement that the model has
  * @param globalBatch samples of one step over all ranks
  */
 public record KeptTokens(SiTConfig model, TokenSubsetSampler subsets, int globalBatch) implements TokenChoice {
+    /** @throws IllegalArgumentException if model and subsets differ in their placement or route */
+    public KeptTokens {
+        model.requirePlacement(subsets.config());
+    }
+
     @Override
     public Optional<int[][]> rows(long first, int count) {
         long step = first / globalBatch;

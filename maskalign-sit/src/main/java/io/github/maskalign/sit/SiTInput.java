@@ -3,6 +3,7 @@ package io.github.maskalign.sit;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.align.SubsetPlacement;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -14,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param t timesteps (N) in [0, 1], float32; 0 is data, 1 is noise
  * @param y labels (N) in [0, numClasses], int64
  * @param classToken noised class token (N, Z), float32; exactly if the model has one
- * @param keep indices of the kept patch tokens (N, K), int64, without the class token; null keeps all
+ * @param keep indices of the kept patch tokens (N, K), int64, without the class token; null keeps all, and
+ *     with placement NONE nothing else is allowed
  * @param dropped which labels become the null class (N), float32, 0 or 1; null leaves the choice to the model, which
  *     draws it in training and drops none otherwise
  */
@@ -48,7 +50,9 @@ public record SiTInput(
         } else if (classToken != null) {
             check(problems, "classToken", classToken, DataType.FLOAT32, n, config.classTokenWidth());
         }
-        if (keep != null) {
+        if (keep != null && config.placement() == SubsetPlacement.NONE) {
+            problems.add("kept patches were given but this model's placement is NONE: it would run on all of them");
+        } else if (keep != null) {
             Shape kept = keep.getShape();
             long k = kept.dimension() == 2 ? Math.max(1, Math.min(kept.get(1), config.tokens())) : config.tokens();
             check(problems, "keep", keep, DataType.INT64, n, k);

@@ -53,9 +53,10 @@ public final class SiTObjective implements Objective {
      * @param encoder gives the clean-image tokens; needed if the model aligns or has a class token and they do not
      *     come with the data
      * @param diffusion path and timesteps
-     * @param subsets draws the kept tokens
+     * @param subsets draws the kept tokens, for the placement that the model has
      * @param draws the run's random numbers
-     * @throws IllegalArgumentException if the encoder is missing or its width is not the model's
+     * @throws IllegalArgumentException if the encoder is missing or its width is not the model's, or if model and
+     *     subsets differ in their placement or route
      */
     public SiTObjective(
             SiT model,
@@ -97,6 +98,7 @@ public final class SiTObjective implements Objective {
         if (width > 0) {
             checkWidths(config, width);
         }
+        config.requirePlacement(subsets.config());
         subsets.config().requireTokensLeft(config.tokens());
         this.model = model;
         this.store = store;

@@ -35,10 +35,13 @@ class KeptTokensTest {
     void allTokensWhereNoSubsetIsDrawnOrAligned() {
         TokenSubsetSampler subsets = sampler(SubsetConfig.defaults());
         SiTConfig routed = TinySiT.reg().withPlacement(SubsetPlacement.ROUTE, 2, 2); // behind the projector
+        SubsetConfig route =
+                SubsetConfig.defaults().withPlacement(SubsetPlacement.ROUTE).withRoute(2, 2);
         SubsetConfig tail = SubsetConfig.defaults().withUnmaskedTailSteps(1);
 
-        assertThat(new KeptTokens(TinySiT.reg(), subsets, BATCH).rows(0, 2)).isEmpty();
-        assertThat(new KeptTokens(routed, subsets, BATCH).rows(0, 2)).isEmpty();
+        assertThat(new KeptTokens(TinySiT.reg(), sampler(SubsetConfig.none()), BATCH).rows(0, 2))
+                .isEmpty();
+        assertThat(new KeptTokens(routed, sampler(route), BATCH).rows(0, 2)).isEmpty();
         assertThat(new KeptTokens(TinySiT.maskAlign(), sampler(tail), BATCH).rows(9 * BATCH, 2))
                 .isEmpty();
         assertThat(new KeptTokens(TinySiT.maskAlign(), sampler(tail), BATCH).rows(8 * BATCH, 2))

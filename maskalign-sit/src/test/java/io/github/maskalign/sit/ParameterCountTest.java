@@ -62,6 +62,28 @@ class ParameterCountTest {
                 .isEqualTo(withProjector);
     }
 
+    /** No count overflows: here all that multiplies is as large as it may be, but for the number of equal blocks. */
+    @Test
+    void theLargestSizesAreCounted() {
+        int width = 1 << 16;
+        MixerConfig mixer = new MixerConfig(1, 0, 0, 256, MixerConfig.Conditioning.ADALN_ZERO);
+        SiTConfig config = SiTConfig.of(32, 32, width, width, 1, 1, 1 << 24)
+                .withOptions(256, 0.1, false, true)
+                .withMixer(mixer)
+                .withClassToken(width)
+                .withAlignment(1, width, List.of(width));
+
+        long d = width;
+        long block = 3 * d * d + 3 * d + d * d + d + 256 * d * d + 256 * d + 256 * d * d + d + 6 * d * d + 6 * d;
+        long patch = 1024 * d * d + d + 2048 * d * d + 2048 * d;
+        long labels = ((1L << 24) + 1) * d;
+        long time = 256 * d + d + d * d + d;
+        long rest =
+                2 * d + 3 * (d * d + d) + 2 * d * d + 2 * d + 2 * (d * d + d) + 2 * d; // table, projector, head, class
+        assertThat(count(config)).isEqualTo(2 * block + patch + labels + time + rest);
+        assertThat(1024 * block).isPositive().isLessThan(1L << 52); // depth 1024
+    }
+
     @Test
     void repaWithMixerAtXl() {
         SiTConfig config = SiTVariant.XL_2.config().withMixer(MixerConfig.PAPER);

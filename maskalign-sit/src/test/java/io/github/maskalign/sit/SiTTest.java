@@ -19,6 +19,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.MixerConfig;
+import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.nn.Weights;
@@ -227,7 +228,7 @@ class SiTTest {
 
     @Test
     void allWrongShapesAreNamedAtOnce() {
-        SiT reg = fresh(TinySiT.reg(), manager);
+        SiT reg = fresh(TinySiT.reg().withPlacement(SubsetPlacement.DROP, 0, 0), manager);
         SiTInput good = input(reg.config(), manager, null);
         NDArray two = manager.ones(new Shape(2));
         NDArray keep = manager.zeros(new Shape(N, TinySiT.T + 1), DataType.INT64);

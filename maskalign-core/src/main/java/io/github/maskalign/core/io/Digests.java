@@ -13,6 +13,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.zip.CRC32C;
 
 /** The checksums of a file: SHA-256 of all of it, CRC-32C of each tensor. */
@@ -64,6 +65,15 @@ public final class Digests {
 
     /** Returns the SHA-256 of a file as 64 lower-case hexadecimal digits. */
     public static String sha256(Path file) throws IOException {
+        return sha256(file, () -> {});
+    }
+
+    /**
+     * Returns the SHA-256 of a file as 64 lower-case hexadecimal digits.
+     *
+     * @param afterPiece called after each MiB at most: it may rest, or throw to end the work
+     */
+    public static String sha256(Path file, Runnable afterPiece) throws IOException {
         if (Files.isDirectory(file)) { // which can be opened, and fails to be read without its name
             throw new CheckpointFormatException(file, "is a folder; name a file in it");
         }
@@ -72,7 +82,18 @@ public final class Digests {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             while (channel.read(chunk.clear()) >= 0) {
                 digest.update(chunk.flip());
+                afterPiece.run();
             }
+        }
+        return HexFormat.of().formatHex(digest.digest());
+    }
+
+    /** Returns the SHA-256 of the names and bytes of tensors, in the order of their names. */
+    public static String sha256(Map<String, ? extends TensorSource> tensors) throws IOException {
+        MessageDigest digest = newSha256();
+        for (Map.Entry<String, ? extends TensorSource> tensor : new TreeMap<>(tensors).entrySet()) {
+            digest.update((tensor.getKey() + "\0").getBytes(StandardCharsets.UTF_8));
+            tensor.getValue().sendTo(digest::update);
         }
         return HexFormat.of().formatHex(digest.digest());
     }

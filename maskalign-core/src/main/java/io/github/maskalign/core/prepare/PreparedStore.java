@@ -47,6 +47,9 @@ public interface PreparedStore {
     /** Tells the bytes of a part's files; -1 if one is missing. */
     long bytes(int part, Numbers numbers) throws IOException;
 
+    /** Returns the hash of a part's files as they are now, to be compared with {@link Content#sha256}; all exist. */
+    String sha256(int part, Numbers numbers) throws IOException;
+
     /** Makes the parts a set; {@code parts} holds what each {@link Part#finish()} returned. */
     void finish(
             SampleLayout layout,

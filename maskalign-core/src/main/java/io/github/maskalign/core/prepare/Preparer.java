@@ -7,25 +7,31 @@ import io.github.maskalign.core.prepared.SampleLayout;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Prepares a picture set: every {@code shardPictures} pictures of the source, in its order, become one shard.
  *
  * <p>A shard depends on nothing but its pictures and the settings, so shards can be made by several processes, and a
- * killed process goes on at the shard it was at. Pictures that cannot be decoded are left out and listed; samples carry
+ * killed process goes on at the shard it was at; a shard whose hash is not that of its record is made again. Pictures that cannot be decoded are left out and listed; samples carry
  * their name and label, so nothing is ever paired by rank. The index is written when all shards are there.
  */
 public final class Preparer {
+    private static final Logger LOG = LoggerFactory.getLogger(Preparer.class);
+
     private final PictureSet source;
     private final PictureEncoder encoder;
     private final PreparePlan plan;
     private final PreparedStore store;
     private final Map<String, String> settings;
+    private final Set<Integer> sound = new HashSet<>();
     private volatile boolean stopRequested;
 
     /**
@@ -80,7 +86,11 @@ public final class Preparer {
         Progress progress = new Progress(listener, total);
         try (Decoder decoder = new Decoder(source, plan.side(), plan.threads())) {
             for (int shard = rank; shard < shards(); shard += ranks) {
-                if (record(shard).isPresent()) {
+                if (stopRequested) {
+                    return false;
+                }
+                Optional<ShardRecord> found = record(shard);
+                if (found.isPresent() && isSound(shard, found.get())) {
                     progress.add(last(shard) - first(shard), false);
                 } else if (!make(shard, decoder, progress)) {
                     return false;
@@ -117,17 +127,34 @@ public final class Preparer {
         PreparedStore.Content content = part.finish();
         new ShardRecord(content.samples(), content.bytes(), content.sha256(), content.tokenError(), settings, skipped)
                 .write(store.records(), shard);
+        sound.add(shard);
         return true;
     }
 
-    /** The record of a finished part; empty if the part has to be made. */
+    /** Whether the files of a part are those of its record, by their hash, which is computed once. */
+    private boolean isSound(int shard, ShardRecord record) throws IOException {
+        if (sound.contains(shard)) {
+            return true;
+        }
+        if (store.sha256(shard, numbers(shard, record)).equals(record.sha256())) {
+            sound.add(shard);
+            return true;
+        }
+        LOG.warn("{}: shard {} is not what was written; it has to be made again", store.folder(), shard);
+        return false;
+    }
+
+    private PreparedStore.Numbers numbers(int shard, ShardRecord record) {
+        return new PreparedStore.Numbers(first(shard), last(shard), indices(record.skipped()));
+    }
+
+    /** The record of a finished part; empty if the part has to be made, as far as sizes tell. */
     private Optional<ShardRecord> record(int shard) throws IOException {
         Optional<ShardRecord> found = ShardRecord.read(store.records(), shard, settings);
         if (found.isEmpty()) {
             return found;
         }
-        Set<Integer> skipped = indices(found.get().skipped());
-        long bytes = store.bytes(shard, new PreparedStore.Numbers(first(shard), last(shard), skipped));
+        long bytes = store.bytes(shard, numbers(shard, found.get()));
         return bytes == found.get().bytes() ? found : Optional.empty();
     }
 
@@ -154,7 +181,7 @@ public final class Preparer {
         }
     }
 
-    /** Whether all shards are there, whoever made them. */
+    /** Whether all shards are there, whoever made them; their hashes are left to {@link #finish}. */
     public boolean isComplete() throws IOException {
         for (int shard = 0; shard < shards(); shard++) {
             if (record(shard).isEmpty()) {
@@ -168,7 +195,7 @@ public final class Preparer {
      * Writes the index, which makes the set usable.
      *
      * @return the pictures that were left out
-     * @throws PrepareException if a shard is missing
+     * @throws PrepareException if a shard is missing or damaged
      */
     public List<SkippedPicture> finish() throws IOException {
         List<PreparedStore.Content> parts = new ArrayList<>();
@@ -178,6 +205,10 @@ public final class Preparer {
             if (found.isEmpty()) {
                 throw new PrepareException(
                         store.folder() + ": shard " + shard + " of " + shards() + " is not there yet");
+            }
+            if (!isSound(shard, found.get())) {
+                throw new PrepareException(store.folder() + ": shard " + shard + " of " + shards()
+                        + " is damaged: its hash is not that of its record; the same command again makes it anew");
             }
             parts.add(new PreparedStore.Content(
                     found.get().size(),

@@ -106,7 +106,7 @@ record RepaStore(RepaFolders folders) implements PreparedStore {
             }
 
             private void note(String name, Path file) throws IOException {
-                hashes.append(Digests.sha256(file)).append("  ").append(name).append('\n');
+                append(hashes, name, file);
                 bytes += Files.size(file);
             }
 
@@ -117,6 +117,22 @@ record RepaStore(RepaFolders folders) implements PreparedStore {
                 return new Content(samples, bytes, Digests.sha256(list), TokenError.NONE);
             }
         };
+    }
+
+    private static void append(StringBuilder hashes, String name, Path file) throws IOException {
+        hashes.append(Digests.sha256(file)).append("  ").append(name).append('\n');
+    }
+
+    @Override
+    public String sha256(int part, Numbers numbers) throws IOException {
+        StringBuilder hashes = new StringBuilder();
+        for (int index = numbers.first(); index < numbers.end(); index++) {
+            if (!numbers.skipped().contains(index)) {
+                append(hashes, RepaFolders.imageName(index), folders.image(index));
+                append(hashes, RepaFolders.latentName(index), folders.latent(index));
+            }
+        }
+        return Digests.sha256(hashes.toString());
     }
 
     private static Picture picture(byte[] planar, int side) {

@@ -1,6 +1,7 @@
 package io.github.maskalign.core.prepare;
 
 import io.github.maskalign.core.archive.PictureSet;
+import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.io.WrittenFile;
 import io.github.maskalign.core.prepared.PreparedSample;
 import io.github.maskalign.core.prepared.RepaFolders;
@@ -60,6 +61,11 @@ record ShardStore(Path folder) implements PreparedStore {
     public long bytes(int part, Numbers numbers) throws IOException {
         Path file = folder.resolve(ShardIndex.fileName(part));
         return Files.exists(file) ? Files.size(file) : -1;
+    }
+
+    @Override
+    public String sha256(int part, Numbers numbers) throws IOException {
+        return Digests.sha256(folder.resolve(ShardIndex.fileName(part)));
     }
 
     @Override

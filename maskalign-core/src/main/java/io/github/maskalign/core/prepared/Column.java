@@ -36,10 +36,12 @@ final class Column implements TensorSource {
                 1);
     }
 
-    void addFloats(float[] values) {
+    /** Appends a row and returns its bytes. */
+    byte[] addFloats(float[] values) {
         ByteBuffer row = ByteBuffer.allocate(values.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         row.asFloatBuffer().put(values);
         add(row.array(), 1);
+        return row.array();
     }
 
     @Override

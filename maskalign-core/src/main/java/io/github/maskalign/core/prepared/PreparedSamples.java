@@ -1,6 +1,7 @@
 package io.github.maskalign.core.prepared;
 
 import java.io.IOException;
+import java.util.Optional;
 
 /** Prepared pictures by index, wherever they lie. Several threads may read at once. */
 public interface PreparedSamples extends AutoCloseable {
@@ -33,6 +34,14 @@ public interface PreparedSamples extends AutoCloseable {
 
     /** Writes some of a picture's tokens, (K, Z) for K indices among 1+T, into {@code target} from {@code from} on. */
     void readTokens(int index, int[] rows, float[] target, int from) throws IOException;
+
+    /**
+     * Begins to compare all files with their hashes, once, in the background and at low priority, until the set is
+     * closed. Once a file is found that is damaged or missing, every read fails and names it.
+     *
+     * @return what damage will go unnoticed or be noticed late, as the set has no checksums; empty if none will
+     */
+    Optional<String> watch();
 
     @Override
     void close() throws IOException;

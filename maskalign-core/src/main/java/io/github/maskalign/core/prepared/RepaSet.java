@@ -18,6 +18,7 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.function.Function;
@@ -249,6 +250,14 @@ public final class RepaSet implements PreparedSamples {
     @Override
     public void readTokens(int i, int[] rows, float[] target, int from) {
         readTokens(i, target, from);
+    }
+
+    /** {@inheritDoc} This layout has no checksums, so nothing is compared. */
+    @Override
+    public Optional<String> watch() {
+        return Optional.of(
+                "REPA's layout has no checksums: while training, damage is noticed only where a file cannot be"
+                        + " read; 'verify' compares hashes if this library wrote the set");
     }
 
     @Override

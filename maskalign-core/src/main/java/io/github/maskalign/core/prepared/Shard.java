@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import java.util.zip.CRC32C;
 
 /** One open file that a {@link ShardBuilder} wrote. */
 final class Shard implements AutoCloseable {
@@ -20,14 +21,29 @@ final class Shard implements AutoCloseable {
 
     private final SafetensorsFile file;
     private final SampleLayout layout;
+    private final SampleChecks checks;
+    private final int first;
 
-    private Shard(SafetensorsFile file, SampleLayout layout) {
+    private Shard(SafetensorsFile file, SampleLayout layout, SampleChecks checks, int first) {
         this.file = file;
         this.layout = layout;
+        this.checks = checks;
+        this.first = first;
     }
 
-    /** Opens a shard that must hold {@code count} samples of this layout. */
+    /** Opens a shard that must hold {@code count} samples of this layout; what is read of it is not compared. */
     static Shard open(Path path, SampleLayout layout, int count) throws IOException {
+        return open(path, layout, count, SampleChecks.NONE, 0);
+    }
+
+    /**
+     * Opens a shard.
+     *
+     * @param count how many samples it must hold
+     * @param checks what everything read of it is compared with
+     * @param first number of its first sample there
+     */
+    static Shard open(Path path, SampleLayout layout, int count, SampleChecks checks, int first) throws IOException {
         SafetensorsFile file = SafetensorsFile.open(path);
         try {
             List<String> problems = new ArrayList<>();
@@ -61,10 +77,16 @@ final class Shard implements AutoCloseable {
                     check(problems, found, ShardBuilder.SCALE, TensorType.F32, count, layout.tokens());
                 }
             }
+            for (SamplePart part : SamplePart.of(layout)) {
+                if (found.containsKey(part.checksums())) { // which the first format has not
+                    long[] shape = part == SamplePart.TOKENS ? new long[] {count, layout.tokens()} : new long[] {count};
+                    check(problems, found, part.checksums(), TensorType.U32, shape);
+                }
+            }
             if (!problems.isEmpty()) {
                 throw new CheckpointFormatException(path.toString(), problems);
             }
-            return new Shard(file, layout);
+            return new Shard(file, layout, checks, first);
         } catch (IOException | RuntimeException e) {
             file.close();
             throw e;
@@ -94,15 +116,56 @@ final class Shard implements AutoCloseable {
         return Names.read(file, ShardBuilder.NAME, count);
     }
 
+    /** Returns the checksums of a part of all samples, for the index: those of tokens cover the tokens' own. */
+    int[] checksums(SamplePart part, int count) throws IOException {
+        if (part != SamplePart.TOKENS && file.tensors().containsKey(part.checksums())) {
+            return SampleChecks.ints(file, part.checksums(), count);
+        }
+        int[] out = new int[count];
+        for (int row = 0; row < count; row++) {
+            out[row] = SampleChecks.crc(
+                    switch (part) {
+                        case MOMENTS -> moments(row);
+                        case IMAGE -> row(ShardBuilder.IMAGE, row, layout.imageBytes());
+                        case TOKENS -> tokenChecks(row);
+                    });
+        }
+        return out;
+    }
+
+    /** The checksums of a sample's tokens: as stored, or computed from all of them where the first format stored none. */
+    private ByteBuffer tokenChecks(int row) throws IOException {
+        String tensor = SamplePart.TOKENS.checksums();
+        if (file.tensors().containsKey(tensor)) {
+            return row(tensor, row, layout.tokens() * Integer.BYTES);
+        }
+        ByteBuffer tokens = row(
+                ShardBuilder.TOKENS, row, layout.tokens() * layout.tokenCode().bytes(layout.tokenWidth()));
+        return TokenChecks.of(layout, tokens, scales(row));
+    }
+
+    /** The scales of a sample's tokens; empty where there are none. */
+    private ByteBuffer scales(int row) throws IOException {
+        return layout.tokenCode() == FloatCode.INT8_PER_ROW
+                ? row(ShardBuilder.SCALE, row, layout.tokens() * Float.BYTES)
+                : ByteBuffer.allocate(0);
+    }
+
+    private ByteBuffer moments(int row) throws IOException {
+        return row(ShardBuilder.MOMENTS, row, layout.moments().bytes(layout.momentValues()));
+    }
+
     void readMoments(int row, float[] target, int from) throws IOException {
         int values = layout.momentValues();
-        ByteBuffer bytes = row(ShardBuilder.MOMENTS, row, layout.moments().bytes(values));
+        ByteBuffer bytes = moments(row);
+        checks.require(file.path(), SamplePart.MOMENTS, first + row, bytes);
         layout.moments().decode(bytes, 1, target, from, values);
     }
 
     void readImage(int row, byte[] target, int from) throws IOException {
         int size = layout.imageBytes();
         file.read(ShardBuilder.IMAGE, (long) row * size, ByteBuffer.wrap(target, from, size));
+        checks.require(file.path(), SamplePart.IMAGE, first + row, ByteBuffer.wrap(target, from, size));
     }
 
     void readTokens(int row, float[] target, int from) throws IOException {
@@ -114,21 +177,31 @@ final class Shard implements AutoCloseable {
         FloatCode code = layout.tokenCode();
         int width = layout.tokenWidth();
         int size = code.bytes(width);
-        ByteBuffer scales =
-                code == FloatCode.INT8_PER_ROW ? row(ShardBuilder.SCALE, row, layout.tokens() * Float.BYTES) : null;
+        ByteBuffer scales = scales(row);
+        ByteBuffer written = checks.present() ? tokenChecks(row) : null;
+        if (written != null) {
+            checks.require(file.path(), SamplePart.TOKENS, first + row, written);
+        }
+        CRC32C crc = new CRC32C();
         for (int i = 0; i < chosen.length; ) {
-            int first = chosen[i];
+            int start = chosen[i];
             int end = i + 1;
             while (end < chosen.length
                     && chosen[end] > chosen[end - 1]
                     && (chosen[end] - chosen[end - 1] - 1) * (long) size < PAGE) {
                 end++;
             }
-            long start = ((long) row * layout.tokens() + first) * size;
-            ByteBuffer bytes = bytes(ShardBuilder.TOKENS, start, (chosen[end - 1] - first + 1) * size);
+            long offset = ((long) row * layout.tokens() + start) * size;
+            ByteBuffer bytes = bytes(ShardBuilder.TOKENS, offset, (chosen[end - 1] - start + 1) * size);
             for (; i < end; i++) {
-                bytes.position((chosen[i] - first) * size);
-                float scale = scales == null ? 1 : scales.getFloat(chosen[i] * Float.BYTES);
+                int token = chosen[i];
+                int at = (token - start) * size;
+                if (written != null) {
+                    int found = TokenChecks.of(crc, bytes, at, size, scales, token);
+                    checks.requireToken(file.path(), first + row, token, found, written.getInt(token * Integer.BYTES));
+                }
+                bytes.position(at);
+                float scale = scales.limit() == 0 ? 1 : scales.getFloat(token * Float.BYTES);
                 code.decode(bytes, scale, target, from + i * width, width);
             }
         }

@@ -11,16 +11,20 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Collects samples and writes them as one shard: a safetensors file with a row for each sample.
  *
  * <p>Tensors: {@code label} (n) I32; {@code name} U8 and {@code name.end} (n) I64; {@code moments} (n, 2C, H, W), mean
  * before standard deviation; {@code image} (n, 3, side, side) U8; {@code tokens} (n, 1+T, Z), for I8 with
- * {@code tokens.scale} (n, 1+T). The samples are in memory until the shard is written.
+ * {@code tokens.scale} (n, 1+T). Their CRC-32C: {@code moments.crc32c} and {@code image.crc32c} (n) U32 of a sample's
+ * bytes in them, {@code tokens.crc32c} (n, 1+T) U32 of a token's bytes and those of its scale, so that some tokens can be
+ * read without the others. The samples are in memory until the shard is written.
  */
 public final class ShardBuilder {
     static final String LABEL = "label";
@@ -37,6 +41,7 @@ public final class ShardBuilder {
     private final Column images;
     private final Column tokens;
     private final Column scales;
+    private final Map<SamplePart, Column> checksums = new EnumMap<>(SamplePart.class);
     private TokenError tokenError = TokenError.NONE;
 
     /** Starts an empty shard. */
@@ -46,6 +51,12 @@ public final class ShardBuilder {
         images = new Column(TensorType.U8, 3, layout.imageSide(), layout.imageSide());
         tokens = new Column(layout.tokenCode().type(), layout.tokens(), layout.tokenWidth());
         scales = new Column(TensorType.F32, layout.tokens());
+        SamplePart.of(layout)
+                .forEach(part -> checksums.put(
+                        part,
+                        part == SamplePart.TOKENS
+                                ? new Column(TensorType.U32, layout.tokens())
+                                : new Column(TensorType.U32)));
     }
 
     /**
@@ -65,10 +76,16 @@ public final class ShardBuilder {
         byte[] image = sample.image();
         if (image != null) {
             images.add(image, 1);
+            note(SamplePart.IMAGE, ByteBuffer.wrap(image));
         }
         names.add(sample.name());
         labels.addInt(sample.label());
         moments.add(latent.array(), 1);
+        note(SamplePart.MOMENTS, ByteBuffer.wrap(latent.array()));
+    }
+
+    private void note(SamplePart part, ByteBuffer bytes) {
+        Objects.requireNonNull(checksums.get(part)).addInt(SampleChecks.crc(bytes));
     }
 
     private void addTokens(float[] features) {
@@ -79,7 +96,9 @@ public final class ShardBuilder {
             scale[t] = layout.tokenCode().encode(Arrays.copyOfRange(features, t * width, (t + 1) * width), row);
         }
         tokens.add(row.array(), 1);
-        scales.addFloats(scale);
+        byte[] scaleBytes = scales.addFloats(scale);
+        ByteBuffer sums = TokenChecks.of(layout, ByteBuffer.wrap(row.array()), ByteBuffer.wrap(scaleBytes));
+        Objects.requireNonNull(checksums.get(SamplePart.TOKENS)).add(sums.array(), 1);
         float[] stored = new float[features.length];
         row.flip();
         for (int t = 0; t < scale.length; t++) {
@@ -116,6 +135,7 @@ public final class ShardBuilder {
                 tensors.put(SCALE, scales);
             }
         }
+        checksums.forEach((part, sums) -> tensors.put(part.checksums(), sums));
         return SafetensorsWriter.write(file, StateDict.ofTensors(tensors), metadata);
     }
 

@@ -11,6 +11,7 @@ import io.github.maskalign.core.io.TensorType;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -23,7 +24,10 @@ import java.util.TreeMap;
  *
  * <p>Metadata: format, version, the layout and the settings it was prepared with. Tensors: {@code label} (N) I32 and
  * {@code name} of all samples in the order of the shards, {@code class} the names of the classes, {@code shard.size} (S)
- * I64 and {@code shard.sha256} (S, 32) U8.
+ * I64 and {@code shard.sha256} (S, 32) U8; and the CRC-32C of each part of each sample (N) U32, {@code moments.crc32c} and
+ * as the layout has them {@code image.crc32c} and {@code tokens.crc32c}: the last is that of the sample's row of token
+ * checksums in its shard, see {@link ShardBuilder}. The metadata's {@code tensors_sha256} covers all of them. Sets of
+ * version 1, which are read too, have neither that nor checksums.
  *
  * @param layout what the samples hold
  * @param settings how they were made; free texts
@@ -39,7 +43,9 @@ public record ShardIndex(SampleLayout layout, Map<String, String> settings, List
     static final String SHARD_SHA256 = "shard.sha256";
 
     private static final String FORMAT = "maskalign-prepared-set";
-    private static final String VERSION = "1";
+    private static final String VERSION = "2";
+    private static final String WITHOUT_CHECKSUMS = "1";
+    private static final String TENSORS_SHA256 = "tensors_sha256";
     private static final String SETTING = "setting.";
     private static final int HASH_BYTES = 32;
 
@@ -85,6 +91,8 @@ public record ShardIndex(SampleLayout layout, Map<String, String> settings, List
         List<String> names = new ArrayList<>();
         Column labels = new Column(TensorType.I32);
         Column hashes = new Column(TensorType.U8, HASH_BYTES);
+        Map<SamplePart, Column> checksums = new EnumMap<>(SamplePart.class);
+        SamplePart.of(layout).forEach(part -> checksums.put(part, new Column(TensorType.U32)));
         long[] sizes = new long[shards.size()];
         for (int s = 0; s < sizes.length; s++) {
             Entry entry = shards.get(s);
@@ -99,6 +107,11 @@ public record ShardIndex(SampleLayout layout, Map<String, String> settings, List
                     labels.addInt((int) found[i]);
                     names.add(texts.get(i));
                 }
+                for (Map.Entry<SamplePart, Column> part : checksums.entrySet()) {
+                    for (int crc : shard.checksums(part.getKey(), entry.size())) {
+                        part.getValue().addInt(crc);
+                    }
+                }
             }
         }
         Map<String, TensorSource> tensors = new LinkedHashMap<>(Names.tensors(ShardBuilder.NAME, names));
@@ -106,7 +119,10 @@ public record ShardIndex(SampleLayout layout, Map<String, String> settings, List
         tensors.put(ShardBuilder.LABEL, labels);
         tensors.put(SHARD_SIZE, TensorSource.of(new Shape(sizes.length), sizes));
         tensors.put(SHARD_SHA256, hashes);
-        SafetensorsWriter.write(folder.resolve(FILE), StateDict.ofTensors(tensors), metadata());
+        checksums.forEach((part, sums) -> tensors.put(part.checksums(), sums));
+        Map<String, String> metadata = metadata();
+        metadata.put(TENSORS_SHA256, Digests.sha256(tensors));
+        SafetensorsWriter.write(folder.resolve(FILE), StateDict.ofTensors(tensors), metadata);
     }
 
     private void requireClass(Path file, long label) throws CheckpointFormatException {
@@ -134,11 +150,21 @@ public record ShardIndex(SampleLayout layout, Map<String, String> settings, List
     /** Reads an open index; labels and names stay in the file. */
     static ShardIndex read(SafetensorsFile file) throws IOException {
         Map<String, String> metadata = file.metadata();
-        if (!FORMAT.equals(metadata.get("format")) || !VERSION.equals(metadata.get("version"))) {
+        String version = metadata.get("version");
+        if (!FORMAT.equals(metadata.get("format")) || !VERSION.equals(version) && !WITHOUT_CHECKSUMS.equals(version)) {
             throw new CheckpointFormatException(
                     file.path(),
-                    "the metadata must say format " + FORMAT + " and version " + VERSION + " but says "
-                            + metadata.get("format") + " and " + metadata.get("version"));
+                    "the metadata must say format " + FORMAT + " and version " + WITHOUT_CHECKSUMS + " or " + VERSION
+                            + " but says " + metadata.get("format") + " and " + version);
+        }
+        if (hasChecksums(file)) {
+            String found = Digests.sha256(file.stateDict().tensors());
+            if (!found.equals(metadata.get(TENSORS_SHA256))) {
+                throw new CheckpointFormatException(
+                        file.path(),
+                        "it is damaged: the SHA-256 of its tensors is " + found + " but its metadata says "
+                                + metadata.get(TENSORS_SHA256));
+            }
         }
         try {
             SampleLayout layout = new SampleLayout(
@@ -160,6 +186,11 @@ public record ShardIndex(SampleLayout layout, Map<String, String> settings, List
             throw new CheckpointFormatException(
                     file.path(), "the metadata does not describe samples: " + e.getMessage(), e);
         }
+    }
+
+    /** Tells whether an open index has checksums of samples, and of itself: all but the first format's. */
+    static boolean hasChecksums(SafetensorsFile file) {
+        return !WITHOUT_CHECKSUMS.equals(file.metadata().get("version"));
     }
 
     private static List<String> classes(SafetensorsFile file) throws IOException {

@@ -7,12 +7,16 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A prepared set in our own format: {@link ShardIndex} and the shards it names.
  *
- * <p>Opening reads the index alone; a shard is opened and checked when one of its samples is first read. At most 512
- * shards are open at a time.
+ * <p>Opening reads the index alone; a shard is opened and its shapes are checked when one of its samples is first read.
+ * What is read is compared with the sample's CRC-32C in the index, and a difference is a
+ * {@link CheckpointFormatException} that names file and sample; sets of the first format have no such checksums. At most
+ * 512 shards are open at a time.
  */
 public final class ShardSet implements PreparedSamples {
     private static final int MOST_OPEN = 512;
@@ -23,22 +27,30 @@ public final class ShardSet implements PreparedSamples {
     private final Names names;
     private final int[] firstOfShard;
     private final OpenShards open;
+    private final Path folder;
+    private final SampleChecks checks;
+    private volatile @Nullable ShardWatch watch;
 
-    private ShardSet(Path folder, ShardIndex index, int[] labels, Names names, int mostOpen) {
+    private ShardSet(Path folder, ShardIndex index, int[] labels, Names names, SampleChecks checks, int mostOpen) {
+        this.folder = folder;
+        this.checks = checks;
         this.index = index;
         this.labels = labels;
         this.names = names;
         identity = index.identity();
+        int[] starts = new int[index.shards().size() + 1];
+        for (int s = 0; s < index.shards().size(); s++) {
+            starts[s + 1] = starts[s] + index.shards().get(s).size();
+        }
+        firstOfShard = starts;
         open = new OpenShards(
                 number -> Shard.open(
                         folder.resolve(ShardIndex.fileName(number)),
                         index.layout(),
-                        index.shards().get(number).size()),
+                        index.shards().get(number).size(),
+                        checks,
+                        starts[number]),
                 mostOpen);
-        firstOfShard = new int[index.shards().size() + 1];
-        for (int s = 0; s < index.shards().size(); s++) {
-            firstOfShard[s + 1] = firstOfShard[s] + index.shards().get(s).size();
-        }
     }
 
     /**
@@ -76,7 +88,10 @@ public final class ShardSet implements PreparedSamples {
                 }
                 small[i] = (int) labels[i];
             }
-            return new ShardSet(folder, index, small, Names.read(file, ShardBuilder.NAME, labels.length), mostOpen);
+            Names names = Names.read(file, ShardBuilder.NAME, labels.length);
+            SampleChecks checks =
+                    ShardIndex.hasChecksums(file) ? SampleChecks.read(file, index.layout(), names) : SampleChecks.NONE;
+            return new ShardSet(folder, index, small, names, checks, mostOpen);
         }
     }
 
@@ -118,25 +133,55 @@ public final class ShardSet implements PreparedSamples {
     @Override
     public void readMoments(int i, float[] target, int from) throws IOException {
         int shard = shardOf(i);
-        open.use(shard, reader -> reader.readMoments(i - firstOfShard[shard], target, from));
+        use(shard, reader -> reader.readMoments(i - firstOfShard[shard], target, from));
     }
 
     @Override
     public void readImage(int i, byte[] target, int from) throws IOException {
         int shard = shardOf(i);
-        open.use(shard, reader -> reader.readImage(i - firstOfShard[shard], target, from));
+        use(shard, reader -> reader.readImage(i - firstOfShard[shard], target, from));
     }
 
     @Override
     public void readTokens(int i, float[] target, int from) throws IOException {
         int shard = shardOf(i);
-        open.use(shard, reader -> reader.readTokens(i - firstOfShard[shard], target, from));
+        use(shard, reader -> reader.readTokens(i - firstOfShard[shard], target, from));
     }
 
     @Override
     public void readTokens(int i, int[] rows, float[] target, int from) throws IOException {
         int shard = shardOf(i);
-        open.use(shard, reader -> reader.readTokens(i - firstOfShard[shard], rows, target, from));
+        use(shard, reader -> reader.readTokens(i - firstOfShard[shard], rows, target, from));
+    }
+
+    @Override
+    public synchronized Optional<String> watch() {
+        if (watch == null) {
+            watch = ShardWatch.start(folder, index.shards());
+        }
+        return hasChecksums()
+                ? Optional.empty()
+                : Optional.of("the set is of the first format, which has no checksums of samples: a damaged shard is"
+                        + " noticed when its hash is compared in the background, perhaps after samples of it were used;"
+                        + " sets that are prepared now have them");
+    }
+
+    /** Tells whether the index has a checksum of every sample, which the first format had not. */
+    public boolean hasChecksums() {
+        return checks.present();
+    }
+
+    /** Returns what everything read of the set is compared with. */
+    SampleChecks checks() {
+        return checks;
+    }
+
+    private void use(int shard, OpenShards.Use use) throws IOException {
+        ShardWatch watching = watch;
+        if (watching != null) {
+            watching.requireSound();
+        }
+        open.use(shard, use);
     }
 
     private int shardOf(int i) {
@@ -153,6 +198,10 @@ public final class ShardSet implements PreparedSamples {
 
     @Override
     public void close() throws IOException {
+        ShardWatch watching = watch;
+        if (watching != null) {
+            watching.close();
+        }
         open.close();
     }
 }

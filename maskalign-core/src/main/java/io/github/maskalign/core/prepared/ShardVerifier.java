@@ -1,5 +1,6 @@
 package io.github.maskalign.core.prepared;
 
+import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.core.io.Digests;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
@@ -8,7 +9,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntConsumer;
 
-/** Compares a prepared set with its index: hashes of all shards, their labels and names, finite numbers. */
+/**
+ * Compares a prepared set with its index: hashes of all shards, their labels and names, the checksum of every sample,
+ * finite numbers. Sets of the first format have no checksums of samples.
+ */
 public final class ShardVerifier {
     private static final int MOST_PROBLEMS = 100;
 
@@ -56,7 +60,8 @@ public final class ShardVerifier {
         SampleLayout layout = set.layout();
         float[] moments = new float[layout.momentValues()];
         float[] tokens = new float[layout.tokenValues()];
-        try (Shard shard = Shard.open(file, layout, entry.size())) {
+        byte[] image = new byte[layout.imageBytes()];
+        try (Shard shard = Shard.open(file, layout, entry.size(), set.checks(), first)) {
             long[] labels = shard.labels();
             Names names = shard.names(entry.size());
             for (int i = 0; i < entry.size() && problems.size() < MOST_PROBLEMS; i++) {
@@ -64,13 +69,32 @@ public final class ShardVerifier {
                     problems.add(file + ": sample " + i + " is " + names.get(i) + " of class " + labels[i]
                             + " but the index says " + set.name(first + i) + " of class " + set.label(first + i));
                 }
-                shard.readMoments(i, moments, 0);
-                requireFinite(file, names.get(i), "moments", moments, problems);
-                if (tokens.length > 0) {
-                    shard.readTokens(i, tokens, 0);
+                int row = i;
+                boolean sound = read(() -> shard.readMoments(row, moments, 0), problems);
+                if (sound) {
+                    requireFinite(file, names.get(i), "moments", moments, problems);
+                }
+                if (image.length > 0) {
+                    read(() -> shard.readImage(row, image, 0), problems);
+                }
+                if (tokens.length > 0 && read(() -> shard.readTokens(row, tokens, 0), problems)) {
                     requireFinite(file, names.get(i), "tokens", tokens, problems);
                 }
             }
+        }
+    }
+
+    private interface Read {
+        void run() throws IOException;
+    }
+
+    private static boolean read(Read part, List<String> problems) throws IOException {
+        try {
+            part.run();
+            return true;
+        } catch (CheckpointFormatException e) {
+            problems.add(String.valueOf(e.getMessage()));
+            return false;
         }
     }
 

@@ -27,11 +27,11 @@ def modulated_norm(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     return torch.addcmul(shift, h, 1 + scale)  # (N, T, D)
 
 
-# LN over the head width in float32, back to the type of the products; without weight nothing.
+# LN over the head width in float32, with timm's eps, and back to the type of the products; without weight nothing.
 def head_norm(x: Tensor, weight: Optional[Tensor], bias: Optional[Tensor], dtype: int) -> Tensor:
     if weight is None:
         return x
-    return torch.to(torch.layer_norm(torch.to(x, 6), [x.size(3)], weight, bias, 1e-6), dtype)
+    return torch.to(torch.layer_norm(torch.to(x, 6), [x.size(3)], weight, bias, 1e-5), dtype)
 
 
 # Multi-head self-attention with one fused projection: softmax(q k^T / sqrt(d)) v.

@@ -28,8 +28,8 @@ class TokenMixerTest {
             value = {
                 "layers | -1 | mixer.layers must be in [0, 64] but was -1",
                 "layers | 65 | mixer.layers must be in [0, 64] but was 65",
-                "width  | -1 | mixer.width must be 0 or positive but was -1",
-                "heads  | -1 | mixer.heads must be 0 or positive but was -1"
+                "width  | -1 | mixer.width must be in [0, 65536] but was -1",
+                "heads  | -1 | mixer.heads must be in [0, 65536] but was -1"
             })
     void wrongSizesAreNamed(String component, int value, String message) {
         assertThatThrownBy(() -> RecordCopy.with(MixerConfig.PAPER, Map.of(component, value)))
@@ -40,7 +40,7 @@ class TokenMixerTest {
     @Test
     void wrongShapesAreNamed() {
         assertThatThrownBy(() -> RecordCopy.with(MixerConfig.PAPER, Map.of("mlpRatio", 0.0)))
-                .hasMessage("mixer.mlpRatio must be positive but was 0.0");
+                .hasMessage("mixer.mlpRatio must be in (0, 256] but was 0.0");
         assertThatThrownBy(() -> new TokenMixer(MixerConfig.NONE, WIDTH, 3, Precision.FLOAT32))
                 .hasMessage("a token mixer needs at least one layer");
         assertThatThrownBy(() ->

@@ -14,25 +14,28 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class AdaLnZeroBlockGoldenTest {
-    static Stream<String> cases() {
-        return GoldenCase.names(AdaLnZeroBlockGoldenTest.class, "block");
+    static Stream<Arguments> cases() {
+        return Stream.of("block", "block_qk_norm")
+                .flatMap(topic ->
+                        GoldenCase.names(AdaLnZeroBlockGoldenTest.class, topic).map(name -> Arguments.of(topic, name)));
     }
 
     @ParameterizedTest
     @MethodSource("cases")
-    void outputAndGradientsMatchPyTorch(String name) {
+    void outputAndGradientsMatchPyTorch(String topic, String name) {
         try (NDManager manager = NDManager.newBaseManager();
                 GradMode recording = GradMode.on()) {
-            GoldenCase golden = GoldenCase.load(getClass(), "block", name, manager);
+            GoldenCase golden = GoldenCase.load(getClass(), topic, name, manager);
             int width = Integer.parseInt(golden.metadata().get("hidden_size"));
             AdaLnZeroBlock block = new AdaLnZeroBlock(
                     width,
                     Integer.parseInt(golden.metadata().get("num_heads")),
                     Double.parseDouble(golden.metadata().get("mlp_ratio")),
-                    false,
+                    topic.equals("block_qk_norm"),
                     Precision.FLOAT32);
             NDArray x = golden.get("inputs/x");
             NDArray c = golden.get("inputs/c");
@@ -54,6 +57,9 @@ class AdaLnZeroBlockGoldenTest {
 
             assertThat(GoldenCase.relativeError(y, golden.get("outputs/y"))).isLessThan(1e-5); // float32
             for (int i = 0; i < names.size(); i++) {
+                if (names.get(i).equals("attn.k_norm.bias")) {
+                    continue; // adds the same to all scores of a query: rounding is all there is to compare
+                }
                 assertThat(GoldenCase.relativeError(gradients.get(i), golden.get("grads/" + names.get(i))))
                         .as(names.get(i))
                         .isLessThan(1e-4); // float32, sums over tokens and samples

@@ -105,6 +105,36 @@ class PreparerTest {
         assertThat(content(parts)).isEqualTo(content(whole));
     }
 
+    /** A flipped bit leaves the size as it is: only the hash tells. */
+    @Test
+    void resumingMakesADamagedShardAgain() throws Exception {
+        Path whole = root.resolve("whole");
+        Path parts = root.resolve("parts");
+        prepare(whole, new FirstPixels(SIDE));
+        prepare(parts, new FirstPixels(SIDE));
+        flipLastBit(parts.resolve(ShardIndex.fileName(1)));
+        Files.delete(parts.resolve(ShardIndex.FILE));
+        try (PictureSet set = PictureSets.open(pictures)) {
+            Preparer preparer = new Preparer(set, new FirstPixels(SIDE), PLAN, PreparedStore.shards(parts));
+            assertThatThrownBy(preparer::finish)
+                    .isInstanceOf(PrepareException.class)
+                    .hasMessageContaining("shard 1 of 3 is damaged");
+            assertThat(parts.resolve(ShardIndex.FILE)).doesNotExist();
+        }
+
+        FirstPixels counting = new FirstPixels(SIDE);
+        prepare(parts, counting);
+
+        assertThat(counting.count()).isEqualTo(3); // pictures 4 to 7, without the one that is cut off
+        assertThat(content(parts)).isEqualTo(content(whole));
+    }
+
+    private static void flipLastBit(Path file) throws IOException {
+        byte[] bytes = Files.readAllBytes(file);
+        bytes[bytes.length - 1] ^= 1;
+        Files.write(file, bytes);
+    }
+
     @Test
     void ranksShareTheWork() throws Exception {
         Path whole = root.resolve("whole");
@@ -140,10 +170,7 @@ class PreparerTest {
     void damageIsFound() throws Exception {
         Path out = root.resolve("out");
         prepare(out, new FirstPixels(SIDE));
-        Path shard = out.resolve(ShardIndex.fileName(1));
-        byte[] bytes = Files.readAllBytes(shard);
-        bytes[bytes.length - 1] ^= 1;
-        Files.write(shard, bytes);
+        flipLastBit(out.resolve(ShardIndex.fileName(1)));
         Files.delete(out.resolve(ShardIndex.fileName(2)));
 
         assertThat(new ShardVerifier(out).problems(done -> {}))

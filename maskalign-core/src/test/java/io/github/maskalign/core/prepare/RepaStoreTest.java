@@ -128,6 +128,26 @@ class RepaStoreTest {
         assertThat(content(parts)).isEqualTo(content(whole));
     }
 
+    /** A flipped bit leaves the size as it is: only the hash tells. */
+    @Test
+    void resumingMakesADamagedPartAgain() throws Exception {
+        draw();
+        Path whole = root.resolve("whole");
+        Path parts = root.resolve("parts");
+        prepare(PreparedStore.repa(RepaFolders.in(whole)), new FirstPixels(SIDE));
+        prepare(PreparedStore.repa(RepaFolders.in(parts)), new FirstPixels(SIDE));
+        Path latent = RepaFolders.in(parts).latent(5);
+        byte[] bytes = Files.readAllBytes(latent);
+        bytes[bytes.length - 1] ^= 1;
+        Files.write(latent, bytes);
+
+        FirstPixels counting = new FirstPixels(SIDE);
+        prepare(PreparedStore.repa(RepaFolders.in(parts)), counting);
+
+        assertThat(counting.count()).isEqualTo(4); // the part of pictures 4 to 7
+        assertThat(content(parts)).isEqualTo(content(whole));
+    }
+
     @Test
     void whatKilledWritersLeftIsNoPartOfTheSet() throws Exception {
         draw();

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.SafetensorsFile;
+import io.github.maskalign.core.io.TensorInfo;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.DirectoryStream;
@@ -22,6 +24,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class ShardSetTest {
@@ -39,6 +42,126 @@ class ShardSetTest {
     @Test
     void setOfTheFirstFormatIsRead() throws Exception {
         requireSamples(Path.of("src/test/resources/formats/prepared-1"));
+    }
+
+    /** The second format has a checksum of every sample; it too is kept as it is. */
+    @Test
+    void setOfTheSecondFormatIsRead() throws Exception {
+        Path second = Path.of("src/test/resources/formats/prepared-2");
+
+        requireSamples(second);
+        try (ShardSet set = ShardSet.open(second)) {
+            assertThat(set.hasChecksums()).isTrue();
+        }
+        Prepared.write(folder, Prepared.FULL, 3, 0, 4);
+        assertThat(folder.resolve(ShardIndex.FILE)).hasSameBinaryContentAs(second.resolve(ShardIndex.FILE));
+    }
+
+    /** What an interrupted preparation of the first format has left gets its checksums from its content. */
+    @Test
+    void shardsOfTheFirstFormatGetChecksumsInANewIndex() throws Exception {
+        Path first = Path.of("src/test/resources/formats/prepared-1");
+        for (int s = 0; s < 3; s++) {
+            Files.copy(first.resolve(ShardIndex.fileName(s)), folder.resolve(ShardIndex.fileName(s)));
+        }
+        try (ShardSet old = ShardSet.open(first)) {
+            assertThat(old.hasChecksums()).isFalse();
+            old.index().write(folder);
+        }
+
+        requireSamples(folder); // compares each with its checksum
+        try (ShardSet set = ShardSet.open(folder)) {
+            assertThat(set.hasChecksums()).isTrue();
+        }
+        damage(0, ShardBuilder.TOKENS, 3);
+        try (ShardSet set = ShardSet.open(folder)) {
+            assertThatThrownBy(() -> set.readTokens(0, new float[12], 0)).hasMessageContaining("it is damaged");
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "moments, 72, MOMENTS, the moments of sample",
+        "image, 75, IMAGE, the image of sample",
+        "tokens, 12, TOKENS, the bytes of token 2 of sample",
+        "tokens.scale, 16, TOKENS, the bytes of token 2 of sample",
+        "tokens.crc32c, 16, TOKENS, the checksums of the tokens of sample",
+    })
+    void aDamagedSampleIsNamedWhenItIsRead(String tensor, int bytesOfOne, SamplePart part, String what)
+            throws Exception {
+        Prepared.write(folder, Prepared.FULL, 3, 0, 4);
+        damage(2, tensor, 2 * bytesOfOne + bytesOfOne / 2); // in sample 5, the third of the last shard
+
+        try (ShardSet set = ShardSet.open(folder)) {
+            for (int i = 0; i < set.size(); i++) {
+                int sample = i;
+                for (SamplePart each : SamplePart.values()) {
+                    if (sample == 5 && each == part) {
+                        assertThatThrownBy(() -> read(set, sample, each))
+                                .isInstanceOf(CheckpointFormatException.class)
+                                .hasMessageContaining("shard-00002.safetensors")
+                                .hasMessageContaining(
+                                        "it is damaged: " + what + " " + set.name(5) + " have the CRC-32C");
+                    } else {
+                        read(set, sample, each);
+                    }
+                }
+            }
+            set.readTokens(4, new int[] {2}, new float[3], 0);
+            if (part == SamplePart.TOKENS) {
+                assertThatThrownBy(() -> set.readTokens(5, new int[] {0, 2}, new float[6], 0))
+                        .hasMessageContaining("it is damaged");
+            }
+        }
+        assertThat(new ShardVerifier(folder).problems(done -> {}))
+                .hasSize(2)
+                .anySatisfy(p -> assertThat(p).contains("shard-00002", "SHA-256"))
+                .anySatisfy(p -> assertThat(p).contains("shard-00002", what, "/5.JPEG"));
+    }
+
+    @Test
+    void aDamagedIndexIsRefused() throws Exception {
+        Prepared.write(folder, Prepared.FULL, 3);
+        for (String tensor : List.of(ShardBuilder.LABEL, ShardBuilder.NAME, SamplePart.IMAGE.checksums())) {
+            Path index = folder.resolve(ShardIndex.FILE);
+            byte[] good = Files.readAllBytes(index);
+            damage(index, tensor, 0);
+
+            assertThatThrownBy(() -> ShardSet.open(folder))
+                    .isInstanceOf(CheckpointFormatException.class)
+                    .hasMessageContaining("it is damaged: the SHA-256 of its tensors is");
+
+            Files.write(index, good);
+        }
+    }
+
+    private static void read(ShardSet set, int sample, SamplePart part) throws IOException {
+        SampleLayout layout = set.layout();
+        switch (part) {
+            case MOMENTS -> set.readMoments(sample, new float[layout.momentValues()], 0);
+            case IMAGE -> set.readImage(sample, new byte[layout.imageBytes()], 0);
+            case TOKENS -> set.readTokens(sample, new float[layout.tokenValues()], 0);
+        }
+    }
+
+    private void damage(int shard, String tensor, long at) throws IOException {
+        damage(folder.resolve(ShardIndex.fileName(shard)), tensor, at);
+    }
+
+    /** Flips the lowest bit of a byte of a tensor. */
+    static void damage(Path path, String tensor, long at) throws IOException {
+        long position;
+        try (SafetensorsFile file = SafetensorsFile.open(path)) {
+            long header = Files.size(path)
+                    - file.tensors().values().stream()
+                            .mapToLong(TensorInfo::end)
+                            .max()
+                            .orElseThrow();
+            position = header + file.tensors().get(tensor).begin() + at;
+        }
+        byte[] bytes = Files.readAllBytes(path);
+        bytes[Math.toIntExact(position)] ^= 1;
+        Files.write(path, bytes);
     }
 
     private static void requireSamples(Path folder) throws IOException {

@@ -95,6 +95,7 @@ public final class TrainOnImageNet {
                 NDManager manager = NDManager.newBaseManager();
                 RepresentationEncoder encoder = encoderFile == null ? null : open(encoderFile, manager.getDevice())) {
             int width = encoder == null ? samples.layout().tokenWidth() : encoder.width();
+            samples.watch().ifPresent(System.err::println); // from now on damaged files end the run
             SiTConfig config = maskAlign(variant, samples.layout(), samples.classes(), width);
             Draws draws = new Draws(SEED); // every random number of the run, by its position
             TokenSubsetSampler subsets = new TokenSubsetSampler(SubsetConfig.defaults(), draws, rhythm.steps());

@@ -2,6 +2,7 @@ package io.github.maskalign.examples.run;
 
 import io.github.maskalign.core.config.NonNegative;
 import io.github.maskalign.core.config.Positive;
+import io.github.maskalign.core.config.Range;
 
 /**
  * Representation alignment.
@@ -15,4 +16,4 @@ public record AlignSection(
         boolean enabled,
         @Positive int depth,
         @NonNegative double coeff,
-        @Positive int projectorDim) {}
+        @Range(min = 1, max = 65_536) int projectorDim) {}

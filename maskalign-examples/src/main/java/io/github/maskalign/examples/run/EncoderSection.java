@@ -2,7 +2,7 @@ package io.github.maskalign.examples.run;
 
 import io.github.maskalign.core.config.Default;
 import io.github.maskalign.core.config.NonNegative;
-import io.github.maskalign.core.config.Positive;
+import io.github.maskalign.core.config.Range;
 import io.github.maskalign.encoders.published.EncoderName;
 import io.github.maskalign.encoders.vit.VitParts;
 import java.nio.file.Path;
@@ -22,7 +22,7 @@ import java.util.Optional;
  */
 public record EncoderSection(
         Kind kind,
-        @Positive int width,
+        @Range(min = 1, max = 65_536) int width,
         @Default("null") Optional<Path> path,
         @Default("null") Optional<String> sha256,
         @Default("dinov2") String preprocessing,

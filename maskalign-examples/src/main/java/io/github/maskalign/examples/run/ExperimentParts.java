@@ -9,7 +9,6 @@ import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.engine.NativeThreads;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.RandomStream;
-import io.github.maskalign.core.train.BatchPlan;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTLoss;
@@ -43,7 +42,7 @@ final class ExperimentParts implements AutoCloseable {
         try {
             Draws draws = new Draws(config.seed());
             SiTConfig plan = RunPlan.model(config);
-            data = RunData.open(config, cache, draws, BatchPlan.of(config.train(), ranks));
+            data = RunData.open(config, cache, draws, ranks);
             encoder = EncoderChoice.open(config, plan, data.pictureSide(), manager.getDevice());
             Engine.getInstance().setRandomSeed(draws.at(RandomStream.INIT, 0).nextInt());
             SiT model = new SiT(plan, config.runtime().precision().ofBlocks());

@@ -1,7 +1,6 @@
 package io.github.maskalign.examples.run;
 
 import io.github.maskalign.core.config.Default;
-import io.github.maskalign.core.config.Positive;
 import io.github.maskalign.core.config.Range;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTVariant;
@@ -24,12 +23,15 @@ import java.util.Optional;
  */
 public record ModelSection(
         @Default("null") Optional<SiTVariant> variant,
-        @Positive int inputSize,
-        @Positive int inChannels,
-        @Positive int numClasses,
+        @Range(min = 1, max = 8192) int inputSize,
+        @Range(min = 1, max = 65_536) int inChannels,
+        @Range(min = 1, max = 1 << 24) int numClasses,
         @Range(min = 0, max = 1, maxExclusive = true) double classDropoutProb,
         @Default("false") boolean qkNorm,
-        @Default("4.0") double mlpRatio,
+
+        @Range(min = 0, minExclusive = true, max = 256) @Default("4.0")
+        double mlpRatio,
+
         @Default("null") Optional<Integer> patchSize,
         @Default("null") Optional<Integer> hiddenSize,
         @Default("null") Optional<Integer> depth,

@@ -3,6 +3,7 @@ package io.github.maskalign.examples.run;
 import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.ReadAheadData;
 import io.github.maskalign.core.data.TrainingData;
+import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.prepared.LatentData;
 import io.github.maskalign.core.prepared.PreparedSamples;
 import io.github.maskalign.core.prepared.PreparedSets;
@@ -43,18 +44,19 @@ record RunData(
         void close() throws IOException;
     }
 
-    static RunData open(RunConfig config, Path cache, Draws draws, BatchPlan plan) throws IOException {
+    static RunData open(RunConfig config, Path cache, Draws draws, Communicator ranks) throws IOException {
         return switch (config.data().kind()) {
             case EMOJI -> {
                 EmojiData emoji = EmojiData.open(config, cache, draws);
                 yield new RunData(
                         emoji.data(), config.model().inputSize(), emoji.attribution(), "", emoji.pictures(), () -> {});
             }
-            case LATENTS -> latents(config, draws, plan);
+            case LATENTS -> latents(config, draws, ranks);
         };
     }
 
-    private static RunData latents(RunConfig config, Draws draws, BatchPlan plan) throws IOException {
+    private static RunData latents(RunConfig config, Draws draws, Communicator ranks) throws IOException {
+        BatchPlan plan = BatchPlan.of(config.train(), ranks);
         DataSection section = config.data();
         PreparedSamples set = openLatents(config);
         try {
@@ -66,6 +68,10 @@ record RunData(
             KeptTokens kept = new KeptTokens(RunPlan.model(config), subsets, plan.globalBatch());
             LatentData latents = new LatentData(set, draws, section.scale(), section.bias(), encodes, cached, kept);
             LOG.info("{} prepared latents in {} classes", set.size(), set.classes());
+            if (ranks.localRank() == 0) { // once on each machine, as each may have files of its own
+                set.watch()
+                        .ifPresent(missing -> LOG.warn("{}: {}", section.path().orElseThrow(), missing));
+            }
             String attribution = "Trained on the prepared set " + section.path().orElseThrow() + " (" + set.identity()
                     + "); its licences are those of its pictures.\n";
             int side = set.layout().imageSide();

@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.google.gson.JsonParser;
 import io.github.maskalign.core.config.Bound;
 import io.github.maskalign.core.config.ConfigBinder;
+import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.SafetensorsFile;
+import io.github.maskalign.core.io.TensorInfo;
 import io.github.maskalign.core.prepared.FloatCode;
 import io.github.maskalign.core.prepared.PreparedSample;
 import io.github.maskalign.core.prepared.SampleLayout;
@@ -76,6 +79,60 @@ class PreparedTrainingTest {
                 .containsExactly("data.path " + gone + " is not there yet and was not checked");
         assertThatThrownBy(() -> RunFiles.check(config(large, 2).value()))
                 .hasMessageContaining("model.inputSize must be 16");
+    }
+
+    /** A sample that is not what was written ends the run before a step has used it. */
+    @Test
+    void aDamagedSampleEndsTheRun() throws Exception {
+        Path set = root.resolve("set");
+        prepare(set, LAYOUT, 0);
+        Path run = root.resolve("run");
+        assertThat(train(config(set, 2), "run")).isEqualTo(StopReason.COMPLETED);
+        for (int shard = 0; shard < 2; shard++) {
+            damage(set.resolve(ShardIndex.fileName(shard)), "moments");
+        }
+
+        assertThatThrownBy(() -> train(config(set, 40), "run"))
+                .rootCause()
+                .isInstanceOf(CheckpointFormatException.class)
+                .hasMessageContaining("it is damaged");
+
+        assertThat(run.resolve("checkpoints/state-0000002/manifest.json")).exists();
+        prepare(set, LAYOUT, 0); // the same set, put back
+        assertThat(train(config(set, 4), "run")).isEqualTo(StopReason.COMPLETED);
+    }
+
+    /** Names are no part of a sample, so the damage shows in the file's hash alone. */
+    @Test
+    void aDamagedShardEndsTheRun() throws Exception {
+        Path set = root.resolve("set");
+        prepare(set, LAYOUT, 0);
+        assertThat(train(config(set, 2), "run")).isEqualTo(StopReason.COMPLETED);
+        damage(set.resolve(ShardIndex.fileName(1)), "name");
+
+        assertThatThrownBy(() -> train(config(set, 1_000_000), "run"))
+                .rootCause()
+                .isInstanceOf(CheckpointFormatException.class)
+                .hasMessageContaining("shard-00001.safetensors")
+                .hasMessageContaining("its SHA-256 is");
+
+        assertThat(root.resolve("run/checkpoints")).isNotEmptyDirectory();
+        prepare(set, LAYOUT, 0);
+        assertThat(train(config(set, 4), "copy")).isEqualTo(StopReason.COMPLETED);
+    }
+
+    private static void damage(Path path, String tensor) throws IOException {
+        long position;
+        try (SafetensorsFile file = SafetensorsFile.open(path)) {
+            long end = file.tensors().values().stream()
+                    .mapToLong(TensorInfo::end)
+                    .max()
+                    .orElseThrow();
+            position = Files.size(path) - end + file.tensors().get(tensor).begin();
+        }
+        byte[] bytes = Files.readAllBytes(path);
+        bytes[Math.toIntExact(position)] ^= 1;
+        Files.write(path, bytes);
     }
 
     private Bound<RunConfig> config(Path set, int steps) {

@@ -23,6 +23,7 @@ import io.github.maskalign.sit.SiTOutput;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -37,6 +38,8 @@ import java.util.Set;
  */
 public final class ParityCase {
     private static final Set<String> FAMILIES = Set.of("sit", "repa", "reg", "maskalign", "sit-official");
+
+    private static final String WEIGHTS = "weights/";
 
     private final Path path;
     private final String family;
@@ -57,11 +60,13 @@ public final class ParityCase {
     public static ParityResult check(Path path) throws IOException {
         try (SafetensorsFile file = SafetensorsFile.open(path);
                 NDManager manager = NDManager.newBaseManager(Device.cpu())) {
-            return open(path, file.metadata()).compare(file, manager);
+            return open(file).compare(file, manager);
         }
     }
 
-    private static ParityCase open(Path path, Map<String, String> metadata) throws CheckpointFormatException {
+    private static ParityCase open(SafetensorsFile file) throws CheckpointFormatException {
+        Path path = file.path();
+        Map<String, String> metadata = file.metadata();
         String family = metadata.get("family");
         if (family == null || !FAMILIES.contains(family)) {
             throw new CheckpointFormatException(
@@ -77,7 +82,7 @@ public final class ParityCase {
         }
         try {
             JsonObject json = JsonParser.parseString(config).getAsJsonObject();
-            SiTConfig model = ParityConfig.of(json);
+            SiTConfig model = ParityConfig.of(json, family, weights(file));
             if (family.equals("maskalign")) {
                 model = model.withPlacement(SubsetPlacement.DROP, 0, 0);
             }
@@ -97,10 +102,8 @@ public final class ParityCase {
         SiT model = new SiT(config);
         model.initialize(manager);
         Map<String, NDArray> weights = new LinkedHashMap<>();
-        for (String name : file.tensors().keySet()) {
-            if (name.startsWith("weights/")) {
-                weights.put(name.substring("weights/".length()), file.read(name, manager));
-            }
+        for (String key : weights(file)) {
+            weights.put(key, file.read(WEIGHTS + key, manager));
         }
         try {
             Weights.copyInto(model, weights);
@@ -110,6 +113,13 @@ public final class ParityCase {
         try (GradMode recording = GradMode.on()) {
             return compare(file, manager, model);
         }
+    }
+
+    private static List<String> weights(SafetensorsFile file) {
+        return file.tensors().keySet().stream()
+                .filter(name -> name.startsWith(WEIGHTS))
+                .map(name -> name.substring(WEIGHTS.length()))
+                .toList();
     }
 
     private ParityResult compare(SafetensorsFile file, NDManager manager, SiT model) throws IOException {

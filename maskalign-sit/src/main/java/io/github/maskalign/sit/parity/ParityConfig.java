@@ -1,10 +1,13 @@
 package io.github.maskalign.sit.parity;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import io.github.maskalign.core.align.MixerConfig;
 import io.github.maskalign.sit.SiTConfig;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 
 /** Reads the {@code config} of a parity case: the names that the official projects use. */
@@ -12,7 +15,38 @@ public final class ParityConfig {
     private ParityConfig() {}
 
     /**
-     * Returns the model a parity case describes, with all tokens kept.
+     * Returns the model of a case. A config names every part whatever the family; which parts there are is the
+     * family's: a class token with {@code reg} and {@code maskalign}, a mixer with {@code maskalign}, projectors with
+     * all but {@code sit} and {@code sit-official}. Mixer and projectors of another family are made if their weights
+     * are there.
+     *
+     * @param json the config
+     * @param family the case's family
+     * @param weights keys of its weights
+     * @throws IllegalArgumentException if a key is missing or out of range
+     */
+    static SiTConfig of(JsonObject json, String family, Collection<String> weights) {
+        JsonObject own = json.deepCopy();
+        boolean masked = family.equals("maskalign");
+        if (!masked && !family.equals("reg")) {
+            own.asMap().replace("cls_dim", new JsonPrimitive(0));
+        }
+        if (!masked && !any(weights, "mixer.")) {
+            own.asMap().replace("mixer_layers", new JsonPrimitive(0));
+        }
+        if (family.startsWith("sit") && !any(weights, "projectors.")) {
+            own.asMap().replace("z_dims", new JsonArray());
+        }
+        return of(own);
+    }
+
+    private static boolean any(Collection<String> weights, String prefix) {
+        return weights.stream().anyMatch(key -> key.startsWith(prefix));
+    }
+
+    /**
+     * Returns the model of a config that names exactly the parts there are, with all tokens kept. The mixer's blocks
+     * have the MLP ratio of the others.
      *
      * @throws IllegalArgumentException if a key is missing or out of range
      */
@@ -22,6 +56,7 @@ public final class ParityConfig {
         for (JsonElement z : element(json, "z_dims").getAsJsonArray()) {
             widths.add(z.getAsInt());
         }
+        double ratio = element(json, "mlp_ratio").getAsDouble();
         SiTConfig config = SiTConfig.of(
                         integer(json, "input_size"),
                         integer(json, "patch_size"),
@@ -30,12 +65,12 @@ public final class ParityConfig {
                         integer(json, "depth"),
                         integer(json, "num_heads"),
                         integer(json, "num_classes"))
-                .withOptions(element(json, "mlp_ratio").getAsDouble(), 0.1, false, false)
+                .withOptions(ratio, 0.1, false, false)
                 .withClassToken(integer(json, "cls_dim"))
                 .withAlignment(integer(json, "encoder_depth"), integer(json, "projector_dim"), widths);
         return mixerLayers == 0
                 ? config
-                : config.withMixer(new MixerConfig(mixerLayers, 0, 0, 4, MixerConfig.Conditioning.ADALN_ZERO));
+                : config.withMixer(new MixerConfig(mixerLayers, 0, 0, ratio, MixerConfig.Conditioning.ADALN_ZERO));
     }
 
     private static int integer(JsonObject json, String key) {

@@ -28,6 +28,10 @@ class ParityCaseTest {
         return GoldenCase.names(ParityCaseTest.class, "parity");
     }
 
+    static Stream<String> casesThatNameMore() {
+        return GoldenCase.names(ParityCaseTest.class, "parity_config");
+    }
+
     @ParameterizedTest
     @MethodSource("cases")
     void caseMatchesTheReference(String name) throws Exception {
@@ -36,6 +40,14 @@ class ParityCaseTest {
         assertThat(result.pass()).as(result.toString()).isTrue();
         assertThat(result.name()).isEqualTo(name);
         assertThat(result.maxGradError() == null).isEqualTo(name.startsWith("sit-official"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("casesThatNameMore")
+    void partsAreTheFamilysWhateverTheConfigNames(String name) throws Exception {
+        ParityResult result = ParityCase.check(file("parity_config", name));
+
+        assertThat(result.pass()).as(result.toString()).isTrue();
     }
 
     @Test
@@ -84,8 +96,12 @@ class ParityCaseTest {
     }
 
     private static Path file(String name) throws IOException, URISyntaxException {
+        return file("parity", name);
+    }
+
+    private static Path file(String topic, String name) throws IOException, URISyntaxException {
         return Path.of(ParityCaseTest.class
-                .getResource("/golden/parity/" + name + ".safetensors")
+                .getResource("/golden/" + topic + "/" + name + ".safetensors")
                 .toURI());
     }
 }
