@@ -71,6 +71,11 @@ public final class JsonlSink implements MetricSink {
     @Override
     public void image(long step, String tag, byte[] png, int width, int height) {}
 
+    @Override
+    public void sync() throws IOException {
+        out.getFD().sync();
+    }
+
     /** Forces everything to disk and closes the file. */
     @Override
     public void close() throws IOException {

@@ -33,6 +33,13 @@ public interface MetricSink extends AutoCloseable {
      */
     void image(long step, String tag, byte[] png, int width, int height) throws IOException;
 
+    /**
+     * Brings all records to the disk, so that a power loss takes none of them; does nothing unless a sink has files.
+     *
+     * @throws IOException if they could not be brought there; the sink stays usable
+     */
+    default void sync() throws IOException {}
+
     @Override
     void close() throws IOException;
 }

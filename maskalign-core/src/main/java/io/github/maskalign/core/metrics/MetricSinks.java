@@ -35,6 +35,11 @@ public final class MetricSinks implements MetricSink {
     }
 
     @Override
+    public void sync() {
+        each("what was recorded to the disk", MetricSink::sync);
+    }
+
+    @Override
     public void close() {
         each("the last records", MetricSink::close);
     }

@@ -82,6 +82,11 @@ public final class TensorBoardSink implements MetricSink {
         append(EventEncoder.image(now(), checked(step), tag, png, width, height, channels(png[25])));
     }
 
+    @Override
+    public void sync() throws IOException {
+        out.getFD().sync();
+    }
+
     /** Forces everything to disk and closes the file. */
     @Override
     public void close() throws IOException {

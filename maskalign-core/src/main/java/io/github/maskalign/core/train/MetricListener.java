@@ -97,6 +97,19 @@ public final class MetricListener implements TrainListener {
         }
     }
 
+    /** A power loss then leaves the records of all steps that the saved state has behind it. */
+    @Override
+    public void onSaving(long step) {
+        if (sink == null) {
+            return;
+        }
+        try {
+            sink.sync();
+        } catch (IOException e) {
+            throw new UncheckedIOException("the metrics up to step " + step + " cannot be brought to the disk", e);
+        }
+    }
+
     @Override
     public void onEnd(StopReason reason, TrainState state) {
         if (reason == StopReason.COMPLETED && unrecorded != null) {

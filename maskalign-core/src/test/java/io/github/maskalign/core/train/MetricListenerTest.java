@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.metrics.MetricSink;
+import io.github.maskalign.core.metrics.MetricSinks;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,13 +13,15 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class MetricListenerTest {
     @TempDir
     Path folder;
 
     /** Remembers what it was given. */
-    private static final class Memory implements MetricSink {
+    private static class Memory implements MetricSink {
         final Map<Long, Map<String, Double>> records = new LinkedHashMap<>();
         boolean closed;
 
@@ -122,5 +125,45 @@ class MetricListenerTest {
         }
         assertThatThrownBy(() -> new MetricListener(first -> new Memory(), 0))
                 .hasMessage("metrics must be written every 1 or more steps but was 0");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void recordsAreOnTheDiskBeforeTheStateThatHasThemBehindIt(boolean async) throws Exception {
+        List<String> order = new ArrayList<>();
+        MetricSink failing = new Memory() {
+            @Override
+            public void sync() throws IOException {
+                throw new IOException("the disk is gone");
+            }
+        };
+        MetricSink watched = new Memory() {
+            @Override
+            public void scalars(long step, Map<String, Double> values) {
+                order.add("record " + step);
+            }
+
+            @Override
+            public void sync() {
+                order.add("sync");
+            }
+        };
+        TrainListener saves = new TrainListener() {
+            @Override
+            public void onSaved(Path saved, long step) {
+                if (saved.getFileName().toString().startsWith("state-")) {
+                    order.add("saved " + step);
+                }
+            }
+        };
+        TrainConfig four = new TrainConfig(4, 4, 2, 3, 1, 0, 2, 3, 0, async, 0);
+        MetricSinks sinks = new MetricSinks(List.of(failing, watched)); // one that fails is a warning
+        try (RunningTiny run = new RunningTiny(folder, four, new MetricListener(first -> sinks, 1), saves)) {
+            run.loop().run();
+        }
+
+        assertThat(order)
+                .containsSubsequence("record 1", "record 2", "record 3", "sync", "saved 3", "sync", "saved 4")
+                .doesNotContainSequence("record 1", "sync");
     }
 }

@@ -55,6 +55,11 @@ final class SharedSinks implements MetricListener.Opening {
         }
 
         @Override
+        public void sync() throws IOException {
+            opened.sync();
+        }
+
+        @Override
         public void close() throws IOException {
             if (!closed) {
                 closed = true;
