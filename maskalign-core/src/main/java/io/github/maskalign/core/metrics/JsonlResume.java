@@ -16,7 +16,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Locale;
 import java.util.OptionalLong;
+import java.util.concurrent.ThreadLocalRandom;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,18 +34,27 @@ final class JsonlResume {
             return;
         }
         Path folder = file.toAbsolutePath().getParent();
-        Path kept = file.resolveSibling(file.getFileName() + ".tmp");
+        // a new name each time: a leftover that cannot be opened is in nobody's way
+        Path kept = file.resolveSibling(String.format(
+                Locale.ROOT,
+                ".%s.tmp-%016x",
+                file.getFileName(),
+                ThreadLocalRandom.current().nextLong()));
         long dropped;
-        try (InputStream in = new BufferedInputStream(Files.newInputStream(file));
-                OutputStream out = new BufferedOutputStream(Files.newOutputStream(kept))) {
-            dropped = copyBefore(in, out, firstStep, file);
+        try {
+            try (InputStream in = new BufferedInputStream(Files.newInputStream(file));
+                    OutputStream out =
+                            new BufferedOutputStream(Files.newOutputStream(kept, StandardOpenOption.CREATE_NEW))) {
+                dropped = copyBefore(in, out, firstStep, file);
+            }
+            if (dropped == 0) {
+                return;
+            }
+            force(kept, StandardOpenOption.WRITE);
+            Files.move(kept, file, StandardCopyOption.ATOMIC_MOVE);
+        } finally {
+            Files.deleteIfExists(kept);
         }
-        if (dropped == 0) {
-            Files.delete(kept);
-            return;
-        }
-        force(kept, StandardOpenOption.WRITE);
-        Files.move(kept, file, StandardCopyOption.ATOMIC_MOVE);
         if (folder != null) {
             force(folder, StandardOpenOption.READ);
         }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.io.SyncFailedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -79,7 +80,7 @@ class JsonlSinkTest {
 
         assertThat(Files.readAllLines(file))
                 .containsExactly("{\"step\":1}", "{\"step\":2}", "{\"step\":3,\"time\":1700000000.250}");
-        assertThat(folder).isDirectoryNotContaining("glob:**.tmp");
+        assertThat(folder).isDirectoryNotContaining("glob:**.tmp*");
     }
 
     @Test
@@ -155,5 +156,25 @@ class JsonlSinkTest {
                     .hasMessageContaining("must not be named 'step' or 'time'");
         }
         assertThat(file).isEmptyFile();
+    }
+
+    @Test
+    void leftoverOfAnEarlierStartIsInNobodysWay() throws IOException {
+        Files.writeString(file, "{\"step\":1}\n{\"step\":2}\n");
+        Files.createDirectory(folder.resolve(file.getFileName() + ".tmp")); // nor can it be written to
+
+        JsonlSink.open(file, 2).close();
+
+        assertThat(Files.readString(file)).isEqualTo("{\"step\":1}\n");
+    }
+
+    @Test
+    void syncAsksTheDisk() throws IOException {
+        JsonlSink sink = JsonlSink.open(file, 0);
+        sink.scalars(1, Map.of());
+        sink.sync();
+        sink.close();
+
+        assertThatThrownBy(sink::sync).isInstanceOf(SyncFailedException.class);
     }
 }
