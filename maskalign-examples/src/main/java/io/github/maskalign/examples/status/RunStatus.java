@@ -3,7 +3,6 @@ package io.github.maskalign.examples.status;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import io.github.maskalign.core.config.ConfigBinder;
-import io.github.maskalign.core.io.Checkpoint;
 import io.github.maskalign.core.io.CheckpointDir;
 import io.github.maskalign.core.io.RunLock;
 import io.github.maskalign.examples.run.RunConfig;
@@ -136,21 +135,33 @@ public record RunStatus(
             return List.of();
         }
         CheckpointDir saved = CheckpointDir.openReadOnly(folder);
-        List<SavedState> out = new ArrayList<>();
-        for (long step : saved.steps()) {
-            Path state = folder.resolve(String.format(Locale.ROOT, "state-%07d", step));
-            String problem = null;
-            if (verify) {
-                try {
-                    Checkpoint checked = saved.load(step);
-                    state = checked.folder();
-                } catch (IOException e) {
-                    problem = String.valueOf(e.getMessage());
-                }
+        while (true) {
+            List<Long> steps = saved.steps();
+            List<SavedState> out = new ArrayList<>();
+            for (long step : steps) {
+                SavedState state = state(saved, folder, step, verify);
+                if (state.problem() == null && state.bytes() > 0
+                        || saved.steps().contains(step)) {
+                    out.add(state);
+                } // else the run has deleted it meanwhile
             }
-            out.add(new SavedState(step, bytes(state), problem));
+            if (!out.isEmpty() || steps.isEmpty()) {
+                return out;
+            }
         }
-        return out;
+    }
+
+    private static SavedState state(CheckpointDir saved, Path folder, long step, boolean verify) throws IOException {
+        Path state = folder.resolve(String.format(Locale.ROOT, "state-%07d", step));
+        String problem = null;
+        if (verify) {
+            try {
+                state = saved.load(step).folder();
+            } catch (IOException e) {
+                problem = String.valueOf(e.getMessage());
+            }
+        }
+        return new SavedState(step, bytes(state), problem);
     }
 
     private static long bytes(Path folder) throws IOException {

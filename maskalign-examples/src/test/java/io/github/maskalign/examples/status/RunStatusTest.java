@@ -18,6 +18,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -67,6 +70,31 @@ class RunStatusTest {
         assertThat(status.values()).containsEntry("loss", -1.0).containsEntry("eval/frechet", 12.5);
         assertThat(status.secondsLeft()).isCloseTo(280 * 0.5, within(1e-9));
         assertThat(status.toText()).contains("eval/frechet       12.5");
+    }
+
+    @Test
+    void runThatKeepsOneCheckpointAlwaysHasOne() throws Exception {
+        CheckpointDir dir = CheckpointDir.open(folder.resolve("checkpoints"), 1);
+        StateDict state = StateDict.ofTensors(Map.of("w", TensorSource.of(new Shape(2), new float[2])));
+        dir.save(1, Map.of("weights", state), Map.of());
+        ExecutorService training = Executors.newSingleThreadExecutor();
+        try {
+            Future<?> saves = training.submit(() -> {
+                for (int step = 2; step <= 150; step++) {
+                    dir.save(step, Map.of("weights", state), Map.of());
+                }
+                return null;
+            });
+            for (int i = 0; !saves.isDone(); i++) {
+                RunStatus status = RunStatus.read(folder, i % 2 == 0);
+                assertThat(status.checkpoints())
+                        .isNotEmpty()
+                        .allSatisfy(saved -> assertThat(saved.problem()).isNull());
+            }
+            saves.get();
+        } finally {
+            training.shutdownNow();
+        }
     }
 
     @Test
