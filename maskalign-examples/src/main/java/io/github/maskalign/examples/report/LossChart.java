@@ -103,7 +103,7 @@ public record LossChart(String title, String quantity, double smoothing, boolean
         Color colour = COLOURS.get(index % COLOURS.size());
         double[] averaged = Smoothing.average(curve.values(), (int) Math.ceil(smoothing * curve.values().length));
         if (smoothing > 0) {
-            Curve raw = Smoothing.thin(curve, MOST_POINTS);
+            Curve raw = Smoothing.thin(curve.measured(), MOST_POINTS);
             XYSeries measured = chart.addSeries(index + " measured", raw.steps(), raw.values());
             measured.setShowInLegend(false);
             measured.setLineColor(new Color(colour.getRed(), colour.getGreen(), colour.getBlue(), PALE));
@@ -179,7 +179,7 @@ public record LossChart(String title, String quantity, double smoothing, boolean
     /** Ends a logarithmic axis at one-digit numbers, and labels those between unless there are too many. */
     private static void logarithmicRange(XYStyler style, List<Curve> curves) {
         double[] values = curves.stream()
-                .flatMapToDouble(curve -> DoubleStream.of(curve.values()))
+                .flatMapToDouble(curve -> DoubleStream.of(curve.measured().values()))
                 .filter(Double::isFinite)
                 .sorted()
                 .toArray();
@@ -197,10 +197,7 @@ public record LossChart(String title, String quantity, double smoothing, boolean
     }
 
     private Curve withoutUndrawable(Curve curve) {
-        double[] values = DoubleStream.of(curve.values())
-                .map(v -> !Double.isFinite(v) || logarithmic && v <= 0 ? Double.NaN : v)
-                .toArray();
-        return new Curve(curve.label(), curve.steps(), values);
+        return curve.mapped(v -> !Double.isFinite(v) || logarithmic && v <= 0 ? Double.NaN : v);
     }
 
     private static double lastFinite(double[] values) {

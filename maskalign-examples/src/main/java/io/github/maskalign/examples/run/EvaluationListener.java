@@ -13,7 +13,6 @@ import io.github.maskalign.core.train.StepResult;
 import io.github.maskalign.core.train.StopReason;
 import io.github.maskalign.core.train.TrainListener;
 import io.github.maskalign.core.train.TrainState;
-import io.github.maskalign.examples.report.Curve;
 import io.github.maskalign.examples.report.StatsFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -21,7 +20,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalDouble;
@@ -108,11 +106,7 @@ final class EvaluationListener implements TrainListener {
         try {
             scoring.check();
             sink = opening.open(state.step() + 1);
-            for (Curve curve : StatsFile.read(stats).curves(List.of(SAMPLES))) {
-                for (double step : curve.steps()) {
-                    recorded.add(Math.round(step));
-                }
-            }
+            recorded.addAll(StatsFile.steps(stats, SAMPLES));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -165,11 +165,8 @@ record RunData(
         if (seconds == null) {
             return List.of();
         }
-        double[] rates = new double[seconds.values().length];
-        for (int i = 0; i < rates.length; i++) {
-            rates[i] = config.train().globalBatch() / seconds.values()[i];
-        }
-        return List.of(new Curve("rate", seconds.steps(), rates));
+        int batch = config.train().globalBatch();
+        return List.of(seconds.named("rate").mapped(value -> batch / value));
     }
 
     /** Returns the model in words. */

@@ -89,7 +89,7 @@ record SvgChart(String title, boolean logarithmic, double smoothing) {
 
     private void draw(StringBuilder svg, Line line, Axis x, Axis y) {
         String run = "r" + line.run() % ReportPage.COLOURS;
-        Curve raw = Smoothing.thin(line.curve(), MOST_POINTS);
+        Curve raw = Smoothing.thin(line.curve().measured(), MOST_POINTS);
         if (smoothing > 0) {
             path(svg, "raw " + run, raw, x, y);
             path(svg, "line " + run, Smoothing.thin(averaged(line.curve()), MOST_POINTS), x, y);
@@ -158,8 +158,8 @@ record SvgChart(String title, boolean logarithmic, double smoothing) {
 
     /** What the y axis must hold: the average, and what was measured but for a few outliers. */
     private double[] extent(Line line) {
-        double[] values = line.curve().values();
         if (smoothing == 0) {
+            double[] values = line.curve().values();
             Curve errors = line.errors();
             return DoubleStream.concat(
                             DoubleStream.of(values),
@@ -170,8 +170,10 @@ record SvgChart(String title, boolean logarithmic, double smoothing) {
                                                     + error(errors, line.curve().steps()[i])))
                     .toArray();
         }
-        double[] sorted =
-                DoubleStream.of(values).filter(Double::isFinite).sorted().toArray();
+        double[] sorted = DoubleStream.of(line.curve().measured().values())
+                .filter(Double::isFinite)
+                .sorted()
+                .toArray();
         int cut = (int) (OUTLIERS * sorted.length);
         return DoubleStream.concat(
                         DoubleStream.of(averaged(line.curve()).values()),
