@@ -35,7 +35,6 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -227,20 +226,10 @@ final class SampleCommand implements Callable<Integer> {
 
     /** Refuses a grid that could not be drawn once all its pictures are there. */
     private void requireSheet(int side) {
-        long pictures = 3L * count * side * side;
-        long sheet = SampleGrid.pixels(count, side, scale);
-        long heap = Runtime.getRuntime().maxMemory();
-        if (pictures > Integer.MAX_VALUE || sheet > Integer.MAX_VALUE || pictures + sheet * Integer.BYTES > heap) {
-            throw CommandFailure.badInput(String.format(
-                    Locale.ROOT,
-                    "--num %d pictures of %d pixels at --scale %d make a grid of %d million pixels, which the heap of %d"
-                            + " MiB cannot hold; choose less of either, or --folder for single pictures",
-                    count,
-                    side,
-                    scale,
-                    sheet / 1_000_000,
-                    heap >> 20));
-        }
+        SampleGrid.problem(count, side, scale, Runtime.getRuntime().maxMemory()).ifPresent(problem -> {
+            throw CommandFailure.badInput("--num " + count + " pictures of " + side + " pixels at --scale " + scale
+                    + " " + problem + "; choose less of either, or --folder for single pictures");
+        });
     }
 
     private float[] draw(NDManager manager, SampleSource chosen, long[] classes, Share share) throws IOException {

@@ -1,6 +1,8 @@
 package io.github.maskalign.examples.report;
 
 import java.awt.image.BufferedImage;
+import java.util.Locale;
+import java.util.Optional;
 
 /**
  * Lays pictures out in rows on a light grey sheet, row by row from the top left.
@@ -35,12 +37,29 @@ public record SampleGrid(int columns, int padding, int scale) {
         return new SampleGrid(columns, PADDING, scale);
     }
 
-    /** Tells how many pixels a sheet of so many square pictures has. */
-    public static long pixels(int count, int side, int scale) {
-        long columns = (long) Math.ceil(Math.sqrt(count));
-        long rows = (count + columns - 1) / columns;
-        long cell = (long) side * scale + PADDING;
-        return (columns * cell + PADDING) * (rows * cell + PADDING);
+    /**
+     * Tells before there are any pictures why a sheet of them near a square cannot be drawn.
+     *
+     * @param count number of square pictures
+     * @param side their side in pixels
+     * @param scale how many pixels of the sheet each side of a pixel takes
+     * @param heap bytes of memory for pictures and sheet
+     * @return what is said of so many pictures, such as {@code make a grid of ...}; empty if there is room
+     */
+    public static Optional<String> problem(int count, int side, int scale, long heap) {
+        double columns = Math.ceil(Math.sqrt(count));
+        double rows = Math.ceil(count / columns);
+        double cell = (double) side * scale + PADDING;
+        double sheet = (columns * cell + PADDING) * (rows * cell + PADDING); // whole numbers, and too large for a long
+        double pictures = 3.0 * count * side * side;
+        if (pictures <= Integer.MAX_VALUE && sheet <= Integer.MAX_VALUE && pictures + sheet * Integer.BYTES <= heap) {
+            return Optional.empty();
+        }
+        return Optional.of(String.format(
+                Locale.ROOT,
+                "make a grid of %.0f million pixels, which the heap of %d MiB cannot hold",
+                Math.floor(sheet / 1e6),
+                Runtime.getRuntime().maxMemory() >> 20));
     }
 
     /** Draws the pictures; a last row that is not full ends with empty sheet. */

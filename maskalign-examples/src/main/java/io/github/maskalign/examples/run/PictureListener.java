@@ -10,6 +10,7 @@ import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.examples.report.Curve;
 import io.github.maskalign.examples.report.LossChart;
 import io.github.maskalign.examples.report.Pictures;
+import io.github.maskalign.examples.report.Png;
 import io.github.maskalign.examples.report.SampleGrid;
 import io.github.maskalign.examples.report.StatsFile;
 import io.github.maskalign.sit.SiTConfig;
@@ -21,10 +22,13 @@ import java.util.Locale;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Draws sample grids with the averaged weights while a run goes on, and the loss curve when it ends. */
+/**
+ * Draws sample grids with the averaged weights while a run goes on, and the loss curve when it ends.
+ */
 final class PictureListener implements TrainListener {
     private static final Logger LOG = LoggerFactory.getLogger(PictureListener.class);
     private static final int BATCH = 36;
+    private static final String LAST = "samples.png";
 
     private final RunConfig config;
     private final Path folder;
@@ -36,7 +40,10 @@ final class PictureListener implements TrainListener {
         this.manager = manager;
     }
 
-    /** Says once, before the first step, why there will be no pictures; an autoencoder that does not fit ends the run. */
+    /**
+     * Says once, before the first step, why there will be no pictures; an autoencoder that does not fit, and a grid that
+     * could not be drawn, end the run.
+     */
     @Override
     public void onStart(StartKind kind, TrainState state) {
         if (!PictureDecoder.possible(config)) {
@@ -48,9 +55,34 @@ final class PictureListener implements TrainListener {
         }
         try (PictureDecoder decoder = PictureDecoder.open(config, manager.getDevice())) {
             decoder.requireFits(RunPlan.model(config));
+            requireSheet(config, decoder.side(RunPlan.model(config)));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /**
+     * Refuses grids that could not be drawn, as far as a config says how large the pictures will be.
+     *
+     * @throws IllegalArgumentException if there is no room for them
+     */
+    static void requireSheet(RunConfig config) {
+        if (PictureDecoder.possible(config) && config.data().vae().isEmpty()) {
+            requireSheet(config, RunPlan.model(config).inputSize());
+        }
+    }
+
+    private static void requireSheet(RunConfig config, int side) {
+        SiTConfig model = RunPlan.model(config);
+        RuntimeSection runtime = config.runtime();
+        int count = runtime.previewPictures();
+        double latents = (double) count * model.inChannels() * model.inputSize() * model.inputSize() * Float.BYTES;
+        double heap = Runtime.getRuntime().maxMemory() - latents;
+        SampleGrid.problem(count, side, runtime.previewScale(), (long) heap).ifPresent(problem -> {
+            throw new IllegalArgumentException("runtime.previewPictures " + count + " of " + side
+                    + " pixels at runtime.previewScale " + runtime.previewScale() + " " + problem
+                    + "; set less of either");
+        });
     }
 
     @Override
@@ -64,7 +96,7 @@ final class PictureListener implements TrainListener {
     @Override
     public void onEnd(StopReason reason, TrainState state) {
         if (reason == StopReason.COMPLETED) {
-            draw(state, "samples.png");
+            draw(state, LAST);
         }
         try {
             List<Curve> curves = StatsFile.read(folder.resolve("stats.jsonl"))
@@ -72,7 +104,7 @@ final class PictureListener implements TrainListener {
             if (!curves.isEmpty()) {
                 new LossChart(config.name(), "loss").draw(curves).write(folder.resolve("loss.png"));
             }
-        } catch (IOException | RuntimeException e) { // such as a run without a finite loss
+        } catch (IOException | RuntimeException | OutOfMemoryError e) { // such as a run without a finite loss
             LOG.warn("loss.png cannot be drawn: {}", e.toString());
         }
     }
@@ -94,12 +126,12 @@ final class PictureListener implements TrainListener {
                 pictures = decoder.decode(manager, model, latents, labels.length);
             }
             SampleGrid fitting = SampleGrid.fitting(pictures);
-            new SampleGrid(
+            Png sheet = new SampleGrid(
                             fitting.columns(),
                             fitting.padding(),
                             config.runtime().previewScale())
-                    .draw(pictures)
-                    .write(folder.resolve(name));
+                    .draw(pictures);
+            sheet.write(folder.resolve(name));
             LOG.info("wrote {}", folder.resolve(name));
         } catch (IOException | RuntimeException | OutOfMemoryError e) {
             LOG.warn("{} cannot be drawn: {}", name, e.toString());

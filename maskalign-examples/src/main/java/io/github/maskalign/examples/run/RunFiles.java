@@ -22,6 +22,7 @@ public final class RunFiles {
      */
     public static List<String> check(RunConfig config) throws IOException {
         List<String> notes = new ArrayList<>();
+        PictureListener.requireSheet(config);
         boolean prepared = config.data().kind() == DataSection.Kind.LATENTS;
         if (prepared && isThere("data.path", config.data().path(), notes)) {
             try (PreparedSamples set = RunData.openLatents(config)) {

@@ -110,4 +110,14 @@ class SampleGridTest {
     private static int grey(int value) {
         return value * 0x010101;
     }
+
+    @Test
+    void gridWithoutRoomIsKnownBeforeItsPictures() {
+        assertThat(SampleGrid.problem(36, 32, 4, 64 << 20)).isEmpty();
+        assertThat(SampleGrid.problem(36, 32, 40, 64 << 20).orElseThrow())
+                .startsWith("make a grid of 59 million pixels, which the heap of ");
+        assertThat(SampleGrid.problem(1_000_000, 32, 1, Long.MAX_VALUE)).isPresent(); // more than an array holds
+        assertThat(SampleGrid.problem(Integer.MAX_VALUE, 1024, Integer.MAX_VALUE, Long.MAX_VALUE))
+                .isPresent();
+    }
 }
