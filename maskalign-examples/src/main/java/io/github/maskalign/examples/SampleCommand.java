@@ -257,32 +257,39 @@ final class SampleCommand implements Callable<Integer> {
         LatentSampling sampling = new LatentSampling(model, chosen.path(), how, batch);
         VelocityField field = chosen.loader().load(manager);
         AtomicBoolean stopped = new AtomicBoolean(); // set by another thread
-        SampleFolder files;
+        SampleFolder opened;
         try (StopSignal signal = StopSignal.listen(() -> stopped.set(true));
                 PictureDecoder decoder = agreement.together(() -> decoder(manager.getDevice(), chosen));
                 ConsoleProgress progress = progress(count)) {
-            files = agreement.together(
+            SampleFolder files = agreement.together(
                     () -> SampleFolder.open(target, count, settings(chosen, weights, decoder, classes)));
+            opened = files;
             int together = Math.multiplyExact(batch, ranks.size());
-            // a word after each round: no rank gets so far ahead that it takes the others for stuck
-            for (int round = 0; round < count && !agreement.any(stopped.get()); round += together) {
-                int first = round + batch * ranks.rank();
-                int last = Math.min(count, first + batch);
-                if (first < count && !files.has(first, last)) {
-                    long[] some = Arrays.copyOfRange(classes, first, last);
-                    float[] x = sampling.draw(manager, field, some, first, seed, SampleListener.NONE);
-                    files.write(first, decoder.decode(manager, model, x, some.length));
+            try (Closeable lock = agreement.together(() -> writing(files, ranks))) {
+                // a word after each round: no rank gets so far ahead that it takes the others for stuck
+                for (int round = 0; round < count && !agreement.any(stopped.get()); round += together) {
+                    int first = round + batch * ranks.rank();
+                    int last = Math.min(count, first + batch);
+                    if (first < count && !files.has(first, last)) {
+                        long[] some = Arrays.copyOfRange(classes, first, last);
+                        float[] x = sampling.draw(manager, field, some, first, seed, SampleListener.NONE);
+                        files.write(first, decoder.decode(manager, model, x, some.length));
+                    }
+                    progress.step((last + batch - 1) / batch, Double.NaN);
                 }
-                progress.step((last + batch - 1) / batch, Double.NaN);
             }
         }
         agreement.any(stopped.get()); // rank 0 may need the pictures of all, and a rank that failed says so here
         Path npz = targets.npz();
-        if (npz != null && ranks.isRoot() && files.has(0, count)) {
-            files.writeNpz(npz);
+        if (npz != null && ranks.isRoot() && opened.has(0, count)) {
+            opened.writeNpz(npz);
             return npz;
         }
         return target;
+    }
+
+    private static Closeable writing(SampleFolder files, Communicator ranks) throws IOException {
+        return ranks.isRoot() ? files.clear() : () -> {};
     }
 
     /** What pictures depend on. A run's newest weights change while it trains, so files are told by their content. */

@@ -13,8 +13,10 @@ import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -72,6 +74,24 @@ class SampleCommandTest {
 
         assertThat(run(words)).isEqualTo(2);
         assertThat(command.err()).contains("it holds pictures made with weights_sha256", "choose another folder");
+    }
+
+    @Test
+    void leftoversOfAKilledCommandAreDeletedUnlessAnotherIsAtWork() throws IOException {
+        Path file = pixelModel("pixels.safetensors");
+        Path pictures = folder.resolve("pictures");
+        Object[] words = {"sample", file.toString(), "--heads=2", "--num=2", "--steps=2", "--folder=" + pictures};
+        assertThat(run(words)).isZero();
+        Path leftover = Files.writeString(pictures.resolve(".000001.png.tmp-0123456789abcdef"), "half a picture");
+
+        try (FileChannel other = FileChannel.open(pictures.resolve("provenance.json"), StandardOpenOption.WRITE)) {
+            other.lock();
+            assertThat(run(words)).isZero();
+            assertThat(leftover).exists();
+        }
+        assertThat(run(words)).isZero();
+
+        assertThat(leftover).doesNotExist();
     }
 
     @Test

@@ -14,11 +14,15 @@ import io.github.maskalign.core.io.TensorType;
 import io.github.maskalign.core.npy.NpzWriter;
 import io.github.maskalign.core.npy.RowStream;
 import io.github.maskalign.examples.report.Pictures;
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -27,12 +31,16 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Many generated pictures in a folder, {@code 000000.png} to the last: each is written whole or not at all, so a run
  * that was killed goes on with those that are missing, and several processes can share the work.
  */
 public final class SampleFolder {
+    private static final Logger LOG = LoggerFactory.getLogger(SampleFolder.class);
+    private static final String PROVENANCE = "provenance.json";
     private static final Gson GSON =
             new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
 
@@ -53,7 +61,7 @@ public final class SampleFolder {
      */
     public static SampleFolder open(Path folder, int count, Map<String, String> settings) throws IOException {
         Files.createDirectories(folder);
-        Path file = folder.resolve("provenance.json");
+        Path file = folder.resolve(PROVENANCE);
         Map<String, String> sorted = new TreeMap<>(settings);
         if (Files.exists(file)) {
             Map<String, String> found = read(file);
@@ -72,6 +80,24 @@ public final class SampleFolder {
             AtomicFile.write(file, GSON.toJson(sorted) + "\n");
         }
         return new SampleFolder(folder, count);
+    }
+
+    /**
+     * Deletes what a killed command left half written, unless another command is writing now. One process of this
+     * command does so before any writes.
+     *
+     * @return tells other commands until it is closed that this one is writing
+     */
+    public Closeable clear() throws IOException {
+        FileChannel channel = FileChannel.open(folder.resolve(PROVENANCE), StandardOpenOption.WRITE);
+        try {
+            if (channel.tryLock() != null) {
+                AtomicFile.removeLeftovers(folder);
+            }
+        } catch (OverlappingFileLockException | IOException e) {
+            LOG.warn("{} may hold temporary files of a killed command: {}", folder, e.toString());
+        }
+        return channel;
     }
 
     /** Pictures that something else made would count as done. */
