@@ -1,7 +1,9 @@
 package io.github.maskalign.examples.run;
 
 import ai.djl.ndarray.NDManager;
+import io.github.maskalign.core.metrics.MetricSink;
 import io.github.maskalign.core.sample.SampleListener;
+import io.github.maskalign.core.train.MetricListener;
 import io.github.maskalign.core.train.StartKind;
 import io.github.maskalign.core.train.StepResult;
 import io.github.maskalign.core.train.StopReason;
@@ -16,28 +18,36 @@ import io.github.maskalign.examples.report.StatsFile;
 import io.github.maskalign.sit.SiTConfig;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Draws sample grids with the averaged weights while a run goes on, and the loss curve when it ends.
+ * Draws sample grids with the averaged weights while a run goes on, as files and for TensorBoard under the tag {@code
+ * samples}, and the loss curve when it ends.
  */
 final class PictureListener implements TrainListener {
     private static final Logger LOG = LoggerFactory.getLogger(PictureListener.class);
     private static final int BATCH = 36;
     private static final String LAST = "samples.png";
+    private static final String TAG = "samples";
 
     private final RunConfig config;
     private final Path folder;
     private final NDManager manager;
+    private final MetricListener.Opening opening;
+    private @Nullable MetricSink sink;
+    private long recorded = -1;
 
-    PictureListener(RunConfig config, Path folder, NDManager manager) {
+    PictureListener(RunConfig config, Path folder, NDManager manager, MetricListener.Opening opening) {
         this.config = config;
         this.folder = folder;
         this.manager = manager;
+        this.opening = opening;
     }
 
     /**
@@ -56,8 +66,12 @@ final class PictureListener implements TrainListener {
         try (PictureDecoder decoder = PictureDecoder.open(config, manager.getDevice())) {
             decoder.requireFits(RunPlan.model(config));
             requireSheet(config, decoder.side(RunPlan.model(config)));
+            sink = opening.open(state.step() + 1);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+        if (state.step() >= config.train().steps() && Files.exists(folder.resolve(LAST))) {
+            recorded = state.step(); // the run was complete before
         }
     }
 
@@ -107,6 +121,13 @@ final class PictureListener implements TrainListener {
         } catch (IOException | RuntimeException | OutOfMemoryError e) { // such as a run without a finite loss
             LOG.warn("loss.png cannot be drawn: {}", e.toString());
         }
+        if (sink != null) {
+            try {
+                sink.close();
+            } catch (IOException e) {
+                throw new UncheckedIOException("the pictures of the run cannot be closed", e);
+            }
+        }
     }
 
     /** A grid that cannot be drawn is a warning: pictures are no reason to end a run. */
@@ -133,8 +154,17 @@ final class PictureListener implements TrainListener {
                     .draw(pictures);
             sheet.write(folder.resolve(name));
             LOG.info("wrote {}", folder.resolve(name));
+            record(state.step(), sheet);
         } catch (IOException | RuntimeException | OutOfMemoryError e) {
             LOG.warn("{} cannot be drawn: {}", name, e.toString());
+        }
+    }
+
+    /** The last grid may be that of a preview. */
+    private void record(long step, Png sheet) throws IOException {
+        if (sink != null && step != recorded) {
+            sink.image(step, TAG, sheet.bytes(), sheet.width(), sheet.height());
+            recorded = step;
         }
     }
 }

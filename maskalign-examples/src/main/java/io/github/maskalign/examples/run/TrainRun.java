@@ -130,7 +130,7 @@ public final class TrainRun {
                 if (run.evaluate().every() > 0) {
                     listeners.add(evaluations(run, parts, sinks, ranks));
                 }
-                listeners.add(new PictureListener(run, folder, parts.manager()));
+                listeners.add(new PictureListener(run, folder, parts.manager(), sinks));
             }
             TrainLoop loop = new TrainLoop(
                     run.train(), run.optim(), parts.objective(), state, checkpoints, listeners, agreement);
