@@ -88,8 +88,8 @@ class Losses(NamedTuple):
 
 
 def training_loss(model, clean, noise, t, y, targets, keep, cls_noise=None, beta=0.03, coeff=0.5,
-                  config=None) -> Losses:
-    """One step's loss: velocity + beta·class + coeff·align, linear path.
+                  config=None, path=linear) -> Losses:
+    """One step's loss: velocity + beta·class + coeff·align.
 
     clean, noise (N, C, H, W); targets: per encoder (N, 1+T, Z) clean tokens, class token in row 0; keep (N, K) or
     None. Without cls_noise the model has no class token and row 0 of the targets is unused. `config` is the model's
@@ -97,12 +97,12 @@ def training_loss(model, clean, noise, t, y, targets, keep, cls_noise=None, beta
     """
     config, g = config or model.config, None
     if cls_noise is not None:
-        g = noised(linear, targets[0][:, 0], cls_noise, t)  # (N, Z)
-    out = model(noised(linear, clean, noise, t), t, y, g, keep)
-    velocity = velocity_loss(out.velocity, velocity_target(linear, clean, noise, t), config.patch_size, keep).mean()
+        g = noised(path, targets[0][:, 0], cls_noise, t)  # (N, Z)
+    out = model(noised(path, clean, noise, t), t, y, g, keep)
+    velocity = velocity_loss(out.velocity, velocity_target(path, clean, noise, t), config.patch_size, keep).mean()
     cls = align = torch.zeros_like(velocity)
     if g is not None:
-        cls = (out.cls - velocity_target(linear, targets[0][:, 0], cls_noise, t)).square().mean()
+        cls = (out.cls - velocity_target(path, targets[0][:, 0], cls_noise, t)).square().mean()
     for z, target in zip(out.z, targets):  # (N, T, Z) each
         target = target if g is not None else target[:, 1:]
         if keep is not None and aligns_subset(config):

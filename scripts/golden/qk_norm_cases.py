@@ -16,10 +16,15 @@ from sit_reference import SiTBlock
 SMALL = 0.02  # of the usual scale of qkv: variances of q and k of about 1e-4
 
 
+def attention(width, heads):
+    module = Attention(width, num_heads=heads, qkv_bias=True, qk_norm=True, norm_layer=nn.LayerNorm)
+    assert module.q_norm.eps == module.k_norm.eps == 1e-5
+    return module.double().eval()
+
+
 def block(width, heads, ratio):
     module = SiTBlock(width, heads, ratio)
-    module.attn = Attention(width, num_heads=heads, qkv_bias=True, qk_norm=True, norm_layer=nn.LayerNorm)
-    assert module.attn.q_norm.eps == module.attn.k_norm.eps == 1e-5
+    module.attn = attention(width, heads)
     return module.double().eval()
 
 

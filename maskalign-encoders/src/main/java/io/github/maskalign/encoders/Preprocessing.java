@@ -110,6 +110,11 @@ public record Preprocessing(
         }
     }
 
+    /** Tells whether there is a preset of this name. */
+    public static boolean isNamed(String name) {
+        return PRESETS.stream().anyMatch(preset -> preset.name.equals(name));
+    }
+
     /**
      * Returns a preset by name.
      *

@@ -2,234 +2,89 @@ package io.github.maskalign.sit.parity;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.nn.Parameter;
-import ai.djl.training.ParameterStore;
-import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
-import io.github.maskalign.core.align.SubsetPlacement;
-import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.core.io.SafetensorsFile;
-import io.github.maskalign.core.nn.ParameterKeys;
-import io.github.maskalign.core.nn.Weights;
-import io.github.maskalign.core.script.Autograd;
-import io.github.maskalign.sit.SiT;
-import io.github.maskalign.sit.SiTConfig;
-import io.github.maskalign.sit.SiTInput;
-import io.github.maskalign.sit.SiTOutput;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.Set;
 
 /**
- * One reference case: weights, inputs, outputs and gradients of a model of the family.
+ * One reference case, computed again: a safetensors file whose metadata {@code kind} says of what.
  *
- * <p>The file is a safetensors file with metadata {@code family} ({@code sit}, {@code repa}, {@code reg},
- * {@code maskalign}, {@code sit-official}), {@code config} and {@code loss} ({@code half_square}: half the sum over
- * the outputs of the mean of their squares), and tensors {@code weights/*}, {@code inputs/*}, {@code outputs/*},
- * {@code grads/*}. {@code sit-official} holds time and velocity on its own axis, t = 1 being data, and a head of 2C
- * channels.
+ * <ul>
+ *   <li>none: a model of the family, its {@code outputs/*} and {@code grads/*} for {@code weights/*} and
+ *       {@code inputs/*}, of half the sum over the outputs of the mean of their squares
+ *   <li>{@code loss}: the training loss of given draws, its parts and the gradients of all weights
+ *   <li>{@code train}: some steps of loss, clipping, AdamW and moving average
+ *   <li>{@code sample}: the end of a sampler's way with given noise
+ *   <li>{@code preprocess}: pictures as encoders want them
+ * </ul>
+ *
+ * <p>Metadata {@code family} ({@code sit}, {@code repa}, {@code reg}, {@code maskalign}, {@code sit-official}) and
+ * {@code config} describe the model. {@code sit-official} holds time and velocity on its own axis, t = 1 being data, and a
+ * head of 2C channels.
  */
 public final class ParityCase {
-    private static final Set<String> FAMILIES = Set.of("sit", "repa", "reg", "maskalign", "sit-official");
+    private ParityCase() {}
 
-    private static final String WEIGHTS = "weights/";
+    /** Prepares pictures for the encoder of a name, for cases of kind {@code preprocess}. */
+    @FunctionalInterface
+    public interface Preprocessor {
+        /**
+         * Prepares pictures.
+         *
+         * @param name how configs call the preprocessing or the encoder
+         * @param images (N, 3, H, H), uint8
+         * @return (N, 3, side, side), float32
+         * @throws IllegalArgumentException if there is none of this name, or the pictures do not fit
+         */
+        NDArray apply(String name, NDArray images);
+    }
 
-    private final Path path;
-    private final String family;
-    private final SiTConfig config;
-
-    private ParityCase(Path path, String family, SiTConfig config) {
-        this.path = path;
-        this.family = family;
-        this.config = config;
+    /** Re-computes a case of any kind but {@code preprocess}, see the other method. */
+    public static ParityResult check(Path path) throws IOException {
+        return check(path, (name, images) -> {
+            throw new IllegalArgumentException("there is no preprocessing here");
+        });
     }
 
     /**
      * Re-computes a case on the CPU, where float32 is float32: GPUs round the operands of convolutions.
      *
+     * @param preprocessor used by cases of kind {@code preprocess}
      * @throws CheckpointFormatException if the file is no parity case
      * @throws IOException if it cannot be read
      */
-    public static ParityResult check(Path path) throws IOException {
+    public static ParityResult check(Path path, Preprocessor preprocessor) throws IOException {
         try (SafetensorsFile file = SafetensorsFile.open(path);
                 NDManager manager = NDManager.newBaseManager(Device.cpu())) {
-            return open(file).compare(file, manager);
-        }
-    }
-
-    private static ParityCase open(SafetensorsFile file) throws CheckpointFormatException {
-        Path path = file.path();
-        Map<String, String> metadata = file.metadata();
-        String family = metadata.get("family");
-        if (family == null || !FAMILIES.contains(family)) {
-            throw new CheckpointFormatException(
-                    path, "metadata family must be one of " + FAMILIES + " but was " + family);
-        }
-        String config = metadata.get("config");
-        if (config == null) {
-            throw new CheckpointFormatException(path, "metadata config is missing");
-        }
-        String loss = metadata.get("loss");
-        if (loss != null && !loss.equals("half_square")) {
-            throw new CheckpointFormatException(path, "metadata loss must be half_square but was " + loss);
-        }
-        try {
-            JsonObject json = JsonParser.parseString(config).getAsJsonObject();
-            SiTConfig model = ParityConfig.of(json, family, weights(file));
-            if (family.equals("maskalign")) {
-                model = model.withPlacement(SubsetPlacement.DROP, 0, 0);
+            CaseFile open = new CaseFile(file, manager);
+            String kind = open.text("kind", "model");
+            try {
+                switch (kind) {
+                    case "model" -> ModelCase.compute(open);
+                    case "loss" -> LossCase.compute(open);
+                    case "train" -> TrainCase.compute(open);
+                    case "sample" -> SampleCase.compute(open);
+                    case "preprocess" -> preprocess(open, preprocessor);
+                    default ->
+                        throw open.problem(
+                                "metadata kind must be loss, train, sample, preprocess or missing but was " + kind);
+                }
+            } catch (IllegalArgumentException e) { // tensors that do not fit the model
+                throw new CheckpointFormatException(path, String.valueOf(e.getMessage()), e);
             }
-            if (family.equals("sit-official")) {
-                model = model.withOptions(model.mlpRatio(), model.classDropoutProb(), model.qkNorm(), true);
+            return open.result();
+        }
+    }
+
+    private static void preprocess(CaseFile file, Preprocessor preprocessor) throws IOException {
+        String given = file.has("images") ? "images" : CaseFile.INPUTS + "images";
+        NDArray images = file.read(given, file.manager());
+        for (String name : file.under("")) {
+            if (!name.equals(given)) {
+                file.output(name, preprocessor.apply(name.substring(name.lastIndexOf('/') + 1), images));
             }
-            return new ParityCase(path, family, model);
-        } catch (JsonParseException
-                | IllegalStateException
-                | IllegalArgumentException
-                | UnsupportedOperationException e) {
-            throw new CheckpointFormatException(path, "metadata config is no model: " + e.getMessage());
-        }
-    }
-
-    private ParityResult compare(SafetensorsFile file, NDManager manager) throws IOException {
-        SiT model = new SiT(config);
-        model.initialize(manager);
-        Map<String, NDArray> weights = new LinkedHashMap<>();
-        for (String key : weights(file)) {
-            weights.put(key, file.read(WEIGHTS + key, manager));
-        }
-        try {
-            Weights.copyInto(model, weights);
-        } catch (IllegalArgumentException e) {
-            throw new CheckpointFormatException(path, String.valueOf(e.getMessage()));
-        }
-        try (GradMode recording = GradMode.on()) {
-            return compare(file, manager, model);
-        }
-    }
-
-    private static List<String> weights(SafetensorsFile file) {
-        return file.tensors().keySet().stream()
-                .filter(name -> name.startsWith(WEIGHTS))
-                .map(name -> name.substring(WEIGHTS.length()))
-                .toList();
-    }
-
-    private ParityResult compare(SafetensorsFile file, NDManager manager, SiT model) throws IOException {
-        boolean subset = family.equals("maskalign");
-        SiTInput in = new SiTInput(
-                file.read("inputs/x", manager),
-                file.read("inputs/t", manager),
-                file.read("inputs/y", manager),
-                config.hasClassToken() ? file.read("inputs/cls", manager) : null,
-                subset ? file.read("inputs/keep", manager) : null,
-                null);
-        SiTOutput out;
-        try {
-            out = model.forward(new ParameterStore(manager, false), in, false);
-        } catch (IllegalArgumentException e) {
-            throw new CheckpointFormatException(path, String.valueOf(e.getMessage()));
-        }
-        Map<String, NDArray> outputs = new LinkedHashMap<>();
-        outputs.put("v", out.velocity());
-        for (int k = 0; k < out.projected().size(); k++) {
-            outputs.put("z." + k, out.projected().get(k));
-        }
-        if (out.classVelocity() != null) {
-            outputs.put("cls", out.classVelocity());
-        }
-        Worst worst = new Worst();
-        for (Map.Entry<String, NDArray> output : outputs.entrySet()) {
-            String name = "outputs/" + output.getKey();
-            worst.output(name, error(name, output.getValue(), file.read(name, manager)));
-        }
-        if (file.tensors().keySet().stream().anyMatch(name -> name.startsWith("grads/"))) {
-            gradients(file, manager, model, outputs, worst);
-        }
-        String fileName = path.getFileName().toString().replaceFirst("\\.safetensors$", "");
-        return worst.result(fileName);
-    }
-
-    private void gradients(
-            SafetensorsFile file, NDManager manager, SiT model, Map<String, NDArray> outputs, Worst worst)
-            throws IOException {
-        NDArray loss = null;
-        for (NDArray output : outputs.values()) {
-            NDArray part = output.square().mean();
-            loss = loss == null ? part : loss.add(part);
-        }
-        if (loss == null) {
-            return;
-        }
-        NDList gradients = Autograd.gradients(Autograd.divide(loss, 2), Weights.trainable(model), manager);
-        int i = 0;
-        for (Map.Entry<String, Parameter> parameter : ParameterKeys.of(model).entrySet()) {
-            if (!parameter.getValue().requiresGradient()) {
-                continue;
-            }
-            NDArray found = gradients.get(i++);
-            String name = "grads/" + parameter.getKey();
-            if (file.tensors().containsKey(name)) {
-                worst.gradient(name, error(name, found, file.read(name, manager)));
-            }
-        }
-    }
-
-    /** ‖a − b‖ / ‖b‖ in float64; ‖a‖ if b is zero. */
-    private double error(String name, NDArray found, NDArray expected) throws CheckpointFormatException {
-        if (!found.getShape().equals(expected.getShape())) {
-            throw new CheckpointFormatException(
-                    path, name + " must have shape " + found.getShape() + " but has " + expected.getShape());
-        }
-        float[] a = found.toFloatArray();
-        float[] b = expected.toFloatArray();
-        double difference = 0;
-        double norm = 0;
-        for (int i = 0; i < a.length; i++) {
-            double d = (double) a[i] - b[i];
-            difference += d * d;
-            norm += (double) b[i] * b[i];
-        }
-        return Math.sqrt(norm == 0 ? difference : difference / norm);
-    }
-
-    /** Largest errors so far; NaN counts as infinitely large. */
-    private static final class Worst {
-        private double output;
-        private double gradient = -1;
-        private double share = -1;
-        private String key = "";
-
-        void output(String name, double error) {
-            output = Math.max(output, finite(error));
-            consider(name, finite(error) / ParityResult.OUTPUT_LIMIT);
-        }
-
-        void gradient(String name, double error) {
-            gradient = Math.max(gradient, finite(error));
-            consider(name, finite(error) / ParityResult.GRAD_LIMIT);
-        }
-
-        ParityResult result(String name) {
-            return new ParityResult(name, output, gradient < 0 ? null : gradient, key, share <= 1);
-        }
-
-        private void consider(String name, double shareOfLimit) {
-            if (shareOfLimit > share) {
-                share = shareOfLimit;
-                key = name;
-            }
-        }
-
-        private static double finite(double error) {
-            return Double.isNaN(error) ? Double.POSITIVE_INFINITY : error;
         }
     }
 }

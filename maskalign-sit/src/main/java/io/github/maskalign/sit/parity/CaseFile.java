@@ -1,0 +1,235 @@
+package io.github.maskalign.sit.parity;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.OwnedArrays;
+import io.github.maskalign.core.io.SafetensorsFile;
+import io.github.maskalign.core.io.TensorSource;
+import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.sit.SiT;
+import io.github.maskalign.sit.SiTConfig;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+
+/** An open case: its texts and tensors, the model that they describe, and how far results are from what it says. */
+final class CaseFile {
+    static final String INPUTS = "inputs/";
+    static final String OUTPUTS = "outputs/";
+    static final String GRADS = "grads/";
+
+    private static final double LEAST_COSINE = 0.1;
+    private static final String WEIGHTS = "weights/";
+    private static final Set<String> FAMILIES = Set.of("sit", "repa", "reg", "maskalign", "sit-official");
+
+    private final SafetensorsFile file;
+    private final NDManager manager;
+    private final CaseErrors errors = new CaseErrors();
+
+    CaseFile(SafetensorsFile file, NDManager manager) {
+        this.file = file;
+        this.manager = manager;
+    }
+
+    NDManager manager() {
+        return manager;
+    }
+
+    /** Returns a text of the metadata. */
+    String text(String key) throws CheckpointFormatException {
+        String value = file.metadata().get(key);
+        if (value == null) {
+            throw problem("metadata " + key + " is missing");
+        }
+        return value;
+    }
+
+    /** Returns a text of the metadata that may be missing. */
+    String text(String key, String ifMissing) {
+        return file.metadata().getOrDefault(key, ifMissing);
+    }
+
+    double number(String key) throws CheckpointFormatException {
+        String value = text(key);
+        try {
+            return Double.parseDouble(value);
+        } catch (NumberFormatException e) {
+            throw problem("metadata " + key + " must be a number but was " + value);
+        }
+    }
+
+    int whole(String key) throws CheckpointFormatException {
+        double value = number(key);
+        if (value != Math.rint(value) || Math.abs(value) > Integer.MAX_VALUE) {
+            throw problem("metadata " + key + " must be a whole number but was " + text(key));
+        }
+        return (int) value;
+    }
+
+    /** Returns one of some words of the metadata; capitals do not matter. */
+    <E extends Enum<E>> E choice(String key, Class<E> type) throws CheckpointFormatException {
+        String value = text(key);
+        for (E each : type.getEnumConstants()) {
+            if (each.name().equals(value.toUpperCase(Locale.ROOT))) {
+                return each;
+            }
+        }
+        throw problem("metadata " + key + " must be one of " + Arrays.toString(type.getEnumConstants()) + " but was "
+                + value);
+    }
+
+    String family() throws CheckpointFormatException {
+        String family = file.metadata().get("family");
+        if (family == null || !FAMILIES.contains(family)) {
+            throw problem("metadata family must be one of " + FAMILIES + " but was " + family);
+        }
+        return family;
+    }
+
+    /** Returns the model that family, config and {@code qk_norm} describe. */
+    SiTConfig config() throws CheckpointFormatException {
+        String family = family();
+        String config = text("config");
+        boolean normalised =
+                List.of("true", "1").contains(text("qk_norm", "false").toLowerCase(Locale.ROOT));
+        try {
+            SiTConfig model = ParityConfig.of(JsonParser.parseString(config).getAsJsonObject(), family, under(WEIGHTS));
+            if (family.equals("maskalign")) {
+                model = model.withPlacement(SubsetPlacement.DROP, 0, 0);
+            }
+            return model.withOptions(
+                    model.mlpRatio(), model.classDropoutProb(), normalised, family.equals("sit-official"));
+        } catch (JsonParseException
+                | IllegalStateException
+                | IllegalArgumentException
+                | UnsupportedOperationException e) {
+            throw problem("metadata config is no model: " + e.getMessage());
+        }
+    }
+
+    /** Returns the model with the case's weights. */
+    SiT model() throws IOException {
+        SiT model = new SiT(config());
+        model.initialize(manager);
+        Map<String, NDArray> weights = new LinkedHashMap<>();
+        for (String key : under(WEIGHTS)) {
+            weights.put(key, file.read(WEIGHTS + key, manager));
+        }
+        try {
+            Weights.copyInto(model, weights);
+        } catch (IllegalArgumentException e) {
+            throw problem(String.valueOf(e.getMessage()));
+        }
+        return model;
+    }
+
+    boolean has(String tensor) {
+        return file.tensors().containsKey(tensor);
+    }
+
+    /** Returns what follows a prefix in the names of all tensors that begin with it. */
+    List<String> under(String prefix) {
+        return file.tensors().keySet().stream()
+                .filter(name -> name.startsWith(prefix))
+                .map(name -> name.substring(prefix.length()))
+                .toList();
+    }
+
+    NDArray read(String tensor, NDManager owner) throws IOException {
+        return file.read(tensor, owner);
+    }
+
+    /** Returns numbers of any type as float32. */
+    NDArray floats(String tensor, NDManager owner) throws IOException {
+        TensorSource source = file.tensor(tensor);
+        if (source.type().isFloat()) {
+            return OwnedArrays.of(owner, source.shape(), source.floats());
+        }
+        long[] whole = source.longs();
+        float[] out = new float[whole.length];
+        for (int i = 0; i < out.length; i++) {
+            out[i] = whole[i];
+        }
+        return OwnedArrays.of(owner, source.shape(), out);
+    }
+
+    /** Returns whole numbers of any type as int64. */
+    NDArray longs(String tensor, NDManager owner) throws IOException {
+        TensorSource source = file.tensor(tensor);
+        return OwnedArrays.of(owner, source.shape(), source.longs());
+    }
+
+    /** Returns a float32 or float64 tensor as doubles. */
+    double[] doubles(String tensor) throws IOException {
+        try (NDManager scratch = manager.newSubManager()) {
+            return values(file.read(tensor, scratch));
+        }
+    }
+
+    Shape shape(String tensor) throws IOException {
+        return file.tensor(tensor).shape();
+    }
+
+    void output(String name, NDArray found) throws IOException {
+        requireShape(name, found.getShape());
+        errors.output(name, values(found), doubles(name));
+    }
+
+    void output(String name, double[] found, double[] expected) {
+        errors.output(name, found, expected);
+    }
+
+    void gradient(String name, NDArray found) throws IOException {
+        requireShape(name, found.getShape());
+        errors.gradient(name, values(found), doubles(name));
+    }
+
+    /**
+     * Compares a loss, which may be stored with a shape of (1). A mean cosine near 0 is a sum of terms that cancel, each
+     * rounded in float32: its error is measured against 0.1 at least.
+     */
+    void scalar(String name, double found) throws IOException {
+        double[] expected = doubles(name);
+        if (expected.length != 1) {
+            throw problem(name + " must be one number but has shape " + shape(name));
+        }
+        double least = name.endsWith("/alignment") ? LEAST_COSINE : 0;
+        errors.output(name, Math.abs(found - expected[0]), Math.max(Math.abs(expected[0]), least));
+    }
+
+    static double[] values(NDArray array) {
+        if (array.getDataType() == DataType.FLOAT64) {
+            return array.toDoubleArray();
+        }
+        float[] floats = array.toFloatArray();
+        double[] out = new double[floats.length];
+        for (int i = 0; i < out.length; i++) {
+            out[i] = floats[i];
+        }
+        return out;
+    }
+
+    private void requireShape(String name, Shape found) throws IOException {
+        if (!found.equals(shape(name))) {
+            throw problem(name + " must have shape " + found + " but has " + shape(name));
+        }
+    }
+
+    CheckpointFormatException problem(String what) {
+        return new CheckpointFormatException(file.path(), what);
+    }
+
+    ParityResult result() {
+        return errors.result(file.path().getFileName().toString().replaceFirst("\\.safetensors$", ""));
+    }
+}
