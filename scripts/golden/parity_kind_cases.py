@@ -140,7 +140,8 @@ def sample_case(topic, name, family, method, steps, cfg, cls_cfg=0.0, low=0.0, h
         out = model(x[0], 1 - t if official else t, y, x[1] if config.cls_dim else None)
         return [-out.velocity] if official else [out.velocity, *([out.cls] if config.cls_dim else [])]
 
-    guidance = Guidance(cfg, low, high, cls_cfg, config.num_classes)
+    # SiT's forward_with_cfg guides the first 3 channels
+    guidance = Guidance(cfg, low, high, cls_cfg, config.num_classes, 3 if official else 0)
     with torch.no_grad():
         if method == "EULER_MARUYAMA":
             noise = [[inputs[key][i] for key in ("noise", "cls_noise") if key in inputs] for i in range(steps - 1)]

@@ -19,6 +19,7 @@ import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTVelocityField;
 import io.github.maskalign.sit.checkpoint.ReversedTimeField;
+import io.github.maskalign.sit.checkpoint.WeightsFamily;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -79,7 +80,16 @@ final class SampleCase implements NoiseSource {
                 file.number("low"),
                 file.number("high"),
                 stochastic ? file.number("last") : usual.lastStep(),
-                stochastic ? file.choice("diffusion", DiffusionScale.class) : usual.diffusion());
+                stochastic ? file.choice("diffusion", DiffusionScale.class) : usual.diffusion(),
+                guidedChannels(file));
+    }
+
+    /** SiT's own code guides the first three channels, in its cases too unless they say otherwise. */
+    private static int guidedChannels(CaseFile file) throws IOException {
+        if (!file.text("channels", "").isEmpty()) {
+            return file.whole("channels");
+        }
+        return file.family().equals("sit-official") ? WeightsFamily.SIT_OFFICIAL.legacyGuidedChannels() : 0;
     }
 
     @Override
