@@ -1,5 +1,6 @@
 package io.github.maskalign.examples;
 
+import io.github.maskalign.core.io.MessageText;
 import io.github.maskalign.examples.Failures.Failure;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -141,7 +142,7 @@ public final class Main implements Runnable {
         CommandLine where = error.getCommandLine();
         PrintWriter err = where.getErr();
         ColorScheme colours = where.getColorScheme();
-        err.println(colours.errorText("error: " + error.getMessage()));
+        err.println(colours.errorText("error: " + MessageText.message(String.valueOf(error.getMessage()))));
         UnmatchedArgumentException.printSuggestions(error, err);
         err.println("Try '" + where.getCommandSpec().qualifiedName() + " --help'.");
         return ExitCode.BAD_INPUT;
@@ -150,7 +151,7 @@ public final class Main implements Runnable {
     private static int report(CommandLine where, Throwable error) {
         Failure failure = Failures.of(error);
         PrintWriter err = where.getErr();
-        err.println(where.getColorScheme().errorText("error: " + failure.message()));
+        err.println(where.getColorScheme().errorText("error: " + MessageText.message(failure.message())));
         Main main = root(where).getCommand();
         if (main.debug || !failure.known()) {
             error.printStackTrace(err);

@@ -4,15 +4,18 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
-import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
 import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.MessageText;
 import io.github.maskalign.core.io.SafetensorsFile;
+import io.github.maskalign.core.io.StateDict;
+import io.github.maskalign.core.io.StrictJson;
+import io.github.maskalign.core.io.TensorSource;
 import io.github.maskalign.core.nn.ParameterKeys;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.script.Autograd;
@@ -37,6 +40,8 @@ import java.util.Set;
  */
 public final class ParityCase {
     private static final Set<String> FAMILIES = Set.of("sit", "repa", "reg", "maskalign", "sit-official");
+
+    private static final String WEIGHTS = "weights/";
 
     private final Path path;
     private final String family;
@@ -65,7 +70,9 @@ public final class ParityCase {
         String family = metadata.get("family");
         if (family == null || !FAMILIES.contains(family)) {
             throw new CheckpointFormatException(
-                    path, "metadata family must be one of " + FAMILIES + " but was " + family);
+                    path,
+                    "metadata family must be one of " + FAMILIES + " but was "
+                            + MessageText.quote(String.valueOf(family)));
         }
         String config = metadata.get("config");
         if (config == null) {
@@ -73,11 +80,11 @@ public final class ParityCase {
         }
         String loss = metadata.get("loss");
         if (loss != null && !loss.equals("half_square")) {
-            throw new CheckpointFormatException(path, "metadata loss must be half_square but was " + loss);
+            throw new CheckpointFormatException(
+                    path, "metadata loss must be half_square but was " + MessageText.quote(loss));
         }
         try {
-            JsonObject json = JsonParser.parseString(config).getAsJsonObject();
-            SiTConfig model = ParityConfig.of(json);
+            SiTConfig model = ParityConfig.of(StrictJson.parse(path, "metadata config", config));
             if (family.equals("maskalign")) {
                 model = model.withPlacement(SubsetPlacement.DROP, 0, 0);
             }
@@ -85,21 +92,18 @@ public final class ParityCase {
                 model = model.withOptions(model.mlpRatio(), model.classDropoutProb(), model.qkNorm(), true);
             }
             return new ParityCase(path, family, model);
-        } catch (JsonParseException
-                | IllegalStateException
-                | IllegalArgumentException
-                | UnsupportedOperationException e) {
+        } catch (IllegalArgumentException | ArithmeticException e) {
             throw new CheckpointFormatException(path, "metadata config is no model: " + e.getMessage());
         }
     }
 
     private ParityResult compare(SafetensorsFile file, NDManager manager) throws IOException {
-        SiT model = new SiT(config);
+        SiT model = model(file);
         model.initialize(manager);
         Map<String, NDArray> weights = new LinkedHashMap<>();
         for (String name : file.tensors().keySet()) {
-            if (name.startsWith("weights/")) {
-                weights.put(name.substring("weights/".length()), file.read(name, manager));
+            if (name.startsWith(WEIGHTS)) {
+                weights.put(name.substring(WEIGHTS.length()), file.read(name, manager));
             }
         }
         try {
@@ -112,6 +116,26 @@ public final class ParityCase {
         }
     }
 
+    /** Returns the model, whose weights the file must have: otherwise any size may be claimed. */
+    private SiT model(SafetensorsFile file) throws CheckpointFormatException {
+        Map<String, Shape> shapes = new LinkedHashMap<>();
+        SiT model;
+        try {
+            model = new SiT(config);
+        } catch (IllegalArgumentException e) { // heads that do not divide a width
+            throw new CheckpointFormatException(path, "metadata config is no model: " + e.getMessage());
+        }
+        ParameterKeys.of(model).forEach((key, parameter) -> shapes.put(WEIGHTS + key, parameter.getShape()));
+        Map<String, TensorSource> weights = new LinkedHashMap<>(file.stateDict().tensors());
+        weights.keySet().removeIf(key -> !key.startsWith(WEIGHTS));
+        try {
+            StateDict.ofTensors(weights).require(shapes);
+        } catch (CheckpointFormatException e) {
+            throw new CheckpointFormatException(path.toString(), e.problems());
+        }
+        return model;
+    }
+
     private ParityResult compare(SafetensorsFile file, NDManager manager, SiT model) throws IOException {
         boolean subset = family.equals("maskalign");
         SiTInput in = new SiTInput(
@@ -121,6 +145,10 @@ public final class ParityCase {
                 config.hasClassToken() ? file.read("inputs/cls", manager) : null,
                 subset ? file.read("inputs/keep", manager) : null,
                 null);
+        requireBelow("inputs/y", in.y(), config.numClasses() + 1);
+        if (in.keep() != null) {
+            requireBelow("inputs/keep", in.keep(), config.tokens());
+        }
         SiTOutput out;
         try {
             out = model.forward(new ParameterStore(manager, false), in, false);
@@ -145,6 +173,18 @@ public final class ParityCase {
         }
         String fileName = path.getFileName().toString().replaceFirst("\\.safetensors$", "");
         return worst.result(fileName);
+    }
+
+    private void requireBelow(String name, NDArray found, int limit) throws CheckpointFormatException {
+        if (found.getDataType() != DataType.INT64) {
+            throw new CheckpointFormatException(path, name + " must be int64 but is " + found.getDataType());
+        }
+        for (long value : found.toLongArray()) {
+            if (value < 0 || value >= limit) {
+                throw new CheckpointFormatException(
+                        path, name + " must be in [0, " + (limit - 1) + "] but has " + value);
+            }
+        }
     }
 
     private void gradients(
@@ -177,6 +217,9 @@ public final class ParityCase {
         if (!found.getShape().equals(expected.getShape())) {
             throw new CheckpointFormatException(
                     path, name + " must have shape " + found.getShape() + " but has " + expected.getShape());
+        }
+        if (expected.getDataType() != DataType.FLOAT32) {
+            throw new CheckpointFormatException(path, name + " must be float32 but is " + expected.getDataType());
         }
         float[] a = found.toFloatArray();
         float[] b = expected.toFloatArray();

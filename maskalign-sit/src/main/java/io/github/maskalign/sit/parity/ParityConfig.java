@@ -3,12 +3,15 @@ package io.github.maskalign.sit.parity;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.github.maskalign.core.align.MixerConfig;
+import io.github.maskalign.core.io.MessageText;
 import io.github.maskalign.sit.SiTConfig;
 import java.util.ArrayList;
 import java.util.List;
 
 /** Reads the {@code config} of a parity case: the names that the official projects use. */
 public final class ParityConfig {
+    private static final int MOST_ENCODERS = 64;
+
     private ParityConfig() {}
 
     /**
@@ -19,8 +22,12 @@ public final class ParityConfig {
     public static SiTConfig of(JsonObject json) {
         int mixerLayers = integer(json, "mixer_layers");
         List<Integer> widths = new ArrayList<>();
-        for (JsonElement z : element(json, "z_dims").getAsJsonArray()) {
-            widths.add(z.getAsInt());
+        JsonElement list = element(json, "z_dims");
+        if (!list.isJsonArray() || list.getAsJsonArray().size() > MOST_ENCODERS) {
+            throw wrong("z_dims", "a list of at most " + MOST_ENCODERS + " whole numbers", list);
+        }
+        for (JsonElement z : list.getAsJsonArray()) {
+            widths.add(integer("z_dims", z));
         }
         SiTConfig config = SiTConfig.of(
                         integer(json, "input_size"),
@@ -30,7 +37,7 @@ public final class ParityConfig {
                         integer(json, "depth"),
                         integer(json, "num_heads"),
                         integer(json, "num_classes"))
-                .withOptions(element(json, "mlp_ratio").getAsDouble(), 0.1, false, false)
+                .withOptions(number(json, "mlp_ratio"), 0.1, false, false)
                 .withClassToken(integer(json, "cls_dim"))
                 .withAlignment(integer(json, "encoder_depth"), integer(json, "projector_dim"), widths);
         return mixerLayers == 0
@@ -39,7 +46,28 @@ public final class ParityConfig {
     }
 
     private static int integer(JsonObject json, String key) {
-        return element(json, key).getAsInt();
+        return integer(key, element(json, key));
+    }
+
+    private static int integer(String key, JsonElement value) {
+        double number = number(value);
+        if (number != Math.rint(number) || Math.abs(number) > Integer.MAX_VALUE) {
+            throw wrong(key, "a whole number", value);
+        }
+        return (int) number;
+    }
+
+    private static double number(JsonObject json, String key) {
+        double number = number(element(json, key));
+        if (!Double.isFinite(number)) {
+            throw wrong(key, "a number", element(json, key));
+        }
+        return number;
+    }
+
+    /** NaN if it is none, which is equal to no whole number either. */
+    private static double number(JsonElement value) {
+        return value.isJsonPrimitive() && value.getAsJsonPrimitive().isNumber() ? value.getAsDouble() : Double.NaN;
     }
 
     private static JsonElement element(JsonObject json, String key) {
@@ -48,5 +76,10 @@ public final class ParityConfig {
             throw new IllegalArgumentException("config has no key " + key);
         }
         return value;
+    }
+
+    private static IllegalArgumentException wrong(String key, String rule, JsonElement found) {
+        return new IllegalArgumentException(
+                key + " must be " + rule + " but is " + MessageText.value(found.toString()));
     }
 }
