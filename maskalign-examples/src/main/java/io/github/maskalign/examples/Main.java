@@ -1,5 +1,6 @@
 package io.github.maskalign.examples;
 
+import io.github.maskalign.core.io.MessageText;
 import io.github.maskalign.examples.Failures.Failure;
 import io.github.maskalign.examples.natives.EngineNatives;
 import java.io.FileDescriptor;
@@ -160,7 +161,7 @@ public final class Main implements Runnable {
         CommandLine where = error.getCommandLine();
         PrintWriter err = where.getErr();
         ColorScheme colours = where.getColorScheme();
-        err.println(colours.errorText("error: " + error.getMessage()));
+        err.println(colours.errorText("error: " + MessageText.message(String.valueOf(error.getMessage()))));
         UnmatchedArgumentException.printSuggestions(error, err);
         err.println("Try '" + where.getCommandSpec().qualifiedName() + " --help'.");
         return ExitCode.BAD_INPUT;
@@ -169,7 +170,7 @@ public final class Main implements Runnable {
     private static int report(CommandLine where, Throwable error) {
         Failure failure = Failures.of(error);
         PrintWriter err = where.getErr();
-        err.println(where.getColorScheme().errorText("error: " + failure.message()));
+        err.println(where.getColorScheme().errorText("error: " + MessageText.message(failure.message())));
         Main main = root(where).getCommand();
         if (main.debug || !failure.known()) {
             error.printStackTrace(err);

@@ -7,6 +7,7 @@ import io.github.maskalign.core.archive.PictureSets;
 import io.github.maskalign.core.distributed.Launch;
 import io.github.maskalign.core.io.AtomicFile;
 import io.github.maskalign.core.io.Digests;
+import io.github.maskalign.core.io.MessageText;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.prepare.PictureEncoder;
 import io.github.maskalign.core.prepare.PreparePlan;
@@ -229,7 +230,8 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
     private void report(List<SkippedPicture> skipped, PictureSet pictures, PrintWriter console) throws IOException {
         StringBuilder table = new StringBuilder("index\tname\treason\n");
         for (SkippedPicture picture : skipped) {
-            table.append(picture.index()).append('\t').append(picture.name()).append('\t');
+            table.append(picture.index()).append('\t').append(MessageText.visible(picture.name()));
+            table.append('\t');
             table.append(picture.reason().replaceAll("\\s+", " ")).append('\n');
         }
         AtomicFile.write(out.resolve("skipped.tsv"), table.toString());

@@ -1,5 +1,6 @@
 package io.github.maskalign.core.archive;
 
+import io.github.maskalign.core.io.MessageText;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -29,7 +30,8 @@ final class ClassFolders {
             int slash = name.indexOf('/');
             if (slash <= 0) {
                 throw new PictureSetException(
-                        where, "pictures must lie in a folder for each class but " + name + " does not");
+                        where,
+                        "pictures must lie in a folder for each class but " + MessageText.quote(name) + " does not");
             }
             found.add(name.substring(0, slash));
         }

@@ -1,15 +1,9 @@
 package io.github.maskalign.core.archive;
 
-import com.google.gson.JsonParseException;
-import com.google.gson.stream.JsonReader;
-import com.google.gson.stream.JsonToken;
-import com.google.gson.stream.MalformedJsonException;
-import java.io.EOFException;
+import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.MessageText;
+import io.github.maskalign.core.io.StrictJson;
 import java.io.IOException;
-import java.io.Reader;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,6 +22,8 @@ public record LabelFile(Path file, Map<String, Integer> labels) {
     public static final String NAME = "dataset.json";
 
     private static final int MOST_CLASSES = 1 << 20;
+    private static final int MOST_KEYS = 1_000;
+    private static final String PAIRS = "\"labels\", pairs of name and class,";
 
     /**
      * Reads a label file.
@@ -36,29 +32,19 @@ public record LabelFile(Path file, Map<String, Integer> labels) {
      */
     public static LabelFile read(Path file) throws IOException {
         Map<String, Integer> labels = new TreeMap<>();
-        try (Reader text = Files.newBufferedReader(file, StandardCharsets.UTF_8);
-                JsonReader json = new JsonReader(text)) {
-            json.beginObject();
-            while (json.hasNext()) {
-                if (json.nextName().equals("labels") && json.peek() == JsonToken.BEGIN_ARRAY) {
-                    json.beginArray();
-                    while (json.hasNext()) {
-                        readPair(file, json, labels);
-                    }
-                    json.endArray();
-                } else {
-                    json.skipValue();
-                }
-            }
-            json.endObject();
-        } catch (JsonParseException
-                | IllegalStateException
-                | NumberFormatException
-                | EOFException
-                | MalformedJsonException
-                | CharacterCodingException e) {
-            throw new PictureSetException(
-                    file, "it must hold \"labels\" as pairs of name and class: " + e.getMessage(), e);
+        try {
+            StrictJson.stream(
+                    file,
+                    "the label file",
+                    json -> json.object("the label file", MOST_KEYS, key -> {
+                        if (key.equals("labels")) {
+                            json.array(PAIRS, () -> readPair(json, labels));
+                        } else {
+                            json.skip();
+                        }
+                    }));
+        } catch (CheckpointFormatException e) {
+            throw new PictureSetException(file, e.problems().get(0), e);
         }
         if (labels.isEmpty()) {
             throw new PictureSetException(file, "it has no \"labels\"");
@@ -66,17 +52,28 @@ public record LabelFile(Path file, Map<String, Integer> labels) {
         return new LabelFile(file, labels);
     }
 
-    private static void readPair(Path file, JsonReader json, Map<String, Integer> labels) throws IOException {
-        json.beginArray();
-        String name = json.nextString();
-        int label = json.nextInt();
-        json.endArray();
-        if (label < 0 || label >= MOST_CLASSES) {
-            throw new PictureSetException(
-                    file, "the class of " + name + " must be in [0, " + (MOST_CLASSES - 1) + "] but is " + label);
+    private static void readPair(StrictJson json, Map<String, Integer> labels) throws IOException {
+        List<String> name = new ArrayList<>();
+        List<Long> label = new ArrayList<>();
+        json.array(PAIRS, () -> {
+            if (name.isEmpty()) {
+                name.add(json.string("the name in " + PAIRS));
+            } else if (label.isEmpty()) {
+                label.add(json.count("the class of " + MessageText.quote(name.get(0))));
+            } else {
+                throw json.problem(PAIRS + " must be of two but one has more");
+            }
+        });
+        if (label.isEmpty()) {
+            throw json.problem(PAIRS + " must be of two but one has less");
         }
-        if (labels.put(name, label) != null) {
-            throw new PictureSetException(file, "it names " + name + " twice");
+        String shown = MessageText.quote(name.get(0));
+        if (label.get(0) >= MOST_CLASSES) {
+            throw json.problem(
+                    "the class of " + shown + " must be in [0, " + (MOST_CLASSES - 1) + "] but is " + label.get(0));
+        }
+        if (labels.put(name.get(0), label.get(0).intValue()) != null) {
+            throw json.problem("it names " + shown + " twice");
         }
     }
 
@@ -115,6 +112,6 @@ public record LabelFile(Path file, Map<String, Integer> labels) {
     }
 
     private static List<String> first(List<String> names) {
-        return names.subList(0, Math.min(3, names.size()));
+        return names.stream().limit(3).map(MessageText::visible).toList();
     }
 }

@@ -1,5 +1,6 @@
 package io.github.maskalign.core.archive;
 
+import io.github.maskalign.core.io.MessageText;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -81,7 +82,7 @@ final class TarSet implements PictureSet {
                 } else if (extension.equals("cls")) {
                     labels.put(shard + baseName(name), place);
                 } else if (PictureFormatNames.isPicture(name) && pictures.put(shard + name, place) != null) {
-                    throw new PictureSetException(archive.path(), "it has two files " + name);
+                    throw new PictureSetException(archive.path(), "it has two files " + MessageText.quote(name));
                 }
             }
         } catch (IllegalArgumentException | IOException e) {
@@ -111,7 +112,7 @@ final class TarSet implements PictureSet {
         for (Map.Entry<String, Where> picture : new TreeMap<>(pictures).entrySet()) {
             Where label = labels.get(baseName(picture.getKey()));
             if (label == null) {
-                throw new PictureSetException(origin, picture.getKey() + " has no .cls beside it");
+                throw new PictureSetException(origin, MessageText.quote(picture.getKey()) + " has no .cls beside it");
             }
             found.add(new LabelledPicture(picture.getKey(), number(origin, picture.getKey(), label)));
             places.add(picture.getValue());
@@ -129,7 +130,9 @@ final class TarSet implements PictureSet {
         if (!text.matches("\\d{1,6}")) {
             throw new PictureSetException(
                     origin,
-                    "the .cls of " + picture + " must hold a number of at most six digits but holds '" + text + "'");
+                    "the .cls of " + MessageText.quote(picture)
+                            + " must hold a number of at most six digits but holds "
+                            + MessageText.quote(text));
         }
         return Integer.parseInt(text);
     }

@@ -1,59 +1,71 @@
 package io.github.maskalign.core.archive;
 
+import io.github.maskalign.core.zip.ZipArchive;
+import io.github.maskalign.core.zip.ZipEntryInfo;
+import io.github.maskalign.core.zip.ZipRules;
 import java.io.IOException;
-import java.io.InputStream;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Comparator;
 import java.util.List;
-import java.util.zip.ZipEntry;
-import java.util.zip.ZipException;
-import java.util.zip.ZipFile;
 
-/** Pictures of class folders in a zip archive, stored or deflated. */
+/** Pictures of class folders in a zip archive, stored or deflated, as Info-ZIP, Python, macOS and Windows write them. */
 final class ZipSet implements PictureSet {
-    private static final int MOST_RATIO = 100;
+    private static final int MAX_NAME_BYTES = 4096;
+    private static final int MAX_ENTRIES = 1 << 24;
+    private static final int MAX_RATIO = 100;
+    private static final long FREE_BYTES = 1 << 20;
+
+    /** Names that are not marked are UTF-8 on macOS and Linux; what is none comes from DOS and Windows. */
+    private static final ZipRules RULES = new ZipRules(
+            ZipRules.Layout.ANY,
+            List.of(StandardCharsets.UTF_8, ZipRules.DOS),
+            MAX_NAME_BYTES,
+            MAX_ENTRIES,
+            MAX_RATIO,
+            FREE_BYTES,
+            Long.MAX_VALUE, // pictures are unpacked one at a time
+            "");
 
     private final Path path;
-    private final ZipFile zip;
+    private final FileChannel channel;
+    private final ZipArchive zip;
+    private final List<ZipEntryInfo> entries;
     private final List<String> classes;
     private final List<LabelledPicture> pictures;
 
-    private ZipSet(Path path, ZipFile zip, List<String> classes, List<LabelledPicture> pictures) {
+    private ZipSet(Path path, FileChannel channel, ZipArchive zip, List<ZipEntryInfo> entries, ClassFolders labels) {
         this.path = path;
+        this.channel = channel;
         this.zip = zip;
-        this.classes = classes;
-        this.pictures = pictures;
+        this.entries = entries;
+        classes = labels.classes();
+        pictures = entries.stream().map(entry -> labels.label(entry.name())).toList();
     }
 
     static ZipSet open(Path path) throws IOException {
-        ZipFile zip;
+        FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
         try {
-            zip = new ZipFile(path.toFile());
-        } catch (ZipException e) {
-            throw new PictureSetException(path, "it is no complete zip archive: " + e.getMessage(), e);
-        }
-        try {
-            List<String> names = zip.stream()
-                    .filter(entry -> !entry.isDirectory())
-                    .map(ZipEntry::getName)
-                    .filter(PictureFormatNames::isPicture)
-                    .sorted()
+            ZipArchive zip = ZipArchive.open(
+                    channel,
+                    RULES,
+                    (problem, cause) -> cause == null
+                            ? new PictureSetException(path, problem)
+                            : new PictureSetException(path, problem, cause));
+            List<ZipEntryInfo> entries = zip.entries().stream()
+                    .filter(entry -> !entry.isFolder() && PictureFormatNames.isPicture(entry.name()))
+                    .sorted(Comparator.comparing(ZipEntryInfo::name))
                     .toList();
-            if (names.isEmpty()) {
+            if (entries.isEmpty()) {
                 throw new PictureSetException(path, "there is no .jpg, .jpeg or .png in the archive");
             }
-            for (int i = 1; i < names.size(); i++) { // only one of two could be read
-                if (names.get(i).equals(names.get(i - 1))) {
-                    throw new PictureSetException(path, "it has two files " + names.get(i));
-                }
-            }
-            ClassFolders labels = ClassFolders.of(path, names);
-            return new ZipSet(
-                    path,
-                    zip,
-                    labels.classes(),
-                    names.stream().map(labels::label).toList());
-        } catch (IOException | RuntimeException e) {
-            zip.close();
+            ClassFolders labels = ClassFolders.of(
+                    path, entries.stream().map(ZipEntryInfo::name).toList());
+            return new ZipSet(path, channel, zip, entries, labels);
+        } catch (IOException | RuntimeException | Error e) {
+            channel.close();
             throw e;
         }
     }
@@ -75,26 +87,13 @@ final class ZipSet implements PictureSet {
 
     @Override
     public byte[] read(int index) throws IOException {
-        String name = pictures.get(index).name();
-        ZipEntry entry = zip.getEntry(name);
-        FileSlice.requireSmall(path, entry.getSize());
-        if (entry.getSize() > MOST_RATIO * Math.max(1 << 10, entry.getCompressedSize())) {
-            throw new PictureSetException(
-                    path, name + " says it unpacks " + entry.getCompressedSize() + " bytes to " + entry.getSize());
-        }
-        try (InputStream in = zip.getInputStream(entry)) {
-            byte[] bytes = in.readNBytes((int) entry.getSize());
-            if (bytes.length != entry.getSize() || in.read() >= 0) {
-                throw new PictureSetException(path, name + " does not have the size that the archive says");
-            }
-            return bytes;
-        } catch (ZipException e) {
-            throw new PictureSetException(path, name + " cannot be unpacked: " + e.getMessage(), e);
-        }
+        ZipEntryInfo entry = entries.get(index);
+        FileSlice.requireSmall(path, entry.size());
+        return zip.content(entry);
     }
 
     @Override
     public void close() throws IOException {
-        zip.close();
+        channel.close();
     }
 }

@@ -15,7 +15,13 @@ import java.util.Arrays;
  */
 record JpegSegments(String origin, byte[] stripped, JpegFrame frame, JpegColours colours, Orientation orientation) {
     /** A picture sent in more parts than this takes its reader's time, not its viewer's. */
-    static final int MAX_SCANS = 200;
+    static final int MAX_SCANS = 100;
+
+    /** Pixels that all scans pass together, in multiples of the largest picture. */
+    static final int MAX_PASSES = 12;
+
+    /** Each block of 8 × 8 pixels takes a bit at least. */
+    private static final int PIXELS_OF_A_BYTE = 8 * 64;
 
     private static final int SOI = 0xd8;
     private static final int EOI = 0xd9;
@@ -83,6 +89,12 @@ record JpegSegments(String origin, byte[] stripped, JpegFrame frame, JpegColours
                         if (++scans > MAX_SCANS) {
                             throw problem("a picture must come in at most " + MAX_SCANS + " scans");
                         }
+                        if ((long) scans * frame.width() * frame.height()
+                                > (long) MAX_PASSES * PictureReader.MAX_PIXELS) {
+                            throw problem("the scans of a picture must pass at most " + MAX_PASSES + " times "
+                                    + PictureReader.MAX_PIXELS + " pixels but " + scans + " scans pass "
+                                    + frame.width() + " x " + frame.height() + " each");
+                        }
                         skipPixels();
                     }
                     kept.write(file, from, at - from);
@@ -93,6 +105,10 @@ record JpegSegments(String origin, byte[] stripped, JpegFrame frame, JpegColours
             }
             if (frame == null || scans == 0) {
                 throw problem("the file ends before its pixels begin");
+            }
+            if (kept.size() < (long) frame.width() * frame.height() / PIXELS_OF_A_BYTE) {
+                throw problem("the file is cut off: " + kept.size() + " bytes cannot hold " + frame.width() + " x "
+                        + frame.height() + " pixels");
             }
             kept.write(0xff);
             kept.write(EOI);

@@ -1,5 +1,6 @@
 package io.github.maskalign.core.image;
 
+import io.github.maskalign.core.io.MessageText;
 import java.io.IOException;
 
 /**
@@ -9,13 +10,26 @@ import java.io.IOException;
 public final class PictureFormatException extends IOException {
     private static final long serialVersionUID = 1L;
 
+    private final String reason;
+
     /** One reason, as a sentence without the file's name. */
     public PictureFormatException(String origin, String reason) {
-        super(origin + ": " + reason);
+        super(message(origin, reason));
+        this.reason = MessageText.sentence(reason);
     }
 
     /** One reason, found by the exception given as cause. */
     public PictureFormatException(String origin, String reason, Throwable cause) {
-        super(origin + ": " + reason, cause);
+        super(message(origin, reason), cause);
+        this.reason = MessageText.sentence(reason);
+    }
+
+    /** Returns the reason, without the file's name. */
+    public String reason() {
+        return reason;
+    }
+
+    private static String message(String origin, String reason) {
+        return MessageText.visible(origin) + ": " + MessageText.sentence(reason);
     }
 }

@@ -13,13 +13,25 @@ import java.nio.file.Path;
  * profiles are ignored. A file that is cut off is refused, as Pillow does; a PNG file cut off behind its last pixel is
  * read all the same.
  *
- * <p>Sizes are checked before anything is decoded: a picture has at most {@value #MAX_PIXELS} pixels, a file at most
- * 512 MiB. Profiles, texts and other metadata are skipped without being unpacked. Any {@link IOException} other than
+ * <p>Sizes are checked before anything is decoded: a picture has at most {@value #MAX_PIXELS} pixels and sides of at
+ * most {@value #MAX_SIDE}, of which the longer is at most {@value #MAX_RATIO} times the shorter once it is above
+ * {@value #FREE_SIDE}; a file has at most 512 MiB. A JPEG file comes in at most 100 scans, which pass at most
+ * 12 times {@value #MAX_PIXELS} pixels in all (libjpeg writes about 10), and holds at least a bit for each block of
+ * 8 × 8 pixels. What is within these limits is read in seconds, what is not is refused at once. Profiles, texts and other metadata are skipped without being unpacked. Any {@link IOException} other than
  * {@link PictureFormatException} comes from the disk.
  */
 public final class PictureReader {
     /** The largest number of pixels of a picture: 64 times 2^20. */
     public static final int MAX_PIXELS = 64 << 20;
+
+    /** The longest side, in pixels: the longest that a JPEG file can have. */
+    public static final int MAX_SIDE = 65_535;
+
+    /** How many times longer than the shorter side the longer one may be where it is above {@link #FREE_SIDE}. */
+    public static final int MAX_RATIO = 256;
+
+    /** The side up to which any ratio will do, in pixels. */
+    public static final int FREE_SIDE = 1024;
 
     static final int MAX_FILE_BYTES = 512 << 20;
 
@@ -79,6 +91,14 @@ public final class PictureReader {
         if (width > MAX_PIXELS || height > MAX_PIXELS || width * height > MAX_PIXELS) {
             throw new PictureFormatException(
                     origin, "a picture must have at most " + MAX_PIXELS + " pixels but has " + width + " x " + height);
+        }
+        long longer = Math.max(width, height);
+        if (longer > MAX_SIDE || longer > FREE_SIDE && longer > MAX_RATIO * Math.min(width, height)) {
+            throw new PictureFormatException(
+                    origin,
+                    "a picture must have sides of at most " + MAX_SIDE + " pixels, the longer at most " + MAX_RATIO
+                            + " times the shorter if it is above " + FREE_SIDE + ", but has " + width + " x "
+                            + height);
         }
     }
 

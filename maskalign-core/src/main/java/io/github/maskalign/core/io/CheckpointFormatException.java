@@ -26,8 +26,8 @@ public sealed class CheckpointFormatException extends IOException permits NewerF
 
     /** All problems of one origin: a file, or whatever the tensors came from. */
     public CheckpointFormatException(String origin, List<String> problems) {
-        super(message(origin, problems));
-        this.problems = List.copyOf(problems);
+        super(message(MessageText.visible(origin), sentences(problems)));
+        this.problems = sentences(problems);
     }
 
     /** Returns each problem as a sentence, without the name of the file. */
@@ -37,7 +37,11 @@ public sealed class CheckpointFormatException extends IOException permits NewerF
 
     /** Returns a text found in a file as a message shows it: in quotes, at most 100 characters, nothing invisible. */
     public static String quote(String found) {
-        return StrictJson.quote(found);
+        return MessageText.quote(found);
+    }
+
+    private static List<String> sentences(List<String> problems) {
+        return problems.stream().map(MessageText::sentence).toList();
     }
 
     private static String message(String origin, List<String> problems) {

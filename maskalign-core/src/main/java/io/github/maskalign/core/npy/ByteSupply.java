@@ -1,6 +1,7 @@
 package io.github.maskalign.core.npy;
 
 import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.zip.InflatedBytes;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -29,6 +30,24 @@ interface ByteSupply extends AutoCloseable {
                 }
                 position += count;
             }
+        }
+    }
+
+    /** A packed entry of a zip file, see {@link InflatedBytes}. */
+    record Inflated(InflatedBytes bytes) implements ByteSupply {
+        @Override
+        public void read(long position, ByteBuffer target) throws IOException {
+            bytes.read(position, target);
+        }
+
+        @Override
+        public void finish() throws IOException {
+            bytes.finish();
+        }
+
+        @Override
+        public void close() {
+            bytes.close();
         }
     }
 

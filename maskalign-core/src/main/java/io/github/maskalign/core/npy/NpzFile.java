@@ -3,6 +3,8 @@ package io.github.maskalign.core.npy;
 import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.core.io.StateDict;
 import io.github.maskalign.core.io.TensorSource;
+import io.github.maskalign.core.zip.ZipArchive;
+import io.github.maskalign.core.zip.ZipEntryInfo;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
@@ -12,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An open {@code .npz} file, as {@code numpy.savez} and {@code numpy.savez_compressed} write them: a zip file of
@@ -47,11 +50,14 @@ public final class NpzFile implements AutoCloseable {
         FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
         Map<String, NpyArray> arrays = new LinkedHashMap<>();
         try {
-            for (ZipEntryInfo entry :
-                    ZipDirectory.read(channel, path.toString(), limits).values()) {
+            ZipArchive zip = ZipArchive.open(
+                    channel, limits.rules(), (problem, cause) -> damaged(path.toString(), problem, cause));
+            for (ZipEntryInfo entry : zip.entries()) {
+                long begin = zip.begin(entry);
                 if (entry.name().endsWith(ENDING)) {
                     String key = entry.name().substring(0, entry.name().length() - ENDING.length());
-                    arrays.put(key, array(channel, entry, path + ", array " + ZipHeaders.shown(key)));
+                    String origin = path + ", array " + CheckpointFormatException.quote(key);
+                    arrays.put(key, array(channel, zip, entry, begin, origin));
                 }
             }
             return new NpzFile(path, channel, Collections.unmodifiableMap(arrays));
@@ -60,6 +66,14 @@ public final class NpzFile implements AutoCloseable {
             channel.close();
             throw e;
         }
+    }
+
+    private static CheckpointFormatException damaged(String origin, String problem, @Nullable Throwable cause) {
+        CheckpointFormatException damaged = new CheckpointFormatException(origin, List.of(problem));
+        if (cause != null) {
+            damaged.initCause(cause);
+        }
+        return damaged;
     }
 
     /** Returns the names of the arrays, in the order of the file. */
@@ -100,19 +114,20 @@ public final class NpzFile implements AutoCloseable {
         NpyArray array = arrays.get(name);
         if (array == null) {
             throw new CheckpointFormatException(
-                    path, "there is no array " + ZipHeaders.shown(name) + " among its " + arrays.size());
+                    path, "there is no array " + CheckpointFormatException.quote(name) + " among its " + arrays.size());
         }
         return array;
     }
 
-    private static NpyArray array(FileChannel channel, ZipEntryInfo entry, String origin) throws IOException {
+    private static NpyArray array(FileChannel channel, ZipArchive zip, ZipEntryInfo entry, long begin, String origin)
+            throws IOException {
         NpyArray.Opener opener;
         ByteSupply shared;
         if (entry.deflated()) {
-            shared = new InflatedBytes(channel, entry, origin);
-            opener = () -> new InflatedBytes(channel, entry, origin);
+            shared = new ByteSupply.Inflated(zip.inflated(entry));
+            opener = () -> new ByteSupply.Inflated(zip.inflated(entry));
         } else {
-            ByteSupply bytes = new ByteSupply.OfFile(channel, entry.dataStart(), origin);
+            ByteSupply bytes = new ByteSupply.OfFile(channel, begin, origin);
             shared = bytes;
             opener = () -> new ByteSupply.Checked(bytes, entry.size(), entry.crc(), origin);
         }

@@ -1,5 +1,9 @@
 package io.github.maskalign.core.npy;
 
+import io.github.maskalign.core.zip.ZipRules;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+
 /**
  * What an {@code .npz} file may claim before it is refused.
  *
@@ -14,7 +18,9 @@ public record NpzLimits(int maxEntries, double maxRatio, long maxPackedTotal) {
     public static final NpzLimits DEFAULT = new NpzLimits(10_000, 100, 64L << 30);
 
     /** Size up to which any ratio will do. */
-    static final long FREE_BYTES = 1 << 20;
+    private static final long FREE_BYTES = 1 << 20;
+
+    private static final int MAX_NAME_BYTES = 512;
 
     /** Checks the ranges. */
     public NpzLimits {
@@ -27,5 +33,17 @@ public record NpzLimits(int maxEntries, double maxRatio, long maxPackedTotal) {
         if (maxPackedTotal < 0) {
             throw new IllegalArgumentException("maxPackedTotal must be at least 0 but was " + maxPackedTotal);
         }
+    }
+
+    ZipRules rules() {
+        return new ZipRules(
+                ZipRules.Layout.LOOSE,
+                List.of(StandardCharsets.US_ASCII),
+                MAX_NAME_BYTES,
+                maxEntries,
+                maxRatio,
+                FREE_BYTES,
+                maxPackedTotal,
+                "NpzLimits");
     }
 }

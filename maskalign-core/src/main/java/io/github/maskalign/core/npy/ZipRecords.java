@@ -1,5 +1,7 @@
 package io.github.maskalign.core.npy;
 
+import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.zip.ZipEntryInfo;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -31,9 +33,9 @@ record ZipRecords(byte[] name, long size, long start, boolean checksumFollows, i
 
     /** Refuses names that our own reader would. */
     static void requireName(String key) {
-        if (!ZipHeaders.isPlain(key) || key.getBytes(StandardCharsets.UTF_8).length > MAX_NAME_BYTES) {
+        if (!ZipEntryInfo.isPlain(key) || key.getBytes(StandardCharsets.UTF_8).length > MAX_NAME_BYTES) {
             throw new IllegalArgumentException("the name of an array must be a plain relative path of at most "
-                    + MAX_NAME_BYTES + " bytes but was " + ZipHeaders.shown(key));
+                    + MAX_NAME_BYTES + " bytes but was " + CheckpointFormatException.quote(key));
         }
     }
 

@@ -2,11 +2,14 @@ package io.github.maskalign.core.prepared;
 
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.archive.LabelFile;
+import io.github.maskalign.core.archive.PictureSetException;
 import io.github.maskalign.core.image.Picture;
+import io.github.maskalign.core.image.PictureFormatException;
 import io.github.maskalign.core.image.PictureReader;
 import io.github.maskalign.core.io.AtomicFile;
 import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.core.io.Digests;
+import io.github.maskalign.core.io.MessageText;
 import io.github.maskalign.core.io.TensorType;
 import io.github.maskalign.core.npy.NpyFile;
 import java.io.IOException;
@@ -66,7 +69,8 @@ public final class RepaSet implements PreparedSamples {
      * Opens a set.
      *
      * @throws NoSuchFileException if there is no label file of latents
-     * @throws IOException if files lack a partner or a label, or the first sample is damaged; names some of them
+     * @throws CheckpointFormatException if files lack a partner or a label, or the label file or the first sample is
+     *     damaged; names some of them
      */
     public static RepaSet open(RepaFolders folders) throws IOException {
         if (!isAt(folders)) {
@@ -88,11 +92,19 @@ public final class RepaSet implements PreparedSamples {
 
     private static Map<Integer, Integer> labels(Path file) throws IOException {
         Map<Integer, Integer> out = new TreeMap<>();
-        for (Map.Entry<String, Integer> entry : LabelFile.read(file).labels().entrySet()) {
+        Map<String, Integer> named;
+        try {
+            named = LabelFile.read(file).labels();
+        } catch (PictureSetException e) {
+            throw new CheckpointFormatException(file, e.problem(), e);
+        }
+        for (Map.Entry<String, Integer> entry : named.entrySet()) {
             OptionalInt index = RepaFolders.latentIndex(entry.getKey());
             if (index.isEmpty()) {
                 throw new CheckpointFormatException(
-                        file, "names must be like 00000/img-mean-std-00000000.npy but one is " + entry.getKey());
+                        file,
+                        "names must be like 00000/img-mean-std-00000000.npy but one is "
+                                + MessageText.quote(entry.getKey()));
             }
             if (out.put(index.getAsInt(), entry.getValue()) != null) {
                 throw new CheckpointFormatException(file, "it labels index " + index.getAsInt() + " twice");
@@ -113,7 +125,8 @@ public final class RepaSet implements PreparedSamples {
                 OptionalInt index = indexOf.apply(name);
                 if (index.isEmpty()) {
                     throw new CheckpointFormatException(
-                            folder, "files must be named like 00000/" + usual + " but one is " + name);
+                            folder,
+                            "files must be named like 00000/" + usual + " but one is " + MessageText.quote(name));
                 }
                 out.set(index.getAsInt());
             }
@@ -146,7 +159,12 @@ public final class RepaSet implements PreparedSamples {
     private static SampleLayout layout(RepaFolders folders, int index, boolean images) throws IOException {
         int side = 0;
         if (images) {
-            Picture picture = PictureReader.read(folders.image(index));
+            Picture picture;
+            try {
+                picture = PictureReader.read(folders.image(index));
+            } catch (PictureFormatException e) {
+                throw new CheckpointFormatException(folders.image(index), "is no picture: " + e.reason(), e);
+            }
             side = picture.width();
             if (picture.height() != side) {
                 throw new CheckpointFormatException(
@@ -155,7 +173,7 @@ public final class RepaSet implements PreparedSamples {
         }
         try (NpyFile file = NpyFile.open(folders.latent(index))) {
             Shape shape = file.shape();
-            if (shape.dimension() != 3 || shape.get(0) % 2 != 0 || shape.get(1) != shape.get(2)) {
+            if (shape.dimension() != 3 || shape.size() == 0 || shape.get(0) % 2 != 0 || shape.get(1) != shape.get(2)) {
                 throw new CheckpointFormatException(
                         folders.latent(index),
                         "mean and standard deviation of a latent must have the shape (2C, H, H) but have " + shape);

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.EnumMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
@@ -80,9 +81,13 @@ final class SampleChecks {
             throw new CheckpointFormatException(
                     file,
                     String.format(
+                            Locale.ROOT,
                             "it is damaged: the %s of sample %s have the CRC-32C %08x but were written with %08x; put the"
                                     + " file back, or prepare the set again, which makes it anew",
-                            what, names.get(sample), found, written));
+                            what,
+                            names.get(sample),
+                            found,
+                            written));
         }
     }
 

@@ -2,6 +2,7 @@ package io.github.maskalign.core.prepared;
 
 import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.core.io.Digests;
+import io.github.maskalign.core.io.MessageText;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -66,19 +67,20 @@ public final class ShardVerifier {
             Names names = shard.names(entry.size());
             for (int i = 0; i < entry.size() && problems.size() < MOST_PROBLEMS; i++) {
                 if (labels[i] != set.label(first + i) || !names.get(i).equals(set.name(first + i))) {
-                    problems.add(file + ": sample " + i + " is " + names.get(i) + " of class " + labels[i]
-                            + " but the index says " + set.name(first + i) + " of class " + set.label(first + i));
+                    problems.add(file + ": sample " + i + " is " + MessageText.value(names.get(i)) + " of class "
+                            + labels[i] + " but the index says " + MessageText.value(set.name(first + i)) + " of class "
+                            + set.label(first + i));
                 }
                 int row = i;
                 boolean sound = read(() -> shard.readMoments(row, moments, 0), problems);
                 if (sound) {
-                    requireFinite(file, names.get(i), "moments", moments, problems);
+                    requireFinite(file, MessageText.value(names.get(i)), "moments", moments, problems);
                 }
                 if (image.length > 0) {
                     read(() -> shard.readImage(row, image, 0), problems);
                 }
                 if (tokens.length > 0 && read(() -> shard.readTokens(row, tokens, 0), problems)) {
-                    requireFinite(file, names.get(i), "tokens", tokens, problems);
+                    requireFinite(file, MessageText.value(names.get(i)), "tokens", tokens, problems);
                 }
             }
         }

@@ -21,6 +21,7 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -131,20 +132,63 @@ class PictureSetsTest {
     }
 
     @Test
+    void damagedLabelFilesAreRefusedWithTheirPlaceAndNothingElse() throws Exception {
+        Path repa = Files.createDirectories(folder.resolve("labels"));
+        Path labels = repa.resolve("dataset.json");
+
+        refuses(labels, "{\"labels\": [[\"a\", 1], oops]}", "is not valid JSON: there is a mistake at line 1, column ");
+        refuses(labels, "{\"labels\": [[\"a\", 1]", "it ends too early");
+        refuses(labels, "{\"labels\": null}", "pairs of name and class, must be an array but is null");
+        refuses(labels, "{\"labels\": [[\"a\", -1]]}", "the class of \"a\" must be a whole number");
+        refuses(
+                labels,
+                "{\"labels\": [[\"a\", 9999999]]}",
+                "the class of \"a\" must be in [0, 1048575] but is 9999999");
+        refuses(labels, "{\"labels\": [[\"a\"]]}", "must be of two but one has less");
+        refuses(labels, "{\"labels\": [[\"a\", 1, 2]]}", "must be of two but one has more");
+        refuses(labels, "{\"labels\": [[\"\\u001b[2J\", 1], [\"\\u001b[2J\", 2]]}", "it names \"\\u001b[2J\" twice");
+        refuses(labels, "{\"x\": " + "[".repeat(100_000), "nested at most 64 deep");
+        refuses(labels, "{\"labels\": [[\"" + "a".repeat(2 << 20) + "\", 1]]}", "a text must have at most 1048576");
+        refuses(labels, "{\"" + "a\\u001b".repeat(9_000) + "\": [1,,2]}", "there is a mistake at line 1, column ");
+    }
+
+    private static void refuses(Path labels, String content, String reason) throws IOException {
+        Files.writeString(labels, content);
+        assertThatThrownBy(() -> LabelFile.read(labels))
+                .isInstanceOf(PictureSetException.class)
+                .hasMessageStartingWith(labels + ": ")
+                .hasMessageContaining(reason)
+                .message()
+                .hasSizeLessThan(400)
+                .doesNotContain("Strictness", "gson", "\u001b");
+    }
+
+    @Test
     void twoFilesOfOneNameAreRefused() throws Exception {
         String twice = new String(zip(Map.of("a/x.png", new byte[1], "a/y.png", new byte[2])), ISO_8859_1);
         Path file = Files.write(
                 folder.resolve("a.zip"), twice.replace("a/y.png", "a/x.png").getBytes(ISO_8859_1));
 
-        assertThatThrownBy(() -> PictureSets.open(file)).hasMessage(file + ": it has two files a/x.png");
+        assertThatThrownBy(() -> PictureSets.open(file))
+                .hasMessage(file + ": it has two entries of the name \"a/x.png\"");
     }
 
     @Test
     void damagedArchivesAreReadOrRefused() throws Exception {
+        fuzz(2_000);
+    }
+
+    @Test
+    @Tag("slow")
+    void manyDamagedArchivesAreReadOrRefused() throws Exception {
+        fuzz(100_000);
+    }
+
+    private void fuzz(int count) throws Exception {
         List<byte[]> seeds = List.of(tarOfTars(), tar(PICTURES), zip(PICTURES));
         Path file = folder.resolve("fuzz");
 
-        Fuzz.of(seeds, Bytes::mutate, IOException.class).run(1_000, input -> {
+        Fuzz.of(seeds, Bytes::mutate, PictureSetException.class).run(count, input -> {
             Files.write(file, input);
             try (PictureSet set = PictureSets.open(file)) {
                 for (int i = 0; i < set.size(); i++) {

@@ -17,6 +17,7 @@ import io.github.maskalign.core.npy.NpzFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -148,30 +149,34 @@ class ReferenceFileTest {
     @ParameterizedTest
     @ValueSource(strings = {".npz", ".safetensors"})
     void damagedFilesAreReadOrRefused(String ending) throws IOException {
-        fuzz(ending, 1_000);
+        fuzz(ending, 2_000);
     }
 
     @ParameterizedTest
     @ValueSource(strings = {".npz", ".safetensors"})
     @Tag("slow")
     void manyDamagedFilesAreReadOrRefused(String ending) throws IOException {
-        fuzz(ending, 50_000);
+        fuzz(ending, 100_000);
     }
 
     private void fuzz(String ending, int count) throws IOException {
-        Path seed = folder.resolve("seed" + ending);
         FeatureStatistics small = FeatureStatistics.of(9, new double[] {1, 2}, new double[] {1, 0.5, 0.5, 2});
         FeatureMatrix rows = Rows.matrix(manager, Rows.random(manager, 1, 5, 2, 0), 10);
-        ReferenceFile.write(seed, new Reference("space/1", 9, "", small, small, rows), Map.of());
+        List<byte[]> seeds = new ArrayList<>();
+        for (Reference reference : List.of(
+                new Reference("space/1", 9, "", small, small, rows), new Reference("", 0, "", small, null, null))) {
+            Path seed = folder.resolve("seed" + ending);
+            ReferenceFile.write(seed, reference, Map.of());
+            seeds.add(Files.readAllBytes(seed));
+        }
         Path file = folder.resolve("damaged" + ending);
 
-        Fuzz.of(List.of(Files.readAllBytes(seed)), Bytes::mutate, CheckpointFormatException.class)
-                .run(count, input -> {
-                    Files.write(file, input);
-                    try (NDManager scratch = manager.newSubManager()) {
-                        ReferenceFile.read(scratch, file);
-                    }
-                });
+        Fuzz.of(seeds, Bytes::mutate, CheckpointFormatException.class).run(count, input -> {
+            Files.write(file, input);
+            try (NDManager scratch = manager.newSubManager()) {
+                ReferenceFile.read(scratch, file);
+            }
+        });
     }
 
     private Reference reference() {

@@ -50,8 +50,8 @@ class HostilePictureTest {
         byte[] jpeg = PictureCases.file("420.jpg");
         int frame = indexOf(jpeg, 0xc0);
 
-        assertRefused(withSize(jpeg, frame, 65535, 65535), "at most 67108864 pixels but has 65535 x 65535");
-        assertRefused(withSize(jpeg, frame, 0, 61), "has 61 x 0");
+        assertRefused(sized(jpeg, frame, 65535, 65535), "at most 67108864 pixels but has 65535 x 65535");
+        assertRefused(sized(jpeg, frame, 0, 61), "has 61 x 0");
     }
 
     @Test
@@ -153,7 +153,53 @@ class HostilePictureTest {
         }
         many.writeBytes(from(jpeg, scan));
 
-        assertRefused(many.toByteArray(), "must come in at most 200 scans");
+        assertRefused(many.toByteArray(), "must come in at most 100 scans");
+    }
+
+    @Test
+    void scansOfALargePictureAreFewer() throws Exception {
+        byte[] jpeg = withSize(PictureCases.file("progressive.jpg"), 0xc2, 8192, 8192);
+        int scan = indexOf(jpeg, 0xda);
+        ByteArrayOutputStream many = new ByteArrayOutputStream();
+        many.write(jpeg, 0, scan);
+        for (int i = 0; i < 3; i++) { // besides its own ten
+            many.write(jpeg, scan, 14);
+            many.writeBytes(new byte[1 << 18]);
+        }
+        many.writeBytes(from(jpeg, scan));
+        byte[] file = many.toByteArray();
+
+        assertRefused(
+                file,
+                "the scans of a picture must pass at most 12 times 67108864 pixels"
+                        + " but 13 scans pass 8192 x 8192 each");
+        assertThat(JpegSegments.parse(withSize(file, 0xc2, 8192, 4096), "file")
+                        .frame()
+                        .height())
+                .isEqualTo(8192);
+    }
+
+    @Test
+    void fewBytesCannotClaimALargeJpegPicture() {
+        byte[] jpeg = PictureCases.file("progressive.jpg");
+
+        assertRefused(withSize(jpeg, 0xc2, 8192, 8192), "bytes cannot hold 8192 x 8192 pixels");
+    }
+
+    @Test
+    void picturesAreNoThreads() throws Exception {
+        byte[] pixels = chunk("IDAT", deflated(new byte[1 << 17]));
+
+        // 1 x 67,108,864 pixels took ten seconds, of a file of 130 KB
+        assertRefused(png(header(1, 64 << 20, 8, 0), pixels), "sides of at most 65535 pixels");
+        assertRefused(
+                png(header(1, 1025, 8, 0), pixels), "the longer at most 256 times the shorter if it is above 1024");
+        assertRefused(png(header(65_535, 255, 8, 0), pixels), "but has 65535 x 255");
+        for (int[] sides : new int[][] {{1, 1024}, {1024, 1}, {40, 2000}, {2000, 40}, {5, 1280}}) {
+            Picture picture = PictureReader.read(png(header(sides[0], sides[1], 8, 0), pixels), "file");
+            assertThat(picture.width()).isEqualTo(sides[0]);
+            assertThat(picture.height()).isEqualTo(sides[1]);
+        }
     }
 
     @Test
@@ -227,7 +273,11 @@ class HostilePictureTest {
         return out.toByteArray();
     }
 
-    private static byte[] withSize(byte[] jpeg, int frame, int height, int width) {
+    private static byte[] withSize(byte[] jpeg, int marker, int height, int width) {
+        return sized(jpeg, indexOf(jpeg, marker), height, width);
+    }
+
+    private static byte[] sized(byte[] jpeg, int frame, int height, int width) {
         byte[] out = jpeg.clone();
         ByteBuffer.wrap(out).putShort(frame + 5, (short) height).putShort(frame + 7, (short) width);
         return out;

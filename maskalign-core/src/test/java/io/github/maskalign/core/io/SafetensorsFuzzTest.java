@@ -2,6 +2,7 @@ package io.github.maskalign.core.io;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.maskalign.core.fuzz.Fuzz;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -81,7 +82,7 @@ class SafetensorsFuzzTest {
     private int opened(int count) throws IOException {
         int opened = 0;
         for (int i = 0; i < count; i++) {
-            Random random = new Random(SEED + i);
+            Random random = Fuzz.random(SEED + i);
             byte[] content = mutate(random);
             Path file = Files.write(folder.resolve("x.safetensors"), content);
             try (SafetensorsFile f = SafetensorsFile.open(file)) {

@@ -6,15 +6,19 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.maskalign.core.fuzz.Bytes;
 import io.github.maskalign.core.fuzz.Fuzz;
 import io.github.maskalign.core.image.PictureReader;
+import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.core.npy.NpyFile;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -102,7 +106,7 @@ class RepaSetTest {
         Files.writeString(folders.imageFolder().resolve("00000/Thumbs.db"), "x");
 
         assertThatThrownBy(() -> RepaSet.open(folders))
-                .hasMessageContaining("files must be named like 00000/img00000000.png but one is 00000/Thumbs.db");
+                .hasMessageContaining("files must be named like 00000/img00000000.png but one is \"00000/Thumbs.db\"");
     }
 
     @Test
@@ -162,14 +166,47 @@ class RepaSetTest {
     }
 
     @Test
-    void mutatedLabelFilesAreRefusedOrRead() throws Exception {
-        byte[] seed = Files.readAllBytes(folders.labels());
+    void damagedSetsAreRefusedOrRead() throws Exception {
+        fuzz(2_000);
+    }
 
-        int read = Fuzz.of(List.of(seed), Bytes::mutate, IOException.class).run(2_000, bytes -> {
-            Files.write(folders.labels(), bytes);
-            RepaSet.open(folders).close();
+    @Test
+    @Tag("slow")
+    void manyDamagedSetsAreRefusedOrRead() throws Exception {
+        fuzz(100_000);
+    }
+
+    /** Damages the labels, the first latent or the first picture; which of them is the first byte of the input. */
+    private void fuzz(int count) throws Exception {
+        List<Path> files = List.of(folders.labels(), folders.latent(0), folders.image(0));
+        List<byte[]> whole = new ArrayList<>();
+        List<byte[]> seeds = new ArrayList<>();
+        for (int i = 0; i < files.size(); i++) {
+            byte[] content = Files.readAllBytes(files.get(i));
+            whole.add(content);
+            seeds.add(ByteBuffer.allocate(content.length + 1)
+                    .put((byte) i)
+                    .put(content)
+                    .array());
+        }
+        Fuzz.Mutation mutation = (seed, random) -> {
+            byte[] damaged = Bytes.mutate(Arrays.copyOfRange(seed, 1, seed.length), random);
+            return ByteBuffer.allocate(damaged.length + 1)
+                    .put(seed[0])
+                    .put(damaged)
+                    .array();
+        };
+
+        int read = Fuzz.of(seeds, mutation, CheckpointFormatException.class).run(count, input -> {
+            Path file = files.get(input[0]);
+            Files.write(file, Arrays.copyOfRange(input, 1, input.length));
+            try (RepaSet set = RepaSet.open(folders)) {
+                assertThat(set.size()).isEqualTo(5);
+            } finally {
+                Files.write(file, whole.get(input[0]));
+            }
         });
 
-        assertThat(read).isLessThan(2_000);
+        assertThat(read).isBetween(count / 50, count * 9 / 10);
     }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.zip.RawZip;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -42,7 +43,7 @@ class HostileZipTest {
     static Stream<Arguments> damages() {
         return Stream.of(
                 damage("compressed", "entry \"archive/data.pkl\" is compressed", z -> z.get(0).method = 8),
-                damage("another size stored", "is compressed", z -> z.get(0).stored = 3),
+                damage("another size stored", "not packed but has two sizes, 4 and 3", z -> z.get(0).stored = 3),
                 damage("encrypted", "is encrypted", z -> z.get(0).flags = 1),
                 damage("strongly encrypted", "is encrypted", z -> z.get(0).flags = 0x40),
                 damage("masked", "is encrypted", z -> z.get(0).flags = 0x2000),
@@ -67,12 +68,15 @@ class HostileZipTest {
                 }),
                 damage(
                         "duplicate",
-                        "has the entry \"archive/data.pkl\" twice",
+                        "two entries of the name \"archive/data.pkl\"",
                         z -> z.add("archive/data.pkl", new byte[] {1})),
                 damage("same place", "runs into the next", z -> z.get(1).headerChange = -z.get(0).data.length - 46),
                 damage("overlap", "runs into the next", z -> z.get(1).headerChange = -1),
-                damage("hole", "begins at", z -> z.get(0).headerChange = 1),
-                damage("beyond the end", "begins at", z -> z.get(0).headerChange = 1_000_000),
+                damage("hole", "its first 1 bytes belong to no entry", z -> z.get(0).headerChange = 1),
+                damage(
+                        "beyond the end",
+                        "its first 50 bytes belong to no entry",
+                        z -> z.get(0).headerChange = 1_000_000),
                 damage("no entries", "belong to no entry", z -> {
                     z.entries.clear();
                     z.beforeDirectory = new byte[] {'P', 'K', 3, 4};
@@ -82,8 +86,8 @@ class HostileZipTest {
                         "runs into the next|is not the same",
                         z -> z.beforeDirectory = new byte[100]),
                 damage("symbolic link", "must be a plain file", z -> z.get(1).attributes = 0xa1ff0000),
-                damage("two disks", "one file without a comment", z -> z.diskNumber = 1),
-                damage("comment", "does not end as one|without a comment", z -> z.comment = "PK"),
+                damage("two disks", "must be in one part", z -> z.diskNumber = 1),
+                damage("comment", "does not end as one", z -> z.comment = "PK"),
                 damage("something appended", "does not end as one", z -> z.tail = new byte[] {0}),
                 damage(
                         "a script appended",
@@ -100,7 +104,7 @@ class HostileZipTest {
                     z.zip64 = true;
                     z.zip64CountChange = 1L << 40;
                 }),
-                damage("64-bit count negative", "negative size", z -> {
+                damage("64-bit count negative", "at most 100000 entries but has 18446744073709551519", z -> {
                     z.zip64 = true;
                     z.zip64CountChange = -100;
                 }),
@@ -185,7 +189,7 @@ class HostileZipTest {
 
         assertThatThrownBy(() -> TorchFile.open(file))
                 .isInstanceOf(CheckpointFormatException.class)
-                .hasMessageContaining("the name of a zip entry must be a plain path of at most 512 bytes");
+                .hasMessageContaining("the name of a zip entry must be a plain relative path of at most 512 bytes");
     }
 
     @Test

@@ -3,6 +3,7 @@ package io.github.maskalign.encoders.text;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.StrictJson;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -72,7 +73,7 @@ public record ClipTextConfig(
             return openClip(folder.resolve(OPEN_CLIP_FILE));
         }
         List<String> problems = new ArrayList<>();
-        JsonFields fields = textPart(BoundedJson.read(file), problems);
+        JsonFields fields = textPart(StrictJson.read(file), problems);
         fields.oneOf("hidden_act", "quick_gelu", "gelu", null);
         fields.oneOf("is_decoder", false, null);
         fields.oneOf("add_cross_attention", false, null);
@@ -94,7 +95,7 @@ public record ClipTextConfig(
     /** open_clip pools at the highest id and has hidden layers of four times the width unless told otherwise. */
     private static ClipTextConfig openClip(Path file) throws IOException {
         List<String> problems = new ArrayList<>();
-        JsonFields model = new JsonFields("", BoundedJson.read(file), problems).object("model_cfg");
+        JsonFields model = new JsonFields("", StrictJson.read(file), problems).object("model_cfg");
         boolean quick = model.flag("quick_gelu", false);
         JsonFields text = model.object("text_cfg");
         text.oneOf("mlp_ratio", null, "4.0", "4");

@@ -1,6 +1,7 @@
 package io.github.maskalign.encoders.text;
 
 import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.StrictJson;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,7 +35,7 @@ record SpecialTokens(Map<String, AddedToken> named, List<AddedToken> listed) {
         Path config = folder.resolve(CONFIG);
         if (Files.exists(config)) {
             List<String> problems = new ArrayList<>();
-            JsonFields fields = new JsonFields("", BoundedJson.read(config), problems);
+            JsonFields fields = new JsonFields("", StrictJson.read(config), problems);
             names(fields, named);
             newer = fields.has(DECODER);
             if (newer) {
@@ -45,7 +46,7 @@ record SpecialTokens(Map<String, AddedToken> named, List<AddedToken> listed) {
         Path map = folder.resolve(MAP);
         if (!newer && Files.exists(map)) {
             List<String> problems = new ArrayList<>();
-            names(new JsonFields("", BoundedJson.read(map), problems), named);
+            names(new JsonFields("", StrictJson.read(map), problems), named);
             throwIfAny(map, problems);
         }
         return new SpecialTokens(named, listed);

@@ -4,6 +4,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.StrictJson;
 import io.github.maskalign.encoders.text.ClipVocabulary.Merge;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -26,7 +27,7 @@ final class TokenizerJson {
     }
 
     static ClipVocabulary read(Path file, SpecialTokens special) throws IOException {
-        TokenizerJson reader = new TokenizerJson(BoundedJson.read(file));
+        TokenizerJson reader = new TokenizerJson(StrictJson.read(file));
         ClipVocabulary vocabulary = reader.vocabulary(special);
         if (reader.problems.isEmpty()) {
             vocabulary.check(reader.problems);

@@ -1,6 +1,7 @@
 package io.github.maskalign.encoders.text;
 
 import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.StrictJson;
 import io.github.maskalign.encoders.text.ClipVocabulary.Merge;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -33,7 +34,7 @@ final class VocabularyFiles {
         }
         Path file = folder.resolve(IDS);
         List<String> problems = new ArrayList<>();
-        Map<String, Integer> ids = TokenizerJson.ids(new JsonFields("", BoundedJson.read(file), problems), problems);
+        Map<String, Integer> ids = TokenizerJson.ids(new JsonFields("", StrictJson.read(file), problems), problems);
         SpecialTokens.throwIfAny(file, problems);
         ClipVocabulary vocabulary = new ClipVocabulary(
                 ids,
@@ -51,7 +52,7 @@ final class VocabularyFiles {
 
     private static List<Merge> merges(Path file) throws IOException {
         List<Merge> out = new ArrayList<>();
-        String[] lines = BoundedJson.text(file).split("\r?\n", -1);
+        String[] lines = StrictJson.text(file).split("\r?\n", -1);
         for (int i = 0; i < lines.length; i++) {
             boolean heading = i == 0 && lines[i].startsWith("#version");
             if (heading || lines[i].isEmpty()) {

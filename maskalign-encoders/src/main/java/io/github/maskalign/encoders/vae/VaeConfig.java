@@ -3,17 +3,16 @@ package io.github.maskalign.encoders.vae;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
 import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.MessageText;
+import io.github.maskalign.core.io.StrictJson;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Shape of an autoencoder, as in diffusers' {@code config.json}.
@@ -85,14 +84,7 @@ public record VaeConfig(
      */
     public static VaeConfig read(Path folder) throws IOException {
         Path file = folder.resolve(FILE);
-        JsonObject json;
-        try {
-            json = JsonParser.parseString(new String(Files.readAllBytes(file), StandardCharsets.UTF_8))
-                    .getAsJsonObject();
-        } catch (JsonParseException | IllegalStateException e) {
-            throw new CheckpointFormatException(file, "it is no JSON object: " + e.getMessage(), e);
-        }
-        return new Reader(file, json).config();
+        return new Reader(file, StrictJson.read(file)).config();
     }
 
     /** Returns the text of diffusers' {@code config.json}. */
@@ -166,7 +158,7 @@ public record VaeConfig(
         private void require(String key, String value) {
             JsonElement found = json.get(key);
             if (found != null && !found.toString().replace("\"", "").equals(value)) {
-                problems.add(key + " must be " + value + " but is " + found);
+                problems.add(key + " must be " + value + " but is " + shown(found));
             }
         }
 
@@ -179,16 +171,24 @@ public record VaeConfig(
                 fits = found.getAsJsonArray().get(i).toString().equals("\"" + type + "\"");
             }
             if (!fits) {
-                problems.add(key + " must be " + count + " x " + type + " but is " + found);
+                problems.add(key + " must be " + count + " x " + type + " but is " + shown(found));
             }
         }
 
         private List<Integer> integers(String key) {
+            JsonElement found = json.get(key);
             List<Integer> out = new ArrayList<>();
-            try {
-                json.getAsJsonArray(key).forEach(value -> out.add(value.getAsInt()));
-            } catch (RuntimeException e) { // whatever Gson says of a value of another kind
-                problems.add(key + " must be a list of whole numbers but is " + json.get(key));
+            if (found != null && found.isJsonArray() && found.getAsJsonArray().size() <= MOST_LEVELS) {
+                for (JsonElement value : found.getAsJsonArray()) {
+                    double number = number(value);
+                    if (number == Math.rint(number) && Math.abs(number) <= Integer.MAX_VALUE) {
+                        out.add((int) number);
+                    }
+                }
+            }
+            if (out.isEmpty() || out.size() != found.getAsJsonArray().size()) {
+                problems.add(
+                        key + " must be a list of whole numbers, at most " + MOST_LEVELS + ", but is " + shown(found));
             }
             return out;
         }
@@ -197,20 +197,33 @@ public record VaeConfig(
             if (!json.has(key)) {
                 return missing;
             }
-            double found = number(key);
+            double found = number(json.get(key));
             if (found != Math.rint(found) || Math.abs(found) > Integer.MAX_VALUE) {
-                problems.add(key + " must be a whole number but is " + json.get(key));
+                problems.add(key + " must be a whole number but is " + shown(json.get(key)));
             }
             return (int) found;
         }
 
         private double number(String key) {
-            try {
-                return json.get(key).getAsDouble();
-            } catch (RuntimeException e) { // whatever Gson says of a value of another kind
-                problems.add(key + " must be a number but is " + json.get(key));
+            double found = number(json.get(key));
+            if (Double.isNaN(found)) {
+                problems.add(key + " must be a number but is " + shown(json.get(key)));
                 return 1;
             }
+            return found;
+        }
+
+        /** NaN if it is none, which is equal to no whole number either. */
+        private static double number(@Nullable JsonElement found) {
+            return found != null
+                            && found.isJsonPrimitive()
+                            && found.getAsJsonPrimitive().isNumber()
+                    ? found.getAsDouble()
+                    : Double.NaN;
+        }
+
+        private static String shown(@Nullable JsonElement found) {
+            return found == null ? "missing" : MessageText.value(found.toString());
         }
 
         private boolean flag(String key) {
@@ -243,7 +256,7 @@ public record VaeConfig(
                     "use_post_quant_conv");
             all.keySet().stream()
                     .filter(key -> !known.contains(key) && !IGNORED.contains(key))
-                    .forEach(key -> problems.add(key + " is not known to this version"));
+                    .forEach(key -> problems.add(MessageText.value(key) + " is not known to this version"));
         }
     }
 }

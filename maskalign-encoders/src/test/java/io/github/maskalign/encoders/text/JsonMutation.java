@@ -15,7 +15,7 @@ import java.util.Map;
 import java.util.Random;
 
 /** Damages JSON files: half of them as bytes, half as a tree, so that the text stays valid and its meaning changes. */
-final class JsonMutation {
+public final class JsonMutation {
     private static final String[] TEXTS = {
         "",
         " ",
@@ -55,7 +55,8 @@ final class JsonMutation {
 
     private JsonMutation() {}
 
-    static byte[] apply(byte[] seed, Random random) {
+    /** Returns a damaged copy. */
+    public static byte[] apply(byte[] seed, Random random) {
         if (random.nextInt(3) == 0) {
             return Bytes.mutate(seed, random);
         }

@@ -87,7 +87,7 @@ class TextFilesFuzzTest {
     private void cutRandomTexts(int count) throws IOException {
         try (ClipTokenizer tokenizer = ClipTokenizer.open(TOKENIZERS.resolve("extended"), 20)) {
             for (int i = 0; i < count; i++) {
-                Random random = new Random(20261123L + i);
+                Random random = Fuzz.random(20261123L + i);
                 StringBuilder text = new StringBuilder();
                 for (int n = random.nextInt(30); n > 0; n--) {
                     int point = random.nextInt(1 << (4 + random.nextInt(17)));

@@ -3,11 +3,12 @@ package io.github.maskalign.sit.checkpoint;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
 import io.github.maskalign.core.align.MixerConfig;
 import io.github.maskalign.core.align.MixerConfig.Conditioning;
+import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.StrictJson;
 import io.github.maskalign.sit.SiTConfig;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -61,15 +62,14 @@ final class ModelMetadata {
         try {
             String text = metadata.get(CONFIG);
             if (text != null && text.length() <= MOST_TEXT) {
-                return Optional.of(fromJson(JsonParser.parseString(text).getAsJsonObject()));
+                return Optional.of(fromJson(StrictJson.parse(Path.of(CONFIG), "the text", text)));
             }
             return ModelSettings.find(metadata);
-        } catch (JsonParseException
+        } catch (CheckpointFormatException
                 | IllegalStateException
                 | IllegalArgumentException
                 | ArithmeticException
-                | UnsupportedOperationException
-                | StackOverflowError e) {
+                | UnsupportedOperationException e) {
             return Optional.empty();
         }
     }

@@ -4,13 +4,15 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
 import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.MessageText;
 import io.github.maskalign.core.io.OwnedArrays;
 import io.github.maskalign.core.io.SafetensorsFile;
+import io.github.maskalign.core.io.StateDict;
+import io.github.maskalign.core.io.StrictJson;
 import io.github.maskalign.core.io.TensorSource;
+import io.github.maskalign.core.nn.ParameterKeys;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
@@ -64,14 +66,14 @@ final class CaseFile {
         try {
             return Double.parseDouble(value);
         } catch (NumberFormatException e) {
-            throw problem("metadata " + key + " must be a number but was " + value);
+            throw problem("metadata " + key + " must be a number but was " + MessageText.value(value));
         }
     }
 
     int whole(String key) throws CheckpointFormatException {
         double value = number(key);
         if (value != Math.rint(value) || Math.abs(value) > Integer.MAX_VALUE) {
-            throw problem("metadata " + key + " must be a whole number but was " + text(key));
+            throw problem("metadata " + key + " must be a whole number but was " + MessageText.value(text(key)));
         }
         return (int) value;
     }
@@ -85,13 +87,14 @@ final class CaseFile {
             }
         }
         throw problem("metadata " + key + " must be one of " + Arrays.toString(type.getEnumConstants()) + " but was "
-                + value);
+                + MessageText.value(value));
     }
 
     String family() throws CheckpointFormatException {
         String family = file.metadata().get("family");
         if (family == null || !FAMILIES.contains(family)) {
-            throw problem("metadata family must be one of " + FAMILIES + " but was " + family);
+            throw problem("metadata family must be one of " + FAMILIES + " but was "
+                    + MessageText.value(String.valueOf(family)));
         }
         return family;
     }
@@ -103,23 +106,35 @@ final class CaseFile {
         boolean normalised =
                 List.of("true", "1").contains(text("qk_norm", "false").toLowerCase(Locale.ROOT));
         try {
-            SiTConfig model = ParityConfig.of(JsonParser.parseString(config).getAsJsonObject(), family, under(WEIGHTS));
+            SiTConfig model =
+                    ParityConfig.of(StrictJson.parse(file.path(), "metadata config", config), family, under(WEIGHTS));
             if (family.equals("maskalign")) {
                 model = model.withPlacement(SubsetPlacement.DROP, 0, 0);
             }
             return model.withOptions(
                     model.mlpRatio(), model.classDropoutProb(), normalised, family.equals("sit-official"));
-        } catch (JsonParseException
-                | IllegalStateException
-                | IllegalArgumentException
-                | UnsupportedOperationException e) {
+        } catch (IllegalArgumentException | ArithmeticException e) {
             throw problem("metadata config is no model: " + e.getMessage());
         }
     }
 
-    /** Returns the model with the case's weights. */
+    /** Returns the model with the case's weights, which the file must have: otherwise any size may be claimed. */
     SiT model() throws IOException {
-        SiT model = new SiT(config());
+        SiT model;
+        Map<String, Shape> shapes = new LinkedHashMap<>();
+        try {
+            model = new SiT(config());
+        } catch (IllegalArgumentException e) { // heads that do not divide a width
+            throw problem("metadata config is no model: " + e.getMessage());
+        }
+        ParameterKeys.of(model).forEach((key, parameter) -> shapes.put(WEIGHTS + key, parameter.getShape()));
+        Map<String, TensorSource> found = new LinkedHashMap<>(file.stateDict().tensors());
+        found.keySet().removeIf(key -> !key.startsWith(WEIGHTS));
+        try {
+            StateDict.ofTensors(found).require(shapes);
+        } catch (CheckpointFormatException e) {
+            throw new CheckpointFormatException(file.path().toString(), e.problems());
+        }
         model.initialize(manager);
         Map<String, NDArray> weights = new LinkedHashMap<>();
         for (String key : under(WEIGHTS)) {
@@ -163,10 +178,19 @@ final class CaseFile {
         return OwnedArrays.of(owner, source.shape(), out);
     }
 
-    /** Returns whole numbers of any type as int64. */
-    NDArray longs(String tensor, NDManager owner) throws IOException {
+    /** Returns indices in [0, limit) as int64: the engine would read beyond its arrays. */
+    NDArray indices(String tensor, NDManager owner, int limit) throws IOException {
         TensorSource source = file.tensor(tensor);
-        return OwnedArrays.of(owner, source.shape(), source.longs());
+        if (source.type().isFloat()) {
+            throw problem(tensor + " must hold whole numbers but is " + source.type());
+        }
+        long[] values = source.longs();
+        for (long value : values) {
+            if (value < 0 || value >= limit) {
+                throw problem(tensor + " must be in [0, " + (limit - 1) + "] but holds " + value);
+            }
+        }
+        return OwnedArrays.of(owner, source.shape(), values);
     }
 
     /** Returns a float32 or float64 tensor as doubles. */

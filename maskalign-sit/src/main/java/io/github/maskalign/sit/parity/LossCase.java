@@ -76,10 +76,12 @@ final class LossCase {
                 file.floats(name(file, places, "clean"), owner),
                 file.floats(name(file, places, "noise"), owner),
                 file.floats(name(file, places, "t"), owner),
-                file.longs(name(file, places, "y"), owner),
+                file.indices(name(file, places, "y"), owner, config.numClasses() + 1),
                 targets,
                 config.hasClassToken() ? file.floats(name(file, places, "class_noise"), owner) : null,
-                file.family().equals("maskalign") ? file.longs(name(file, places, "keep"), owner) : null,
+                file.family().equals("maskalign")
+                        ? file.indices(name(file, places, "keep"), owner, config.tokens())
+                        : null,
                 dropped == null ? null : file.floats(dropped, owner));
     }
 

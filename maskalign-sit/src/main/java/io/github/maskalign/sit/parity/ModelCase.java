@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.io.MessageText;
 import io.github.maskalign.core.nn.ParameterKeys;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.script.Autograd;
@@ -23,7 +24,7 @@ final class ModelCase {
     static void compute(CaseFile file) throws IOException {
         String loss = file.text("loss", "half_square");
         if (!loss.equals("half_square")) {
-            throw file.problem("metadata loss must be half_square but was " + loss);
+            throw file.problem("metadata loss must be half_square but was " + MessageText.value(loss));
         }
         SiT model = file.model();
         NDManager manager = file.manager();
@@ -31,9 +32,12 @@ final class ModelCase {
             SiTInput in = new SiTInput(
                     file.read("inputs/x", manager),
                     file.read("inputs/t", manager),
-                    file.read("inputs/y", manager),
+                    file.indices("inputs/y", manager, model.config().numClasses() + 1),
                     model.config().hasClassToken() ? file.read("inputs/cls", manager) : null,
-                    file.family().equals("maskalign") ? file.read("inputs/keep", manager) : null,
+                    file.family().equals("maskalign")
+                            ? file.indices(
+                                    "inputs/keep", manager, model.config().tokens())
+                            : null,
                     null);
             SiTOutput out = model.forward(new ParameterStore(manager, false), in, false);
             Map<String, NDArray> outputs = new LinkedHashMap<>();

@@ -5,6 +5,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import io.github.maskalign.core.align.MixerConfig;
+import io.github.maskalign.core.io.MessageText;
 import io.github.maskalign.sit.SiTConfig;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -12,6 +13,8 @@ import java.util.List;
 
 /** Reads the {@code config} of a parity case: the names that the official projects use. */
 public final class ParityConfig {
+    private static final int MOST_ENCODERS = 64;
+
     private ParityConfig() {}
 
     /**
@@ -53,10 +56,14 @@ public final class ParityConfig {
     public static SiTConfig of(JsonObject json) {
         int mixerLayers = integer(json, "mixer_layers");
         List<Integer> widths = new ArrayList<>();
-        for (JsonElement z : element(json, "z_dims").getAsJsonArray()) {
-            widths.add(z.getAsInt());
+        JsonElement list = element(json, "z_dims");
+        if (!list.isJsonArray() || list.getAsJsonArray().size() > MOST_ENCODERS) {
+            throw wrong("z_dims", "a list of at most " + MOST_ENCODERS + " whole numbers", list);
         }
-        double ratio = element(json, "mlp_ratio").getAsDouble();
+        for (JsonElement z : list.getAsJsonArray()) {
+            widths.add(integer("z_dims", z));
+        }
+        double ratio = number(json, "mlp_ratio");
         SiTConfig config = SiTConfig.of(
                         integer(json, "input_size"),
                         integer(json, "patch_size"),
@@ -74,7 +81,33 @@ public final class ParityConfig {
     }
 
     private static int integer(JsonObject json, String key) {
-        return element(json, key).getAsInt();
+        return integer(key, element(json, key));
+    }
+
+    private static int integer(String key, JsonElement value) {
+        double number = number(value);
+        if (number != Math.rint(number) || Math.abs(number) > Integer.MAX_VALUE) {
+            throw wrong(key, "a whole number", value);
+        }
+        return (int) number;
+    }
+
+    private static double number(JsonObject json, String key) {
+        double number = number(element(json, key));
+        if (!Double.isFinite(number)) {
+            throw wrong(key, "a number", element(json, key));
+        }
+        return number;
+    }
+
+    /** NaN if it is none, which is equal to no whole number either. */
+    private static double number(JsonElement value) {
+        return value.isJsonPrimitive() && value.getAsJsonPrimitive().isNumber() ? value.getAsDouble() : Double.NaN;
+    }
+
+    private static IllegalArgumentException wrong(String key, String rule, JsonElement found) {
+        return new IllegalArgumentException(
+                key + " must be " + rule + " but is " + MessageText.value(found.toString()));
     }
 
     private static JsonElement element(JsonObject json, String key) {

@@ -27,6 +27,8 @@ import java.util.List;
 
 /** The end of a sampler's way from given noise, with the noise of each step given too. */
 final class SampleCase implements NoiseSource {
+    private static final int MOST_STEPS = 10_000;
+
     private final CaseFile file;
     private final List<Noise> noise = new ArrayList<>();
 
@@ -51,7 +53,7 @@ final class SampleCase implements NoiseSource {
         SamplerConfig config = config(file);
         try (GradMode values = GradMode.off();
                 NDManager run = file.manager().newSubManager()) {
-            NDArray labels = file.longs("inputs/y", run);
+            NDArray labels = file.indices("inputs/y", run, model.config().numClasses() + 1);
             Shape latents = file.shape("inputs/latents"); // (N, C, H, W)
             SampleRequest request = new SampleRequest(
                     0, labels.toLongArray(), latents.slice(1), model.config().classTokenWidth());
@@ -74,7 +76,7 @@ final class SampleCase implements NoiseSource {
         boolean stochastic = method == SamplerMethod.EULER_MARUYAMA; // the others have no last step and no noise
         return new SamplerConfig(
                 method,
-                file.whole("steps"),
+                steps(file),
                 file.number("cfg"),
                 file.text("cls_cfg", "").isEmpty() ? usual.classCfgScale() : file.number("cls_cfg"),
                 file.number("low"),
@@ -82,6 +84,14 @@ final class SampleCase implements NoiseSource {
                 stochastic ? file.number("last") : usual.lastStep(),
                 stochastic ? file.choice("diffusion", DiffusionScale.class) : usual.diffusion(),
                 guidedChannels(file));
+    }
+
+    private static int steps(CaseFile file) throws IOException {
+        int steps = file.whole("steps");
+        if (steps < 1 || steps > MOST_STEPS) {
+            throw file.problem("metadata steps must be in [1, " + MOST_STEPS + "] but was " + steps);
+        }
+        return steps;
     }
 
     /** SiT's own code guides the first three channels, in its cases too unless they say otherwise. */

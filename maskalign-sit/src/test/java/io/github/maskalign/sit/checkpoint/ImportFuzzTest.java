@@ -3,6 +3,7 @@ package io.github.maskalign.sit.checkpoint;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.fuzz.Fuzz;
 import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.core.io.StateDict;
 import io.github.maskalign.core.io.TensorSource;
@@ -88,7 +89,7 @@ class ImportFuzzTest {
         }
         int accepted = 0;
         for (int i = 0; i < count; i++) {
-            Random random = new Random(SEED + i);
+            Random random = Fuzz.random(SEED + i);
             Map<String, TensorSource> tensors = new LinkedHashMap<>(seeds.get(random.nextInt(seeds.size())));
             Map<String, String> metadata = new LinkedHashMap<>();
             for (int n = random.nextInt(4); n > 0; n--) {

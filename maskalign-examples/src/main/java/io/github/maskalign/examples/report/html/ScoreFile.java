@@ -2,11 +2,9 @@ package io.github.maskalign.examples.report.html;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
 import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.StrictJson;
 import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -38,7 +36,7 @@ record ScoreFile(String file, String samples, String features, List<Score> score
             throw new CheckpointFormatException(file, "is a folder and no result of 'maskalign evaluate --out'");
         }
         try {
-            JsonObject all = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+            JsonObject all = StrictJson.read(file);
             List<Score> scores = new ArrayList<>();
             for (String id : all.getAsJsonObject("metrics").keySet()) {
                 JsonObject one = all.getAsJsonObject("metrics").getAsJsonObject(id);
@@ -57,13 +55,11 @@ record ScoreFile(String file, String samples, String features, List<Score> score
                     all.getAsJsonObject("features").get("name").getAsString(),
                     scores,
                     warnings);
-        } catch (JsonParseException
-                | IllegalStateException
+        } catch (IllegalStateException
                 | NullPointerException
                 | ClassCastException
                 | UnsupportedOperationException
-                | NumberFormatException
-                | CharacterCodingException e) {
+                | NumberFormatException e) {
             throw new CheckpointFormatException(file, "is no result of 'maskalign evaluate --out'", e);
         }
     }

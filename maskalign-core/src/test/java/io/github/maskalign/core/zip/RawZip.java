@@ -1,4 +1,4 @@
-package io.github.maskalign.core.torchfile;
+package io.github.maskalign.core.zip;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
@@ -9,42 +9,42 @@ import java.util.List;
 import java.util.zip.CRC32;
 
 /** A zip file of which every field can be wrong. */
-final class RawZip {
-    final List<Entry> entries = new ArrayList<>();
-    final ByteArrayOutputStream out = new ByteArrayOutputStream();
+public final class RawZip {
+    public final List<Entry> entries = new ArrayList<>();
+    public final ByteArrayOutputStream out = new ByteArrayOutputStream();
 
     /** End record: how it is wrong. */
-    int diskNumber;
+    public int diskNumber;
 
-    int countChange;
-    long directoryOffsetChange;
-    String comment = "";
-    byte[] tail = {};
-    byte[] beforeDirectory = {};
-    boolean zip64;
-    long zip64CountChange;
+    public int countChange;
+    public long directoryOffsetChange;
+    public String comment = "";
+    public byte[] tail = {};
+    public byte[] beforeDirectory = {};
+    public boolean zip64;
+    public long zip64CountChange;
 
-    static final class Entry {
-        String name;
-        byte[] data;
-        String localName;
-        int flags;
-        int localFlags;
-        int method;
-        int localMethod;
-        long crc;
-        long localCrc;
-        long size;
-        long stored;
-        long localSize;
-        long headerChange;
-        int attributes;
-        byte[] localExtra = {};
-        byte[] extra = {};
-        byte[] descriptor = {};
+    public static final class Entry {
+        public String name;
+        public byte[] data;
+        public String localName;
+        public int flags;
+        public int localFlags;
+        public int method;
+        public int localMethod;
+        public long crc;
+        public long localCrc;
+        public long size;
+        public long stored;
+        public long localSize;
+        public long headerChange;
+        public int attributes;
+        public byte[] localExtra = {};
+        public byte[] extra = {};
+        public byte[] descriptor = {};
         private long header;
 
-        Entry(String name, byte[] data) {
+        public Entry(String name, byte[] data) {
             this.name = name;
             this.localName = name;
             this.data = data;
@@ -58,24 +58,24 @@ final class RawZip {
         }
     }
 
-    RawZip add(String name, byte[] data) {
+    public RawZip add(String name, byte[] data) {
         entries.add(new Entry(name, data));
         return this;
     }
 
     /** A checkpoint that holds None. */
-    static RawZip checkpoint() {
+    public static RawZip checkpoint() {
         return new RawZip()
                 .add("archive/data.pkl", new byte[] {(byte) 0x80, 2, 'N', '.'})
                 .add("archive/byteorder", "little".getBytes(StandardCharsets.US_ASCII))
                 .add("archive/version", "3\n".getBytes(StandardCharsets.US_ASCII));
     }
 
-    Entry get(int index) {
+    public Entry get(int index) {
         return entries.get(index);
     }
 
-    byte[] bytes() {
+    public byte[] bytes() {
         for (Entry e : entries) {
             e.header = out.size();
             byte[] name = e.localName.getBytes(StandardCharsets.UTF_8);
@@ -147,7 +147,7 @@ final class RawZip {
         return out.toByteArray();
     }
 
-    static byte[] little(int bytes, long value) {
+    public static byte[] little(int bytes, long value) {
         byte[] all = ByteBuffer.allocate(8)
                 .order(ByteOrder.LITTLE_ENDIAN)
                 .putLong(value)

@@ -1,10 +1,7 @@
-package io.github.maskalign.core.npy;
+package io.github.maskalign.core.zip;
 
-import io.github.maskalign.core.io.CheckpointFormatException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.util.List;
 import java.util.zip.CRC32;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
@@ -15,24 +12,24 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Exactly the declared number of bytes must come out, and their checksum is compared when the last one does.
  */
-final class InflatedBytes implements ByteSupply {
+public final class InflatedBytes implements AutoCloseable {
     private static final int PART_BYTES = 1 << 16;
 
-    private final FileChannel channel;
+    private final ZipBytes file;
     private final ZipEntryInfo entry;
-    private final String origin;
+    private final long begin;
     private final CRC32 crc = new CRC32();
     private @Nullable Inflater current;
     private long taken;
     private long given;
 
-    InflatedBytes(FileChannel channel, ZipEntryInfo entry, String origin) {
-        this.channel = channel;
+    InflatedBytes(ZipBytes file, ZipEntryInfo entry, long begin) {
+        this.file = file;
         this.entry = entry;
-        this.origin = origin;
+        this.begin = begin;
     }
 
-    @Override
+    /** Fills {@code target} with the unpacked bytes from {@code position} on, all of which must be there. */
     public synchronized void read(long position, ByteBuffer target) throws IOException {
         if (position < given) {
             close();
@@ -48,7 +45,7 @@ final class InflatedBytes implements ByteSupply {
         inflate(inflater, target);
     }
 
-    @Override
+    /** Reads what has not been read yet, and compares the checksum. */
     public synchronized void finish() throws IOException {
         read(entry.size(), ByteBuffer.allocate(0)); // which compares the checksum
     }
@@ -111,17 +108,12 @@ final class InflatedBytes implements ByteSupply {
             throw damaged("less than the declared " + entry.size() + " bytes come out", null);
         }
         ByteBuffer part = ByteBuffer.allocate((int) Math.min(PART_BYTES, entry.packedSize() - taken));
-        new OfFile(channel, entry.dataStart(), origin).read(taken, part);
+        file.fill(begin + taken, part);
         taken += part.position();
         inflater.setInput(part.flip());
     }
 
-    private CheckpointFormatException damaged(String how, @Nullable Throwable cause) {
-        CheckpointFormatException damaged =
-                new CheckpointFormatException(origin, List.of("the entry is damaged: " + how));
-        if (cause != null) {
-            damaged.initCause(cause);
-        }
-        return damaged;
+    private IOException damaged(String how, @Nullable Throwable cause) {
+        return file.problem("the entry " + entry.shown() + " is damaged: " + how, cause);
     }
 }
