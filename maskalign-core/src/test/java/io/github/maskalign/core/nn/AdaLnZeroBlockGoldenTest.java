@@ -13,9 +13,11 @@ import io.github.maskalign.core.script.Autograd;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
+@Tag("bits")
 class AdaLnZeroBlockGoldenTest {
     static Stream<String> cases() {
         return GoldenCase.names(AdaLnZeroBlockGoldenTest.class, "block");
