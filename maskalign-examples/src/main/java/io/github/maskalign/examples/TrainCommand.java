@@ -23,7 +23,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "train",
         description = {
-            "Trains a model. The same command again goes on where the run stopped, bit for bit.",
+            "Trains a model. The same command again goes on where the run stopped, on the same machine bit for bit.",
             "Ctrl-C saves a checkpoint before the process ends.",
             "Started by mpirun, srun or torchrun, the processes train together: mpirun -n 2 maskalign train CONFIG."
         },

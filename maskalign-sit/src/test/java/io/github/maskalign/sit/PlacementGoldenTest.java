@@ -22,10 +22,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The whole training loss and all gradients, for every place of the subset, against PyTorch in float64. */
+@Tag("bits")
 class PlacementGoldenTest {
     static Stream<String> cases() {
         return GoldenCase.names(PlacementGoldenTest.class, "placements");

@@ -28,12 +28,14 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Activation checkpointing changes memory and time, and no bit of a loss or a gradient. */
+@Tag("bits")
 class SiTRecomputationTest {
     private static final int SEED = 67;
 

@@ -7,7 +7,7 @@ import ai.djl.engine.EngineException;
  *
  * <p>It is what {@code torch.use_deterministic_algorithms(True)} does in Python, with cuDNN's deterministic algorithms
  * and without its search for the fastest one. On a CPU the engine is deterministic anyhow for a given number of
- * threads. On a GPU an operation that has no deterministic algorithm fails with a message that names it, and cuBLAS
+ * threads and a given {@link Processor}. On a GPU an operation that has no deterministic algorithm fails with a message that names it, and cuBLAS
  * needs {@code CUBLAS_WORKSPACE_CONFIG} in the environment.
  */
 public final class Determinism implements AutoCloseable {

@@ -6,7 +6,7 @@ import ai.djl.pytorch.jni.JniUtils;
 /**
  * Threads that the engine splits one operation over.
  *
- * <p>Sums are split by thread, so a run is reproducible bit for bit only with the same number.
+ * <p>Sums are split by thread, so a run is reproducible bit for bit only with the same number, and on the same {@link Processor}.
  */
 public final class NativeThreads {
     /** Most threads that may be asked for; the engine starts as many as it is told, until the machine stands still. */

@@ -17,8 +17,8 @@ import org.slf4j.LoggerFactory;
  * Runs steps until the run is complete or somebody asks it to stop, and saves on the way.
  *
  * <p>Every way out but an exception ends with a saved state, and running the same command again goes on
- * from there, bit for bit as if nothing had happened. While it cannot be saved the loop keeps it in memory and tries
- * again, for {@link TrainConfig#saveWaitSeconds}. One thread runs the loop; {@link #requestStop} may be
+ * from there, on the same machine bit for bit as if nothing had happened. While it cannot be saved the loop keeps it in
+ * memory and tries again, for {@link TrainConfig#saveWaitSeconds}. One thread runs the loop; {@link #requestStop} may be
  * called from any.
  *
  * <p>With several ranks each has a loop of its own over a state of its own; rank 0 loads, saves and usually is the only

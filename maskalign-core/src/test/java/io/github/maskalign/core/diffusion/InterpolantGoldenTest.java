@@ -10,9 +10,11 @@ import java.util.Arrays;
 import java.util.Locale;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
+@Tag("bits")
 class InterpolantGoldenTest {
     private static final double TOLERANCE = 1e-12; // of the fixtures: float64, relative to the largest number
 

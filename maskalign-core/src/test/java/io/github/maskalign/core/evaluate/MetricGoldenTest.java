@@ -9,12 +9,14 @@ import io.github.maskalign.core.golden.GoldenCase;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The arithmetic next to scipy, torchmetrics, torch-fidelity and ADM's formulas. */
+@Tag("bits")
 class MetricGoldenTest {
     private static final double PERCENT = 1e-4; // 1e-6 relative, the goal; all but the kernel's matrices are float64
 

@@ -13,10 +13,12 @@ import io.github.maskalign.core.script.Autograd;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
+@Tag("bits")
 class AdaLnZeroBlockGoldenTest {
     static Stream<Arguments> cases() {
         return Stream.of("block", "block_qk_norm")

@@ -7,11 +7,13 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.diffusion.Interpolant;
 import java.util.Arrays;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Numbers of the reference samplers on data N(0, 0.25), computed outside of this project in float64. */
+@Tag("bits")
 class SamplerGoldenTest {
     private static final double EXACT = 1e-14; // float64, 250 steps that shrink the state
 

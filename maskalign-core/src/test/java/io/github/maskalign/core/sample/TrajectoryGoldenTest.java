@@ -12,9 +12,11 @@ import io.github.maskalign.core.diffusion.Interpolant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@Tag("bits")
 class TrajectoryGoldenTest {
     private static final List<String> PARTS = List.of("x", "cls");
     private static final double RELATIVE = 1e-10; // of the fixtures: float64 states and field

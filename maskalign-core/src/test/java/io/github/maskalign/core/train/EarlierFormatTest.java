@@ -16,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -26,6 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
  * <p>The run drew its normal numbers with {@code SplittableRandom.nextGaussian} of Java 17, as the library did then;
  * {@code numbers.safetensors} keeps them.
  */
+@Tag("bits")
 class EarlierFormatTest {
     private static final Path FIRST = Path.of("src/test/resources/formats/checkpoint-1");
     private static final String QKV_BIAS = "blocks.0.attn.qkv.bias";

@@ -12,10 +12,12 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.LoggerFactory;
 
+@Tag("bits")
 class ExactResumeTest {
     private static final TrainConfig TEN = new TrainConfig(10, 4, 2, 5, 2, 0, 2, 3);
 

@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 @Tag("slow")
+@Tag("bits")
 class KillAndResumeTest {
     private static final int STEPS = 200;
     private static final int SAVE_EVERY = 3;

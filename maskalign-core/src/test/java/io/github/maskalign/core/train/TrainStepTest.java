@@ -16,8 +16,10 @@ import java.util.Map;
 import java.util.function.BiFunction;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("bits")
 class TrainStepTest {
     private static final OptimConfig CONFIG = OptimConfig.PAPER.withLr(1e-2).withEmaDecay(0.9);
 

@@ -24,6 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** The native network next to the classes of torch-fidelity and pytorch-fid, with the same made-up weights. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Tag("bits")
 class InceptionGoldenTest {
     private static final double TOLERANCE = 1e-4; // the goal; fp32 through 48 convolutions, found below 2e-6
 

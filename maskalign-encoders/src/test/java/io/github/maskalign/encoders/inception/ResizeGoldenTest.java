@@ -10,10 +10,12 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.golden.GoldenCase;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
+@Tag("bits")
 class ResizeGoldenTest {
     private static Stream<String> cases() {
         return GoldenCase.names(ResizeGoldenTest.class, "inception-resize");

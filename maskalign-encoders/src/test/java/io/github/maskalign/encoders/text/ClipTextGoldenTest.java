@@ -12,11 +12,13 @@ import io.github.maskalign.core.nn.Precision;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Compares with transformers' CLIPTextModel, CLIPTextModelWithProjection and CLIPModel, and with open_clip. */
+@Tag("bits")
 class ClipTextGoldenTest {
     /** float32 through two or three blocks. */
     private static final double TOLERANCE = 1e-5;

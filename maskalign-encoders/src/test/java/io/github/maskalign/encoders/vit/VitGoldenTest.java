@@ -19,10 +19,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Compares with values and gradients of an independent PyTorch implementation. */
+@Tag("bits")
 class VitGoldenTest {
     /** float32 through two or three blocks. */
     private static final double OUTPUT_TOLERANCE = 1e-5;

@@ -20,7 +20,7 @@ import io.github.maskalign.core.engine.NativeThreads;
  * @param previewPictures pictures of a grid
  * @param previewScale how many times a picture is enlarged in a grid
  * @param deterministic whether equal bits are promised: only deterministic algorithms, and a run goes on only with the
- *     same device, threads, ranks and versions
+ *     same device, processor, kernels, threads, ranks and versions
  */
 public record RuntimeSection(
         @OneOf({"cpu", "gpu"}) String device,

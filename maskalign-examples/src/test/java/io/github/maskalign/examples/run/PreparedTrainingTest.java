@@ -22,10 +22,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Training on a prepared set, with encoder tokens that were computed when it was prepared. */
+@Tag("bits")
 class PreparedTrainingTest {
     private static final SampleLayout LAYOUT = new SampleLayout(4, 8, FloatCode.FLOAT16, 0, 17, 24, FloatCode.FLOAT16);
 

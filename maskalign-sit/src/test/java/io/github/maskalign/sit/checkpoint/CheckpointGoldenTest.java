@@ -21,11 +21,13 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Files of the projects' trainers, written by PyTorch, give the outputs that PyTorch computes. */
+@Tag("bits")
 class CheckpointGoldenTest {
     /** float32 over a whole model, against float64. */
     private static final double TOLERANCE = 1e-5;
