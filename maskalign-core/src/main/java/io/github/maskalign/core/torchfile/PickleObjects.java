@@ -31,8 +31,18 @@ final class PickleObjects {
         return new TorchValue.Opaque(qualified, meaning);
     }
 
-    /** The one thing that PyTorch stores outside of the pickle is a tensor's memory. */
+    /**
+     * What PyTorch stores outside of the pickle is a tensor's memory; the older format also told the classes of modules
+     * so, with their source code, {@code ("module", class, file, source)}.
+     */
     TorchValue persistent(TorchValue id) {
+        boolean isModule = tensors.isStream()
+                && tuple(id).size() == 4
+                && tuple(id).get(0) instanceof TorchValue.Text kind
+                && kind.value().equals("module");
+        if (isModule && tuple(id).get(1) instanceof TorchValue.Opaque type && type.meaning() == null) {
+            return type; // which was refused as a name before, if unknown ones are
+        }
         return tensors.storage(id);
     }
 
