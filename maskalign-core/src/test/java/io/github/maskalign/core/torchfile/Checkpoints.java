@@ -100,7 +100,10 @@ final class Checkpoints {
             strides[i] = stride;
             stride *= sizes[i];
         }
-        name("torch._utils", "_rebuild_tensor_v2").op('(').storage(key, type, count).integer(0);
+        name("torch._utils", "_rebuild_tensor_v2")
+                .op('(')
+                .storage(key, type, count)
+                .integer(0);
         integers(sizes).integers(strides).op(0x89).name("collections", "OrderedDict");
         return op(')', 'R', 't', 'R');
     }

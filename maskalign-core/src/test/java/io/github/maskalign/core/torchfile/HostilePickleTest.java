@@ -142,6 +142,21 @@ class HostilePickleTest {
                         "new dict",
                         "makes an object of collections.OrderedDict",
                         p -> p.name("collections", "OrderedDict").op(')', 0x81)),
+                program(
+                        "dict of texts",
+                        "a tuple must stand here",
+                        p -> p.name("collections", "OrderedDict")
+                                .op(']')
+                                .text("a")
+                                .op('a', 0x85, 'R')),
+                program(
+                        "dict of pairs that are three",
+                        "a dict must be made of pairs",
+                        p -> p.name("collections", "OrderedDict").op(']', 'N', 'N', 'N', 0x87, 'a', 0x85, 'R')),
+                program(
+                        "dict whose key is a list",
+                        "key of a dict",
+                        p -> p.name("collections", "OrderedDict").op(']', ']', 'N', 0x86, 'a', 0x85, 'R')),
                 program("state for a list", "is no container", p -> p.op(']', '}', 'b')),
                 program(
                         "state for a tensor",
@@ -240,6 +255,12 @@ class HostilePickleTest {
                         p -> p.ops("c" + "a".repeat(1_000_000))),
                 program("million marks", "at most 1000000 marks", p -> p.ops("(".repeat(1_000_002))),
                 program("million values", "at most 1000000 values", p -> p.ops("N".repeat(1_000_002))),
+                program(
+                        "copies of a dict of pairs",
+                        "dicts must be made of at most 1000000 pairs",
+                        p -> p.name("collections", "OrderedDict")
+                                .ops("q\0" + "0](" + "NN\u0086".repeat(20_000) + "eq\1")
+                                .ops("0h\0h\1\u0085R".repeat(51))),
                 program("list in itself", "inside itself", p -> p.op(']', 'q', 0, 'h', 0, 'a')),
                 program(
                         "dict in itself",

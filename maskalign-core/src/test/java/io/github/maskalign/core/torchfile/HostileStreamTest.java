@@ -220,6 +220,20 @@ class HostileStreamTest {
     }
 
     @Test
+    void dictAsPython2WroteItIsRead() throws Exception { // lists of lists, and texts of bytes
+        Checkpoints content =
+                Checkpoints.stream().name("collections", "OrderedDict").ops("](](U\1b");
+        content.tensor(6, 0, new long[] {6}, new long[] {1}).ops("e](U\1a");
+        content.tensor(6, 2, new long[] {2}, new long[] {1}).op('e', 'e', 0x85, 'R');
+        Path file = content.write(folder);
+
+        try (TorchFile opened = TorchFile.open(file)) {
+            assertThat(opened.stateDict("").keys()).containsExactly("b", "a");
+            assertThat(opened.stateDict("").get("a").floats()).containsExactly(0, 0);
+        }
+    }
+
+    @Test
     void classOfAModuleIsRefusedOrOnlyAName() throws Exception {
         Checkpoints content = Checkpoints.stream().op('(');
         content.op('(')

@@ -60,12 +60,14 @@ public final class Streams {
     /** Writes contiguous tensors as a bare state dict. */
     public static void write(Path file, StateDict state) throws IOException {
         Streams stream = new Streams();
-        Checkpoints content = Checkpoints.stream().name("collections", "OrderedDict").op(')', 'R', '(');
+        Checkpoints content =
+                Checkpoints.stream().name("collections", "OrderedDict").op(')', 'R', '(');
         state.tensors().forEach((name, tensor) -> {
             String key = Integer.toString(stream.keys.size());
             stream.keys.add(key);
             String type = "" + TorchTypes.storage(tensor.type());
-            content.text(name).tensor(key, type, tensor.shape().size(), tensor.shape().getShape());
+            content.text(name)
+                    .tensor(key, type, tensor.shape().size(), tensor.shape().getShape());
         });
         stream.content(pickle(content.op('u')));
         try (FileChannel out = FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
