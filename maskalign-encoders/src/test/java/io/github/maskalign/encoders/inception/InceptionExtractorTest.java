@@ -10,6 +10,7 @@ import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.io.SafetensorsWriter;
 import io.github.maskalign.core.io.StateDict;
 import io.github.maskalign.core.io.TensorSource;
+import io.github.maskalign.core.script.ScriptTrust;
 import io.github.maskalign.core.torchfile.Streams;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -116,10 +117,10 @@ class InceptionExtractorTest {
     void scriptWithAnotherHashIsNotOpened() throws IOException {
         Path file = Files.writeString(folder.resolve("x.pt"), "not a program");
 
-        assertThatThrownBy(() -> ScriptedExtractor.open(Device.cpu(), file, "0".repeat(64), true))
+        assertThatThrownBy(() -> ScriptedExtractor.open(Device.cpu(), file, ScriptTrust.pinned("0".repeat(64)), true))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("was not opened");
-        assertThatThrownBy(() -> ScriptedExtractor.open(Device.cpu(), file, null, true))
+        assertThatThrownBy(() -> ScriptedExtractor.open(Device.cpu(), file, ScriptTrust.trusted(), true))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("is not a TorchScript archive");
     }

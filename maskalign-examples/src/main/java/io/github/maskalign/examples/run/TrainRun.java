@@ -117,7 +117,8 @@ public final class TrainRun {
             if (ranks.isRoot()) {
                 Map<String, String> provenance = Provenance.of(run, version, ranks);
                 RunIdentity identity = RunIdentity.of(RunPlan.family(run), settings(run, parts.data()), provenance)
-                        .withExact(run.runtime().deterministic() ? Provenance.EXACT : Set.of());
+                        .withExact(run.runtime().deterministic() ? Provenance.EXACT : Set.of())
+                        .withAddable(RunPlan.ADDABLE);
                 RunCheckpoints own = RunCheckpoints.open(
                         folder, identity, run.train().keepLast(), run.train().keepEvery());
                 checkpoints = Optional.of(initial == null ? own : initial.in(own, folder, RunPlan.model(run)));
