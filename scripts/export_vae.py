@@ -6,7 +6,7 @@
 
 Writes OUT-encoder.pt: pictures in [-1, 1] (N, 3, H, W) to mean and log-variance (N, 2C, h, w), and OUT-decoder.pt:
 unscaled latents (N, C, h, w) to pictures. Each is compared with the model on two sizes before it is put in place.
-A TorchScript file is a program: keep the printed SHA-256 in the config, which is what makes the file trusted.
+A TorchScript file is a program: give the printed SHA-256 of both with --vae-sha256, so that no other runs.
 The library reads the published safetensors without this script; it is for autoencoders of other kinds.
 """
 

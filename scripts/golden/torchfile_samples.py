@@ -1,6 +1,7 @@
 """Writes golden/torchfile: checkpoints as torch.save writes them, and beside each what it holds.
 
 Usage: python3 scripts/golden/torchfile_samples.py current   with the PyTorch of requirements.txt (2.15)
+       python3 scripts/golden/torchfile_samples.py stream    the same, in the format before PyTorch 1.6
        python3 scripts/golden/torchfile_samples.py 2.3       with PyTorch 2.3
 NAME.pt is what a reader opens, NAME.safetensors its tensors as contiguous ones, named SECTION/KEY. Files named refused-* must not be opened. Reading needs no PyTorch, so neither do tests.
 """
@@ -195,7 +196,18 @@ def main(style):
 
     def sample(name, content, **options):
         file = FOLDER / f"{name}-{style}.pt"
-        torch.save(content, file, **options)
+        if style == "stream":
+            content = stream(file, content, **options)
+        else:
+            torch.save(content, file, **options)
+        expected(file, content)
+
+    def stream(file, content, **options):
+        if not file.exists():  # storages are named by their place in memory, so files are made once
+            torch.save(content, file, _use_new_zipfile_serialization=False, **options)
+        return torch.load(file, map_location="cpu", weights_only=False)
+
+    def expected(file, content):
         tensors = {}
         flat(content, "", "", tensors)
         write_safetensors(file.with_suffix(".safetensors"), {f"{s}|{k}": v for (s, k), v in tensors.items()})
@@ -221,7 +233,16 @@ def main(style):
         torch.serialization.set_crc32_options(False)
         sample("no-crc", model().state_dict())
         torch.serialization.set_crc32_options(True)
-    refused("legacy", lambda f: torch.save({"a": random(2)}, f, _use_new_zipfile_serialization=False), varies=True)
+    if style == "stream":
+        old = {"_use_new_zipfile_serialization": False}
+        sample("protocol3", {"a": random(2), "b": (random(2, 2).t(), 7)}, pickle_protocol=3)
+        refused("exotic", lambda f: torch.save({"a": random(2), "config": Exotic()}, f, **old), varies=True)
+        refused("protocol4", lambda f: torch.save({"a": random(2)}, f, pickle_protocol=4, **old), varies=True)
+        refused("sparse", lambda f: torch.save({"a": torch.eye(2).to_sparse()}, f, **old), varies=True)
+        path.write_text(json.dumps(manifest, indent=2) + "\n")
+        return
+    old = FOLDER / f"stream-{style}.pt"
+    expected(old, stream(old, {"a": torch.tensor([-0.25, 3.5])}))
     refused("script", lambda f: torch.jit.save(program(), f), varies=True)
     refused("module", lambda f: torch.save(torch.nn.Linear(2, 2), f))
     refused("exotic", lambda f: torch.save({"a": random(2), "config": Exotic()}, f))
@@ -232,7 +253,7 @@ def main(style):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in ("current", "2.3"):
+    if len(sys.argv) != 2 or sys.argv[1] not in ("current", "stream", "2.3"):
         sys.exit(__doc__)
     Exotic.__module__ = "research.settings"
     sys.modules["research.settings"] = sys.modules["__main__"]

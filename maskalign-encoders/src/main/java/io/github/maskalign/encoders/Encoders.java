@@ -4,12 +4,12 @@ import ai.djl.Device;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.maskalign.core.align.RepresentationEncoder;
+import io.github.maskalign.core.script.ScriptTrust;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import org.jspecify.annotations.Nullable;
 
 /** Opens encoders. */
 public final class Encoders {
@@ -23,14 +23,12 @@ public final class Encoders {
      *
      * @param file the archive
      * @param preprocessing how it wants its pictures, a name that {@link Preprocessing#named} knows
-     * @param sha256 its SHA-256 in hexadecimal, compared before the file is loaded; null opens whatever is there,
-     *     and a TorchScript file is a program
+     * @param trust why the file may run, as a TorchScript file is a program: its hash, or the word of the caller
      * @throws IOException if the file cannot be read, has another hash, or is no TorchScript archive
      * @throws IllegalStateException if it returns something else than the contract says
      */
-    public static RepresentationEncoder open(Path file, String preprocessing, @Nullable String sha256)
-            throws IOException {
-        return open(file, Preprocessing.named(preprocessing), sha256, Device.cpu());
+    public static RepresentationEncoder open(Path file, String preprocessing, ScriptTrust trust) throws IOException {
+        return open(file, Preprocessing.named(preprocessing), trust, Device.cpu());
     }
 
     /**
@@ -38,15 +36,14 @@ public final class Encoders {
      *
      * @param file the archive
      * @param preprocessing how it wants its pictures
-     * @param sha256 its SHA-256 in hexadecimal, compared before the file is loaded; null opens whatever is there,
-     *     and a TorchScript file is a program
+     * @param trust why the file may run, as a TorchScript file is a program: its hash, or the word of the caller
      * @param device where the encoder computes; its pictures must be there too
      * @throws IOException if the file cannot be read, has another hash, or is no TorchScript archive
      * @throws IllegalStateException if it returns something else than the contract says
      */
-    public static RepresentationEncoder open(
-            Path file, Preprocessing preprocessing, @Nullable String sha256, Device device) throws IOException {
-        return TorchScriptEncoder.open(device, file, sha256, preprocessing);
+    public static RepresentationEncoder open(Path file, Preprocessing preprocessing, ScriptTrust trust, Device device)
+            throws IOException {
+        return TorchScriptEncoder.open(device, file, trust, preprocessing);
     }
 
     /**
@@ -86,8 +83,8 @@ public final class Encoders {
                         "the embedded teacher gives 64 or 256 tokens but was asked for " + tokens);
         };
         JsonObject provenance = JsonParser.parseString(embeddedProvenance()).getAsJsonObject();
-        String sha256 = provenance.get("sha256").getAsString();
-        return TorchScriptEncoder.open(device, "embedded " + ARCHIVE, resource(ARCHIVE), sha256, preprocessing);
+        ScriptTrust pin = ScriptTrust.pinned(provenance.get("sha256").getAsString());
+        return TorchScriptEncoder.open(device, "embedded " + ARCHIVE, resource(ARCHIVE), pin, preprocessing);
     }
 
     /** Returns how the embedded teacher was made, as JSON: steps, seed, sets and licences, retrieval, hash. */

@@ -4,11 +4,10 @@ import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.core.io.Digests;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
 
-/** Compares a file with the SHA-256 it is pinned to, before anything interprets it. */
+/** Compares a file of weights with the SHA-256 it is pinned to, before anything reads it. */
 public final class PinnedHash {
     private static final Pattern HEX = Pattern.compile("[0-9a-f]{64}");
 
@@ -21,31 +20,17 @@ public final class PinnedHash {
      * @throws IOException if it cannot be read or has another hash, which the message tells
      */
     public static void check(Path file, String expected) throws IOException {
-        compare(file.toString(), Digests.sha256(file), expected);
-    }
-
-    /**
-     * Compares a file that was read, so that what is compared is what is used.
-     *
-     * @param name the file's name, for the message
-     * @param expected its SHA-256, 64 hexadecimal digits
-     * @throws IOException if it has another hash, which the message tells
-     */
-    public static void check(String name, byte[] bytes, String expected) throws IOException {
-        compare(name, Digests.sha256(bytes), expected);
-    }
-
-    private static void compare(String name, String found, String expected) throws IOException {
+        String found = Digests.sha256(file);
         String pin = expected.toLowerCase(Locale.ROOT);
         if (!HEX.matcher(pin).matches()) {
             throw new IllegalArgumentException(
-                    "sha256 of " + name + " must be 64 hexadecimal digits but was '" + expected + "'");
+                    "sha256 of " + file + " must be 64 hexadecimal digits but was '" + expected + "'");
         }
         if (!found.equals(pin)) {
             throw new CheckpointFormatException(
-                    name,
-                    List.of("must have the SHA-256 " + pin + " but has " + found
-                            + "; it is damaged or another version and was not opened"));
+                    file,
+                    "must have the SHA-256 " + pin + " but has " + found
+                            + "; it is damaged or another version and was not opened");
         }
     }
 }

@@ -10,11 +10,10 @@ import io.github.maskalign.core.align.EncoderTokens;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.script.ScriptModule;
+import io.github.maskalign.core.script.ScriptTrust;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * An encoder in a TorchScript archive, such as a DINOv2 traced or scripted in Python.
@@ -24,9 +23,6 @@ import org.jspecify.annotations.Nullable;
  * Belongs to the thread that opened it.
  */
 public final class TorchScriptEncoder implements RepresentationEncoder {
-    /** Larger files are compared and then opened by name. */
-    private static final long MOST_IN_MEMORY = 512L << 20;
-
     private final String name;
     private final ScriptModule module;
     private final Preprocessing preprocessing;
@@ -45,29 +41,17 @@ public final class TorchScriptEncoder implements RepresentationEncoder {
         }
     }
 
-    /**
-     * Opens an archive file after comparing its hash, and encodes two black pictures of the usual side to learn the
-     * width.
-     *
-     * @param sha256 the file's SHA-256 in hexadecimal, or null to open whatever is there
-     */
-    static TorchScriptEncoder open(Device device, Path file, @Nullable String sha256, Preprocessing preprocessing)
+    /** Opens an archive file and encodes two black pictures of the usual side to learn the width. */
+    static TorchScriptEncoder open(Device device, Path file, ScriptTrust trust, Preprocessing preprocessing)
             throws IOException {
-        if (sha256 != null && Files.size(file) <= MOST_IN_MEMORY) {
-            // the bytes that are compared are the bytes that run, whatever happens to the file meanwhile
-            return open(device, file.toString(), Files.readAllBytes(file), sha256, preprocessing);
-        }
-        if (sha256 != null) {
-            PinnedHash.check(file, sha256);
-        }
-        return of(file.toString(), ScriptModule.open(device, file), preprocessing, device);
+        return of(file.toString(), ScriptModule.open(device, file, trust), preprocessing, device);
     }
 
-    /** Opens an archive in memory after comparing its hash. */
+    /** Opens an archive in memory. */
     static TorchScriptEncoder open(
-            Device device, String name, byte[] archive, String sha256, Preprocessing preprocessing) throws IOException {
-        PinnedHash.check(name, archive, sha256);
-        return of(name, ScriptModule.open(device, name, archive), preprocessing, device);
+            Device device, String name, byte[] archive, ScriptTrust trust, Preprocessing preprocessing)
+            throws IOException {
+        return of(name, ScriptModule.open(device, name, archive, trust), preprocessing, device);
     }
 
     private static TorchScriptEncoder of(String name, ScriptModule module, Preprocessing preprocessing, Device device) {

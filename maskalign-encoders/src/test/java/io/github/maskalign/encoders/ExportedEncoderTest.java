@@ -11,6 +11,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.align.EncoderTokens;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.golden.GoldenCase;
+import io.github.maskalign.core.script.ScriptTrust;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
@@ -47,7 +48,7 @@ class ExportedEncoderTest {
 
     @Test
     void tokensAreThoseOfTheExportedModel() throws IOException {
-        try (RepresentationEncoder encoder = Encoders.open(file, SMALL, sha256, Device.cpu())) {
+        try (RepresentationEncoder encoder = Encoders.open(file, SMALL, ScriptTrust.pinned(sha256), Device.cpu())) {
             EncoderTokens tokens = encoder.encode(golden.get("inputs/image"));
 
             assertThat(encoder.width())
@@ -63,7 +64,7 @@ class ExportedEncoderTest {
 
     @Test
     void everyBatchSizeGivesTheSameTokensOfAPicture() throws IOException {
-        try (RepresentationEncoder encoder = Encoders.open(file, SMALL, sha256, Device.cpu())) {
+        try (RepresentationEncoder encoder = Encoders.open(file, SMALL, ScriptTrust.pinned(sha256), Device.cpu())) {
             NDArray images = golden.get("inputs/image");
             NDArray first = encoder.encode(images.get("0:1")).patchTokens();
             NDArray many = encoder.encode(images.repeat(0, 3)).patchTokens(); // (6, 16, 32)
@@ -75,7 +76,7 @@ class ExportedEncoderTest {
 
     @Test
     void picturesOfAnotherSideAreRefused() throws IOException {
-        try (RepresentationEncoder encoder = Encoders.open(file, SMALL, sha256, Device.cpu())) {
+        try (RepresentationEncoder encoder = Encoders.open(file, SMALL, ScriptTrust.pinned(sha256), Device.cpu())) {
             NDArray larger = manager.zeros(new Shape(1, 3, 128, 128), DataType.UINT8);
 
             // its position table was resampled for one grid when it was exported
@@ -91,7 +92,7 @@ class ExportedEncoderTest {
         archive[archive.length / 2] ^= 1;
         Path changed = Files.write(folder.resolve("changed.pt"), archive);
 
-        assertThatThrownBy(() -> Encoders.open(changed, SMALL, sha256, Device.cpu()))
+        assertThatThrownBy(() -> Encoders.open(changed, SMALL, ScriptTrust.pinned(sha256), Device.cpu()))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("must have the SHA-256 " + sha256);
     }

@@ -18,6 +18,7 @@ import io.github.maskalign.core.io.OwnedArrays;
 import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.core.script.ScriptExporter;
 import io.github.maskalign.core.script.ScriptFunction;
+import io.github.maskalign.core.script.ScriptTrust;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -62,7 +63,7 @@ class TorchScriptEncoderTest {
     @ParameterizedTest
     @ValueSource(strings = {"pair", "joined"})
     void bothFormsGiveClassAndPatchTokens(String form) throws IOException {
-        try (RepresentationEncoder encoder = Encoders.open(archive(form), "emoji-vit", null)) {
+        try (RepresentationEncoder encoder = Encoders.open(archive(form), "emoji-vit", ScriptTrust.trusted())) {
             EncoderTokens tokens = encoder.encode(images);
 
             assertThat(encoder.width()).isEqualTo(3);
@@ -90,7 +91,7 @@ class TorchScriptEncoderTest {
         Path file = Path.of(Objects.requireNonNull(getClass().getResource("/golden/torchscript/" + form + ".pt"))
                 .toURI());
 
-        try (RepresentationEncoder encoder = Encoders.open(file, "emoji-vit", null)) {
+        try (RepresentationEncoder encoder = Encoders.open(file, "emoji-vit", ScriptTrust.trusted())) {
             EncoderTokens tokens = encoder.encode(golden.get("inputs/image"));
 
             // float32 through one block
@@ -105,7 +106,7 @@ class TorchScriptEncoderTest {
     void fileThatKnowsOneBatchSizeIsRefusedWhenItIsOpened() throws IOException {
         Path file = archive("of_one");
 
-        assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", null))
+        assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", ScriptTrust.trusted()))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining(file + " cannot compute with inputs [(2, 3, 32, 32) float32]: ")
                 .hasMessageContaining("shape '[1, 65, 3]' is invalid for input of size 390");
@@ -113,7 +114,7 @@ class TorchScriptEncoderTest {
 
     @Test
     void nothingIsRecordedAndTokensCanBeTargetsOfALoss() throws IOException {
-        try (RepresentationEncoder encoder = Encoders.open(archive("pair"), "emoji-vit", null);
+        try (RepresentationEncoder encoder = Encoders.open(archive("pair"), "emoji-vit", ScriptTrust.trusted());
                 GradMode on = GradMode.on()) {
             NDArray target = encoder.encode(images).patchTokens();
             NDArray x = manager.ones(target.getShape());
@@ -130,7 +131,7 @@ class TorchScriptEncoderTest {
 
     @Test
     void encodingLeavesNothingButTheTokens() throws IOException {
-        try (RepresentationEncoder encoder = Encoders.open(archive("joined"), "emoji-vit", null)) {
+        try (RepresentationEncoder encoder = Encoders.open(archive("joined"), "emoji-vit", ScriptTrust.trusted())) {
             encoder.encode(images); // whatever is made once
             int before = manager.getManagedArrays().size();
 
@@ -151,7 +152,7 @@ class TorchScriptEncoderTest {
     void otherResultsAreRefusedWhenTheFileIsOpened(String form, String found) throws IOException {
         Path file = archive(form);
 
-        assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", null))
+        assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", ScriptTrust.trusted()))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining(
                         "encoder " + file + " must return float32 (2, Z) and (2, 64, Z), or (2, 65, Z), for pictures")
@@ -164,7 +165,7 @@ class TorchScriptEncoderTest {
         byte[] digest = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file));
         String pin = HexFormat.of().withUpperCase().formatHex(digest);
 
-        try (RepresentationEncoder encoder = Encoders.open(file, "emoji-vit", pin)) {
+        try (RepresentationEncoder encoder = Encoders.open(file, "emoji-vit", ScriptTrust.pinned(pin))) {
             assertThat(encoder.width()).isEqualTo(3);
         }
     }
@@ -174,11 +175,11 @@ class TorchScriptEncoderTest {
         Path file = folder.resolve("encoder.pt");
         Files.writeString(file, "no archive: opening it would fail otherwise");
 
-        assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", "0".repeat(64)))
+        assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", ScriptTrust.pinned("0".repeat(64))))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining(file + ": must have the SHA-256 0000")
                 .hasMessageContaining("was not opened");
-        assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", "abc"))
+        assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", ScriptTrust.pinned("abc")))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("must be 64 hexadecimal digits but was 'abc'");
     }
@@ -189,20 +190,21 @@ class TorchScriptEncoderTest {
         Path text = folder.resolve("notes.pt");
         Files.writeString(text, "no archive");
 
-        assertThatThrownBy(() -> Encoders.open(none, "emoji-vit", null))
+        assertThatThrownBy(() -> Encoders.open(none, "emoji-vit", ScriptTrust.trusted()))
                 .isInstanceOf(NoSuchFileException.class)
                 .hasMessageContaining("none.pt");
-        assertThatThrownBy(() -> Encoders.open(none, "emoji-vit", "0".repeat(64)))
+        assertThatThrownBy(() -> Encoders.open(none, "emoji-vit", ScriptTrust.pinned("0".repeat(64))))
                 .isInstanceOf(NoSuchFileException.class)
                 .hasMessageContaining("none.pt");
-        assertThatThrownBy(() -> Encoders.open(text, "emoji-vit", null))
+        assertThatThrownBy(() -> Encoders.open(text, "emoji-vit", ScriptTrust.trusted()))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("notes.pt is not a TorchScript archive");
     }
 
     @Test
     void otherPicturesAreRefused() throws IOException {
-        try (RepresentationEncoder encoder = Encoders.open(archive("pair"), BYTES, null, Device.cpu())) {
+        try (RepresentationEncoder encoder =
+                Encoders.open(archive("pair"), BYTES, ScriptTrust.trusted(), Device.cpu())) {
             assertThatThrownBy(() -> encoder.encode(manager.zeros(new Shape(1, 3, 12, 12))))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("must be uint8");
@@ -214,7 +216,7 @@ class TorchScriptEncoderTest {
 
     @Test
     void anotherThreadIsRefused() throws IOException {
-        try (RepresentationEncoder encoder = Encoders.open(archive("pair"), "emoji-vit", null)) {
+        try (RepresentationEncoder encoder = Encoders.open(archive("pair"), "emoji-vit", ScriptTrust.trusted())) {
             assertThatThrownBy(() -> CompletableFuture.runAsync(() -> encoder.encode(images))
                             .join())
                     .hasCauseInstanceOf(IllegalStateException.class)

@@ -2,9 +2,11 @@ package io.github.maskalign.examples;
 
 import ai.djl.Device;
 import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.core.script.ScriptTrust;
 import io.github.maskalign.encoders.vae.Autoencoder;
 import io.github.maskalign.encoders.vae.NativeAutoencoder;
 import io.github.maskalign.encoders.vae.TorchScriptAutoencoder;
+import io.github.maskalign.examples.weights.ScriptPin;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -25,10 +27,22 @@ final class AutoencoderOptions {
             names = "--vae-torchscript",
             paramLabel = "ENCODER,DECODER",
             split = ",",
-            description =
-                    "Autoencoder in two TorchScript files. A TorchScript file is a program; trust where it is from.",
+            description = "Autoencoder in two TorchScript files, which are programs: with --vae-sha256 or --trust.",
             showDefaultValue = Visibility.NEVER)
     List<Path> torchScript = List.of();
+
+    @Option(
+            names = "--vae-sha256",
+            paramLabel = "HEX,HEX",
+            split = ",",
+            description = "Hashes that the two files must have.",
+            showDefaultValue = Visibility.NEVER)
+    List<String> sha256 = List.of();
+
+    @Option(
+            names = "--trust",
+            description = "Run TorchScript files without a hash, whatever they do; the log says the hashes to give.")
+    boolean trust;
 
     boolean isGiven() {
         return vae != null || !torchScript.isEmpty();
@@ -40,16 +54,29 @@ final class AutoencoderOptions {
         return vae != null ? vae.toString() : torchScript.toString();
     }
 
+    private ScriptTrust trust(int index) throws IOException {
+        if (sha256.isEmpty() && !trust) {
+            throw ScriptPin.refusal(torchScript, "--vae-sha256 ", "--trust");
+        }
+        if (!sha256.isEmpty() && sha256.size() != 2) {
+            throw CommandFailure.badInput("--vae-sha256 must be two hashes, separated by a comma, but was " + sha256);
+        }
+        return sha256.isEmpty() ? ScriptTrust.trusted() : ScriptTrust.pinned(sha256.get(index));
+    }
+
     Autoencoder open(Device device, Precision precision) throws IOException {
         if ((vae == null) == torchScript.isEmpty()) {
             throw CommandFailure.badInput("give one of --vae and --vae-torchscript");
         }
         if (vae != null) {
+            if (!sha256.isEmpty()) {
+                throw CommandFailure.badInput("--vae-sha256 goes with --vae-torchscript");
+            }
             return NativeAutoencoder.open(vae, device, precision);
         }
         if (torchScript.size() != 2) {
             throw CommandFailure.badInput("--vae-torchscript must name encoder and decoder, separated by a comma");
         }
-        return TorchScriptAutoencoder.open(torchScript.get(0), null, torchScript.get(1), null, device);
+        return TorchScriptAutoencoder.open(torchScript.get(0), trust(0), torchScript.get(1), trust(1), device);
     }
 }

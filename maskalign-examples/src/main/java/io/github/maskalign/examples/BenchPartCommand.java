@@ -6,6 +6,7 @@ import io.github.maskalign.examples.bench.DataParts;
 import io.github.maskalign.examples.bench.MetricParts;
 import io.github.maskalign.examples.bench.PartBenchmark;
 import io.github.maskalign.examples.bench.SamplerPart;
+import io.github.maskalign.examples.weights.ScriptPin;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -68,6 +69,13 @@ final class BenchPartCommand implements Callable<Integer>, UsesEngine {
     @Nullable
     Path file;
 
+    @Option(names = "--sha256", paramLabel = "HEX", description = "ENCODER: hash that the TorchScript file must have.")
+    @Nullable
+    String sha256;
+
+    @Option(names = "--trust", description = "ENCODER: run a TorchScript file without a hash, whatever it does.")
+    boolean trust;
+
     @Option(names = "--steps", paramLabel = "N", description = "Timed runs.")
     int steps = 5;
 
@@ -111,7 +119,10 @@ final class BenchPartCommand implements Callable<Integer>, UsesEngine {
     private PartBenchmark open() throws IOException {
         return switch (part) {
             case ENCODER ->
-                file == null ? PartBenchmark.encoder(batch, precision) : PartBenchmark.torchScript(file, batch);
+                file == null
+                        ? PartBenchmark.encoder(batch, precision)
+                        : PartBenchmark.torchScript(
+                                file, ScriptPin.ofOptions(sha256, trust).trust(file), batch);
             case DECODER -> PartBenchmark.decoder(batch, precision);
             case INCEPTION -> MetricParts.inception(batch);
             case FRECHET -> MetricParts.frechet();

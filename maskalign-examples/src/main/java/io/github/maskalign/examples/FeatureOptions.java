@@ -5,6 +5,7 @@ import ai.djl.engine.Engine;
 import io.github.maskalign.encoders.inception.InceptionSuite;
 import io.github.maskalign.examples.evaluate.ExtractorChoice;
 import io.github.maskalign.examples.run.LocalGpu;
+import io.github.maskalign.examples.weights.ScriptPin;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -15,7 +16,7 @@ final class FeatureOptions {
             names = "--inception",
             paramLabel = "FILE",
             description = "Weights of the 2015 Inception network: pytorch-fid's .pth, or .safetensors made by"
-                    + " scripts/convert_inception.py. A .pt file is run as TorchScript: only one that is trusted.")
+                    + " scripts/convert_inception.py. A .pt file is run as TorchScript, with --sha256 or --trust.")
     @Nullable
     Path inception;
 
@@ -29,7 +30,8 @@ final class FeatureOptions {
     @Option(
             names = "--encoder-model",
             paramLabel = "NAME",
-            description = "What published weights --encoder names, such as dinov2-vit-b; TorchScript unless given.")
+            description = "What published weights --encoder names, such as dinov2-vit-b; unless given, the file is run"
+                    + " as TorchScript, with --sha256 or --trust.")
     @Nullable
     String encoderModel;
 
@@ -40,6 +42,11 @@ final class FeatureOptions {
     @Nullable
     String sha256;
 
+    @Option(
+            names = "--trust",
+            description = "Run a TorchScript file without a hash, whatever it does; the log says the hash to give.")
+    boolean trust;
+
     @Option(names = "--suite", paramLabel = "NAME", description = "Resize before Inception: adm or pytorch-fid.")
     String suite = "adm";
 
@@ -48,7 +55,12 @@ final class FeatureOptions {
 
     ExtractorChoice choice() {
         return new ExtractorChoice(
-                inception, InceptionSuite.named(suite), encoder, encoderModel, preprocessing, sha256);
+                inception,
+                InceptionSuite.named(suite),
+                encoder,
+                encoderModel,
+                preprocessing,
+                ScriptPin.ofOptions(sha256, trust));
     }
 
     Device device() {

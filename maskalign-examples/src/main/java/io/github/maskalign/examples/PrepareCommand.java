@@ -25,6 +25,7 @@ import io.github.maskalign.encoders.vit.VitParts;
 import io.github.maskalign.examples.prepare.AutoencoderPictures;
 import io.github.maskalign.examples.report.ConsoleProgress;
 import io.github.maskalign.examples.report.ProgressPlan;
+import io.github.maskalign.examples.weights.ScriptPin;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -147,6 +148,13 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
     boolean encoderIsTorchScript;
 
     @Option(
+            names = "--encoder-sha256",
+            paramLabel = "HEX",
+            description = "Hash that the encoder's file must have. TorchScript is a program and needs it, or --trust.")
+    @Nullable
+    String encoderSha256;
+
+    @Option(
             names = "--encoder-heads",
             paramLabel = "N",
             description = "Attention heads, where the size is no published one.")
@@ -187,9 +195,11 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
         if (size < 1 || size > LARGEST) {
             throw CommandFailure.badInput("--size must be in [1, " + LARGEST + "] but was " + size);
         }
-        if (encoder == null && (encoderFile != null || encoderIsTorchScript || encoderHeads != 0 || grid != 0)) {
-            throw CommandFailure.badInput(
-                    "--encoder-file, --encoder-torchscript, --encoder-heads and --grid go with --encoder");
+        boolean encoderIsTold =
+                encoderFile != null || encoderIsTorchScript || encoderSha256 != null || encoderHeads != 0 || grid != 0;
+        if (encoder == null && encoderIsTold) {
+            throw CommandFailure.badInput("--encoder-file, --encoder-torchscript, --encoder-sha256, --encoder-heads and"
+                    + " --grid go with --encoder");
         }
         Launch launch = Launch.detect(System.getenv());
         Device where = FeatureOptions.device(device, launch.localRank());
@@ -276,11 +286,13 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
         settings.put("encoder", encoder);
         settings.put("encoder_grid", Integer.toString(tokens));
         settings.put("encoder_sha256", Digests.sha256(encoderFile));
+        ScriptPin pin = new ScriptPin(encoderSha256, autoencoder.trust, "--encoder-sha256 ", "--trust");
         if (encoderIsTorchScript) {
             Preprocessing usual = Preprocessing.named(encoder);
             Preprocessing fitting = usual.withSides(size, size / tokens, usual.patchSize(), usual.patchSize());
-            return Encoders.open(encoderFile, fitting, null, where);
+            return Encoders.open(encoderFile, fitting, pin.trust(encoderFile), where);
         }
+        pin.check(encoderFile);
         NativeEncoder.Options options = new NativeEncoder.Options(
                 EncoderName.parse(encoder), encoderHeads, VitParts.Positions.ANTIALIAS, size, tokens, precision);
         return NativeEncoder.open(encoderFile, options, where);

@@ -14,12 +14,14 @@ import io.github.maskalign.core.io.TensorSource;
 import io.github.maskalign.core.io.TensorType;
 import io.github.maskalign.core.npy.NpzWriter;
 import io.github.maskalign.core.npy.RowStream;
+import io.github.maskalign.core.torchfile.Streams;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
@@ -294,18 +296,22 @@ class EvaluateCommandTest {
 
     @Test
     void fileThatIsNotTheInceptionNetworkIsRefused() throws IOException {
+        StateDict other = StateDict.ofTensors(Map.of("x", TensorSource.of(new Shape(1), new float[1])));
         Path weights = folder.resolve("weights.safetensors");
-        SafetensorsWriter.write(
-                weights, StateDict.ofTensors(Map.of("x", TensorSource.of(new Shape(1), new float[1]))), Map.of());
+        SafetensorsWriter.write(weights, other, Map.of());
+        Path old = folder.resolve("weights.pth"); // of the format that pytorch-fid's file has
+        Streams.write(old, other);
 
-        refuses(
-                "\"Conv2d_1a_3x3.conv.weight\" with shape (32, 3, 3, 3) is missing",
-                "--reference",
-                reference,
-                "--samples",
-                near,
-                "--inception",
-                weights);
+        for (Path file : List.of(weights, old)) {
+            refuses(
+                    "\"Conv2d_1a_3x3.conv.weight\" with shape (32, 3, 3, 3) is missing",
+                    "--reference",
+                    reference,
+                    "--samples",
+                    near,
+                    "--inception",
+                    file);
+        }
     }
 
     private void refusesSamples(String message, Path samples) {

@@ -114,6 +114,28 @@ class WeightsCommandsTest {
         assertThat(command.out()).contains("\"\\u001b]0;owned\\u0007\"").doesNotContain("\u001b");
     }
 
+    @Test
+    void filesFromBeforePyTorch16AreInspectedAndConverted() throws IOException {
+        Path samples = Path.of("../maskalign-core/src/test/resources/golden/torchfile");
+        String old = samples.resolve("training-stream.pt").toString();
+        Path converted = folder.resolve("ema.safetensors");
+
+        assertThat(run("inspect", old)).isZero();
+        assertThat(command.out().lines())
+                .anyMatch(line ->
+                        line.matches("file .*training-stream.pt, PyTorch checkpoint \\(format before 1.6\\), .*"))
+                .anyMatch(line -> line.matches("sections +model, ema, opt.state"));
+        assertThat(run("convert", old, converted.toString(), "--plain", "--section", "ema"))
+                .isZero();
+
+        try (SafetensorsFile found = SafetensorsFile.open(converted);
+                SafetensorsFile expected = SafetensorsFile.open(samples.resolve("training-stream.safetensors"))) {
+            assertThat(found.tensors()).hasSize(9);
+            assertThat(found.floats("0.weight")).isEqualTo(expected.floats("ema|0.weight"));
+            assertThat(found.floats("2.running_var")).isEqualTo(expected.floats("ema|2.running_var"));
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"safetensors", "pt", "pth"})
     void convertGoesBetweenFormatsAndBack(String suffix) throws IOException {

@@ -13,6 +13,7 @@ import ai.djl.repository.zoo.ZooModel;
 import ai.djl.translate.NoopTranslator;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.script.ScriptModule;
+import io.github.maskalign.core.script.ScriptTrust;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -80,7 +81,7 @@ class SiTExportTest {
         SiTExport.write(model, file, Map.of());
         SiTInput in = TinySiT.input(model.config(), manager, null);
 
-        try (ScriptModule module = ScriptModule.open(Device.cpu(), file)) {
+        try (ScriptModule module = ScriptModule.open(Device.cpu(), file, ScriptTrust.trusted())) {
             NDArray found = module.call(manager, in.x(), in.t(), in.y()).singletonOrThrow();
 
             assertThat(found.toFloatArray())

@@ -12,10 +12,16 @@ import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 
 /**
@@ -27,6 +33,9 @@ import java.util.List;
  * give equal bits on every call. An instance belongs to the thread that opened it.
  */
 public final class ScriptModule implements AutoCloseable {
+    /** Larger files are not held in memory while they are opened. */
+    private static final long MOST_IN_MEMORY = 512L << 20;
+
     private final String name;
     private final Thread thread;
     private final PtNDManager manager;
@@ -42,21 +51,37 @@ public final class ScriptModule implements AutoCloseable {
     }
 
     /**
-     * Opens an archive file.
+     * Opens an archive file. A file of more than 512 MiB is copied to a temporary file of this user first, so that what is
+     * compared is what runs.
      *
      * @param device where the module computes; its inputs must be there too
+     * @param trust why the file may run: it is a program
      * @throws NoSuchFileException if there is no such file
-     * @throws IOException if the file is not a TorchScript archive
+     * @throws ScriptFormatException if the file has another hash or is not a TorchScript archive
+     * @throws IOException if it cannot be read or copied
      */
-    public static ScriptModule open(Device device, Path file) throws IOException {
+    public static ScriptModule open(Device device, Path file, ScriptTrust trust) throws IOException {
         if (!Files.isRegularFile(file)) {
             throw new NoSuchFileException(file.toString(), null, "there is no such TorchScript file");
         }
+        return Files.size(file) <= MOST_IN_MEMORY
+                ? open(device, file.toString(), Files.readAllBytes(file), trust)
+                : openCopy(
+                        device, file, trust, Files.createTempFile("maskalign-", ".pt")); // which is this user's alone
+    }
+
+    /** Copies a file, opens the copy and deletes it. */
+    static ScriptModule openCopy(Device device, Path file, ScriptTrust trust, Path own) throws IOException {
         String name = file.toString();
-        return load(
-                name,
-                device,
-                m -> JniUtils.loadModule(m, file.toAbsolutePath(), true, new String[0], new String[0], false));
+        try {
+            trust.check(name, copy(file, own));
+            return load(
+                    name,
+                    device,
+                    m -> JniUtils.loadModule(m, own.toAbsolutePath(), true, new String[0], new String[0], false));
+        } finally {
+            Files.deleteIfExists(own);
+        }
     }
 
     /**
@@ -65,10 +90,26 @@ public final class ScriptModule implements AutoCloseable {
      * @param device where the module computes; its inputs must be there too
      * @param name what messages call the archive
      * @param archive the bytes of the file
-     * @throws IOException if the bytes are not a TorchScript archive
+     * @param trust why they may run: they are a program
+     * @throws ScriptFormatException if the bytes have another hash or are not a TorchScript archive
      */
-    public static ScriptModule open(Device device, String name, byte[] archive) throws IOException {
+    public static ScriptModule open(Device device, String name, byte[] archive, ScriptTrust trust) throws IOException {
+        trust.check(name, HexFormat.of().formatHex(ScriptTrust.newSha256().digest(archive)));
         return load(name, device, m -> JniUtils.loadModule(m, new ByteArrayInputStream(archive), true, false));
+    }
+
+    /** Copies a file and returns the SHA-256 of what was copied. */
+    private static String copy(Path file, Path to) throws IOException {
+        MessageDigest digest = ScriptTrust.newSha256();
+        try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest);
+                OutputStream out = Files.newOutputStream(to)) {
+            in.transferTo(out);
+        } catch (FileSystemException e) {
+            throw e; // which names the file
+        } catch (IOException e) {
+            throw new FileSystemException(file.toString(), to.toString(), "cannot be copied: " + e.getMessage());
+        }
+        return HexFormat.of().formatHex(digest.digest());
     }
 
     /**

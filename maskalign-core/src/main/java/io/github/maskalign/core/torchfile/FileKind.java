@@ -16,12 +16,17 @@ import java.util.HexFormat;
 enum FileKind {
     SAFETENSORS,
     SHARD_INDEX,
-    TORCH;
+    /** What {@code torch.save} has written since PyTorch 1.6. */
+    TORCH_ZIP,
+    /** What it wrote before. */
+    TORCH_STREAM;
 
     private static final int HEAD_BYTES = 512;
     private static final long LARGEST_SAFETENSORS_HEADER = 100_000_000;
-    private static final String SAVE_AGAIN = "; where the file is trusted, PyTorch 1.6 or newer converts it: "
-            + "python -c \"import torch; torch.save(torch.load('OLD', map_location='cpu', weights_only=True), 'NEW')\"";
+    /** The first pickle of the older format of PyTorch, behind what says its protocol: the integer 0x1950a86a20f9469cfc6c. */
+    private static final String STREAM_MAGIC = "\u008a\nl\u00fc\u009cF\u00f9 j\u00a8P\u0019.";
+
+    private static final String SAVE_AGAIN = "; where the file is trusted, Python converts it: python -c \"";
 
     /**
      * Returns the kind of a file.
@@ -34,7 +39,10 @@ enum FileKind {
         }
         byte[] head = head(path);
         if (starts(head, "PK\3\4") || starts(head, "PK\5\6")) {
-            return TORCH;
+            return TORCH_ZIP;
+        }
+        if (isStream(head)) {
+            return TORCH_STREAM;
         }
         if (path.toString().endsWith(".json") && startsWithBrace(head)) {
             return SHARD_INDEX;
@@ -43,6 +51,16 @@ enum FileKind {
             return SAFETENSORS;
         }
         throw new CheckpointFormatException(path, refusal(head));
+    }
+
+    /** A pickle of protocol 4 has a frame of 9 bytes around the number. */
+    private static boolean isStream(byte[] head) {
+        return head.length > 1
+                && (head[0] & 0xff) == 0x80
+                && (starts(Arrays.copyOfRange(head, 2, head.length), STREAM_MAGIC)
+                        || head.length > 11
+                                && (head[2] & 0xff) == 0x95
+                                && starts(Arrays.copyOfRange(head, 11, head.length), STREAM_MAGIC));
     }
 
     private static boolean isSafetensors(byte[] head) {
@@ -60,17 +78,15 @@ enum FileKind {
         if (head.length == 0) {
             return "is empty";
         }
-        if (starts(head, "\u0080\u0002\u008a\nl\u00fc\u009cF\u00f9 j\u00a8P\u0019")) {
-            return "is a PyTorch checkpoint of the format before 1.6 (or saved with "
-                    + "_use_new_zipfile_serialization=False), which is not read here" + SAVE_AGAIN;
-        }
         if (head.length > 262 && starts(Arrays.copyOfRange(head, 257, 262), "ustar")) {
             return "is a tar archive, perhaps a PyTorch checkpoint of the format before 0.1.10, which is not read here"
-                    + SAVE_AGAIN;
+                    + SAVE_AGAIN
+                    + "import torch; torch.save(torch.load('OLD', map_location='cpu', weights_only=False), 'NEW')\"";
         }
         if ((head[0] & 0xff) == 0x80) {
-            return "is a bare pickle, which is not read here: weights are read from PyTorch's zip files and safetensors"
-                    + SAVE_AGAIN;
+            return "is a bare pickle, which is not read here: weights are read from PyTorch's checkpoints and safetensors"
+                    + SAVE_AGAIN
+                    + "import pickle, torch; torch.save(pickle.load(open('OLD', 'rb')), 'NEW')\"";
         }
         if (starts(head, "\u001f\u008b")
                 || starts(head, "7z\u00bc\u00af")
@@ -86,7 +102,7 @@ enum FileKind {
             return "is a page of HTML or XML, not weights; the download went wrong";
         }
         if (starts(head, "\u0089HDF")) {
-            return "is an HDF5 file; weights are read from PyTorch's zip files and safetensors";
+            return "is an HDF5 file; weights are read from PyTorch's checkpoints and safetensors";
         }
         return "is neither a safetensors file nor a PyTorch checkpoint: it starts with the bytes " + hex(head);
     }

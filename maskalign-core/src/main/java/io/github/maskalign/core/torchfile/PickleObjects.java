@@ -12,8 +12,11 @@ import org.jspecify.annotations.Nullable;
  * values. Anything else is an {@link IllegalStateException} with the reason; nothing is looked up or called.
  */
 final class PickleObjects {
+    static final int MAX_PAIRS = 1_000_000;
+
     private final Unknown unknown;
     private final TensorRebuild tensors;
+    private long pairs;
 
     PickleObjects(Unknown unknown, TensorRebuild tensors) {
         this.unknown = unknown;
@@ -31,8 +34,18 @@ final class PickleObjects {
         return new TorchValue.Opaque(qualified, meaning);
     }
 
-    /** The one thing that PyTorch stores outside of the pickle is a tensor's memory. */
+    /**
+     * What PyTorch stores outside of the pickle is a tensor's memory; the older format also told the classes of modules
+     * so, with their source code, {@code ("module", class, file, source)}.
+     */
     TorchValue persistent(TorchValue id) {
+        boolean isModule = tensors.isStream()
+                && tuple(id).size() == 4
+                && tuple(id).get(0) instanceof TorchValue.Text kind
+                && kind.value().equals("module");
+        if (isModule && tuple(id).get(1) instanceof TorchValue.Opaque type && type.meaning() == null) {
+            return type; // which was refused as a name before, if unknown ones are
+        }
         return tensors.storage(id);
     }
 
@@ -133,9 +146,29 @@ final class PickleObjects {
         return key;
     }
 
-    /** A dict made of a dict, such as a Counter, is that dict: a copy could be asked for any number of times. */
-    private static TorchValue dict(List<TorchValue> arguments) {
-        return arguments.size() == 1 && arguments.get(0) instanceof TorchValue.Dict dict ? dict : new TorchValue.Dict();
+    /**
+     * A dict made of a dict, such as a Counter, is that dict: a copy could be asked for any number of times. Python 2 made an
+     * OrderedDict of a list of pairs, which may be asked for as often too, so that pairs are counted.
+     */
+    private TorchValue dict(List<TorchValue> arguments) {
+        if (arguments.size() == 1 && arguments.get(0) instanceof TorchValue.Dict dict) {
+            return dict;
+        }
+        TorchValue.Dict made = new TorchValue.Dict();
+        if (arguments.size() == 1 && arguments.get(0) instanceof TorchValue.Sequence list) {
+            pairs += list.items().size();
+            if (pairs > MAX_PAIRS) {
+                throw new IllegalStateException("dicts must be made of at most " + MAX_PAIRS + " pairs");
+            }
+            for (TorchValue item : list.items()) {
+                List<TorchValue> pair = item instanceof TorchValue.Sequence two ? two.items() : tuple(item);
+                if (pair.size() != 2) {
+                    throw new IllegalStateException("a dict must be made of pairs");
+                }
+                made.put(key(pair.get(0)), pair.get(1));
+            }
+        }
+        return made;
     }
 
     private static TorchValue parameter(List<TorchValue> arguments) {

@@ -3,9 +3,9 @@ package io.github.maskalign.core.torchfile;
 import static io.github.maskalign.core.io.CheckpointFormatException.quote;
 
 import io.github.maskalign.core.io.CheckpointFormatException;
+import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.Charset;
@@ -26,38 +26,43 @@ final class PickleReader {
     private static final int MAX_NAME = 500;
     private static final int MAX_INTEGER_BYTES = 1_024;
 
-    private final ByteBuffer in;
+    private final PickleInput in;
     private final PickleObjects objects;
     private final PickleStack stack = new PickleStack();
     private int operations;
-    private int at;
+    private long at;
 
-    private PickleReader(ByteBuffer in, PickleObjects objects) {
-        this.in = in.order(ByteOrder.LITTLE_ENDIAN);
+    private PickleReader(PickleInput in, PickleObjects objects) {
+        this.in = in;
         this.objects = objects;
     }
 
-    /** Reads one value, which the bytes must hold exactly. */
-    static TorchValue read(Path file, ByteBuffer bytes, PickleObjects objects) throws CheckpointFormatException {
-        PickleReader reader = new PickleReader(bytes, objects);
+    /**
+     * Reads one value and leaves the input behind it.
+     *
+     * @throws CheckpointFormatException with the place when a rule is broken, also that no container stands inside
+     *     itself
+     */
+    static TorchValue read(Path file, PickleInput in, PickleObjects objects) throws IOException {
+        PickleReader reader = new PickleReader(in, objects);
         try {
-            return reader.run();
+            TorchValue value = reader.run();
+            ValueTree.check(value);
+            return value;
         } catch (IllegalStateException e) {
-            throw new CheckpointFormatException(file, "data.pkl, byte " + reader.at + ": " + e.getMessage(), e);
+            throw new CheckpointFormatException(file, in.place(reader.at) + ": " + e.getMessage(), e);
         }
     }
 
-    private TorchValue run() {
+    private TorchValue run() throws IOException {
         while (true) {
             at = in.position();
             if (++operations > MAX_OPERATIONS) {
                 throw new IllegalStateException("a checkpoint must have at most " + MAX_OPERATIONS + " operations");
             }
-            int operation = u8();
+            int operation = in.u8();
             if (operation == '.') {
-                if (in.hasRemaining()) {
-                    throw new IllegalStateException(in.remaining() + " bytes follow the end");
-                }
+                in.endPickle();
                 return stack.only();
             }
             if (!constant(operation) && !container(operation) && !object(operation)) {
@@ -67,25 +72,25 @@ final class PickleReader {
     }
 
     /** Numbers, texts and the like. */
-    private boolean constant(int operation) {
+    private boolean constant(int operation) throws IOException {
         switch (operation) {
             case 'N' -> stack.push(new TorchValue.None());
             case 0x88 -> stack.push(new TorchValue.Bool(true));
             case 0x89 -> stack.push(new TorchValue.Bool(false));
-            case 'J' -> stack.push(whole(i32()));
-            case 'K' -> stack.push(whole(u8()));
-            case 'M' -> stack.push(whole(u16()));
-            case 0x8a -> stack.push(integer(u8()));
-            case 0x8b -> stack.push(integer(u32()));
-            case 'G' -> stack.push(new TorchValue.Real(Double.longBitsToDouble(Long.reverseBytes(i64()))));
-            case 'X' -> stack.push(text(u32(), StandardCharsets.UTF_8));
-            case 0x8c -> stack.push(text(u8(), StandardCharsets.UTF_8));
-            case 0x8d -> stack.push(text(i64(), StandardCharsets.UTF_8));
-            case 'U' -> stack.push(text(u8(), StandardCharsets.ISO_8859_1));
-            case 'T' -> stack.push(text(u32(), StandardCharsets.ISO_8859_1));
-            case 'B' -> stack.push(bytes(u32()));
-            case 'C' -> stack.push(bytes(u8()));
-            case 0x8e -> stack.push(bytes(i64()));
+            case 'J' -> stack.push(whole(in.i32()));
+            case 'K' -> stack.push(whole(in.u8()));
+            case 'M' -> stack.push(whole(in.u16()));
+            case 0x8a -> stack.push(integer(in.u8()));
+            case 0x8b -> stack.push(integer(in.u32()));
+            case 'G' -> stack.push(new TorchValue.Real(Double.longBitsToDouble(Long.reverseBytes(in.i64()))));
+            case 'X' -> stack.push(text(in.u32(), StandardCharsets.UTF_8));
+            case 0x8c -> stack.push(text(in.u8(), StandardCharsets.UTF_8));
+            case 0x8d -> stack.push(text(in.i64(), StandardCharsets.UTF_8));
+            case 'U' -> stack.push(text(in.u8(), StandardCharsets.ISO_8859_1));
+            case 'T' -> stack.push(text(in.u32(), StandardCharsets.ISO_8859_1));
+            case 'B' -> stack.push(bytes(in.u32()));
+            case 'C' -> stack.push(bytes(in.u8()));
+            case 0x8e -> stack.push(bytes(in.i64()));
             default -> {
                 return false;
             }
@@ -94,18 +99,18 @@ final class PickleReader {
     }
 
     /** Containers, the stack and the memo. */
-    private boolean container(int operation) {
+    private boolean container(int operation) throws IOException {
         switch (operation) {
-            case 0x80 -> protocol(u8());
-            case 0x95 -> length(i64()); // a frame: says how many bytes belong together
+            case 0x80 -> protocol(in.u8());
+            case 0x95 -> in.require(in.i64()); // a frame: says how many bytes belong together
             case '(' -> stack.mark();
             case '0' -> stack.pop();
             case '1' -> stack.popToMark();
             case '2' -> stack.push(stack.top());
-            case 'h' -> stack.push(stack.recall(u8()));
-            case 'j' -> stack.push(stack.recall(u32()));
-            case 'q' -> stack.memorise(u8(), operations);
-            case 'r' -> stack.memorise(u32(), operations);
+            case 'h' -> stack.push(stack.recall(in.u8()));
+            case 'j' -> stack.push(stack.recall(in.u32()));
+            case 'q' -> stack.memorise(in.u8(), operations);
+            case 'r' -> stack.memorise(in.u32(), operations);
             case 0x94 -> stack.memorise();
             case ')' -> stack.push(new TorchValue.Tuple(List.of()));
             case 0x85 -> tuple(1);
@@ -141,7 +146,7 @@ final class PickleReader {
     }
 
     /** Names and what is done with them. */
-    private boolean object(int operation) {
+    private boolean object(int operation) throws IOException {
         switch (operation) {
             case 'c' -> stack.push(objects.name(line() + "." + line()));
             case 'Q' -> stack.push(objects.persistent(stack.pop()));
@@ -212,7 +217,7 @@ final class PickleReader {
         return new TorchValue.Whole(BigInteger.valueOf(value));
     }
 
-    private TorchValue integer(long bytes) {
+    private TorchValue integer(long bytes) throws IOException {
         if (bytes == 0) {
             return whole(0);
         }
@@ -220,33 +225,25 @@ final class PickleReader {
             throw new IllegalStateException(
                     "an integer must have at most " + MAX_INTEGER_BYTES + " bytes but has " + bytes);
         }
-        byte[] value = new byte[length(bytes)];
+        ByteBuffer littleEndian = in.take(bytes);
+        byte[] value = new byte[littleEndian.limit()];
         for (int i = value.length - 1; i >= 0; i--) {
-            value[i] = in.get();
+            value[i] = littleEndian.get();
         }
         return new TorchValue.Whole(new BigInteger(value));
     }
 
-    private TorchValue text(long bytes, Charset charset) {
-        return new TorchValue.Text(decode(slice(bytes), charset));
+    private TorchValue text(long bytes, Charset charset) throws IOException {
+        return new TorchValue.Text(decode(in.take(bytes), charset));
     }
 
-    private TorchValue bytes(long bytes) {
-        slice(bytes);
+    private TorchValue bytes(long bytes) throws IOException {
+        in.take(bytes);
         return new TorchValue.Opaque("builtins.bytes");
     }
 
-    private String line() {
-        int length = 0;
-        while (length <= MAX_NAME && length < in.remaining() && in.get(in.position() + length) != '\n') {
-            length++;
-        }
-        if (length > MAX_NAME || length == in.remaining()) {
-            throw new IllegalStateException("a name must have at most " + MAX_NAME + " bytes and end with its line");
-        }
-        String name = decode(slice(length), StandardCharsets.UTF_8);
-        in.get(); // the end of the line
-        return name;
+    private String line() throws IOException {
+        return decode(in.line(MAX_NAME), StandardCharsets.UTF_8);
     }
 
     private static String decode(ByteBuffer bytes, Charset charset) {
@@ -261,43 +258,5 @@ final class PickleReader {
                                     .toString()),
                     e);
         }
-    }
-
-    private ByteBuffer slice(long bytes) {
-        ByteBuffer slice = in.slice(in.position(), length(bytes));
-        in.position(in.position() + slice.limit());
-        return slice;
-    }
-
-    private int length(long bytes) {
-        if (bytes < 0 || bytes > in.remaining()) {
-            throw new IllegalStateException("a length of " + Long.toUnsignedString(bytes) + " is more than the "
-                    + in.remaining() + " bytes left");
-        }
-        return (int) bytes;
-    }
-
-    private int u8() {
-        length(1);
-        return Byte.toUnsignedInt(in.get());
-    }
-
-    private int u16() {
-        length(2);
-        return Short.toUnsignedInt(in.getShort());
-    }
-
-    private int i32() {
-        length(4);
-        return in.getInt();
-    }
-
-    private long u32() {
-        return Integer.toUnsignedLong(i32());
-    }
-
-    private long i64() {
-        length(8);
-        return in.getLong();
     }
 }

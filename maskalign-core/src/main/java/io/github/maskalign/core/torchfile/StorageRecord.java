@@ -1,14 +1,15 @@
 package io.github.maskalign.core.torchfile;
 
 import io.github.maskalign.core.io.TensorType;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The memory of one or more tensors, as a checkpoint refers to it.
  *
- * @param key its number in the file: the entry {@code data/KEY}
+ * @param key its number in the file
  * @param type the type of its elements, if it says one
- * @param begin where its bytes begin in the file
+ * @param begin where its bytes begin in the file; known once the whole file was looked through
  * @param byteSize how many they are
  */
-record StorageRecord(String key, @Nullable TensorType type, long begin, long byteSize) {}
+record StorageRecord(String key, @Nullable TensorType type, LongSupplier begin, long byteSize) {}

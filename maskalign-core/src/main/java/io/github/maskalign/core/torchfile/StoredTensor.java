@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.function.LongSupplier;
 
 /** A tensor in the storage of a checkpoint, possibly a view: transposed, with gaps or with repeated elements. */
 record StoredTensor(FileBytes file, String name, TensorType type, Shape shape, Layout layout) implements TensorSource {
@@ -19,7 +20,12 @@ record StoredTensor(FileBytes file, String name, TensorType type, Shape shape, L
      * @param offset the first element
      * @param strides how many elements apart neighbours of each dimension are
      */
-    record Layout(long begin, long offset, long[] strides) {}
+    record Layout(LongSupplier begin, long offset, long[] strides) {
+        /** Returns where an element is, counted in elements from the storage's first, in bytes. */
+        long place(long element, int elementBytes) {
+            return begin.getAsLong() + element * elementBytes;
+        }
+    }
 
     StoredTensor named(String newName) {
         return new StoredTensor(file, newName, type, shape, layout);
@@ -37,11 +43,11 @@ record StoredTensor(FileBytes file, String name, TensorType type, Shape shape, L
             return;
         }
         if (!isContiguous()) {
-            new StridedReader(file, layout.begin, type.bits() / 8, shape.size())
+            new StridedReader(file, layout.place(0, 1), type.bits() / 8, shape.size())
                     .send(shape.getShape(), layout.strides, layout.offset, sink);
             return;
         }
-        long begin = layout.begin + layout.offset * (type.bits() / 8);
+        long begin = layout.place(layout.offset, type.bits() / 8);
         ByteBuffer chunk =
                 ByteBuffer.allocate((int) Math.min(CHUNK_BYTES, bytes)).order(ByteOrder.LITTLE_ENDIAN);
         for (long position = 0; position < bytes; position += chunk.limit()) {
@@ -54,7 +60,7 @@ record StoredTensor(FileBytes file, String name, TensorType type, Shape shape, L
     @Override
     public void readInto(ByteBuffer target) throws IOException {
         if (isContiguous()) {
-            file.read(layout.begin + layout.offset * (type.bits() / 8), target);
+            file.read(layout.place(layout.offset, type.bits() / 8), target);
         } else {
             sendTo(target::put);
         }

@@ -21,17 +21,22 @@ final class TensorRebuild {
     /** Views that repeat elements may be larger than the file, but not by any amount. */
     private static final long MAX_REPEATED_BYTES = 256L << 20;
 
-    private final TorchArchive archive;
+    private final Storages storages;
     private long repeatedBytes;
 
-    TensorRebuild(TorchArchive archive) {
-        this.archive = archive;
+    TensorRebuild(Storages storages) {
+        this.storages = storages;
     }
 
-    /** Understands {@code ("storage", type, key, location, count)}. */
+    /** Whether the file is of the older format, which stores the classes of modules beside tensors. */
+    boolean isStream() {
+        return storages.hasViews();
+    }
+
+    /** Understands {@code ("storage", type, key, location, count)}, and a view as sixth where the file has it. */
     TorchValue storage(TorchValue id) {
         List<TorchValue> parts = PickleObjects.tuple(id);
-        if (parts.size() != 5
+        if (parts.size() != (storages.hasViews() ? 6 : 5)
                 || !(parts.get(0) instanceof TorchValue.Text kind
                         && kind.value().equals("storage"))
                 || !(parts.get(1) instanceof TorchValue.Opaque storage
@@ -42,19 +47,34 @@ final class TensorRebuild {
             throw new IllegalStateException(
                     "what is stored outside of the pickle must be a known storage, told as (\"storage\", type, key, location, count)");
         }
-        TorchArchive.Entry entry = archive.entry("data/" + key.value());
-        if (entry == null) {
-            throw new IllegalStateException("refers to the storage " + quote(key.value()) + ", which the file lacks");
-        }
         TensorType type = meaning.type();
         long count = number(parts.get(4), "the size of a storage");
-        long elementBytes = type == null ? 1 : elementBytes(type);
-        if (count > entry.size() || count * elementBytes != entry.size()) {
-            throw new IllegalStateException("the storage " + quote(key.value()) + " must have " + count
-                    + " elements of " + elementBytes + " bytes but has " + entry.size() + " bytes in the file");
-        }
+        int elementBytes = type == null ? 1 : elementBytes(type);
+        StorageRecord whole = storages.find(key.value(), type, count, elementBytes);
         return new TorchValue.Opaque(
-                storage.className(), new StorageRecord(key.value(), type, entry.begin(), entry.size()));
+                storage.className(),
+                storages.hasViews() && !(parts.get(5) instanceof TorchValue.None)
+                        ? view(whole, parts.get(5), count, elementBytes)
+                        : whole);
+    }
+
+    /** Understands {@code (key, offset, count)}, a part of a storage: PyTorch knew such until version 0.4. */
+    private static StorageRecord view(StorageRecord whole, TorchValue view, long count, int elementBytes) {
+        List<TorchValue> parts = PickleObjects.tuple(view);
+        if (parts.size() != 3 || !(parts.get(0) instanceof TorchValue.Text key)) {
+            throw new IllegalStateException("a part of a storage must be told as (key, offset, count)");
+        }
+        long offset = number(parts.get(1), "the offset of a part of a storage");
+        long size = number(parts.get(2), "the size of a part of a storage");
+        if (offset > count || size > count - offset) {
+            throw new IllegalStateException("a part of " + size + " elements from " + offset
+                    + " on must lie in its storage of " + count + " elements");
+        }
+        return new StorageRecord(
+                key.value(),
+                whole.type(),
+                () -> whole.begin().getAsLong() + offset * elementBytes,
+                size * elementBytes);
     }
 
     /** Understands {@code (storage, offset, sizes, strides, ...)}, with the element type as seventh if {@code typed}. */
@@ -82,7 +102,7 @@ final class TensorRebuild {
         long[] strides = numbers(arguments.get(3), "the stride of a tensor");
         requireInside(storage, type, offset, sizes, strides);
         return new TorchValue.Tensor(new StoredTensor(
-                archive.file(),
+                storages.file(),
                 "storage " + quote(storage.key()),
                 type,
                 new Shape(sizes),
@@ -132,7 +152,7 @@ final class TensorRebuild {
         return type;
     }
 
-    private static long elementBytes(TensorType type) {
+    private static int elementBytes(TensorType type) {
         return type.bits() / 8;
     }
 

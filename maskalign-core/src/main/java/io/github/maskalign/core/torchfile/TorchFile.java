@@ -3,7 +3,6 @@ package io.github.maskalign.core.torchfile;
 import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.core.io.StateDict;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -12,9 +11,10 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * An open PyTorch checkpoint: the zip file that {@code torch.save} has written since version 1.6.
+ * An open PyTorch checkpoint: the zip file that {@code torch.save} has written since version 1.6, or the stream of
+ * pickles and storages that it wrote before.
  *
- * <p>Opening checks the zip, reads the pickle in it as plain data, and compares every tensor with the size of its
+ * <p>Opening checks the container, reads the pickle in it as plain data, and compares every tensor with the size of its
  * storage. Nothing in the file is executed or looked up: classes are texts, and those that are not known to be harmless
  * are a reason to refuse the file, see {@link Unknown}. Opening takes memory for the pickle; reading a tensor takes the
  * tensor and a few MiB, also when it is a transposed or otherwise strided view. Storages stay in the file.
@@ -24,14 +24,16 @@ import java.util.Set;
 public final class TorchFile implements WeightsFile {
     private static final int MAX_PICKLE_BYTES = 64 << 20;
 
-    private final TorchArchive archive;
+    private final FileBytes file;
+    private final FileKind kind;
     private final TorchValue root;
     private final Map<String, StateDict> sections;
 
-    private TorchFile(TorchArchive archive, TorchValue root, Map<String, StateDict> sections) {
-        this.archive = archive;
+    private TorchFile(FileBytes file, FileKind kind, TorchValue root) throws CheckpointFormatException {
+        this.file = file;
+        this.kind = kind;
         this.root = root;
-        this.sections = sections;
+        sections = Sections.of(file.path(), root);
     }
 
     /**
@@ -47,40 +49,50 @@ public final class TorchFile implements WeightsFile {
     /** Opens a checkpoint as {@link #open(Path)} does, with a choice for classes that are not known. */
     public static TorchFile open(Path path, Unknown unknown) throws IOException {
         FileKind kind = FileKind.of(path);
-        if (kind != FileKind.TORCH) {
-            throw new CheckpointFormatException(
-                    path, "is not a PyTorch checkpoint but a safetensors file, whatever its" + " name says");
-        }
-        TorchArchive archive = TorchArchive.open(path);
+        return switch (kind) {
+            case TORCH_ZIP -> {
+                TorchArchive archive = TorchArchive.open(path);
+                yield open(archive.file(), kind, () -> content(archive, unknown));
+            }
+            case TORCH_STREAM -> {
+                FileBytes file = FileBytes.open(path);
+                yield open(file, kind, () -> StreamCheckpoint.read(file, unknown));
+            }
+            case SAFETENSORS, SHARD_INDEX ->
+                throw new CheckpointFormatException(
+                        path, "is not a PyTorch checkpoint but a safetensors file, whatever its name says");
+        };
+    }
+
+    /** Reads what a checkpoint holds. */
+    @FunctionalInterface
+    private interface Content {
+        TorchValue read() throws IOException;
+    }
+
+    private static TorchFile open(FileBytes file, FileKind kind, Content content) throws IOException {
         try {
-            TorchValue root = root(archive, unknown);
-            return new TorchFile(archive, root, Sections.of(path, root));
+            return new TorchFile(file, kind, content.read());
         } catch (IOException | RuntimeException | Error e) {
-            archive.close();
+            file.close();
             throw e;
         }
     }
 
-    private static TorchValue root(TorchArchive archive, Unknown unknown) throws IOException {
-        Path path = archive.file().path();
-        ByteBuffer pickle = archive.content("data.pkl", MAX_PICKLE_BYTES);
-        TorchValue root = PickleReader.read(path, pickle, new PickleObjects(unknown, new TensorRebuild(archive)));
-        try {
-            ValueTree.check(root);
-        } catch (IllegalStateException e) {
-            throw new CheckpointFormatException(path, "data.pkl: " + e.getMessage(), e);
-        }
-        return root;
+    private static TorchValue content(TorchArchive archive, Unknown unknown) throws IOException {
+        PickleInput pickle = PickleInput.of("data.pkl", archive.content("data.pkl", MAX_PICKLE_BYTES));
+        PickleObjects objects = new PickleObjects(unknown, new TensorRebuild(new ZipStorages(archive)));
+        return PickleReader.read(archive.file().path(), pickle, objects);
     }
 
     @Override
     public Path path() {
-        return archive.file().path();
+        return file.path();
     }
 
     @Override
     public String format() {
-        return "PyTorch checkpoint";
+        return kind == FileKind.TORCH_ZIP ? "PyTorch checkpoint" : "PyTorch checkpoint (format before 1.6)";
     }
 
     /** Returns everything in the file, as it is nested there. */
@@ -130,6 +142,6 @@ public final class TorchFile implements WeightsFile {
 
     @Override
     public void close() throws IOException {
-        archive.close();
+        file.close();
     }
 }

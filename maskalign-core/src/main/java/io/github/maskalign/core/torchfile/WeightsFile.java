@@ -31,7 +31,7 @@ public sealed interface WeightsFile extends AutoCloseable permits SafetensorsWei
         return switch (FileKind.of(path)) {
             case SAFETENSORS -> SafetensorsWeights.open(path);
             case SHARD_INDEX -> ShardedWeights.open(path);
-            case TORCH -> TorchFile.open(path, unknown);
+            case TORCH_ZIP, TORCH_STREAM -> TorchFile.open(path, unknown);
         };
     }
 

@@ -21,13 +21,16 @@ import org.jspecify.annotations.Nullable;
  * @param provenance other facts to store, such as versions, device and commit; a difference is a warning
  * @param exact which of these facts must be the same too, because another would change roundings
  * @param later which of these facts states of earlier versions lack; then nobody knows, which is a warning
+ * @param addable which settings a saved run may have without a value, {@code null}: a hash that is pinned later
  */
 public record RunIdentity(
         String family,
         SortedMap<String, String> settings,
         SortedMap<String, String> provenance,
         Set<String> exact,
-        Set<String> later) {
+        Set<String> later,
+        Set<String> addable) {
+    private static final String UNSET = "null";
     static final String FAMILY = "family";
     static final String HASH = "config_hash";
     private static final String SETTING = "config.";
@@ -38,11 +41,12 @@ public record RunIdentity(
         provenance = Collections.unmodifiableSortedMap(new TreeMap<>(provenance));
         exact = Set.copyOf(exact);
         later = Set.copyOf(later);
+        addable = Set.copyOf(addable);
     }
 
     /** Makes an identity of which no fact must be the same. */
     public RunIdentity(String family, SortedMap<String, String> settings, SortedMap<String, String> provenance) {
-        this(family, settings, provenance, Set.of(), Set.of());
+        this(family, settings, provenance, Set.of(), Set.of(), Set.of());
     }
 
     /** Makes an identity of maps in any order. */
@@ -52,12 +56,17 @@ public record RunIdentity(
 
     /** Returns the same identity for a run that goes on only where these facts are the same. */
     public RunIdentity withExact(Set<String> facts) {
-        return new RunIdentity(family, settings, provenance, facts, later);
+        return new RunIdentity(family, settings, provenance, facts, later, addable);
     }
 
     /** Returns the same identity, of which states of earlier versions lack these facts. */
     public RunIdentity withLater(Set<String> facts) {
-        return new RunIdentity(family, settings, provenance, exact, facts);
+        return new RunIdentity(family, settings, provenance, exact, facts, addable);
+    }
+
+    /** Returns the same identity for a run that goes on also where these settings had no value when it was saved. */
+    public RunIdentity withAddable(Set<String> keys) {
+        return new RunIdentity(family, settings, provenance, exact, later, keys);
     }
 
     /** Returns the SHA-256 of family and settings, as 64 hexadecimal digits. */
@@ -80,6 +89,10 @@ public record RunIdentity(
 
     /** Returns which settings of a saved run differ from these, as sentences; none if it is the same run. */
     List<String> settingsOtherThan(Map<String, String> metadata) {
+        RunIdentity seen = asSavedWithout(metadata);
+        if (!seen.settings.equals(settings)) {
+            return seen.settingsOtherThan(metadata);
+        }
         if (configHash().equals(metadata.get(HASH))) {
             return List.of();
         }
@@ -89,6 +102,17 @@ public record RunIdentity(
         }
         out.addAll(differences(SETTING, settings, metadata, key -> true));
         return out.isEmpty() ? List.of(sentence(HASH, metadata.get(HASH), configHash())) : out;
+    }
+
+    /** Returns this without the values that the saved run had not yet. */
+    private RunIdentity asSavedWithout(Map<String, String> metadata) {
+        SortedMap<String, String> seen = new TreeMap<>(settings);
+        for (String key : addable) {
+            if (UNSET.equals(metadata.get(SETTING + key))) {
+                seen.replace(key, UNSET);
+            }
+        }
+        return new RunIdentity(family, seen, provenance, exact, later, addable);
     }
 
     /** Returns which facts about a saved run differ from these though they must not, as sentences. */

@@ -10,6 +10,9 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.nn.AdaLnZeroBlock;
 import io.github.maskalign.core.nn.Precision;
@@ -20,11 +23,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.HexFormat;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.LoggerFactory;
 
 class ScriptModuleTest {
     private static final int SEED = 11;
@@ -66,8 +71,8 @@ class ScriptModuleTest {
         Files.write(file, archive);
         float[] expected = ours().singletonOrThrow().toFloatArray();
 
-        try (ScriptModule memory = ScriptModule.open(Device.cpu(), "block", archive);
-                ScriptModule disk = ScriptModule.open(Device.cpu(), file)) {
+        try (ScriptModule memory = ScriptModule.open(Device.cpu(), "block", archive, ScriptTrust.trusted());
+                ScriptModule disk = ScriptModule.open(Device.cpu(), file, ScriptTrust.trusted())) {
             for (int call = 0; call < 3; call++) {
                 assertThat(memory.call(manager, x, c).singletonOrThrow().toFloatArray())
                         .isEqualTo(expected);
@@ -82,7 +87,7 @@ class ScriptModuleTest {
         NDArray input = manager.randomNormal(new Shape(2, 5, 24));
         input.setRequiresGradient(true);
 
-        try (ScriptModule module = ScriptModule.open(Device.cpu(), "block", archive)) {
+        try (ScriptModule module = ScriptModule.open(Device.cpu(), "block", archive, ScriptTrust.trusted())) {
             try (GradMode on = GradMode.on()) {
                 NDArray loss = module.call(manager, input, c).singletonOrThrow().sum();
                 NDArray gradient =
@@ -100,7 +105,7 @@ class ScriptModuleTest {
     void resultsOutliveTheModuleAndNamesOfInputsStay() throws IOException {
         x.setName("an.image");
         NDArray result;
-        try (ScriptModule module = ScriptModule.open(Device.cpu(), "block", archive)) {
+        try (ScriptModule module = ScriptModule.open(Device.cpu(), "block", archive, ScriptTrust.trusted())) {
             result = module.call(manager, x, c).singletonOrThrow();
         }
 
@@ -110,7 +115,7 @@ class ScriptModuleTest {
 
     @Test
     void anotherThreadIsRefused() throws IOException {
-        try (ScriptModule module = ScriptModule.open(Device.cpu(), "block", archive)) {
+        try (ScriptModule module = ScriptModule.open(Device.cpu(), "block", archive, ScriptTrust.trusted())) {
             assertThatThrownBy(() -> CompletableFuture.runAsync(() -> module.call(manager, x, c))
                             .join())
                     .hasCauseInstanceOf(IllegalStateException.class)
@@ -120,7 +125,7 @@ class ScriptModuleTest {
 
     @Test
     void closedModuleIsRefused() throws IOException {
-        ScriptModule module = ScriptModule.open(Device.cpu(), "block", archive);
+        ScriptModule module = ScriptModule.open(Device.cpu(), "block", archive, ScriptTrust.trusted());
         module.close();
         module.close(); // twice does no harm
 
@@ -131,7 +136,7 @@ class ScriptModuleTest {
 
     @Test
     void wrongInputsAreNamedByShape() throws IOException {
-        try (ScriptModule module = ScriptModule.open(Device.cpu(), "block", archive)) {
+        try (ScriptModule module = ScriptModule.open(Device.cpu(), "block", archive, ScriptTrust.trusted())) {
             NDArray wide = manager.ones(new Shape(2, 5, 25));
 
             assertThatThrownBy(() -> module.call(manager, wide, c))
@@ -146,15 +151,77 @@ class ScriptModuleTest {
         Files.writeString(text, "no archive");
         byte[] bytes = "no archive".getBytes(StandardCharsets.UTF_8);
 
-        assertThatThrownBy(() -> ScriptModule.open(Device.cpu(), folder.resolve("none.pt")))
+        assertThatThrownBy(() -> ScriptModule.open(Device.cpu(), folder.resolve("none.pt"), ScriptTrust.trusted()))
                 .isInstanceOf(NoSuchFileException.class)
                 .hasMessageContaining("none.pt");
-        assertThatThrownBy(() -> ScriptModule.open(Device.cpu(), text))
+        assertThatThrownBy(() -> ScriptModule.open(Device.cpu(), text, ScriptTrust.trusted()))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("notes.pt is not a TorchScript archive");
-        assertThatThrownBy(() -> ScriptModule.open(Device.cpu(), "encoder", bytes))
+        assertThatThrownBy(() -> ScriptModule.open(Device.cpu(), "encoder", bytes, ScriptTrust.trusted()))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("encoder is not a TorchScript archive");
+    }
+
+    @Test
+    void onlyThePinnedArchiveIsOpened() throws IOException {
+        Path file = Files.write(folder.resolve("block.pt"), archive);
+        String hash = sha256(archive);
+        byte[] other = archive.clone();
+        other[other.length / 2] ^= 1;
+        Path changed = Files.write(folder.resolve("changed.pt"), other);
+
+        String refusal = changed + ": must have the SHA-256 " + hash + " but has " + sha256(other)
+                + "; it is damaged or another version and was not opened";
+        ScriptTrust pin = ScriptTrust.pinned(hash);
+        Path own = folder.resolve("own.pt"); // as larger files are opened
+
+        try (ScriptModule read = ScriptModule.open(Device.cpu(), file, pin);
+                ScriptModule copied = ScriptModule.openCopy(Device.cpu(), file, pin, own)) {
+            float[] expected = ours().singletonOrThrow().toFloatArray();
+            assertThat(read.call(manager, x, c).singletonOrThrow().toFloatArray())
+                    .isEqualTo(expected);
+            assertThat(copied.call(manager, x, c).singletonOrThrow().toFloatArray())
+                    .isEqualTo(expected);
+            assertThat(own).doesNotExist();
+        }
+        assertThatThrownBy(() -> ScriptModule.open(Device.cpu(), changed, pin))
+                .isInstanceOf(ScriptFormatException.class)
+                .hasMessage(refusal);
+        assertThatThrownBy(() -> ScriptModule.openCopy(Device.cpu(), changed, pin, own))
+                .isInstanceOf(ScriptFormatException.class)
+                .hasMessage(refusal);
+        assertThat(own).doesNotExist();
+        assertThatThrownBy(() -> ScriptModule.open(Device.cpu(), "block", other, ScriptTrust.pinned(hash)))
+                .isInstanceOf(ScriptFormatException.class)
+                .hasMessageStartingWith("block: must have the SHA-256 ");
+    }
+
+    @Test
+    void archiveThatIsTrustedTellsItsHash() throws IOException {
+        Path file = Files.write(folder.resolve("block.pt"), archive);
+        Logger logger = (Logger) LoggerFactory.getLogger(ScriptTrust.class);
+        ListAppender<ILoggingEvent> log = new ListAppender<>();
+        log.start();
+        logger.addAppender(log);
+        try {
+            ScriptModule.open(Device.cpu(), file, ScriptTrust.trusted()).close();
+            ScriptModule.openCopy(Device.cpu(), file, ScriptTrust.trusted(), folder.resolve("own.pt"))
+                    .close();
+            ScriptModule.open(Device.cpu(), file, ScriptTrust.pinned(sha256(archive)))
+                    .close();
+        } finally {
+            logger.detachAppender(log);
+        }
+
+        assertThat(log.list)
+                .extracting(ILoggingEvent::getFormattedMessage)
+                .hasSize(2)
+                .allMatch(line -> line.startsWith(file + " is TorchScript, a program")
+                        && line.endsWith("its SHA-256 is " + sha256(archive)));
+    }
+
+    private static String sha256(byte[] bytes) {
+        return HexFormat.of().formatHex(ScriptTrust.newSha256().digest(bytes));
     }
 
     private NDList ours() {

@@ -14,10 +14,21 @@ import java.util.List;
 /** Checkpoints with any pickle, to see what the reader makes of them. */
 final class Checkpoints {
     private final ByteArrayOutputStream pickle = new ByteArrayOutputStream();
+    private final boolean stream;
 
-    /** Starts a pickle of protocol 2. */
+    /** Starts a pickle of protocol 2, for a zip. */
     Checkpoints() {
+        this(false);
+    }
+
+    private Checkpoints(boolean stream) {
+        this.stream = stream;
         op(0x80, 2);
+    }
+
+    /** Starts the same for the format before PyTorch 1.6. */
+    static Checkpoints stream() {
+        return new Checkpoints(true);
     }
 
     Checkpoints op(int... codes) {
@@ -59,13 +70,40 @@ final class Checkpoints {
     }
 
     Checkpoints storage(String type, long count) {
-        op('(').text("storage").name("torch", type).text("0").text("cpu").integer(count);
-        return op('t', 'Q');
+        return storage("0", type, count);
+    }
+
+    Checkpoints storage(String key, String type, long count) {
+        op('(').text("storage").name("torch", type).text(key).text("cpu").integer(count);
+        return stream ? op('N', 't', 'Q') : op('t', 'Q');
     }
 
     /** A whole float tensor over {@code data/0}. */
     Checkpoints tensor(long count, long offset, long[] sizes, long[] strides) {
-        name("torch._utils", "_rebuild_tensor_v2").op('(').storage(count).integer(offset);
+        return tensor("0", count, offset, sizes, strides);
+    }
+
+    Checkpoints tensor(String key, long count, long offset, long[] sizes, long[] strides) {
+        name("torch._utils", "_rebuild_tensor_v2")
+                .op('(')
+                .storage(key, "FloatStorage", count)
+                .integer(offset);
+        integers(sizes).integers(strides).op(0x89).name("collections", "OrderedDict");
+        return op(')', 'R', 't', 'R');
+    }
+
+    /** A whole contiguous tensor. */
+    Checkpoints tensor(String key, String type, long count, long... sizes) {
+        long[] strides = new long[sizes.length];
+        long stride = 1;
+        for (int i = sizes.length - 1; i >= 0; i--) {
+            strides[i] = stride;
+            stride *= sizes[i];
+        }
+        name("torch._utils", "_rebuild_tensor_v2")
+                .op('(')
+                .storage(key, type, count)
+                .integer(0);
         integers(sizes).integers(strides).op(0x89).name("collections", "OrderedDict");
         return op(')', 'R', 't', 'R');
     }
@@ -96,7 +134,17 @@ final class Checkpoints {
     /** Ends the pickle and returns the file, in which {@code data/0} has 24 bytes. */
     byte[] file() {
         op('.');
-        return archive(pickle.toByteArray(), List.of(new byte[24]));
+        return stream
+                ? new Streams()
+                        .content(pickle.toByteArray())
+                        .storage("0", 6, new byte[24])
+                        .bytes()
+                : archive(pickle.toByteArray(), List.of(new byte[24]));
+    }
+
+    /** How messages begin that tell where something is in the pickle. */
+    String place() {
+        return stream ? "" : "data.pkl";
     }
 
     Path write(Path folder) throws IOException {

@@ -69,19 +69,24 @@ class HostilePickleTest {
     void nameThatIsNotKnownIsRefusedAndByChoiceOnlyAName(String qualified) throws Exception {
         int space = qualified.lastIndexOf(' ');
         Path proof = folder.resolve("proof");
-        Path file = new Checkpoints()
-                .name(qualified.substring(0, space), qualified.substring(space + 1))
-                .text("touch " + proof)
-                .op(0x85, 'R')
-                .write(folder);
+        for (boolean stream : new boolean[] {false, true}) {
+            Checkpoints content = (stream ? Checkpoints.stream() : new Checkpoints())
+                    .op('(')
+                    .name(qualified.substring(0, space), qualified.substring(space + 1))
+                    .text("touch " + proof)
+                    .op(0x85, 'R')
+                    .storage(6) // a stream has no storage that nothing refers to
+                    .op('t');
+            Path file = content.write(folder);
 
-        assertThatThrownBy(() -> TorchFile.open(file))
-                .isInstanceOf(CheckpointFormatException.class)
-                .hasMessageContaining("data.pkl, byte 2: names \"")
-                .hasMessageContaining("so the file is refused");
-        try (TorchFile opened = TorchFile.open(file, Unknown.OPAQUE)) {
-            assertThat(opened.root()).isInstanceOf(TorchValue.Opaque.class);
-            assertThat(opened.sections()).isEmpty();
+            assertThatThrownBy(() -> TorchFile.open(file))
+                    .isInstanceOf(CheckpointFormatException.class)
+                    .hasMessageContaining(stream ? ": byte 162: names \"" : "data.pkl, byte 3: names \"")
+                    .hasMessageContaining("so the file is refused");
+            try (TorchFile opened = TorchFile.open(file, Unknown.OPAQUE)) {
+                assertThat(((TorchValue.Tuple) opened.root()).items().get(0)).isInstanceOf(TorchValue.Opaque.class);
+                assertThat(opened.sections()).isEmpty();
+            }
         }
         assertThat(proof).doesNotExist();
     }
@@ -137,6 +142,21 @@ class HostilePickleTest {
                         "new dict",
                         "makes an object of collections.OrderedDict",
                         p -> p.name("collections", "OrderedDict").op(')', 0x81)),
+                program(
+                        "dict of texts",
+                        "a tuple must stand here",
+                        p -> p.name("collections", "OrderedDict")
+                                .op(']')
+                                .text("a")
+                                .op('a', 0x85, 'R')),
+                program(
+                        "dict of pairs that are three",
+                        "a dict must be made of pairs",
+                        p -> p.name("collections", "OrderedDict").op(']', 'N', 'N', 'N', 0x87, 'a', 0x85, 'R')),
+                program(
+                        "dict whose key is a list",
+                        "key of a dict",
+                        p -> p.name("collections", "OrderedDict").op(']', ']', 'N', 0x86, 'a', 0x85, 'R')),
                 program("state for a list", "is no container", p -> p.op(']', '}', 'b')),
                 program(
                         "state for a tensor",
@@ -170,6 +190,9 @@ class HostilePickleTest {
     void operationThatCheckpointsDoNotHaveIsRefused(String what, String reason, UnaryOperator<Checkpoints> content)
             throws Exception {
         refused(folder, content.apply(new Checkpoints()), reason);
+        if (!what.equals("two ends")) { // where pickles follow each other, the next begins there
+            refused(folder, content.apply(Checkpoints.stream()), reason);
+        }
     }
 
     @ParameterizedTest
@@ -232,6 +255,12 @@ class HostilePickleTest {
                         p -> p.ops("c" + "a".repeat(1_000_000))),
                 program("million marks", "at most 1000000 marks", p -> p.ops("(".repeat(1_000_002))),
                 program("million values", "at most 1000000 values", p -> p.ops("N".repeat(1_000_002))),
+                program(
+                        "copies of a dict of pairs",
+                        "dicts must be made of at most 1000000 pairs",
+                        p -> p.name("collections", "OrderedDict")
+                                .ops("q\0" + "0](" + "NN\u0086".repeat(20_000) + "eq\1")
+                                .ops("0h\0h\1\u0085R".repeat(51))),
                 program("list in itself", "inside itself", p -> p.op(']', 'q', 0, 'h', 0, 'a')),
                 program(
                         "dict in itself",
@@ -258,7 +287,11 @@ class HostilePickleTest {
     @ParameterizedTest(name = "{0}")
     @MethodSource("bombs")
     void bombTakesLittleMemoryAndTime(String what, String reason, UnaryOperator<Checkpoints> content) throws Exception {
-        byte[] file = content.apply(new Checkpoints()).file();
+        takesLittle(content.apply(new Checkpoints()).file(), reason);
+        takesLittle(content.apply(Checkpoints.stream()).file(), reason);
+    }
+
+    private void takesLittle(byte[] file, String reason) throws Exception {
         Path path = Files.write(folder.resolve("bomb.pt"), file);
         long bytes = THREADS.getCurrentThreadAllocatedBytes();
         long nanos = System.nanoTime();

@@ -33,24 +33,28 @@ class HostileStorageTest {
         "6, 0, '1073741824', '0', repeat at most 268435456 bytes",
         "6, 0, '2 3', '3', one stride for each",
         "6, 0, '1 1 1 1 1 1 1 1 1', '1 1 1 1 1 1 1 1 1', at most 8 sizes",
-        "7, 0, '6', '1', must have 7 elements of 4 bytes but has 24 bytes",
+        "7, 0, '6', '1', must have 7 elements of 4 bytes but has",
         "5, 0, '5', '1', must have 5 elements",
         "-6, 0, '6', '1', must be a whole number from 0",
         "4611686018427387910, 0, '6', '1', must have 4611686018427387910 elements"
     })
     void tensorBeyondItsStorageIsRefused(long count, long offset, String sizes, String strides, String reason)
             throws Exception {
-        refused(folder, new Checkpoints().tensor(count, offset, numbers(sizes), numbers(strides)), reason);
+        for (Checkpoints content : new Checkpoints[] {new Checkpoints(), Checkpoints.stream()}) {
+            refused(folder, content.tensor(count, offset, numbers(sizes), numbers(strides)), reason);
+        }
     }
 
     @Test
     void viewsThatTogetherRepeatTooMuchAreRefused() throws Exception {
-        Checkpoints content = new Checkpoints().op(']', '(');
-        for (int i = 0; i < 5; i++) {
-            content.tensor(6, 0, new long[] {1 << 24}, new long[] {0}); // 64 MiB each
-        }
+        for (Checkpoints content : new Checkpoints[] {new Checkpoints(), Checkpoints.stream()}) {
+            content.op(']', '(');
+            for (int i = 0; i < 5; i++) {
+                content.tensor(6, 0, new long[] {1 << 24}, new long[] {0}); // 64 MiB each
+            }
 
-        refused(folder, content.op('e'), "repeat at most 268435456 bytes");
+            refused(folder, content.op('e'), "repeat at most 268435456 bytes");
+        }
     }
 
     static Stream<Arguments> storages() {

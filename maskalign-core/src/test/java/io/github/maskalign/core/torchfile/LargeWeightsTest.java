@@ -23,6 +23,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntFunction;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -93,6 +95,63 @@ class LargeWeightsTest {
             long[] count = {0};
             state.get("large").sendTo(chunk -> count[0] += chunk.remaining());
             assertThat(count[0]).isEqualTo(5L << 30);
+        }
+    }
+
+    @Test
+    void streamOf3GiBTakesLittleHeap() throws Exception {
+        Path file = folder.resolve("old.pt");
+        Checkpoints content = Checkpoints.stream().op('}', '(');
+        for (int i = 0; i < TENSORS; i++) {
+            content.text("w" + i).tensor("" + i, TENSOR_BYTES / 4, 0, new long[] {4096, 4096}, new long[] {4096, 1});
+        }
+        writeStream(file, content.op('u'), TENSORS, i -> new Zeros(new Shape(4096, 4096)));
+
+        loadWithinBounds(file);
+    }
+
+    @Test
+    void streamBeyond4GiBIsRead() throws Exception {
+        Path file = folder.resolve("old.pt");
+        long large = 5L << 28; // 5 GiB: a storage whose size has more than 32 bits
+        Checkpoints content = Checkpoints.stream().op('}', '(');
+        content.text("first").tensor("0", 2, 0, new long[] {2}, new long[] {1});
+        content.text("large").tensor("1", large, 0, new long[] {5, 1 << 28}, new long[] {1 << 28, 1});
+        content.text("end").tensor("1", large, large - 3, new long[] {3}, new long[] {1});
+        content.text("last").tensor("2", 2, 0, new long[] {2}, new long[] {1});
+        writeStream(file, content.op('u'), 3, i -> switch (i) {
+            case 0 -> TensorSource.of(new Shape(2), new float[] {1, 2});
+            case 1 -> new Zeros(new Shape(5, 1 << 28));
+            default -> TensorSource.of(new Shape(2), new float[] {3, 4});
+        });
+
+        try (WeightsFile weights = WeightsFile.open(file)) {
+            StateDict state = weights.stateDict();
+            assertThat(Files.size(file)).isGreaterThan(5L << 30);
+            assertThat(state.get("first").floats()).containsExactly(1, 2);
+            assertThat(state.get("end").floats()).containsExactly(0, 0, 0);
+            assertThat(state.get("last").floats()).containsExactly(3, 4);
+            long[] count = {0};
+            state.get("large").sendTo(chunk -> count[0] += chunk.remaining());
+            assertThat(count[0]).isEqualTo(5L << 30);
+        }
+    }
+
+    private static void writeStream(Path file, Checkpoints content, int storages, IntFunction<TensorSource> tensors)
+            throws IOException {
+        Checkpoints keys = new Checkpoints().op(']', '(');
+        IntStream.range(0, storages).forEach(i -> keys.text("" + i));
+        try (SparseFile out = new SparseFile(file)) {
+            out.write(ByteBuffer.wrap(new Streams()
+                    .content(Streams.pickle(content))
+                    .with(4, Streams.pickle(keys.op('e')))
+                    .head()));
+            for (int i = 0; i < storages; i++) {
+                TensorSource tensor = tensors.apply(i);
+                ByteBuffer count = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
+                out.write(count.putLong(0, tensor.shape().size()));
+                tensor.sendTo(out::write);
+            }
         }
     }
 

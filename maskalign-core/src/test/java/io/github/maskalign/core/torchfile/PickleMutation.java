@@ -89,21 +89,34 @@ final class PickleMutation {
     static List<byte[]> operations(byte[] pickle) {
         List<byte[]> out = new ArrayList<>();
         for (int at = 0; at < pickle.length; ) {
-            int length = 1
-                    + switch (pickle[at] & 0xff) {
-                        case 0x80, 'K', 'h', 'q' -> 1;
-                        case 'M' -> 2;
-                        case 'J', 'j', 'r' -> 4;
-                        case 'G' -> 8;
-                        case 0x8a, 'U', 0x8c -> 1 + (pickle[at + 1] & 0xff);
-                        case 'X' -> 4 + (pickle[at + 1] & 0xff) + ((pickle[at + 2] & 0xff) << 8);
-                        case 'c' -> lines(pickle, at + 1);
-                        default -> 0;
-                    };
+            int length = length(pickle, at);
             out.add(Arrays.copyOfRange(pickle, at, at + length));
             at += length;
         }
         return out;
+    }
+
+    /** Returns where a pickle ends that begins at a place. */
+    static int end(byte[] bytes, int begin) {
+        int at = begin;
+        while (bytes[at] != '.') {
+            at += length(bytes, at);
+        }
+        return at + 1;
+    }
+
+    private static int length(byte[] pickle, int at) {
+        return 1
+                + switch (pickle[at] & 0xff) {
+                    case 0x80, 'K', 'h', 'q' -> 1;
+                    case 'M' -> 2;
+                    case 'J', 'j', 'r' -> 4;
+                    case 'G' -> 8;
+                    case 0x8a, 'U', 0x8c -> 1 + (pickle[at + 1] & 0xff);
+                    case 'X' -> 4 + (pickle[at + 1] & 0xff) + ((pickle[at + 2] & 0xff) << 8);
+                    case 'c' -> lines(pickle, at + 1);
+                    default -> 0;
+                };
     }
 
     private static int lines(byte[] pickle, int from) {

@@ -24,7 +24,7 @@ final class Refusal {
             assertThatThrownBy(() -> TorchFile.open(file, unknown))
                     .as(unknown.name())
                     .isInstanceOf(CheckpointFormatException.class)
-                    .hasMessageStartingWith(file + ": data.pkl")
+                    .hasMessageStartingWith(file + ": " + content.place())
                     .hasMessageContaining(reason);
         }
     }

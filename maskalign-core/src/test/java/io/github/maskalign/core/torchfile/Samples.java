@@ -15,7 +15,7 @@ import java.util.stream.Stream;
 
 /** The fixtures of scripts/golden/torchfile_samples.py. */
 final class Samples {
-    private static final String[] STYLES = {"current", "2.3"};
+    private static final String[] STYLES = {"current", "stream", "2.3"};
 
     private Samples() {}
 

@@ -61,7 +61,7 @@ class TorchFileGoldenTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"current", "2.3"})
+    @ValueSource(strings = {"current", "stream", "2.3"})
     void trainingCheckpointHasItsSections(String style) throws Exception {
         try (TorchFile file = TorchFile.open(Samples.path("training-" + style + ".pt"))) {
             assertThat(file.sections()).containsExactly("model", "ema", "opt.state");
@@ -91,7 +91,7 @@ class TorchFileGoldenTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"current", "2.3"})
+    @ValueSource(strings = {"current", "stream", "2.3"})
     void valuesBesideTensorsAreData(String style) throws Exception {
         try (TorchFile file = TorchFile.open(Samples.path("odds-" + style + ".pt"))) {
             assertThat(file.sections()).containsExactly("", "state_dict", "rng");
@@ -151,7 +151,6 @@ class TorchFileGoldenTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-                    legacy     | format before 1.6 | torch.save(torch.load('OLD', map_location='cpu', weights_only=True), 'NEW')
                     script     | is a TorchScript archive (torch.jit.save): a program, not a checkpoint | torch.jit.load('OLD'
                     module     | names "torch.nn.modules.linear.Linear" | save its state_dict() instead
                     exotic     | names "research.settings.Exotic" | unknown classes as opaque
@@ -166,6 +165,28 @@ class TorchFileGoldenTest {
                     .hasMessageContaining("refused-" + name + "-" + style + ".pt: ")
                     .hasMessageContaining(reason)
                     .hasMessageContaining(wayOut);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+                    exotic    | names "research.settings.Exotic" | unknown classes as opaque
+                    protocol4 | operation 0x93 | saved again with 2
+                    sparse    | names "torch._utils._rebuild_sparse_tensor" | to_dense()
+                    """)
+    void streamThatCannotBeReadIsRefusedWithTheWayOut(String name, String reason, String wayOut) {
+        assertThatThrownBy(() -> WeightsFile.open(Samples.path("refused-" + name + "-stream.pt")))
+                .isInstanceOf(CheckpointFormatException.class)
+                .hasMessageContaining("refused-" + name + "-stream.pt: byte ")
+                .hasMessageContaining(reason)
+                .hasMessageContaining(wayOut);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"bare-stream, PyTorch checkpoint (format before 1.6)", "bare-2.3, PyTorch checkpoint"})
+    void formatIsTold(String name, String format) throws Exception {
+        try (WeightsFile file = WeightsFile.open(Samples.path(name + ".pt"))) {
+            assertThat(file.format()).isEqualTo(format);
         }
     }
 

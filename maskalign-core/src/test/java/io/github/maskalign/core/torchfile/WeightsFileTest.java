@@ -93,7 +93,17 @@ class WeightsFileTest {
                 Arguments.of("gzip", gzip.toByteArray(), "compressed archive; unpack it"),
                 Arguments.of("7z", latin1("7z\u00bc\u00af\u0027\u001c\0\4"), "compressed archive; unpack it"),
                 Arguments.of("tar", tar, "is a tar archive"),
+                Arguments.of("tar with the way out", tar, "weights_only=False"),
                 Arguments.of("pickle", latin1("\u0080\u0004N."), "is a bare pickle"),
+                Arguments.of("pickle of a number", latin1("\u0080\2\u008a\1\7."), "is a bare pickle"),
+                Arguments.of(
+                        "pickle of nearly PyTorch's number",
+                        latin1("\u0080\2\u008a\nl\u00fc\u009cF\u00f9 j\u00a8P\u0018."),
+                        "pickle.load(open('OLD', 'rb'))"),
+                Arguments.of(
+                        "PyTorch's number and no more",
+                        latin1("\u0080\2\u008a\nl\u00fc\u009cF\u00f9 j\u00a8P\u0019."),
+                        "byte 15: a length of 1 is more than the 0 bytes left: the file was cut off"),
                 Arguments.of("LFS", latin1("version https://git-lfs.github.com/spec/v1\n"), "git lfs pull"),
                 Arguments.of("HTML", latin1("<!DOCTYPE html><html>"), "the download went wrong"),
                 Arguments.of("HDF5", latin1("\u0089HDF\r\n\u001a\n"), "HDF5"),

@@ -12,19 +12,17 @@ import io.github.maskalign.core.evaluate.FeatureSpace;
 import io.github.maskalign.core.evaluate.Features;
 import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.script.ScriptModule;
-import io.github.maskalign.encoders.PinnedHash;
+import io.github.maskalign.core.script.ScriptTrust;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Features of a network in a TorchScript file.
  *
  * <p>The file's {@code forward} takes pictures (N, 3, H, W), uint8, and returns pooled features (N, D), or a tuple of
  * these, spatial features (N, S) and logits without bias (N, C), the last or the last two of which may be missing; all
- * float32. A TorchScript file is a program and runs as one: open only files that are trusted, and pin their hash. Belongs
- * to the thread that opened it.
+ * float32. A TorchScript file is a program and runs as one. Belongs to the thread that opened it.
  */
 public final class ScriptedExtractor implements FeatureExtractor {
     private static final int TRIAL_SIDE = 64;
@@ -47,22 +45,19 @@ public final class ScriptedExtractor implements FeatureExtractor {
     }
 
     /**
-     * Opens a file after comparing its hash, and runs it on two black pictures to learn its widths.
+     * Opens a file and runs it on two black pictures to learn its widths.
      *
      * @param device where the network computes; its pictures must be there too
-     * @param sha256 the file's SHA-256 in hexadecimal; null opens whatever is there
+     * @param trust why the file may run: its hash, or the word of the caller
      * @param inception whether it is the 2015 Inception network, so that its numbers may be called FID
      * @throws IOException if the file cannot be read, has another hash, or is no TorchScript archive
      * @throws IllegalStateException if it returns something else than the contract says
      */
-    public static ScriptedExtractor open(Device device, Path file, @Nullable String sha256, boolean inception)
+    public static ScriptedExtractor open(Device device, Path file, ScriptTrust trust, boolean inception)
             throws IOException {
         byte[] archive = Files.readAllBytes(file); // what is compared is what runs
-        if (sha256 != null) {
-            PinnedHash.check(file.toString(), archive, sha256);
-        }
         String hash = Digests.sha256(archive);
-        ScriptModule module = ScriptModule.open(device, file.toString(), archive);
+        ScriptModule module = ScriptModule.open(device, file.toString(), archive, trust);
         try {
             return new ScriptedExtractor(
                     "TorchScript " + file.getFileName(), "torchscript/" + hash, inception, module, device);

@@ -9,17 +9,16 @@ import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.script.ScriptFunction;
 import io.github.maskalign.core.script.ScriptModule;
-import io.github.maskalign.encoders.PinnedHash;
+import io.github.maskalign.core.script.ScriptTrust;
 import java.io.IOException;
 import java.nio.file.Path;
-import org.jspecify.annotations.Nullable;
 
 /**
  * An autoencoder in two TorchScript archives, as {@code scripts/export_vae.py} writes them.
  *
  * <p>The encoder's {@code forward} takes pictures in [−1, 1], (N, 3, H, W), float32, and returns mean and log-variance
  * (N, 2C, h, w); the decoder's takes unscaled latents (N, C, h, w) and returns pictures (N, 3, H, W). A TorchScript
- * file is a program: its hash is what makes it trusted.
+ * file is a program and runs as one.
  */
 public final class TorchScriptAutoencoder implements Autoencoder {
     private static final int PROBE = 64;
@@ -59,19 +58,19 @@ public final class TorchScriptAutoencoder implements Autoencoder {
      * Opens two archives.
      *
      * @param encoder archive of the encoder
-     * @param encoderSha256 its hash in hexadecimal; null opens whatever is there
+     * @param encoderTrust why it may run: its hash, or the word of the caller
      * @param decoder archive of the decoder
-     * @param decoderSha256 its hash in hexadecimal; null opens whatever is there
+     * @param decoderTrust why it may run
      * @throws IOException if a file cannot be read, has another hash, or is no TorchScript archive
      * @throws IllegalStateException if they do not do what the contract says
      */
     public static TorchScriptAutoencoder open(
-            Path encoder, @Nullable String encoderSha256, Path decoder, @Nullable String decoderSha256, Device device)
+            Path encoder, ScriptTrust encoderTrust, Path decoder, ScriptTrust decoderTrust, Device device)
             throws IOException {
-        ScriptModule first = open(encoder, encoderSha256, device);
+        ScriptModule first = ScriptModule.open(device, encoder, encoderTrust);
         ScriptModule second = null;
         try {
-            second = open(decoder, decoderSha256, device);
+            second = ScriptModule.open(device, decoder, decoderTrust);
             return new TorchScriptAutoencoder(encoder, first, second, device);
         } catch (IOException | RuntimeException e) {
             first.close();
@@ -80,13 +79,6 @@ public final class TorchScriptAutoencoder implements Autoencoder {
             }
             throw e;
         }
-    }
-
-    private static ScriptModule open(Path file, @Nullable String sha256, Device device) throws IOException {
-        if (sha256 != null) {
-            PinnedHash.check(file, sha256);
-        }
-        return ScriptModule.open(device, file);
     }
 
     @Override

@@ -6,9 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.Device;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.io.SafetensorsWriter;
 import io.github.maskalign.core.io.StateDict;
 import io.github.maskalign.core.io.TensorSource;
+import io.github.maskalign.core.script.ScriptTrust;
+import io.github.maskalign.core.torchfile.Streams;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -87,6 +90,23 @@ class InceptionExtractorTest {
     }
 
     @Test
+    void publishedFormatIsOpened() throws IOException { // pytorch-fid's file is of 2019, before PyTorch's zip files
+        Path made = folder.resolve("made.pth");
+        Map<String, TensorSource> tensors =
+                new LinkedHashMap<>(HashedWeights.stateDict().tensors());
+        tensors.put("Conv2d_1a_3x3.bn.num_batches_tracked", TensorSource.of(new Shape(), new long[1]));
+        Streams.write(made, StateDict.ofTensors(tensors));
+        String hash = Digests.sha256(made);
+        Path file = Files.move(made, folder.resolve("pt_inception-2015-12-05-" + hash.substring(0, 8) + ".pth"));
+
+        try (InceptionExtractor expected =
+                        InceptionExtractor.of(Device.cpu(), HashedWeights.stateDict(), InceptionSuite.ADM);
+                InceptionExtractor opened = InceptionExtractor.open(Device.cpu(), file, InceptionSuite.ADM)) {
+            assertThat(opened.space().identity()).isEqualTo(expected.space().identity());
+        }
+    }
+
+    @Test
     void unknownSuitesAreRefused() {
         assertThat(InceptionSuite.named("pytorch-fid")).isEqualTo(InceptionSuite.PYTORCH_FID);
         assertThatThrownBy(() -> InceptionSuite.named("clean-fid"))
@@ -97,10 +117,10 @@ class InceptionExtractorTest {
     void scriptWithAnotherHashIsNotOpened() throws IOException {
         Path file = Files.writeString(folder.resolve("x.pt"), "not a program");
 
-        assertThatThrownBy(() -> ScriptedExtractor.open(Device.cpu(), file, "0".repeat(64), true))
+        assertThatThrownBy(() -> ScriptedExtractor.open(Device.cpu(), file, ScriptTrust.pinned("0".repeat(64)), true))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("was not opened");
-        assertThatThrownBy(() -> ScriptedExtractor.open(Device.cpu(), file, null, true))
+        assertThatThrownBy(() -> ScriptedExtractor.open(Device.cpu(), file, ScriptTrust.trusted(), true))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("is not a TorchScript archive");
     }

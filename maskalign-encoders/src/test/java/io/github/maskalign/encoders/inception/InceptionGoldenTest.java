@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.evaluate.Features;
 import io.github.maskalign.core.golden.GoldenCase;
+import io.github.maskalign.core.script.ScriptTrust;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -71,7 +72,7 @@ class InceptionGoldenTest {
         adm.network().export(InceptionSuite.ADM, Map.of(), archive);
         Path file = Files.write(folder.resolve("inception.pt"), archive.toByteArray());
 
-        try (ScriptedExtractor scripted = ScriptedExtractor.open(Device.cpu(), file, null, true)) {
+        try (ScriptedExtractor scripted = ScriptedExtractor.open(Device.cpu(), file, ScriptTrust.trusted(), true)) {
             Features found = scripted.extract(golden.get("images"));
             Features expected = adm.extract(golden.get("images"));
 

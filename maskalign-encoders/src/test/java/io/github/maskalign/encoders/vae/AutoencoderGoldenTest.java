@@ -8,11 +8,14 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.io.SafetensorsFile;
 import io.github.maskalign.core.io.SafetensorsWriter;
 import io.github.maskalign.core.io.StateDict;
 import io.github.maskalign.core.io.TensorSource;
 import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.core.script.ScriptFormatException;
+import io.github.maskalign.core.script.ScriptTrust;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -75,9 +78,9 @@ class AutoencoderGoldenTest {
                 SafetensorsFile expected = SafetensorsFile.open(exported.resolve("outputs.safetensors"));
                 Autoencoder vae = TorchScriptAutoencoder.open(
                         exported.resolve("vae-encoder.pt"),
-                        null,
+                        ScriptTrust.trusted(),
                         exported.resolve("vae-decoder.pt"),
-                        null,
+                        ScriptTrust.pinned(Digests.sha256(exported.resolve("vae-decoder.pt"))),
                         Device.cpu())) {
             assertThat(vae.latentChannels()).isEqualTo(4);
             assertThat(vae.reduction()).isEqualTo(2);
@@ -99,12 +102,20 @@ class AutoencoderGoldenTest {
 
         assertThatThrownBy(() -> TorchScriptAutoencoder.open(
                         exported.resolve("vae-encoder.pt"),
-                        "0".repeat(64),
+                        ScriptTrust.pinned("0".repeat(64)),
                         exported.resolve("vae-decoder.pt"),
-                        null,
+                        ScriptTrust.trusted(),
                         Device.cpu()))
-                .isInstanceOf(IOException.class)
-                .hasMessageContaining("vae-encoder.pt");
+                .isInstanceOf(ScriptFormatException.class)
+                .hasMessageContaining("vae-encoder.pt: must have the SHA-256 0000");
+        assertThatThrownBy(() -> TorchScriptAutoencoder.open(
+                        exported.resolve("vae-encoder.pt"),
+                        ScriptTrust.trusted(),
+                        exported.resolve("vae-decoder.pt"),
+                        ScriptTrust.pinned("0".repeat(64)),
+                        Device.cpu()))
+                .isInstanceOf(ScriptFormatException.class)
+                .hasMessageContaining("vae-decoder.pt: must have the SHA-256 0000");
     }
 
     @Test

@@ -14,6 +14,7 @@ import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.io.OwnedArrays;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.core.script.ScriptTrust;
 import io.github.maskalign.encoders.Encoders;
 import io.github.maskalign.encoders.Preprocessing;
 import java.io.ByteArrayOutputStream;
@@ -63,7 +64,7 @@ class VitTest {
 
         for (Preprocessing preprocessing :
                 new Preprocessing[] {Preprocessing.EMOJI_VIT, Preprocessing.EMOJI_VIT_DOUBLE}) {
-            try (RepresentationEncoder encoder = Encoders.open(file, preprocessing.name(), null)) {
+            try (RepresentationEncoder encoder = Encoders.open(file, preprocessing.name(), ScriptTrust.trusted())) {
                 EncoderTokens tokens = encoder.encode(images);
                 NDList ours =
                         vit.forward(new ParameterStore(manager, false), new NDList(preprocessing.apply(images)), false);

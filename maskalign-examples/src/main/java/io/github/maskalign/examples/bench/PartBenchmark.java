@@ -15,6 +15,7 @@ import io.github.maskalign.core.engine.ProcessStatus;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.script.ScriptModule;
+import io.github.maskalign.core.script.ScriptTrust;
 import io.github.maskalign.core.torchfile.WeightsFile;
 import io.github.maskalign.encoders.vae.NativeAutoencoder;
 import io.github.maskalign.encoders.vae.VaeConfig;
@@ -92,9 +93,9 @@ public final class PartBenchmark implements AutoCloseable {
     }
 
     /** An exported encoder on pictures of 224 pixels. */
-    public static PartBenchmark torchScript(Path file, int batch) throws IOException {
+    public static PartBenchmark torchScript(Path file, ScriptTrust trust, int batch) throws IOException {
         NDManager manager = NDManager.newBaseManager(Device.cpu());
-        ScriptModule module = ScriptModule.open(Device.cpu(), file);
+        ScriptModule module = ScriptModule.open(Device.cpu(), file, trust);
         NDArray pictures = manager.randomNormal(new Shape(batch, 3, PICTURE, PICTURE));
         return new PartBenchmark(
                 "TorchScript encoder",

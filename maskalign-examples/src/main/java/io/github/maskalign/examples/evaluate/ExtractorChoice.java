@@ -5,8 +5,8 @@ import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.evaluate.FeatureExtractor;
 import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.core.script.ScriptTrust;
 import io.github.maskalign.encoders.Encoders;
-import io.github.maskalign.encoders.PinnedHash;
 import io.github.maskalign.encoders.Preprocessing;
 import io.github.maskalign.encoders.inception.InceptionExtractor;
 import io.github.maskalign.encoders.inception.InceptionSuite;
@@ -14,6 +14,7 @@ import io.github.maskalign.encoders.inception.ScriptedExtractor;
 import io.github.maskalign.encoders.published.EncoderName;
 import io.github.maskalign.encoders.published.NativeEncoder;
 import io.github.maskalign.encoders.vit.VitParts;
+import io.github.maskalign.examples.weights.ScriptPin;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -28,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param encoder {@code embedded}, or the file of an encoder; null for Inception
  * @param encoderModel which published encoder the file holds; null if it is a TorchScript file
  * @param preprocessing how a TorchScript encoder wants its pictures
- * @param sha256 hash that the file must have; null for any
+ * @param pin what is said of the file: its hash, or that it may run
  * @param heads attention heads of a published encoder; 0 for those of the published model
  * @param positions how the position table of a published encoder is resampled
  */
@@ -38,7 +39,7 @@ public record ExtractorChoice(
         @Nullable String encoder,
         @Nullable String encoderModel,
         String preprocessing,
-        @Nullable String sha256,
+        ScriptPin pin,
         int heads,
         VitParts.Positions positions) {
     private static final int GRID = 16;
@@ -50,8 +51,8 @@ public record ExtractorChoice(
             @Nullable String encoder,
             @Nullable String encoderModel,
             String preprocessing,
-            @Nullable String sha256) {
-        this(inception, suite, encoder, encoderModel, preprocessing, sha256, 0, VitParts.Positions.ANTIALIAS);
+            ScriptPin pin) {
+        this(inception, suite, encoder, encoderModel, preprocessing, pin, 0, VitParts.Positions.ANTIALIAS);
     }
 
     /** @throws IllegalArgumentException if both or none are given */
@@ -62,7 +63,7 @@ public record ExtractorChoice(
                             ? "whose features? give --inception FILE for FID, or --encoder for distances that are not FID"
                             : "give either --inception or --encoder, not both");
         }
-        if (isEmbedded(encoder) && (sha256 != null || encoderModel != null)) {
+        if (isEmbedded(encoder) && (pin.sha256() != null || encoderModel != null)) {
             throw new IllegalArgumentException(
                     "--sha256 and --encoder-model tell of a file, which --encoder embedded has"
                             + " not; leave them out");
@@ -87,15 +88,14 @@ public record ExtractorChoice(
                             + Digests.sha256(Encoders.embeddedProvenance().getBytes(StandardCharsets.UTF_8)));
         }
         Path file = Path.of(name);
-        if (sha256 != null) {
-            PinnedHash.check(file, sha256);
-        }
+        ScriptTrust trust = encoderModel == null ? pin.trust(file) : null;
+        pin.check(file);
         String usual = heads == 0 && positions == VitParts.Positions.ANTIALIAS ? "" : "/" + heads + "/" + positions;
         String identity =
                 "encoder/" + (encoderModel == null ? preprocessing : encoderModel) + usual + "/" + Digests.sha256(file);
-        RepresentationEncoder opened = encoderModel == null
-                ? Encoders.open(file, Preprocessing.named(preprocessing), sha256, device)
-                : published(file, encoderModel, pictureSide, device);
+        RepresentationEncoder opened = trust != null
+                ? Encoders.open(file, Preprocessing.named(preprocessing), trust, device)
+                : published(file, String.valueOf(encoderModel), pictureSide, device);
         return new EncoderExtractor(opened, "encoder " + file.getFileName(), identity);
     }
 
@@ -103,13 +103,16 @@ public record ExtractorChoice(
         return encoder != null && encoder.toLowerCase(Locale.ROOT).equals("embedded");
     }
 
+    /** Whether a file of the Inception network is run as TorchScript. */
+    public static boolean isScript(Path inception) {
+        return inception.toString().endsWith(".pt");
+    }
+
     private FeatureExtractor inception(Path file, Device device) throws IOException {
-        if (file.toString().endsWith(".pt")) { // a TorchScript file resizes by itself
-            return ScriptedExtractor.open(device, file, sha256, true);
+        if (isScript(file)) { // which resizes by itself
+            return ScriptedExtractor.open(device, file, pin.trust(file), true);
         }
-        if (sha256 != null) {
-            PinnedHash.check(file, sha256);
-        }
+        pin.check(file);
         return InceptionExtractor.open(device, file, suite);
     }
 

@@ -12,7 +12,6 @@ import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.ReadAheadData;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.diffusion.Interpolant;
-import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.io.RunLock;
 import io.github.maskalign.core.metrics.JsonlSink;
 import io.github.maskalign.core.nn.Precision;
@@ -23,6 +22,7 @@ import io.github.maskalign.core.prepared.RepaFolders;
 import io.github.maskalign.core.prepared.SampleLayout;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.RandomStream;
+import io.github.maskalign.core.script.ScriptTrust;
 import io.github.maskalign.core.train.MetricListener;
 import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.core.train.RunCheckpoints;
@@ -52,13 +52,14 @@ import org.jspecify.annotations.Nullable;
  * Trains a SiT with MaskAlign, with the paper's settings, on pictures that {@code maskalign prepare} has encoded.
  *
  * <pre>
- * TrainOnImageNet SET RUN VARIANT STEPS BATCH [DINOV2]
+ * TrainOnImageNet SET RUN VARIANT STEPS BATCH [DINOV2 SHA256]
  *   SET      folder made by maskalign prepare, with pictures or with the encoder's tokens
  *   RUN      folder for checkpoints, snapshots and stats.jsonl; the same command goes on where a run has stopped
  *   VARIANT  such as SiT-B/2 or SiT-XL/2
  *   STEPS    such as 400000
  *   BATCH    samples of a step, such as 256
  *   DINOV2   TorchScript file of the encoder; without it, the set's own tokens are the targets
+ *   SHA256   its hash: a TorchScript file is a program, and only the one you made should run
  * </pre>
  */
 public final class TrainOnImageNet {
@@ -71,22 +72,26 @@ public final class TrainOnImageNet {
 
     /** Trains; ends with exit code 2 if the arguments are wrong. */
     public static void main(String[] args) throws IOException {
-        if (args.length != 5 && args.length != 6) {
-            System.err.println("usage: TrainOnImageNet SET RUN VARIANT STEPS BATCH [DINOV2]");
+        if (args.length != 5 && args.length != 7) {
+            System.err.println("usage: TrainOnImageNet SET RUN VARIANT STEPS BATCH [DINOV2 SHA256]");
             System.exit(2);
         }
         long steps = Long.parseLong(args[3]);
         TrainConfig rhythm = new TrainConfig(steps, Integer.parseInt(args[4]), 1, 5_000, 3, 50_000, 5, 100);
-        Path encoder = args.length == 6 ? Path.of(args[5]) : null;
+        EncoderFile encoder = args.length == 7 ? new EncoderFile(Path.of(args[5]), args[6]) : null;
         train(Path.of(args[0]), Path.of(args[1]), SiTVariant.ofId(args[2]), rhythm, encoder);
     }
+
+    /** A TorchScript file, and the hash of the one that may run. */
+    record EncoderFile(Path path, String sha256) {}
 
     /**
      * Trains until the last step; goes on from the last checkpoint in {@code run}, however it was left.
      *
      * @param encoderFile TorchScript file of a DINOv2; null to align with the tokens of the set
      */
-    static StopReason train(Path set, Path run, SiTVariant variant, TrainConfig rhythm, @Nullable Path encoderFile)
+    static StopReason train(
+            Path set, Path run, SiTVariant variant, TrainConfig rhythm, @Nullable EncoderFile encoderFile)
             throws IOException {
         Files.createDirectories(run);
         try (RunLock lock = RunLock.acquire(run);
@@ -137,9 +142,9 @@ public final class TrainOnImageNet {
         }
     }
 
-    private static RepresentationEncoder open(Path file, Device device) throws IOException {
-        @Nullable String trusted = null; // a TorchScript file is a program: put the SHA-256 of the one you made here
-        return Encoders.open(file, Preprocessing.named("dinov2"), trusted, device);
+    private static RepresentationEncoder open(EncoderFile file, Device device) throws IOException {
+        ScriptTrust pin = ScriptTrust.pinned(file.sha256()); // ScriptTrust.trusted() runs whatever is there
+        return Encoders.open(file.path(), Preprocessing.named("dinov2"), pin, device);
     }
 
     /** Class token as in REG, alignment as in REPA, and MaskAlign's mixer in front of the dropped tokens. */
@@ -160,12 +165,12 @@ public final class TrainOnImageNet {
 
     /** What must be the same for the run to go on; snapshots carry it too. */
     private static RunIdentity identity(
-            SiTConfig config, PreparedSamples samples, int globalBatch, @Nullable Path encoderFile) throws IOException {
+            SiTConfig config, PreparedSamples samples, int globalBatch, @Nullable EncoderFile encoderFile) {
         Map<String, String> settings = new TreeMap<>(ModelSettings.of(config));
         settings.put("data", samples.identity());
         settings.put("seed", Integer.toString(SEED));
         settings.put("globalBatch", Integer.toString(globalBatch)); // a sample's position depends on it
-        settings.put("encoder", encoderFile == null ? "cached" : Digests.sha256(encoderFile));
+        settings.put("encoder", encoderFile == null ? "cached" : encoderFile.sha256());
         return RunIdentity.of("maskalign", settings, Map.of());
     }
 }

@@ -3,7 +3,6 @@ package io.github.maskalign.examples.run;
 import ai.djl.Device;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.encoders.Encoders;
-import io.github.maskalign.encoders.PinnedHash;
 import io.github.maskalign.encoders.Preprocessing;
 import io.github.maskalign.encoders.published.EncoderName;
 import io.github.maskalign.encoders.published.NativeEncoder;
@@ -45,17 +44,15 @@ final class EncoderChoice {
             throws IOException {
         Preprocessing usual = Preprocessing.named(section.preprocessing());
         Preprocessing fitting = usual.withSides(pictureSide, pictureSide / grid, usual.patchSize(), usual.patchSize());
-        return Encoders.open(
-                section.path().orElseThrow(), fitting, section.sha256().orElse(null), device);
+        Path file = section.path().orElseThrow();
+        return Encoders.open(file, fitting, section.pin().trust(file), device);
     }
 
     private static RepresentationEncoder published(RunConfig config, int grid, int pictureSide, Device device)
             throws IOException {
         EncoderSection section = config.encoder();
         Path file = section.path().orElseThrow();
-        if (section.sha256().isPresent()) {
-            PinnedHash.check(file, section.sha256().get());
-        }
+        section.pin().check(file);
         NativeEncoder.Options options = new NativeEncoder.Options(
                 EncoderName.parse(section.model()),
                 section.heads(),

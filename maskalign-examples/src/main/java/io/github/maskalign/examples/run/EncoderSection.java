@@ -5,6 +5,7 @@ import io.github.maskalign.core.config.NonNegative;
 import io.github.maskalign.core.config.Range;
 import io.github.maskalign.encoders.published.EncoderName;
 import io.github.maskalign.encoders.vit.VitParts;
+import io.github.maskalign.examples.weights.ScriptPin;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -14,7 +15,8 @@ import java.util.Optional;
  * @param kind which encoder
  * @param width width Z of its tokens
  * @param path TORCHSCRIPT, NATIVE: the file
- * @param sha256 TORCHSCRIPT, NATIVE: its hash, which is checked before anything reads the file; a TorchScript file is code
+ * @param sha256 TORCHSCRIPT, NATIVE: its hash, which is checked before anything reads the file
+ * @param trust TORCHSCRIPT: whether a file without a hash may run, whatever it does
  * @param preprocessing TORCHSCRIPT: how pictures are scaled and normalised for it
  * @param model NATIVE: which published encoder the file holds, such as {@code dinov2-vit-b}
  * @param heads NATIVE: attention heads; 0 for those of the published model
@@ -25,6 +27,7 @@ public record EncoderSection(
         @Range(min = 1, max = 65_536) int width,
         @Default("null") Optional<Path> path,
         @Default("null") Optional<String> sha256,
+        @Default("false") boolean trust,
         @Default("dinov2") String preprocessing,
         @Default("dinov2") String model,
         @NonNegative @Default("0") int heads,
@@ -54,5 +57,10 @@ public record EncoderSection(
             throw new IllegalArgumentException("sha256 must be 64 hexadecimal digits but was " + sha256.get());
         }
         EncoderName.parse(model);
+    }
+
+    /** What is said of the file. */
+    ScriptPin pin() {
+        return ScriptPin.ofSection("encoder", sha256.orElse(null), trust);
     }
 }

@@ -8,6 +8,7 @@ import io.github.maskalign.core.sample.Guidance;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerMethod;
 import io.github.maskalign.encoders.inception.InceptionSuite;
+import io.github.maskalign.examples.weights.ScriptPin;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -25,6 +26,8 @@ import java.util.Optional;
  * @param metrics of fid, sfid, is, precision, recall, kid; empty for all that network and reference allow
  * @param inception file of the Inception network; without it the features are the run's own encoder's, or the embedded
  *     teacher's if the run has none
+ * @param sha256 hash that the file of inception must have
+ * @param trust whether a TorchScript file of inception without a hash may run, whatever it does
  * @param suite resize before Inception: adm or pytorch-fid
  * @param reference statistics, an .npz of pictures or a folder; without it pictures of the training data
  * @param referencePictures how many of these, at most
@@ -39,6 +42,8 @@ public record EvaluateSection(
         @Default("1.0") double cfgScale,
         @Default("[]") List<String> metrics,
         @Default("null") Optional<Path> inception,
+        @Default("null") Optional<String> sha256,
+        @Default("false") boolean trust,
         @Default("adm") String suite,
         @Default("null") Optional<Path> reference,
         @Positive @Default("5000") int referencePictures) {
@@ -49,11 +54,19 @@ public record EvaluateSection(
         metrics = List.copyOf(metrics);
         metrics.forEach(Metric::named);
         InceptionSuite.named(suite);
+        if (sha256.isPresent() && !sha256.get().matches("[0-9a-f]{64}")) {
+            throw new IllegalArgumentException("sha256 must be 64 hexadecimal digits but was " + sha256.get());
+        }
         if (samples < FEWEST || referencePictures < FEWEST) {
             throw new IllegalArgumentException("samples and referencePictures must be at least " + FEWEST + " but were "
                     + samples + " and " + referencePictures);
         }
         sampling(SamplerConfig.defaults(), method, steps, cfgScale); // says what is wrong with these
+    }
+
+    /** What is said of the file of the Inception network. */
+    ScriptPin pin() {
+        return ScriptPin.ofSection("evaluate", sha256.orElse(null), trust);
     }
 
     /**

@@ -18,6 +18,7 @@ import io.github.maskalign.examples.evaluate.FeatureRun;
 import io.github.maskalign.examples.evaluate.PictureSource;
 import io.github.maskalign.examples.evaluate.ReferenceChoice;
 import io.github.maskalign.examples.report.Pictures;
+import io.github.maskalign.examples.weights.ScriptPin;
 import io.github.maskalign.sit.SiTConfig;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -136,11 +137,13 @@ final class RunEvaluation implements EvaluationListener.Scoring {
         InceptionSuite suite = InceptionSuite.named(section.suite());
         EncoderSection own = run.encoder();
         if (section.inception().isPresent()) {
-            return new ExtractorChoice(section.inception().get(), suite, null, null, own.preprocessing(), null);
+            return new ExtractorChoice(
+                    section.inception().get(), suite, null, null, own.preprocessing(), section.pin());
         }
         return switch (own.kind()) {
             case NONE, CACHED, EMBEDDED ->
-                new ExtractorChoice(null, suite, "embedded", null, own.preprocessing(), null);
+                new ExtractorChoice(
+                        null, suite, "embedded", null, own.preprocessing(), ScriptPin.ofOptions(null, false));
             case TORCHSCRIPT, NATIVE ->
                 new ExtractorChoice(
                         null,
@@ -148,7 +151,7 @@ final class RunEvaluation implements EvaluationListener.Scoring {
                         own.path().orElseThrow().toString(),
                         own.kind() == EncoderSection.Kind.NATIVE ? own.model() : null,
                         own.preprocessing(),
-                        own.sha256().orElse(null),
+                        own.pin(),
                         own.heads(),
                         own.positions());
         };

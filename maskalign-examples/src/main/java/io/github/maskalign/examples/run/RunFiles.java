@@ -1,7 +1,8 @@
 package io.github.maskalign.examples.run;
 
 import io.github.maskalign.core.prepared.PreparedSamples;
-import io.github.maskalign.encoders.PinnedHash;
+import io.github.maskalign.examples.evaluate.ExtractorChoice;
+import io.github.maskalign.examples.weights.ScriptPin;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,7 +15,8 @@ public final class RunFiles {
     private RunFiles() {}
 
     /**
-     * Checks the files that are there: whether the prepared set fits the model, and the encoder its pinned hash.
+     * Checks the files that are there: whether the prepared set fits the model, encoder and Inception network have their
+     * pinned hashes, and may run if they are TorchScript.
      *
      * @return a note for each file that is not there
      * @throws IOException if a file cannot be read or is damaged
@@ -31,10 +33,22 @@ public final class RunFiles {
         }
         isThere("data.vae", config.data().vae(), notes);
         Optional<Path> encoder = config.encoder().path();
-        if (isThere("encoder.path", encoder, notes) && config.encoder().sha256().isPresent()) {
-            PinnedHash.check(encoder.get(), config.encoder().sha256().get());
+        if (isThere("encoder.path", encoder, notes)) {
+            check(encoder.get(), config.encoder().pin(), config.encoder().kind() == EncoderSection.Kind.TORCHSCRIPT);
+        }
+        Optional<Path> inception =
+                config.evaluate().every() > 0 ? config.evaluate().inception() : Optional.empty();
+        if (isThere("evaluate.inception", inception, notes)) {
+            check(inception.get(), config.evaluate().pin(), ExtractorChoice.isScript(inception.get()));
         }
         return notes;
+    }
+
+    private static void check(Path file, ScriptPin pin, boolean isScript) throws IOException {
+        if (isScript) {
+            pin.trust(file);
+        }
+        pin.check(file);
     }
 
     private static boolean isThere(String key, Optional<Path> file, List<String> notes) {

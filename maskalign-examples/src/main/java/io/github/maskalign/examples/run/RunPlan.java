@@ -35,7 +35,11 @@ public final class RunPlan {
             "data.pixels",
             "data.imagesFolder",
             "data.latentsFolder",
-            "data.readAhead");
+            "data.readAhead",
+            "encoder.trust");
+
+    /** Keys that may be given a value when a run goes on: a hash is pinned, which changes no number. */
+    static final Set<String> ADDABLE = Set.of("encoder.sha256");
 
     private static final Set<String> FREE_SECTIONS = Set.of("runtime", "sample", "evaluate");
 

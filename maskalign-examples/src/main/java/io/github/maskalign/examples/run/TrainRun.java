@@ -118,7 +118,8 @@ public final class TrainRun {
                 Map<String, String> provenance = Provenance.of(run, version, ranks, System.getenv());
                 RunIdentity identity = RunIdentity.of(RunPlan.family(run), settings(run, parts.data()), provenance)
                         .withExact(run.runtime().deterministic() ? Provenance.EXACT : Set.of())
-                        .withLater(Provenance.LATER);
+                        .withLater(Provenance.LATER)
+                        .withAddable(RunPlan.ADDABLE);
                 RunCheckpoints own = RunCheckpoints.open(
                         folder, identity, run.train().keepLast(), run.train().keepEvery());
                 checkpoints = Optional.of(initial == null ? own : initial.in(own, folder, RunPlan.model(run)));

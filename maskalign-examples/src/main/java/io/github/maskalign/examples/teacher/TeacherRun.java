@@ -8,12 +8,14 @@ import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.config.Bound;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.io.AtomicFile;
+import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.io.RunLock;
 import io.github.maskalign.core.metrics.JsonlSink;
 import io.github.maskalign.core.metrics.MetricSinks;
 import io.github.maskalign.core.metrics.TensorBoardSink;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.core.script.ScriptTrust;
 import io.github.maskalign.core.train.MetricListener;
 import io.github.maskalign.core.train.RunCheckpoints;
 import io.github.maskalign.core.train.RunIdentity;
@@ -161,8 +163,9 @@ public final class TeacherRun {
             throws IOException {
         Path file = folder.resolve("measured.pt");
         AtomicFile.write(file, archive);
+        ScriptTrust own = ScriptTrust.pinned(Digests.sha256(archive)); // which this process has made
         for (Preprocessing preprocessing : ways) {
-            try (RepresentationEncoder encoder = Encoders.open(file, preprocessing, null, Device.cpu())) {
+            try (RepresentationEncoder encoder = Encoders.open(file, preprocessing, own, Device.cpu())) {
                 int tokens = encoder.tokens(32);
                 evaluation
                         .of(encoder)

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.maskalign.core.config.Bound;
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.config.ConfigException;
+import io.github.maskalign.core.io.Digests;
 import io.github.maskalign.core.train.StopReason;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -41,7 +42,7 @@ class EncoderSwitchTest {
         Path torchScript = GOLDEN.resolve("exported/dinov2-reg.pt");
         Path published = GOLDEN.resolve("published/dinov2-reg4.pth");
 
-        double exported = lastLoss("{kind: TORCHSCRIPT, path: " + torchScript + ", width: 32}");
+        double exported = lastLoss("{kind: TORCHSCRIPT, path: " + torchScript + ", width: 32, trust: true}");
         double read = lastLoss("{kind: NATIVE, path: " + published + ", model: dinov2reg, heads: 4, width: 32}");
         double huggingFace = lastLoss(
                 "{kind: NATIVE, path: " + GOLDEN.resolve("published/dinov2-hf.safetensors") + ", heads: 4, width: 32}");
@@ -49,6 +50,23 @@ class EncoderSwitchTest {
         assertThat(List.of(exported, read, huggingFace))
                 .allMatch(Double::isFinite)
                 .doesNotHaveDuplicates();
+    }
+
+    @Test
+    void torchScriptNeedsItsHashOrTrust() throws IOException {
+        Path file = GOLDEN.resolve("exported/dinov2-reg.pt");
+        String hash = Digests.sha256(file);
+        String encoder = "{kind: TORCHSCRIPT, path: " + file + ", width: 32";
+
+        assertThatThrownBy(() -> lastLoss(encoder + "}"))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage(file + ": TorchScript is a program that would run with your rights, so nothing was opened;"
+                        + " pin what is there now with encoder.sha256: " + hash
+                        + ", or let run whatever is there with encoder.trust: true");
+        assertThatThrownBy(() -> lastLoss(encoder + ", sha256: " + "0".repeat(64) + ", trust: true}"))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining(file + ": must have the SHA-256 0000");
+        assertThat(lastLoss(encoder + ", sha256: " + hash + "}")).isFinite();
     }
 
     @Test

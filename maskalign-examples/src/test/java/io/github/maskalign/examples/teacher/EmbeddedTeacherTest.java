@@ -10,6 +10,7 @@ import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.core.script.ScriptTrust;
 import io.github.maskalign.encoders.Encoders;
 import io.github.maskalign.encoders.vit.Vit;
 import io.github.maskalign.encoders.vit.VitConfig;
@@ -46,7 +47,7 @@ class EmbeddedTeacherTest {
         }
 
         try (RepresentationEncoder teacher = Encoders.embeddedTeacher();
-                RepresentationEncoder random = Encoders.open(untrained, "emoji-vit", null)) {
+                RepresentationEncoder random = Encoders.open(untrained, "emoji-vit", ScriptTrust.trusted())) {
             double best = evaluation.of(random).values().stream()
                     .mapToDouble(Retrieval::top1)
                     .max()
