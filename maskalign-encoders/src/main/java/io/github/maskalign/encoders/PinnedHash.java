@@ -1,7 +1,7 @@
 package io.github.maskalign.encoders;
 
-import io.github.maskalign.core.io.CheckpointFormatException;
-import io.github.maskalign.core.io.Digests;
+import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.internal.Digests;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;

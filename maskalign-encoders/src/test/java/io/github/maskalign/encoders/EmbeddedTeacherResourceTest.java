@@ -10,7 +10,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.maskalign.core.align.EncoderTokens;
 import io.github.maskalign.core.align.RepresentationEncoder;
-import io.github.maskalign.core.io.OwnedArrays;
+import io.github.maskalign.core.files.OwnedArrays;
 import java.io.InputStream;
 import java.security.MessageDigest;
 import java.util.HexFormat;

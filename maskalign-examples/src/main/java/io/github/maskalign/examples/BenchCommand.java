@@ -3,7 +3,7 @@ package io.github.maskalign.examples;
 import com.google.gson.JsonObject;
 import io.github.maskalign.examples.bench.BenchReport;
 import io.github.maskalign.examples.bench.StepBenchmark;
-import io.github.maskalign.examples.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig;
 import java.io.BufferedReader;
 import java.io.Closeable;
 import java.io.IOException;

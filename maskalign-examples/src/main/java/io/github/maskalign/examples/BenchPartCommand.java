@@ -1,12 +1,12 @@
 package io.github.maskalign.examples;
 
-import io.github.maskalign.core.engine.NativeThreads;
+import io.github.maskalign.core.engine.internal.NativeThreads;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.examples.bench.DataParts;
 import io.github.maskalign.examples.bench.MetricParts;
 import io.github.maskalign.examples.bench.PartBenchmark;
 import io.github.maskalign.examples.bench.SamplerPart;
-import io.github.maskalign.examples.weights.ScriptPin;
+import io.github.maskalign.sit.run.internal.ScriptPin;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;

@@ -2,8 +2,8 @@ package io.github.maskalign.examples;
 
 import io.github.maskalign.core.config.Bound;
 import io.github.maskalign.core.config.ConfigBinder;
-import io.github.maskalign.examples.run.RunConfig;
-import io.github.maskalign.examples.run.RunPlan;
+import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.internal.RunPlan;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

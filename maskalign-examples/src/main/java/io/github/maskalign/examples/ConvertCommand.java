@@ -1,12 +1,12 @@
 package io.github.maskalign.examples;
 
-import io.github.maskalign.core.io.TensorType;
-import io.github.maskalign.examples.weights.Conversion;
-import io.github.maskalign.examples.weights.OpenWeights;
-import io.github.maskalign.examples.weights.WeightsFormat;
-import io.github.maskalign.sit.checkpoint.SiTWeights;
-import io.github.maskalign.sit.checkpoint.WeightsExport;
-import io.github.maskalign.sit.checkpoint.WeightsFamily;
+import io.github.maskalign.core.files.TensorType;
+import io.github.maskalign.sit.run.internal.Conversion;
+import io.github.maskalign.sit.run.internal.OpenWeights;
+import io.github.maskalign.sit.run.internal.WeightsFormat;
+import io.github.maskalign.sit.weights.SiTWeights;
+import io.github.maskalign.sit.weights.WeightsExport;
+import io.github.maskalign.sit.weights.WeightsFamily;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;

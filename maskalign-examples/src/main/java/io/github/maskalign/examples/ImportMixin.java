@@ -1,10 +1,10 @@
 package io.github.maskalign.examples;
 
-import io.github.maskalign.core.torchfile.Unknown;
-import io.github.maskalign.examples.run.TrainedWeights;
-import io.github.maskalign.examples.weights.OpenWeights;
-import io.github.maskalign.sit.checkpoint.ImportOptions;
-import io.github.maskalign.sit.checkpoint.WeightsFamily;
+import io.github.maskalign.core.files.internal.Unknown;
+import io.github.maskalign.sit.run.internal.OpenWeights;
+import io.github.maskalign.sit.run.internal.TrainedWeights;
+import io.github.maskalign.sit.weights.ImportOptions;
+import io.github.maskalign.sit.weights.WeightsFamily;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,7 +1,7 @@
 package io.github.maskalign.examples;
 
-import io.github.maskalign.examples.run.ModelSummary;
-import io.github.maskalign.examples.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.internal.ModelSummary;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;

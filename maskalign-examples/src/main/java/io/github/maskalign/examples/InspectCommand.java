@@ -2,8 +2,8 @@ package io.github.maskalign.examples;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
-import io.github.maskalign.examples.weights.OpenWeights;
-import io.github.maskalign.examples.weights.WeightsReport;
+import io.github.maskalign.sit.run.internal.OpenWeights;
+import io.github.maskalign.sit.run.internal.WeightsReport;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;

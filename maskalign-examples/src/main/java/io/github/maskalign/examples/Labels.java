@@ -1,6 +1,6 @@
 package io.github.maskalign.examples;
 
-import io.github.maskalign.examples.run.LatentSampling;
+import io.github.maskalign.sit.run.internal.LatentSampling;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.LongStream;

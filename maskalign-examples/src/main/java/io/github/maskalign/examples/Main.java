@@ -1,6 +1,6 @@
 package io.github.maskalign.examples;
 
-import io.github.maskalign.core.io.MessageText;
+import io.github.maskalign.core.files.internal.MessageText;
 import io.github.maskalign.examples.Failures.Failure;
 import io.github.maskalign.examples.natives.EngineNatives;
 import java.io.FileDescriptor;

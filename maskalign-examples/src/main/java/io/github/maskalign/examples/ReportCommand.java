@@ -1,6 +1,6 @@
 package io.github.maskalign.examples;
 
-import io.github.maskalign.examples.report.html.Report;
+import io.github.maskalign.sit.run.internal.Report;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;

@@ -1,7 +1,7 @@
 package io.github.maskalign.examples;
 
 import io.github.maskalign.core.config.ConfigSchema;
-import io.github.maskalign.examples.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;

@@ -1,6 +1,6 @@
 package io.github.maskalign.examples;
 
-import io.github.maskalign.examples.status.RunStatus;
+import io.github.maskalign.sit.run.internal.RunStatus;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;

@@ -1,13 +1,13 @@
 package io.github.maskalign.examples;
 
-import io.github.maskalign.core.prepared.RepaFolders;
-import io.github.maskalign.core.prepared.RepaSet;
-import io.github.maskalign.core.prepared.RepaVerifier;
-import io.github.maskalign.core.prepared.ShardIndex;
-import io.github.maskalign.core.prepared.ShardSet;
-import io.github.maskalign.core.prepared.ShardVerifier;
-import io.github.maskalign.examples.report.ConsoleProgress;
-import io.github.maskalign.examples.report.ProgressPlan;
+import io.github.maskalign.core.data.internal.RepaFolders;
+import io.github.maskalign.core.data.internal.RepaSet;
+import io.github.maskalign.core.data.internal.RepaVerifier;
+import io.github.maskalign.core.data.internal.ShardIndex;
+import io.github.maskalign.core.data.internal.ShardSet;
+import io.github.maskalign.core.data.internal.ShardVerifier;
+import io.github.maskalign.sit.run.internal.ConsoleProgress;
+import io.github.maskalign.sit.run.internal.ProgressPlan;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;

@@ -10,7 +10,7 @@ import java.util.List;
 public final class ChildJvm {
     private ChildJvm() {}
 
-    static Process start(Class<?> main, String... args) throws IOException {
+    public static Process start(Class<?> main, String... args) throws IOException {
         return builder(main, args).start();
     }
 

@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import ai.djl.TrainingDivergedException;
 import ai.djl.engine.EngineException;
-import io.github.maskalign.core.archive.PictureSets;
+import io.github.maskalign.core.data.PictureSets;
+import io.github.maskalign.core.files.AtomicFile;
+import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.RunLock;
 import io.github.maskalign.core.image.PictureFormatException;
-import io.github.maskalign.core.io.AtomicFile;
-import io.github.maskalign.core.io.CheckpointFormatException;
-import io.github.maskalign.core.io.RunLock;
 import io.github.maskalign.examples.Failures.Failure;
 import java.io.EOFException;
 import java.io.FileNotFoundException;

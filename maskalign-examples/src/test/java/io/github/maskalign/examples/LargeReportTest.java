@@ -3,7 +3,7 @@ package io.github.maskalign.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.maskalign.core.config.ConfigBinder;
-import io.github.maskalign.examples.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import io.github.maskalign.core.io.SafetensorsFile;
-import io.github.maskalign.core.io.SafetensorsWriter;
-import io.github.maskalign.core.io.StateDict;
-import io.github.maskalign.core.io.TensorSource;
+import io.github.maskalign.core.files.SafetensorsFile;
+import io.github.maskalign.core.files.SafetensorsWriter;
+import io.github.maskalign.core.files.StateDict;
+import io.github.maskalign.core.files.TensorSource;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;

@@ -9,7 +9,7 @@ import dev.harrel.jsonschema.Error;
 import dev.harrel.jsonschema.Validator;
 import dev.harrel.jsonschema.ValidatorFactory;
 import dev.harrel.jsonschema.providers.GsonNode;
-import io.github.maskalign.examples.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;

@@ -2,7 +2,7 @@ package io.github.maskalign.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.maskalign.core.io.Digests;
+import io.github.maskalign.core.files.internal.Digests;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;

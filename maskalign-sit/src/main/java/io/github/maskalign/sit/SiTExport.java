@@ -7,7 +7,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.io.AtomicFile;
+import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.script.ScriptExporter;
 import java.io.IOException;

@@ -14,7 +14,7 @@ import io.github.maskalign.core.data.TrainingBatch;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.io.OwnedArrays;
+import io.github.maskalign.core.files.OwnedArrays;
 import io.github.maskalign.core.nn.ParameterKeys;
 import io.github.maskalign.core.nn.Recomputation;
 import io.github.maskalign.core.random.Draws;

@@ -1,6 +1,7 @@
 package io.github.maskalign.core.data;
 
 import ai.djl.ndarray.NDManager;
+import io.github.maskalign.core.data.internal.EpochOrder;
 
 /** Samples a run trains on, addressed by position in the run's stream (see {@link EpochOrder}). */
 public interface TrainingData {

@@ -1,5 +1,6 @@
 package io.github.maskalign.core.distributed;
 
+import io.github.maskalign.core.distributed.internal.RankFailedException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;

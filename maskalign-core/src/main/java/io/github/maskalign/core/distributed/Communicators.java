@@ -1,6 +1,8 @@
 package io.github.maskalign.core.distributed;
 
 import ai.djl.Device;
+import io.github.maskalign.core.distributed.internal.MpiCommunicator;
+import io.github.maskalign.core.distributed.internal.NcclCommunicator;
 import java.time.Duration;
 import java.util.function.IntConsumer;
 

@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 
 /** Which GPU of which machine a rank uses: what NCCL compares too, before it refuses without a name. */
-final class GpuPlace {
+public final class GpuPlace {
     /** What to do when two ranks use the same GPU. */
     static final String ADVICE = "start as many processes on a machine as it has GPUs, or give each its own, by"
             + " CUDA_VISIBLE_DEVICES or --gpus-per-task";
@@ -17,11 +17,11 @@ final class GpuPlace {
     private GpuPlace() {}
 
     /** Returns the place as bytes for the other ranks. */
-    static byte[] of(String address) {
+    public static byte[] of(String address) {
         return of(machine(), address);
     }
 
-    static byte[] of(String machine, String address) {
+    public static byte[] of(String machine, String address) {
         return Arrays.copyOf((machine + " " + address).getBytes(StandardCharsets.UTF_8), BYTES);
     }
 
@@ -30,7 +30,7 @@ final class GpuPlace {
      *
      * @throws CommunicationException if two are the same; every rank sees it
      */
-    static void requireDistinct(byte[][] places) {
+    public static void requireDistinct(byte[][] places) {
         for (int rank = 1; rank < places.length; rank++) {
             for (int other = 0; other < rank; other++) {
                 if (Arrays.equals(places[other], places[rank])) {

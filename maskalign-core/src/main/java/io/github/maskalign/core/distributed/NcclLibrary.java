@@ -7,7 +7,7 @@ import com.sun.jna.Pointer;
 import com.sun.jna.Structure;
 import com.sun.jna.ptr.IntByReference;
 import com.sun.jna.ptr.PointerByReference;
-import io.github.maskalign.core.engine.LoadedLibraries;
+import io.github.maskalign.core.engine.internal.LoadedLibraries;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,9 +18,9 @@ import java.util.List;
  * <p>PyTorch's CUDA natives have NCCL inside {@code libtorch_cuda.so} and export it; a {@code libnccl.so.2} of the
  * system is the second choice. The CUDA runtime must be the one that the engine has loaded.
  */
-final class NcclLibrary {
+public final class NcclLibrary {
     /** Bytes of an {@code ncclUniqueId}. */
-    static final int ID_BYTES = 128;
+    public static final int ID_BYTES = 128;
 
     private static final int SUCCESS = 0;
 
@@ -41,7 +41,7 @@ final class NcclLibrary {
     }
 
     /** Element types by their numbers in {@code nccl.h}. */
-    enum Type {
+    public enum Type {
         UINT8(1),
         INT64(4),
         FLOAT32(7),
@@ -53,7 +53,7 @@ final class NcclLibrary {
             this.number = number;
         }
 
-        static Type of(SummedType type) {
+        public static Type of(SummedType type) {
             return switch (type) {
                 case FLOAT32 -> FLOAT32;
                 case FLOAT64 -> FLOAT64;
@@ -62,7 +62,7 @@ final class NcclLibrary {
         }
     }
 
-    NcclLibrary(NativeLibrary nccl, NativeLibrary cuda) {
+    public NcclLibrary(NativeLibrary nccl, NativeLibrary cuda) {
         this.nccl = nccl;
         this.cuda = cuda;
     }
@@ -79,7 +79,7 @@ final class NcclLibrary {
     }
 
     /** Opens the loaded library whose name begins so, or one of the system. */
-    static NativeLibrary open(String function, String loaded, String... names) {
+    public static NativeLibrary open(String function, String loaded, String... names) {
         List<String> candidates = new ArrayList<>();
         LoadedLibraries.find(loaded).map(Path::toString).ifPresent(candidates::add);
         candidates.addAll(List.of(names));
@@ -96,12 +96,12 @@ final class NcclLibrary {
                 + "; GPUs of several ranks need the CUDA natives (profile cuda) or an installed NCCL");
     }
 
-    void setDevice(int device) {
+    public void setDevice(int device) {
         callCuda("cudaSetDevice", device);
     }
 
     /** Returns the address of a GPU on its machine, such as {@code 0000:3B:00.0}. */
-    String address(int device) {
+    public String address(int device) {
         Memory text = new Memory(ADDRESS_BYTES);
         text.clear();
         callCuda("cudaDeviceGetPCIBusId", text, ADDRESS_BYTES, device);
@@ -109,18 +109,18 @@ final class NcclLibrary {
     }
 
     /** Waits for all that the default stream has to do. */
-    void synchronise() {
+    public void synchronise() {
         callCuda("cudaStreamSynchronize", Pointer.NULL);
     }
 
-    String version() {
+    public String version() {
         IntByReference number = new IntByReference();
         call("ncclGetVersion", number);
         int v = number.getValue(); // 22005 is 2.20.5
         return "NCCL " + v / 10_000 + "." + v / 100 % 100 + "." + v % 100;
     }
 
-    byte[] uniqueId() {
+    public byte[] uniqueId() {
         UniqueId id = new UniqueId();
         id.write();
         call("ncclGetUniqueId", id.getPointer());
@@ -128,7 +128,7 @@ final class NcclLibrary {
         return id.internal;
     }
 
-    Pointer join(int size, byte[] idBytes, int rank) {
+    public Pointer join(int size, byte[] idBytes, int rank) {
         UniqueId id = new UniqueId();
         System.arraycopy(idBytes, 0, id.internal, 0, ID_BYTES);
         PointerByReference group = new PointerByReference();
@@ -136,19 +136,19 @@ final class NcclLibrary {
         return group.getValue();
     }
 
-    void sum(Pointer elements, long count, Type type, Pointer group) {
+    public void sum(Pointer elements, long count, Type type, Pointer group) {
         call("ncclAllReduce", elements, elements, count, type.number, 0, group, Pointer.NULL);
     }
 
-    void broadcast(Pointer elements, long bytes, int root, Pointer group) {
+    public void broadcast(Pointer elements, long bytes, int root, Pointer group) {
         call("ncclBroadcast", elements, elements, bytes, Type.UINT8.number, root, group, Pointer.NULL);
     }
 
-    void gather(Pointer mine, Pointer all, long bytes, Pointer group) {
+    public void gather(Pointer mine, Pointer all, long bytes, Pointer group) {
         call("ncclAllGather", mine, all, bytes, Type.UINT8.number, group, Pointer.NULL);
     }
 
-    void leave(Pointer group) {
+    public void leave(Pointer group) {
         call("ncclCommDestroy", group);
     }
 

@@ -3,13 +3,13 @@ package io.github.maskalign.core.distributed;
 import ai.djl.ndarray.types.DataType;
 
 /** The types that can be summed over ranks. */
-enum SummedType {
+public enum SummedType {
     FLOAT32,
     FLOAT64,
     INT64;
 
     /** @throws IllegalArgumentException for other types */
-    static SummedType of(DataType type) {
+    public static SummedType of(DataType type) {
         return switch (type) {
             case FLOAT32 -> FLOAT32;
             case FLOAT64 -> FLOAT64;

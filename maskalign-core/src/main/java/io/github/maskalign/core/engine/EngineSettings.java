@@ -5,11 +5,12 @@ import ai.djl.engine.EngineException;
 import com.sun.jna.Function;
 import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
+import io.github.maskalign.core.engine.internal.LoadedLibraries;
 import java.nio.file.Path;
 import java.util.Optional;
 
 /** Settings of the whole process for which DJL has no call; libtorch exports the functions of its {@code at::Context}. */
-final class EngineSettings {
+public final class EngineSettings {
     private static final String CLASS = "2at7Context";
 
     private final NativeLibrary torch;
@@ -25,7 +26,7 @@ final class EngineSettings {
      *
      * @throws EngineException if the engine's library is not found or does not export its settings
      */
-    static EngineSettings open() {
+    public static EngineSettings open() {
         Engine.getEngine("PyTorch"); // loads the native library
         Path file = LoadedLibraries.find("libtorch_cpu.so")
                 .orElseThrow(() -> new EngineException("the loaded libtorch_cpu.so was not found"));
@@ -37,7 +38,7 @@ final class EngineSettings {
     }
 
     /** Calls a setter with one or two values. */
-    void set(String method, boolean... values) {
+    public void set(String method, boolean... values) {
         Object[] arguments = new Object[1 + values.length];
         arguments[0] = context;
         for (int i = 0; i < values.length; i++) {
@@ -51,7 +52,7 @@ final class EngineSettings {
     }
 
     /** Calls a getter. */
-    boolean is(String method) {
+    public boolean is(String method) {
         try {
             int found = torch.getFunction("_ZNK" + name(method) + "v").invokeInt(new Object[] {context});
             return (found & 0xff) != 0; // a bool is one byte of the register

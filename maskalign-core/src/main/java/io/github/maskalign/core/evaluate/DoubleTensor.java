@@ -1,9 +1,9 @@
 package io.github.maskalign.core.evaluate;
 
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.io.CheckpointFormatException;
-import io.github.maskalign.core.io.TensorSource;
-import io.github.maskalign.core.io.TensorType;
+import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.TensorSource;
+import io.github.maskalign.core.files.TensorType;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

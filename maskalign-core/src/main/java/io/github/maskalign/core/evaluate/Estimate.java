@@ -21,7 +21,7 @@ public record Estimate(double value, OptionalDouble error, String errorIs) {
     }
 
     /** An estimate of which no error is known. */
-    static Estimate alone(double value) {
+    public static Estimate alone(double value) {
         return new Estimate(value, OptionalDouble.empty(), "not estimated");
     }
 
@@ -32,7 +32,7 @@ public record Estimate(double value, OptionalDouble error, String errorIs) {
      * @param value computed from all pictures
      * @param without computed without one group each
      */
-    static Estimate jackknife(double value, double[] without) {
+    public static Estimate jackknife(double value, double[] without) {
         int groups = without.length;
         if (groups < 2) {
             return alone(value);
@@ -49,14 +49,14 @@ public record Estimate(double value, OptionalDouble error, String errorIs) {
      *
      * @param points what the points are
      */
-    static Estimate share(long hits, long n, String points) {
+    public static Estimate share(long hits, long n, String points) {
         double p = (double) hits / n;
         return new Estimate(
                 p, OptionalDouble.of(Math.sqrt(p * (1 - p) / n)), "standard error, bootstrap over " + points);
     }
 
     /** The mean of parts and their standard deviation (the root of the mean squared deviation), as the field prints it. */
-    static Estimate overParts(double[] parts, String what) {
+    public static Estimate overParts(double[] parts, String what) {
         double mean = mean(parts);
         double sum = 0;
         for (double part : parts) {

@@ -1,6 +1,10 @@
 package io.github.maskalign.core.evaluate;
 
 import ai.djl.ndarray.NDManager;
+import io.github.maskalign.core.evaluate.internal.FeatureStatistics;
+import io.github.maskalign.core.evaluate.internal.FrechetDistance;
+import io.github.maskalign.core.evaluate.internal.KernelDistance;
+import io.github.maskalign.core.evaluate.internal.PrecisionRecall;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.EnumSet;

@@ -2,6 +2,10 @@ package io.github.maskalign.core.evaluate;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.github.maskalign.core.evaluate.internal.FeatureAccumulator;
+import io.github.maskalign.core.evaluate.internal.FeatureMatrix;
+import io.github.maskalign.core.evaluate.internal.FeatureStatistics;
+import io.github.maskalign.core.evaluate.internal.InceptionScore;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 

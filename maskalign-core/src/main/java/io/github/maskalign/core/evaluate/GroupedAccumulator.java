@@ -2,6 +2,8 @@ package io.github.maskalign.core.evaluate;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.github.maskalign.core.evaluate.internal.FeatureAccumulator;
+import io.github.maskalign.core.evaluate.internal.FeatureStatistics;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -9,14 +11,14 @@ import java.util.List;
  * Statistics of features and, at the same time, of the features without one group after another: what a jackknife needs,
  * in one pass. Row {@code i} belongs to group {@code i mod G}. Memory: G times that of a {@link FeatureAccumulator}.
  */
-final class GroupedAccumulator implements AutoCloseable {
+public final class GroupedAccumulator implements AutoCloseable {
     private final NDManager manager;
     private final int width;
     private final List<FeatureAccumulator> groups = new ArrayList<>();
     private long count;
 
     /** @param groups number of groups G, at least 1; with 1 there is no leaving out */
-    GroupedAccumulator(NDManager parent, int width, int groups) {
+    public GroupedAccumulator(NDManager parent, int width, int groups) {
         manager = parent.newSubManager();
         this.width = width;
         for (int g = 0; g < groups; g++) {
@@ -24,7 +26,7 @@ final class GroupedAccumulator implements AutoCloseable {
         }
     }
 
-    void add(NDArray rows) {
+    public void add(NDArray rows) {
         FeatureAccumulator.requireRows(rows, width);
         int size = groups.size();
         int first = (int) (count % size);
@@ -34,21 +36,21 @@ final class GroupedAccumulator implements AutoCloseable {
         count += rows.getShape().get(0);
     }
 
-    long count() {
+    public long count() {
         return count;
     }
 
-    FeatureStatistics all() {
+    public FeatureStatistics all() {
         return joined(-1);
     }
 
     /** How many groups can be left out in turn: all if each has rows and the rest has at least two, else none. */
-    int omissible() {
+    public int omissible() {
         int size = groups.size();
         return size > 1 && count >= size && count - (count + size - 1) / size >= 2 ? size : 0;
     }
 
-    FeatureStatistics without(int group) {
+    public FeatureStatistics without(int group) {
         return joined(group);
     }
 

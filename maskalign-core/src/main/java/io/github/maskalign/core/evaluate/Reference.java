@@ -1,5 +1,7 @@
 package io.github.maskalign.core.evaluate;
 
+import io.github.maskalign.core.evaluate.internal.FeatureMatrix;
+import io.github.maskalign.core.evaluate.internal.FeatureStatistics;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -1,6 +1,6 @@
 package io.github.maskalign.core.image;
 
-import io.github.maskalign.core.io.MessageText;
+import io.github.maskalign.core.files.internal.MessageText;
 import java.io.IOException;
 
 /**

@@ -1,6 +1,6 @@
 package io.github.maskalign.core.image;
 
-import io.github.maskalign.core.io.AtomicFile;
+import io.github.maskalign.core.files.AtomicFile;
 import java.io.IOException;
 import java.nio.file.Path;
 

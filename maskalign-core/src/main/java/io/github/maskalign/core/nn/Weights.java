@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
-import io.github.maskalign.core.script.InPlace;
+import io.github.maskalign.core.script.internal.InPlace;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,8 +1,8 @@
 package io.github.maskalign.core.train;
 
-import io.github.maskalign.core.data.SampleRange;
+import io.github.maskalign.core.data.internal.SampleRange;
 import io.github.maskalign.core.distributed.Communicator;
-import io.github.maskalign.core.distributed.Share;
+import io.github.maskalign.core.distributed.internal.Share;
 
 /**
  * Which samples of each step's global batch a rank computes, and in which micro-batches.

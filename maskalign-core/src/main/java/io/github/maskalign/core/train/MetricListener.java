@@ -1,7 +1,7 @@
 package io.github.maskalign.core.train;
 
-import io.github.maskalign.core.engine.DeviceMemory;
-import io.github.maskalign.core.engine.ProcessStatus;
+import io.github.maskalign.core.engine.internal.DeviceMemory;
+import io.github.maskalign.core.engine.internal.ProcessStatus;
 import io.github.maskalign.core.metrics.MetricSink;
 import java.io.IOException;
 import java.io.UncheckedIOException;

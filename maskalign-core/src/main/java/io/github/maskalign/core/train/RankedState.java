@@ -3,7 +3,7 @@ package io.github.maskalign.core.train;
 import ai.djl.ndarray.NDArray;
 import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicator;
-import io.github.maskalign.core.io.TensorSource;
+import io.github.maskalign.core.files.TensorSource;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;

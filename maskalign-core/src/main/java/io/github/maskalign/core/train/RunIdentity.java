@@ -1,6 +1,6 @@
 package io.github.maskalign.core.train;
 
-import io.github.maskalign.core.io.Digests;
+import io.github.maskalign.core.files.internal.Digests;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;

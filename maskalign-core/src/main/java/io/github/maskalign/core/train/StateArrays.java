@@ -1,7 +1,7 @@
 package io.github.maskalign.core.train;
 
 import ai.djl.ndarray.NDArray;
-import io.github.maskalign.core.io.Snapshot;
+import io.github.maskalign.core.files.internal.Snapshot;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

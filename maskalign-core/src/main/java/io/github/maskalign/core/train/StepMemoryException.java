@@ -1,6 +1,6 @@
 package io.github.maskalign.core.train;
 
-import io.github.maskalign.core.engine.MemoryShortage;
+import io.github.maskalign.core.engine.internal.MemoryShortage;
 
 /**
  * There was not enough memory for a training step.

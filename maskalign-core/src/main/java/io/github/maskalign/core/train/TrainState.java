@@ -6,7 +6,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Parameter;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.io.StateDict;
+import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.io.IOException;
 import java.util.Collections;

@@ -3,6 +3,7 @@ package io.github.maskalign.core.distributed;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.maskalign.core.distributed.internal.RankFailedException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

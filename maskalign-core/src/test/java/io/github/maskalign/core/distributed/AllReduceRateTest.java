@@ -2,6 +2,7 @@ package io.github.maskalign.core.distributed;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.maskalign.core.distributed.internal.AllReduceRate;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;

@@ -8,6 +8,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.distributed.internal.NcclCommunicator;
 import java.net.ServerSocket;
 import java.time.Duration;
 import java.util.Optional;

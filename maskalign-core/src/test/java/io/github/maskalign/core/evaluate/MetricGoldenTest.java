@@ -5,6 +5,13 @@ import static org.assertj.core.api.Assertions.withinPercentage;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.github.maskalign.core.evaluate.internal.FeatureMatrix;
+import io.github.maskalign.core.evaluate.internal.FeatureStatistics;
+import io.github.maskalign.core.evaluate.internal.FrechetDistance;
+import io.github.maskalign.core.evaluate.internal.InceptionScore;
+import io.github.maskalign.core.evaluate.internal.KernelDistance;
+import io.github.maskalign.core.evaluate.internal.PrecisionRecall;
+import io.github.maskalign.core.evaluate.internal.Rows;
 import io.github.maskalign.core.golden.GoldenCase;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;

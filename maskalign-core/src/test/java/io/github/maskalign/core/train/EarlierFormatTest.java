@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.github.maskalign.core.io.SafetensorsFile;
+import io.github.maskalign.core.files.SafetensorsFile;
 import io.github.maskalign.core.random.RandomStream;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -7,7 +7,7 @@ import ai.djl.ndarray.NDManager;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
-import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.files.CheckpointFormatException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;

@@ -3,8 +3,8 @@ package io.github.maskalign.core.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.maskalign.core.io.CheckpointFormatException;
-import io.github.maskalign.core.io.SafetensorsFile;
+import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.SafetensorsFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

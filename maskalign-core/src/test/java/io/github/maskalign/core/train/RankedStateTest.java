@@ -10,7 +10,7 @@ import ai.djl.nn.Parameter;
 import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.CommunicationException;
 import io.github.maskalign.core.distributed.Communicator;
-import io.github.maskalign.core.io.PretendedGpuArray;
+import io.github.maskalign.core.files.internal.PretendedGpuArray;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;

@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.Launch;
-import io.github.maskalign.core.distributed.MpiCommunicator;
+import io.github.maskalign.core.distributed.internal.MpiCommunicator;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;

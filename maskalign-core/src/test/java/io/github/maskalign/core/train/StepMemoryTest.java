@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.engine.MemoryShortage;
+import io.github.maskalign.core.engine.internal.MemoryShortage;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

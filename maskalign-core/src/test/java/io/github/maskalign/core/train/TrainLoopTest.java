@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.TrainingDivergedException;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.files.CheckpointFormatException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -225,8 +225,8 @@ class TrainLoopTest {
                     new java.util.LinkedHashMap<>(run.state().ema());
             arrays.remove("pos_embed");
             arrays.put("mixer.0", run.state().ema().get("pos_embed"));
-            io.github.maskalign.core.io.SafetensorsWriter.write(
-                    snapshot, io.github.maskalign.core.io.StateDict.of(arrays), Map.of());
+            io.github.maskalign.core.files.SafetensorsWriter.write(
+                    snapshot, io.github.maskalign.core.files.StateDict.of(arrays), Map.of());
         }
         try (RunningTiny run =
                 new RunningTiny(folder, TWENTY, Map.of(), files -> files.initFrom(snapshot, key -> false))) {

@@ -3,9 +3,9 @@ package io.github.maskalign.encoders.inception;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.io.OwnedArrays;
-import io.github.maskalign.core.io.StateDict;
-import io.github.maskalign.core.io.TensorSource;
+import io.github.maskalign.core.files.OwnedArrays;
+import io.github.maskalign.core.files.StateDict;
+import io.github.maskalign.core.files.TensorSource;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -33,7 +33,7 @@ record InceptionWeights(Map<String, NDArray> tensors, String hash) {
     /**
      * Reads and folds.
      *
-     * @throws io.github.maskalign.core.io.CheckpointFormatException with all keys that are missing, unknown or of another
+     * @throws io.github.maskalign.core.files.CheckpointFormatException with all keys that are missing, unknown or of another
      *     shape
      */
     static InceptionWeights read(NDManager manager, StateDict file) throws IOException {

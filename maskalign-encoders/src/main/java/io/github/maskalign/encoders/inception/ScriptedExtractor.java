@@ -10,7 +10,7 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.evaluate.FeatureExtractor;
 import io.github.maskalign.core.evaluate.FeatureSpace;
 import io.github.maskalign.core.evaluate.Features;
-import io.github.maskalign.core.io.Digests;
+import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.core.script.ScriptModule;
 import io.github.maskalign.core.script.ScriptTrust;
 import java.io.IOException;

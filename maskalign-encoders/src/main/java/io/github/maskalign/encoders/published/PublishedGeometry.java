@@ -1,8 +1,8 @@
 package io.github.maskalign.encoders.published;
 
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.io.CheckpointFormatException;
-import io.github.maskalign.core.io.TensorSource;
+import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.encoders.vit.VitConfig;
 import io.github.maskalign.encoders.vit.VitParts;
 import io.github.maskalign.encoders.vit.VitParts.Activation;

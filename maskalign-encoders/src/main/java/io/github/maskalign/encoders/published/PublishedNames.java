@@ -1,9 +1,9 @@
 package io.github.maskalign.encoders.published;
 
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.io.CheckpointFormatException;
-import io.github.maskalign.core.io.StateDict;
-import io.github.maskalign.core.io.TensorSource;
+import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.StateDict;
+import io.github.maskalign.core.files.TensorSource;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

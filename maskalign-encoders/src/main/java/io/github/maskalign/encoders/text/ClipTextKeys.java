@@ -1,7 +1,7 @@
 package io.github.maskalign.encoders.text;
 
-import io.github.maskalign.core.io.StateDict;
-import io.github.maskalign.core.io.TensorSource;
+import io.github.maskalign.core.files.StateDict;
+import io.github.maskalign.core.files.TensorSource;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.regex.Matcher;

@@ -1,7 +1,7 @@
 package io.github.maskalign.encoders.text;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
-import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.files.CheckpointFormatException;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

@@ -3,7 +3,7 @@ package io.github.maskalign.encoders.text;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import io.github.maskalign.core.io.CheckpointFormatException;
+import io.github.maskalign.core.files.CheckpointFormatException;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,7 +1,7 @@
 package io.github.maskalign.encoders.text;
 
-import io.github.maskalign.core.io.CheckpointFormatException;
-import io.github.maskalign.core.io.StrictJson;
+import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.internal.StrictJson;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,8 +1,8 @@
 package io.github.maskalign.encoders.text;
 
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.io.TensorSource;
-import io.github.maskalign.core.io.TensorType;
+import io.github.maskalign.core.files.TensorSource;
+import io.github.maskalign.core.files.TensorType;
 import java.io.IOException;
 import java.util.Arrays;
 

@@ -3,7 +3,7 @@ package io.github.maskalign.encoders.vae;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.io.OwnedArrays;
+import io.github.maskalign.core.files.OwnedArrays;
 import java.util.List;
 
 /**

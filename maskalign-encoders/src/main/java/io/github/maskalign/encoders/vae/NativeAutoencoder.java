@@ -8,15 +8,15 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.io.AtomicFile;
-import io.github.maskalign.core.io.CheckpointFormatException;
-import io.github.maskalign.core.io.SafetensorsWriter;
-import io.github.maskalign.core.io.StateDict;
-import io.github.maskalign.core.io.TensorSource;
+import io.github.maskalign.core.files.AtomicFile;
+import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.SafetensorsWriter;
+import io.github.maskalign.core.files.StateDict;
+import io.github.maskalign.core.files.TensorSource;
+import io.github.maskalign.core.files.WeightsFile;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.script.ScriptFunction;
-import io.github.maskalign.core.torchfile.WeightsFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -154,7 +154,7 @@ public final class NativeAutoencoder implements Autoencoder {
 
     private record Reshaped(TensorSource source, Shape shape) implements TensorSource {
         @Override
-        public io.github.maskalign.core.io.TensorType type() {
+        public io.github.maskalign.core.files.TensorType type() {
             return source.type();
         }
 

@@ -4,7 +4,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.training.initializer.Initializer;
 import io.github.maskalign.core.nn.Initializers;
 import io.github.maskalign.core.nn.ScriptedBlock;
-import io.github.maskalign.core.nn.SinCosPositions;
+import io.github.maskalign.core.nn.internal.SinCosPositions;
 import io.github.maskalign.core.script.ScriptFunction;
 
 /** From pictures (N, 3, H, W) to tokens with positions (N, T, D), class token and registers first. */

@@ -1,8 +1,8 @@
 package io.github.maskalign.encoders.inception;
 
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.io.StateDict;
-import io.github.maskalign.core.io.TensorSource;
+import io.github.maskalign.core.files.StateDict;
+import io.github.maskalign.core.files.TensorSource;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeMap;

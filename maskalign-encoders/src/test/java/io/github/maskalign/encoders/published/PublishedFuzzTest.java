@@ -4,12 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.Device;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.SafetensorsFile;
+import io.github.maskalign.core.files.SafetensorsWriter;
+import io.github.maskalign.core.files.StateDict;
+import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.fuzz.Fuzz;
-import io.github.maskalign.core.io.CheckpointFormatException;
-import io.github.maskalign.core.io.SafetensorsFile;
-import io.github.maskalign.core.io.SafetensorsWriter;
-import io.github.maskalign.core.io.StateDict;
-import io.github.maskalign.core.io.TensorSource;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -2,9 +2,9 @@ package io.github.maskalign.encoders.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.fuzz.Bytes;
 import io.github.maskalign.core.fuzz.Fuzz;
-import io.github.maskalign.core.io.CheckpointFormatException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

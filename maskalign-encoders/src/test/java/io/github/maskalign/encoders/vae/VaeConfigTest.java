@@ -3,8 +3,8 @@ package io.github.maskalign.encoders.vae;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.fuzz.Fuzz;
-import io.github.maskalign.core.io.CheckpointFormatException;
 import io.github.maskalign.encoders.text.JsonMutation;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

@@ -11,7 +11,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.EncoderTokens;
 import io.github.maskalign.core.align.RepresentationEncoder;
-import io.github.maskalign.core.io.OwnedArrays;
+import io.github.maskalign.core.files.OwnedArrays;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.script.ScriptTrust;

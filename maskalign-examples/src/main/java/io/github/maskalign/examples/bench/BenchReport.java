@@ -2,13 +2,13 @@ package io.github.maskalign.examples.bench;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import io.github.maskalign.core.engine.NativeThreads;
-import io.github.maskalign.core.engine.ProcessStatus;
+import io.github.maskalign.core.engine.internal.NativeThreads;
+import io.github.maskalign.core.engine.internal.ProcessStatus;
 import io.github.maskalign.core.train.StepResult;
 import io.github.maskalign.core.train.StepTimes;
-import io.github.maskalign.examples.run.RunConfig;
-import io.github.maskalign.examples.run.RunPlan;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.internal.RunPlan;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.PrintWriter;

@@ -12,11 +12,11 @@ import io.github.maskalign.core.sample.SampleListener;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerMethod;
 import io.github.maskalign.core.sample.VelocityField;
-import io.github.maskalign.examples.run.LatentSampling;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTVariant;
 import io.github.maskalign.sit.SiTVelocityField;
+import io.github.maskalign.sit.run.internal.LatentSampling;
 import java.util.List;
 
 /** The sampler, and how much of its time is not the network's. */

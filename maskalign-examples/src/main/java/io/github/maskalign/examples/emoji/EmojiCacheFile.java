@@ -2,7 +2,7 @@ package io.github.maskalign.examples.emoji;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonParseException;
-import io.github.maskalign.core.io.AtomicFile;
+import io.github.maskalign.core.files.AtomicFile;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;

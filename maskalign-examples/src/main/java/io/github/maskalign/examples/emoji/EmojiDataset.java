@@ -7,7 +7,7 @@ import ai.djl.training.dataset.RandomAccessDataset;
 import ai.djl.training.dataset.Record;
 import ai.djl.util.Progress;
 import io.github.maskalign.core.data.PixelScaling;
-import io.github.maskalign.core.io.OwnedArrays;
+import io.github.maskalign.core.files.OwnedArrays;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -1,6 +1,6 @@
 package io.github.maskalign.examples.natives;
 
-import io.github.maskalign.core.io.AtomicFile;
+import io.github.maskalign.core.files.AtomicFile;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.JarURLConnection;

@@ -1,6 +1,6 @@
 package io.github.maskalign.examples.teacher;
 
-import io.github.maskalign.core.data.EpochOrder;
+import io.github.maskalign.core.data.internal.EpochOrder;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.RandomStream;
 import io.github.maskalign.core.random.SplitMix64;

@@ -7,7 +7,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
-import io.github.maskalign.core.io.OwnedArrays;
+import io.github.maskalign.core.files.OwnedArrays;
 import io.github.maskalign.core.nn.ParameterKeys;
 import io.github.maskalign.core.train.Objective;
 import io.github.maskalign.core.train.StepLosses;

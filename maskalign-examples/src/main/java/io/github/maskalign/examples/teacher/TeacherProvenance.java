@@ -6,7 +6,7 @@ import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import io.github.maskalign.core.config.Bound;
-import io.github.maskalign.core.io.Digests;
+import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.examples.emoji.EmojiEntry;
 import io.github.maskalign.examples.emoji.EmojiSet;
 import java.util.Map;

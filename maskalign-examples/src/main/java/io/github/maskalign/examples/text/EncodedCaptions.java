@@ -2,10 +2,10 @@ package io.github.maskalign.examples.text;
 
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.io.SafetensorsWriter;
-import io.github.maskalign.core.io.StateDict;
-import io.github.maskalign.core.io.TensorSource;
-import io.github.maskalign.core.io.TensorType;
+import io.github.maskalign.core.files.SafetensorsWriter;
+import io.github.maskalign.core.files.StateDict;
+import io.github.maskalign.core.files.TensorSource;
+import io.github.maskalign.core.files.TensorType;
 import io.github.maskalign.encoders.text.TextEncoder;
 import io.github.maskalign.encoders.text.TextTokens;
 import java.io.IOException;

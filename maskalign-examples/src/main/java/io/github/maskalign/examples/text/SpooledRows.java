@@ -2,8 +2,8 @@ package io.github.maskalign.examples.text;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.io.TensorSource;
-import io.github.maskalign.core.io.TensorType;
+import io.github.maskalign.core.files.TensorSource;
+import io.github.maskalign.core.files.TensorType;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;

@@ -2,7 +2,7 @@ package io.github.maskalign.examples.docs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.maskalign.examples.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig;
 import java.io.IOException;
 import java.lang.reflect.RecordComponent;
 import java.nio.file.Files;

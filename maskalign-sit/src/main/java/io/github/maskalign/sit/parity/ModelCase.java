@@ -6,7 +6,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.io.MessageText;
+import io.github.maskalign.core.files.internal.MessageText;
 import io.github.maskalign.core.nn.ParameterKeys;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.script.Autograd;

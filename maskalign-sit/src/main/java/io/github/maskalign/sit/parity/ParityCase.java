@@ -3,8 +3,8 @@ package io.github.maskalign.sit.parity;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.github.maskalign.core.io.CheckpointFormatException;
-import io.github.maskalign.core.io.SafetensorsFile;
+import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.SafetensorsFile;
 import java.io.IOException;
 import java.nio.file.Path;
 

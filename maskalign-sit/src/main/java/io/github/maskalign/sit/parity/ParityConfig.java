@@ -5,7 +5,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import io.github.maskalign.core.align.MixerConfig;
-import io.github.maskalign.core.io.MessageText;
+import io.github.maskalign.core.files.internal.MessageText;
 import io.github.maskalign.sit.SiTConfig;
 import java.util.ArrayList;
 import java.util.Collection;

@@ -3,12 +3,12 @@ package io.github.maskalign.sit.parity;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.SafetensorsFile;
+import io.github.maskalign.core.files.SafetensorsWriter;
+import io.github.maskalign.core.files.StateDict;
+import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.golden.GoldenCase;
-import io.github.maskalign.core.io.CheckpointFormatException;
-import io.github.maskalign.core.io.SafetensorsFile;
-import io.github.maskalign.core.io.SafetensorsWriter;
-import io.github.maskalign.core.io.StateDict;
-import io.github.maskalign.core.io.TensorSource;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Path;

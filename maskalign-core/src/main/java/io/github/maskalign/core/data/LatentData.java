@@ -1,0 +1,133 @@
+package io.github.maskalign.core.data;
+
+import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.data.internal.BufferedData;
+import io.github.maskalign.core.data.internal.EpochOrder;
+import io.github.maskalign.core.data.internal.SampleBuffer;
+import io.github.maskalign.core.data.internal.SampleLayout;
+import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.core.random.RandomStream;
+import io.github.maskalign.core.random.SplitMix64;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.stream.IntStream;
+
+/**
+ * Latents of a prepared set as training data.
+ *
+ * <pre>z = (mean + std · n − bias) · scale,  n ~ N(0, 1) fresh at every position of the run</pre>
+ *
+ * <p>Pictures and tokens come along if the set has them and they are asked for. Source: REPA's {@code sample_posterior}
+ * (arXiv 2410.06940); scale 0.18215 and bias 0 for Stable Diffusion's latents.
+ */
+public final class LatentData implements BufferedData {
+    private final PreparedSamples samples;
+    private final Draws draws;
+    private final EpochOrder order;
+    private final float scale;
+    private final float bias;
+    private final boolean images;
+    private final boolean tokens;
+    private final TokenChoice choice;
+
+    /** Creates data whose tokens are all read. */
+    public LatentData(PreparedSamples samples, Draws draws, double scale, double bias, boolean images, boolean tokens) {
+        this(samples, draws, scale, bias, images, tokens, TokenChoice.ALL);
+    }
+
+    /**
+     * Creates the data.
+     *
+     * @param samples where they lie; left open
+     * @param draws the run's random numbers
+     * @param scale factor of the latents
+     * @param bias subtracted before
+     * @param images whether the pictures are read, for an encoder
+     * @param tokens whether the encoder's tokens are read
+     * @param choice which of them
+     * @throws IllegalArgumentException if the set lacks what is asked for
+     */
+    public LatentData(
+            PreparedSamples samples,
+            Draws draws,
+            double scale,
+            double bias,
+            boolean images,
+            boolean tokens,
+            TokenChoice choice) {
+        if (images && samples.layout().imageSide() == 0) {
+            throw new IllegalArgumentException("the prepared set has no pictures for the encoder;"
+                    + " prepare it with pictures, or with the encoder's tokens");
+        }
+        if (tokens && samples.layout().tokens() == 0) {
+            throw new IllegalArgumentException(
+                    "the prepared set has no encoder tokens; prepare it with an encoder, or encode while training");
+        }
+        this.samples = samples;
+        this.draws = draws;
+        this.scale = (float) scale;
+        this.bias = (float) bias;
+        this.images = images;
+        this.tokens = tokens;
+        this.choice = choice;
+        order = new EpochOrder(draws, samples.size());
+    }
+
+    @Override
+    public long size() {
+        return samples.size();
+    }
+
+    @Override
+    public int tokenWidth() {
+        return tokens ? samples.layout().tokenWidth() : 0;
+    }
+
+    /** {@inheritDoc} @throws UncheckedIOException if a shard cannot be read */
+    @Override
+    public SampleBuffer read(long first, int count) {
+        SampleLayout layout = samples.layout();
+        int values = layout.momentValues() / 2;
+        float[] latents = new float[BufferedData.values(count, values)];
+        long[] labels = new long[count];
+        byte[] pixels = new byte[images ? BufferedData.values(count, layout.imageBytes()) : 0];
+        int[][] rows = tokens ? choice.rows(first, count).orElse(null) : null;
+        int chosen = rows == null ? layout.tokens() : rows[0].length;
+        int tokenValues = tokens ? Math.multiplyExact(chosen, layout.tokenWidth()) : 0;
+        float[] features = new float[BufferedData.values(count, tokenValues)];
+        IntStream.range(0, count).parallel().forEach(i -> {
+            int index = order.indexAt(first + i);
+            labels[i] = samples.label(index);
+            try {
+                latent(index, first + i, latents, i * values);
+                if (images) {
+                    samples.readImage(index, pixels, i * layout.imageBytes());
+                }
+                if (rows != null) {
+                    samples.readTokens(index, rows[i], features, i * tokenValues);
+                } else if (tokens) {
+                    samples.readTokens(index, features, i * tokenValues);
+                }
+            } catch (IOException e) {
+                throw new UncheckedIOException(
+                        "sample " + index + " (" + samples.name(index) + ") cannot be read: " + e.getMessage(), e);
+            }
+        });
+        SampleBuffer buffer = new SampleBuffer(latents, new Shape(count).addAll(layout.latentShape()), labels);
+        if (images) {
+            buffer = buffer.withImages(pixels, new Shape(count, 3, layout.imageSide(), layout.imageSide()));
+        }
+        return tokens ? buffer.withTokens(features, new Shape(count, chosen, layout.tokenWidth())) : buffer;
+    }
+
+    private void latent(int index, long position, float[] target, int from) throws IOException {
+        float[] moments = new float[samples.layout().momentValues()];
+        samples.readMoments(index, moments, 0);
+        SplitMix64 random = draws.at(RandomStream.POSTERIOR, position);
+        int values = moments.length / 2;
+        for (int k = 0; k < values; k++) {
+            float z = moments[k] + moments[values + k] * (float) random.nextGaussian();
+            target[from + k] = (z - bias) * scale;
+        }
+    }
+}

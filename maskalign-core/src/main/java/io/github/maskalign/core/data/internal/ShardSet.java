@@ -1,0 +1,208 @@
+package io.github.maskalign.core.data.internal;
+
+import io.github.maskalign.core.data.PreparedSamples;
+import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.SafetensorsFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A prepared set in our own format: {@link ShardIndex} and the shards it names.
+ *
+ * <p>Opening reads the index alone; a shard is opened and its shapes are checked when one of its samples is first read.
+ * What is read is compared with the sample's CRC-32C in the index, and a difference is a
+ * {@link CheckpointFormatException} that names file and sample; sets of the first format have no such checksums. At most
+ * 512 shards are open at a time.
+ */
+public final class ShardSet implements PreparedSamples {
+    private static final int MOST_OPEN = 512;
+
+    private final ShardIndex index;
+    private final String identity;
+    private final int[] labels;
+    private final Names names;
+    private final int[] firstOfShard;
+    private final OpenShards open;
+    private final Path folder;
+    private final SampleChecks checks;
+    private volatile @Nullable ShardWatch watch;
+
+    private ShardSet(Path folder, ShardIndex index, int[] labels, Names names, SampleChecks checks, int mostOpen) {
+        this.folder = folder;
+        this.checks = checks;
+        this.index = index;
+        this.labels = labels;
+        this.names = names;
+        identity = index.identity();
+        int[] starts = new int[index.shards().size() + 1];
+        for (int s = 0; s < index.shards().size(); s++) {
+            starts[s + 1] = starts[s] + index.shards().get(s).size();
+        }
+        firstOfShard = starts;
+        open = new OpenShards(
+                number -> Shard.open(
+                        folder.resolve(ShardIndex.fileName(number)),
+                        index.layout(),
+                        index.shards().get(number).size(),
+                        checks,
+                        starts[number]),
+                mostOpen);
+    }
+
+    /**
+     * Opens a set.
+     *
+     * @throws NoSuchFileException if the folder has no index: it holds no set, or preparing it was not finished
+     * @throws CheckpointFormatException if the index is damaged
+     */
+    public static ShardSet open(Path folder) throws IOException {
+        return open(folder, MOST_OPEN);
+    }
+
+    /** As the other method, with at most so many shards open at a time. */
+    static ShardSet open(Path folder, int mostOpen) throws IOException {
+        Path path = folder.resolve(ShardIndex.FILE);
+        if (!Files.exists(path)) {
+            throw new NoSuchFileException(
+                    path.toString(), null, "no prepared set, or one that is not finished; prepare it first");
+        }
+        try (SafetensorsFile file = SafetensorsFile.open(path)) {
+            ShardIndex index = ShardIndex.read(file);
+            long samples =
+                    index.shards().stream().mapToLong(ShardIndex.Entry::size).sum();
+            long[] labels = file.longs(ShardBuilder.LABEL);
+            if (labels.length != samples || samples == 0) {
+                throw new CheckpointFormatException(
+                        path, "there are " + labels.length + " labels for the " + samples + " samples of all shards");
+            }
+            int[] small = new int[labels.length];
+            for (int i = 0; i < labels.length; i++) {
+                if (labels[i] < 0 || labels[i] >= index.classes().size()) {
+                    throw new CheckpointFormatException(
+                            path,
+                            "labels must be in [0, " + (index.classes().size() - 1) + "] but one is " + labels[i]);
+                }
+                small[i] = (int) labels[i];
+            }
+            Names names = Names.read(file, ShardBuilder.NAME, labels.length);
+            SampleChecks checks =
+                    ShardIndex.hasChecksums(file) ? SampleChecks.read(file, index.layout(), names) : SampleChecks.NONE;
+            return new ShardSet(folder, index, small, names, checks, mostOpen);
+        }
+    }
+
+    /** Returns the index. */
+    public ShardIndex index() {
+        return index;
+    }
+
+    @Override
+    public int size() {
+        return labels.length;
+    }
+
+    @Override
+    public int classes() {
+        return index.classes().size();
+    }
+
+    @Override
+    public SampleLayout layout() {
+        return index.layout();
+    }
+
+    @Override
+    public String identity() {
+        return identity;
+    }
+
+    @Override
+    public int label(int i) {
+        return labels[i];
+    }
+
+    @Override
+    public String name(int i) {
+        return names.get(i);
+    }
+
+    @Override
+    public void readMoments(int i, float[] target, int from) throws IOException {
+        int shard = shardOf(i);
+        use(shard, reader -> reader.readMoments(i - firstOfShard[shard], target, from));
+    }
+
+    @Override
+    public void readImage(int i, byte[] target, int from) throws IOException {
+        int shard = shardOf(i);
+        use(shard, reader -> reader.readImage(i - firstOfShard[shard], target, from));
+    }
+
+    @Override
+    public void readTokens(int i, float[] target, int from) throws IOException {
+        int shard = shardOf(i);
+        use(shard, reader -> reader.readTokens(i - firstOfShard[shard], target, from));
+    }
+
+    @Override
+    public void readTokens(int i, int[] rows, float[] target, int from) throws IOException {
+        int shard = shardOf(i);
+        use(shard, reader -> reader.readTokens(i - firstOfShard[shard], rows, target, from));
+    }
+
+    @Override
+    public synchronized Optional<String> watch() {
+        if (watch == null) {
+            watch = ShardWatch.start(folder, index.shards());
+        }
+        return hasChecksums()
+                ? Optional.empty()
+                : Optional.of("the set is of the first format, which has no checksums of samples: a damaged shard is"
+                        + " noticed when its hash is compared in the background, perhaps after samples of it were used;"
+                        + " sets that are prepared now have them");
+    }
+
+    /** Tells whether the index has a checksum of every sample, which the first format had not. */
+    public boolean hasChecksums() {
+        return checks.present();
+    }
+
+    /** Returns what everything read of the set is compared with. */
+    SampleChecks checks() {
+        return checks;
+    }
+
+    private void use(int shard, OpenShards.Use use) throws IOException {
+        ShardWatch watching = watch;
+        if (watching != null) {
+            watching.requireSound();
+        }
+        open.use(shard, use);
+    }
+
+    private int shardOf(int i) {
+        if (i < 0 || i >= labels.length) {
+            throw new IllegalArgumentException("sample must be in [0, " + (labels.length - 1) + "] but was " + i);
+        }
+        int found = Arrays.binarySearch(firstOfShard, i);
+        int shard = found >= 0 ? found : -found - 2;
+        while (firstOfShard[shard + 1] == i) { // an empty shard begins where the next one does
+            shard++;
+        }
+        return shard;
+    }
+
+    @Override
+    public void close() throws IOException {
+        ShardWatch watching = watch;
+        if (watching != null) {
+            watching.close();
+        }
+        open.close();
+    }
+}

@@ -1,0 +1,171 @@
+package io.github.maskalign.core.data.internal;
+
+import io.github.maskalign.core.files.internal.MessageText;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarFile;
+
+/**
+ * Pictures in tar archives: ILSVRC2012's tar of tars, an archive of class folders, or WebDataset shards (each picture
+ * beside a {@code .cls} with its class). Opening reads the headers; pictures are read where they lie.
+ */
+public final class TarSet implements PictureSet {
+    private final List<String> classes;
+    private final List<LabelledPicture> pictures;
+    private final List<Where> places;
+    private final List<FileChannel> files;
+
+    /** Where a file's bytes lie. */
+    private record Where(Path path, FileChannel file, long begin, long length) {
+        byte[] read() throws IOException {
+            return FileSlice.read(path, file, begin, length);
+        }
+    }
+
+    private TarSet(List<String> classes, List<LabelledPicture> pictures, List<Where> places, List<FileChannel> files) {
+        this.classes = classes;
+        this.pictures = pictures;
+        this.places = places;
+        this.files = files;
+    }
+
+    public static TarSet open(Path origin, List<Path> archives) throws IOException {
+        List<FileChannel> files = new ArrayList<>();
+        try {
+            Map<String, Where> pictures = new HashMap<>();
+            Map<String, Where> labels = new HashMap<>();
+            for (Path archive : archives) {
+                FileChannel file = FileChannel.open(archive, StandardOpenOption.READ);
+                files.add(file);
+                String prefix =
+                        archives.size() > 1 ? baseName(archive.getFileName().toString()) + "/" : "";
+                collect(new Where(archive, file, 0, file.size()), "", prefix, pictures, labels);
+            }
+            if (pictures.isEmpty()) {
+                throw new PictureSetException(origin, "there is no .jpg, .jpeg or .png in the archive");
+            }
+            return labels.isEmpty() ? byFolder(origin, pictures, files) : byLabelFile(origin, pictures, labels, files);
+        } catch (IOException | RuntimeException e) {
+            for (FileChannel file : files) {
+                file.close();
+            }
+            throw e;
+        }
+    }
+
+    /** Adds the files of one archive; an archive inside it is the folder of its name. */
+    private static void collect(
+            Where archive, String folder, String shard, Map<String, Where> pictures, Map<String, Where> labels)
+            throws IOException {
+        try (TarFile tar = new TarFile(new FileSlice(archive.file(), archive.begin(), archive.length()))) {
+            for (TarArchiveEntry entry : tar.getEntries()) {
+                String name = folder + entry.getName().replaceFirst("^\\./", "");
+                if (!entry.isFile() || entry.isSparse() || PictureFormatNames.isHidden(name)) {
+                    continue;
+                }
+                Where place = new Where(
+                        archive.path(), archive.file(), archive.begin() + entry.getDataOffset(), entry.getSize());
+                String extension = PictureFormatNames.extension(name);
+                if (extension.equals("tar") && folder.isEmpty()) {
+                    collect(place, baseName(name) + "/", shard, pictures, labels);
+                } else if (extension.equals("cls")) {
+                    labels.put(shard + baseName(name), place);
+                } else if (PictureFormatNames.isPicture(name) && pictures.put(shard + name, place) != null) {
+                    throw new PictureSetException(archive.path(), "it has two files " + MessageText.quote(name));
+                }
+            }
+        } catch (IllegalArgumentException | IOException e) {
+            if (e instanceof PictureSetException known) {
+                throw known;
+            }
+            throw new PictureSetException(archive.path(), "it is no complete tar archive: " + e.getMessage(), e);
+        }
+    }
+
+    private static TarSet byFolder(Path origin, Map<String, Where> pictures, List<FileChannel> files)
+            throws PictureSetException {
+        Map<String, Where> sorted = new TreeMap<>(pictures);
+        ClassFolders labels = ClassFolders.of(origin, sorted.keySet());
+        return new TarSet(
+                labels.classes(),
+                sorted.keySet().stream().map(labels::label).toList(),
+                List.copyOf(sorted.values()),
+                files);
+    }
+
+    private static TarSet byLabelFile(
+            Path origin, Map<String, Where> pictures, Map<String, Where> labels, List<FileChannel> files)
+            throws IOException {
+        List<LabelledPicture> found = new ArrayList<>();
+        List<Where> places = new ArrayList<>();
+        for (Map.Entry<String, Where> picture : new TreeMap<>(pictures).entrySet()) {
+            Where label = labels.get(baseName(picture.getKey()));
+            if (label == null) {
+                throw new PictureSetException(origin, MessageText.quote(picture.getKey()) + " has no .cls beside it");
+            }
+            found.add(new LabelledPicture(picture.getKey(), number(origin, picture.getKey(), label)));
+            places.add(picture.getValue());
+        }
+        int most = found.stream()
+                .map(LabelledPicture::label)
+                .max(Comparator.naturalOrder())
+                .orElse(0);
+        return new TarSet(
+                IntStream.rangeClosed(0, most).mapToObj(Integer::toString).toList(), found, places, files);
+    }
+
+    private static int number(Path origin, String picture, Where label) throws IOException {
+        String text = label.length() > 20 ? "" : new String(label.read(), StandardCharsets.UTF_8).strip();
+        if (!text.matches("\\d{1,6}")) {
+            throw new PictureSetException(
+                    origin,
+                    "the .cls of " + MessageText.quote(picture)
+                            + " must hold a number of at most six digits but holds "
+                            + MessageText.quote(text));
+        }
+        return Integer.parseInt(text);
+    }
+
+    private static String baseName(String name) {
+        int point = name.lastIndexOf('.');
+        return point > name.lastIndexOf('/') ? name.substring(0, point) : name;
+    }
+
+    @Override
+    public List<String> classes() {
+        return classes;
+    }
+
+    @Override
+    public int size() {
+        return pictures.size();
+    }
+
+    @Override
+    public LabelledPicture picture(int index) {
+        return pictures.get(index);
+    }
+
+    @Override
+    public byte[] read(int index) throws IOException {
+        return places.get(index).read();
+    }
+
+    @Override
+    public void close() throws IOException {
+        for (FileChannel file : files) {
+            file.close();
+        }
+    }
+}

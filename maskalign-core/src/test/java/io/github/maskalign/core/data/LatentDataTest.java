@@ -1,0 +1,104 @@
+package io.github.maskalign.core.data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.data.internal.EpochOrder;
+import io.github.maskalign.core.data.internal.FloatCode;
+import io.github.maskalign.core.data.internal.Prepared;
+import io.github.maskalign.core.data.internal.PreparedSample;
+import io.github.maskalign.core.data.internal.SampleLayout;
+import io.github.maskalign.core.data.internal.ShardSet;
+import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.core.random.RandomStream;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class LatentDataTest {
+    private static final SampleLayout LAYOUT = new SampleLayout(2, 3, FloatCode.FLOAT32, 5, 4, 3, FloatCode.FLOAT32);
+    private static final Draws DRAWS = new Draws(11);
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void latentsArePosteriorSamplesOfTheirPosition() throws Exception {
+        Prepared.write(folder, LAYOUT, 4, 3);
+        EpochOrder order = new EpochOrder(DRAWS, 7);
+
+        try (ShardSet set = ShardSet.open(folder);
+                NDManager manager = NDManager.newBaseManager()) {
+            TrainingBatch batch = new LatentData(set, DRAWS, 0.18215, 0.5, true, true).batch(manager, 5, 4);
+
+            assertThat(batch.latents().getShape()).isEqualTo(new Shape(4, 2, 3, 3));
+            assertThat(batch.images().getShape()).isEqualTo(new Shape(4, 3, 5, 5));
+            assertThat(batch.tokens().getShape()).isEqualTo(new Shape(4, 4, 3));
+            float[] latents = batch.latents().toFloatArray();
+            float[] noise = DRAWS.normal(RandomStream.POSTERIOR, 5, 4, 18);
+            for (int i = 0; i < 4; i++) {
+                PreparedSample sample = Prepared.sample(LAYOUT, order.indexAt(5 + i));
+                assertThat(batch.labels().getLong(i)).isEqualTo(sample.label());
+                assertThat(batch.tokens().get(i).toFloatArray()).isEqualTo(sample.tokens());
+                for (int k = 0; k < 18; k++) {
+                    double z = sample.moments()[k] + (double) sample.moments()[18 + k] * noise[i * 18 + k];
+                    // float32: a product, a sum, a difference and a product of numbers of order 1
+                    assertThat((double) latents[i * 18 + k]).isCloseTo((z - 0.5) * 0.18215, within(1e-6));
+                }
+            }
+        }
+    }
+
+    @Test
+    void batchesDoNotDependOnHowTheyAreCut() throws Exception {
+        Prepared.write(folder, LAYOUT, 7);
+        try (ShardSet set = ShardSet.open(folder);
+                NDManager manager = NDManager.newBaseManager()) {
+            LatentData data = new LatentData(set, DRAWS, 1, 0, false, false);
+
+            float[] whole = data.batch(manager, 3, 6).latents().toFloatArray();
+            float[] part = data.batch(manager, 6, 2).latents().toFloatArray();
+
+            assertThat(part).isEqualTo(Arrays.copyOfRange(whole, 3 * 18, 5 * 18));
+        }
+    }
+
+    @Test
+    void chosenTokensAreRead() throws Exception {
+        Prepared.write(folder, LAYOUT, 7);
+        int[][] rows = {{0, 3}, {0, 1}, {2, 0}};
+        try (ShardSet set = ShardSet.open(folder);
+                NDManager manager = NDManager.newBaseManager()) {
+            TokenChoice choice = (first, count) -> first == 2 && count == 3 ? Optional.of(rows) : Optional.empty();
+            LatentData data = new LatentData(set, DRAWS, 1, 0, false, true, choice);
+            float[] all = data.batch(manager, 1, 4).tokens().toFloatArray();
+
+            NDArray chosen = data.batch(manager, 2, 3).tokens();
+
+            assertThat(chosen.getShape()).isEqualTo(new Shape(3, 2, 3));
+            for (int i = 0; i < 3; i++) {
+                for (int k = 0; k < 2; k++) {
+                    int from = ((i + 1) * 4 + rows[i][k]) * 3;
+                    assertThat(chosen.get(i, k).toFloatArray()).isEqualTo(Arrays.copyOfRange(all, from, from + 3));
+                }
+            }
+        }
+    }
+
+    @Test
+    void whatTheSetLacksIsNamed() throws Exception {
+        Prepared.write(folder, SampleLayout.latents(4, 2, FloatCode.FLOAT32), 2);
+        try (ShardSet set = ShardSet.open(folder)) {
+            assertThatThrownBy(() -> new LatentData(set, DRAWS, 1, 0, true, false))
+                    .hasMessageContaining("no pictures");
+            assertThatThrownBy(() -> new LatentData(set, DRAWS, 1, 0, false, true))
+                    .hasMessageContaining("no encoder tokens");
+        }
+    }
+}

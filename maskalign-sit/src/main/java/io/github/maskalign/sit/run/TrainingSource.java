@@ -1,0 +1,37 @@
+package io.github.maskalign.sit.run;
+
+import io.github.maskalign.core.data.TrainingData;
+import io.github.maskalign.core.random.Draws;
+import java.io.IOException;
+import java.nio.file.Path;
+
+/**
+ * Where a run's samples come from when they are no prepared latents: pictures that are their own latents.
+ *
+ * <p>Found on the class path by {@link java.util.ServiceLoader}: name the class in
+ * {@code META-INF/services/io.github.maskalign.sit.run.TrainingSource}.
+ */
+public interface TrainingSource {
+    /** Returns the value of {@code data.kind} that asks for this source. */
+    String kind();
+
+    /**
+     * Opens the samples.
+     *
+     * @param config the whole run
+     * @param cache folder for what is made once, unless the config names another
+     * @param draws the random numbers of the run
+     * @throws IllegalArgumentException if the model does not fit the pictures; names the key and what is needed
+     * @throws IOException if they cannot be read or made
+     */
+    Opened open(RunConfig config, Path cache, Draws draws) throws IOException;
+
+    /**
+     * Open samples.
+     *
+     * @param data the samples, by position
+     * @param pictures the same one by one, as bytes
+     * @param attribution who made the pictures, under which licences
+     */
+    record Opened(TrainingData data, TrainingPictures pictures, String attribution) {}
+}

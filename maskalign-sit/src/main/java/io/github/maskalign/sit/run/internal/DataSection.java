@@ -1,0 +1,62 @@
+package io.github.maskalign.sit.run.internal;
+
+import io.github.maskalign.core.config.Default;
+import io.github.maskalign.core.config.NonNegative;
+import io.github.maskalign.core.config.Positive;
+import io.github.maskalign.core.data.PixelScaling;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What a model is trained on.
+ *
+ * @param kind which data set
+ * @param sets EMOJI: artists' sets, such as {@code noto}
+ * @param cache EMOJI: folder of the drawn pictures; the user's cache folder unless given
+ * @param path LATENTS: folder of the prepared latents
+ * @param scale LATENTS: factor of the latents, z = (sample − bias) · scale; above 0
+ * @param bias LATENTS: subtracted before
+ * @param imagesFolder LATENTS in REPA's layout: name of the folder of pictures
+ * @param latentsFolder LATENTS in REPA's layout: name of the folder of latents
+ * @param vae LATENTS: autoencoder as diffusers publishes it, for pictures while the run goes on; none unless given
+ * @param pixels how values become bytes in pictures of the run; unless given the nearest level for EMOJI, and for
+ *     LATENTS the rule of the method's project
+ * @param readAhead LATENTS: batches that another thread reads in advance; 0 reads when they are needed
+ */
+public record DataSection(
+        Kind kind,
+        @Default("[]") List<String> sets,
+        @Default("null") Optional<Path> cache,
+        @Default("null") Optional<Path> path,
+        @Positive @Default("0.18215") double scale,
+        @Default("0.0") double bias,
+        @Default("images") String imagesFolder,
+        @Default("vae-sd") String latentsFolder,
+        @Default("null") Optional<Path> vae,
+        @Default("null") Optional<PixelScaling> pixels,
+        @NonNegative @Default("4") int readAhead) {
+
+    /** Data sets. */
+    public enum Kind {
+        /** Drawings of emoji by several artists, made from a Maven artefact; pixels are the latents. */
+        EMOJI,
+        /** Latents of a picture set, prepared in advance. */
+        LATENTS
+    }
+
+    /** Checks that the keys fit the kind. */
+    public DataSection {
+        sets = List.copyOf(sets);
+        if (kind == Kind.EMOJI && sets.isEmpty()) {
+            throw new IllegalArgumentException("sets must name at least one artist's set for EMOJI");
+        }
+        if (kind == Kind.EMOJI && vae.isPresent()) {
+            throw new IllegalArgumentException(
+                    "vae has no place with EMOJI, whose latents are pictures, but was " + vae.get());
+        }
+        if (kind == Kind.LATENTS && path.isEmpty()) {
+            throw new IllegalArgumentException("path must name the folder of the latents for LATENTS");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+package io.github.maskalign.sit.run.internal;
+
+import io.github.maskalign.core.config.Default;
+import io.github.maskalign.core.config.NonNegative;
+import io.github.maskalign.core.config.Positive;
+import io.github.maskalign.core.evaluate.Metric;
+import io.github.maskalign.core.sample.Guidance;
+import io.github.maskalign.core.sample.SamplerConfig;
+import io.github.maskalign.core.sample.SamplerMethod;
+import io.github.maskalign.encoders.inception.InceptionSuite;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Scores of samples while a run goes on. Nothing here changes what is trained.
+ *
+ * @param every steps between two evaluations; there is one at the start and one at the end too; 0 never evaluates
+ * @param samples pictures drawn for one, with the averaged weights; at least 4
+ * @param batch pictures drawn and looked at together
+ * @param seed seed of labels and noise, as {@code sample --seed}
+ * @param method stepping rule of the sampler
+ * @param steps its steps
+ * @param cfgScale guidance scale, for the class token too; interval and guided channels are those of the section sample
+ * @param metrics of fid, sfid, is, precision, recall, kid; empty for all that network and reference allow
+ * @param inception file of the Inception network; without it the features are the run's own encoder's, or the embedded
+ *     teacher's if the run has none
+ * @param sha256 hash that the file of inception must have
+ * @param trust whether a TorchScript file of inception without a hash may run, whatever it does
+ * @param suite resize before Inception: adm or pytorch-fid
+ * @param reference statistics, an .npz of pictures or a folder; without it pictures of the training data
+ * @param referencePictures how many of these, at most
+ */
+public record EvaluateSection(
+        @NonNegative @Default("0") long every,
+        @Positive @Default("1000") int samples,
+        @Positive @Default("64") int batch,
+        @Default("0") long seed,
+        @Default("EULER") SamplerMethod method,
+        @Positive @Default("50") int steps,
+        @Default("1.0") double cfgScale,
+        @Default("[]") List<String> metrics,
+        @Default("null") Optional<Path> inception,
+        @Default("null") Optional<String> sha256,
+        @Default("false") boolean trust,
+        @Default("adm") String suite,
+        @Default("null") Optional<Path> reference,
+        @Positive @Default("5000") int referencePictures) {
+    private static final int FEWEST = 4; // halves of two, for the error of the kernel distance
+
+    /** Checks names and ranges. */
+    public EvaluateSection {
+        metrics = List.copyOf(metrics);
+        metrics.forEach(Metric::named);
+        InceptionSuite.named(suite);
+        if (sha256.isPresent() && !sha256.get().matches("[0-9a-f]{64}")) {
+            throw new IllegalArgumentException("sha256 must be 64 hexadecimal digits but was " + sha256.get());
+        }
+        if (samples < FEWEST || referencePictures < FEWEST) {
+            throw new IllegalArgumentException("samples and referencePictures must be at least " + FEWEST + " but were "
+                    + samples + " and " + referencePictures);
+        }
+        sampling(SamplerConfig.defaults(), method, steps, cfgScale); // says what is wrong with these
+    }
+
+    /** What is said of the file of the Inception network. */
+    ScriptPin pin() {
+        return ScriptPin.ofSection("evaluate", sha256.orElse(null), trust);
+    }
+
+    /**
+     * Returns how samples are drawn.
+     *
+     * @param own how the run draws pictures
+     */
+    SamplerConfig sampling(SamplerConfig own) {
+        return sampling(own, method, steps, cfgScale);
+    }
+
+    private static SamplerConfig sampling(SamplerConfig own, SamplerMethod method, int steps, double scale) {
+        return own.withMethod(method, steps)
+                .withGuidance(
+                        new Guidance(scale, scale, own.intervalLow(), own.intervalHigh(), own.legacyGuidedChannels()));
+    }
+}

@@ -1,0 +1,240 @@
+package io.github.maskalign.sit.run.internal;
+
+import ai.djl.ndarray.NDArray;
+import io.github.maskalign.core.evaluate.Estimate;
+import io.github.maskalign.core.evaluate.EvaluationResult;
+import io.github.maskalign.core.evaluate.FeatureSpace;
+import io.github.maskalign.core.evaluate.Metric;
+import io.github.maskalign.core.evaluate.MetricValue;
+import io.github.maskalign.core.metrics.MetricSink;
+import io.github.maskalign.core.train.MetricListener;
+import io.github.maskalign.core.train.StartKind;
+import io.github.maskalign.core.train.StepResult;
+import io.github.maskalign.core.train.StopReason;
+import io.github.maskalign.core.train.TrainListener;
+import io.github.maskalign.core.train.TrainState;
+import io.github.maskalign.sit.run.RunConfig;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.Set;
+import java.util.StringJoiner;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Scores samples of the averaged weights while a run goes on: at the start, every so many steps, and at the end.
+ *
+ * <p>Each is one record of names {@code eval/frechet}, {@code eval/kernel}, {@code eval/precision} and so on, errors with
+ * {@code _se} or {@code _sd} behind, and {@code eval/samples} and {@code eval/seconds}. What is recorded is not measured
+ * again. An evaluation that fails is a warning, and one that is in the way of a stop is given up; the run goes on as it
+ * would have without.
+ */
+public final class EvaluationListener implements TrainListener {
+    private static final Logger LOG = LoggerFactory.getLogger(EvaluationListener.class);
+    private static final String SAMPLES = "eval/samples";
+
+    private final EvaluateSection section;
+    private final long lastStep;
+    private final Scoring scoring;
+    private final MetricListener.Opening opening;
+    private final Path stats;
+    private final BooleanSupplier stopRequested;
+    private final Duration limit;
+    private final Set<Long> recorded = new HashSet<>();
+    private @Nullable MetricSink sink;
+    private boolean warned;
+
+    /** Draws samples and measures them. */
+    interface Scoring {
+        /** Opens all that is needed, so that a mistake in the config is told before the first step. */
+        void check() throws IOException;
+
+        /**
+         * Draws and measures.
+         *
+         * @param weights the weights to draw with, by key
+         * @param watch called every now and then; what it throws ends the evaluation
+         */
+        EvaluationResult of(Map<String, NDArray> weights, Runnable watch) throws IOException;
+    }
+
+    /** Why an evaluation ended early. */
+    private static final class GivenUpException extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        GivenUpException(String reason) {
+            super(reason);
+        }
+    }
+
+    /**
+     * Creates the listener.
+     *
+     * @param scoring what is measured
+     * @param opening opens the sink of the records
+     * @param folder the run folder
+     * @param stopRequested whether somebody waits for the run to end
+     * @param limit longest time of one evaluation
+     */
+    public EvaluationListener(
+            RunConfig run,
+            Scoring scoring,
+            MetricListener.Opening opening,
+            Path folder,
+            BooleanSupplier stopRequested,
+            Duration limit) {
+        section = run.evaluate();
+        lastStep = run.train().steps();
+        this.scoring = scoring;
+        this.opening = opening;
+        stats = folder.resolve("stats.jsonl");
+        this.stopRequested = stopRequested;
+        this.limit = limit;
+    }
+
+    @Override
+    public void onStart(StartKind kind, TrainState state) {
+        try {
+            scoring.check();
+            sink = opening.open(state.step() + 1);
+            recorded.addAll(StatsFile.steps(stats, SAMPLES));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        if (isDue(state.step())) {
+            evaluate(state);
+        }
+    }
+
+    @Override
+    public void onStep(StepResult result, TrainState state) {
+        if (isDue(result.step())) {
+            evaluate(state);
+        }
+    }
+
+    /** The last step is saved by now, so that a kill during this evaluation loses nothing. */
+    @Override
+    public void onEnd(StopReason reason, TrainState state) {
+        if (sink == null) {
+            return;
+        }
+        if (reason == StopReason.COMPLETED && !recorded.contains(state.step())) {
+            evaluate(state);
+        }
+        try {
+            sink.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException("the metrics of the run cannot be closed", e);
+        }
+    }
+
+    private boolean isDue(long step) {
+        return step < lastStep && step % section.every() == 0 && !recorded.contains(step);
+    }
+
+    private void evaluate(TrainState state) {
+        long step = state.step();
+        long start = System.nanoTime();
+        try {
+            EvaluationResult result = scoring.of(state.ema(), () -> goOn(start));
+            double seconds = (System.nanoTime() - start) * 1e-9;
+            if (sink != null) {
+                sink.scalars(step, values(result, seconds));
+            }
+            recorded.add(step);
+            LOG.info("step {}: {}", step, text(result, seconds));
+            if (!warned) {
+                warned = true;
+                result.warnings().forEach(LOG::info);
+            }
+        } catch (GivenUpException e) {
+            LOG.warn("the evaluation of step {} was given up: {}", step, e.getMessage());
+        } catch (IOException | RuntimeException | OutOfMemoryError e) { // a score is no reason to end a run
+            LOG.warn("the evaluation of step {} failed, training goes on: {}", step, e.toString());
+            LOG.debug("it failed here", e);
+        }
+    }
+
+    private void goOn(long start) {
+        if (stopRequested.getAsBoolean()) {
+            throw new GivenUpException("the run was asked to stop");
+        }
+        if (System.nanoTime() - start > limit.toNanos()) {
+            throw new GivenUpException("it took more than " + limit.toMinutes()
+                    + " minutes and other ranks wait; set smaller evaluate.samples or evaluate.steps");
+        }
+    }
+
+    /** The numbers under their names in {@code stats.jsonl}. */
+    static Map<String, Double> values(EvaluationResult result, double seconds) {
+        Map<String, Double> values = new LinkedHashMap<>();
+        for (MetricValue value : result.values()) {
+            String name = "eval/" + name(value.metric(), result.space());
+            Estimate estimate = value.estimate();
+            values.put(name, estimate.value());
+            OptionalDouble error = estimate.error();
+            if (error.isPresent()) {
+                boolean kernel = value.metric() == Metric.KID;
+                boolean standard = kernel || estimate.errorIs().startsWith("standard error");
+                values.put(name + (standard ? "_se" : "_sd"), error(result, value.metric(), error.getAsDouble()));
+            }
+        }
+        values.put(SAMPLES, (double) result.samples());
+        values.put("eval/seconds", seconds);
+        return values;
+    }
+
+    private static double error(EvaluationResult result, Metric metric, double error) {
+        return metric == Metric.KID ? RunEvaluation.kernelError(error, Math.toIntExact(result.samples())) : error;
+    }
+
+    /** Numbers of other features than Inception's do not have the names of the literature. */
+    private static String name(Metric metric, FeatureSpace space) {
+        if (space.inception()) {
+            return metric.id();
+        }
+        return switch (metric) {
+            case FID -> "frechet";
+            case SFID -> "spatial_frechet";
+            case IS -> "classifier_score";
+            case KID -> "kernel";
+            case PRECISION, RECALL -> metric.id();
+        };
+    }
+
+    private static String text(EvaluationResult result, double seconds) {
+        StringJoiner text = new StringJoiner(", ");
+        for (MetricValue value : result.values()) {
+            Estimate estimate = value.estimate();
+            String number = String.format(Locale.ROOT, "%s %.4g", value.title(), estimate.value());
+            text.add(
+                    estimate.error().isEmpty()
+                            ? number
+                            : number
+                                    + String.format(
+                                            Locale.ROOT,
+                                            " ± %.2g",
+                                            error(
+                                                    result,
+                                                    value.metric(),
+                                                    estimate.error().getAsDouble())));
+        }
+        return text
+                + String.format(
+                        Locale.ROOT,
+                        " of %,d samples in features of %s (%.0f s)",
+                        result.samples(),
+                        result.space().name(),
+                        seconds);
+    }
+}

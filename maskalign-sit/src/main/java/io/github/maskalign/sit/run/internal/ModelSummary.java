@@ -1,0 +1,90 @@
+package io.github.maskalign.sit.run.internal;
+
+import com.google.gson.FieldNamingPolicy;
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.nn.ParameterKeys;
+import io.github.maskalign.sit.SiT;
+import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.run.RunConfig;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * The model of a config in numbers.
+ *
+ * @param name name of the experiment
+ * @param family method
+ * @param model sizes
+ * @param tokens number of patch tokens
+ * @param blockTokens sequence length inside the blocks while training, class token included
+ * @param parameters numbers by part; {@code total} counts all, {@code without_projector} what sampling needs
+ */
+public record ModelSummary(
+        String name,
+        String family,
+        Map<String, Integer> model,
+        int tokens,
+        int blockTokens,
+        Map<String, Long> parameters) {
+
+    /** Counts without making a single array. */
+    public static ModelSummary of(RunConfig run) {
+        SiTConfig config = RunPlan.model(run);
+        Map<String, Integer> sizes = new LinkedHashMap<>();
+        sizes.put("input_size", config.inputSize());
+        sizes.put("in_channels", config.inChannels());
+        sizes.put("patch_size", config.patchSize());
+        sizes.put("hidden_size", config.hiddenSize());
+        sizes.put("depth", config.depth());
+        sizes.put("num_heads", config.numHeads());
+        sizes.put("num_classes", config.numClasses());
+        sizes.put("alignment_depth", config.encoderWidths().isEmpty() ? 0 : config.alignmentDepth());
+        sizes.put("class_token_width", config.classTokenWidth());
+        sizes.put("mixer_layers", config.mixer().layers());
+        boolean drops =
+                config.placement() == SubsetPlacement.DROP || config.placement() == SubsetPlacement.DROP_REINSERT;
+        int kept = drops
+                ? run.subset().rounding().kept(config.tokens(), run.subset().ratio())
+                : config.tokens();
+        return new ModelSummary(
+                run.name(),
+                RunPlan.family(run),
+                sizes,
+                config.tokens(),
+                kept + (config.hasClassToken() ? 1 : 0),
+                parameters(new SiT(config)));
+    }
+
+    /** Returns it as indented JSON. */
+    public String toJson() {
+        Gson gson = new GsonBuilder()
+                .setPrettyPrinting()
+                .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
+                .create();
+        return gson.toJson(this);
+    }
+
+    private static Map<String, Long> parameters(SiT model) {
+        Map<String, Long> counts = new LinkedHashMap<>();
+        counts.put("total", 0L);
+        counts.put("without_projector", 0L);
+        counts.put("trainable", 0L);
+        counts.put("frozen", 0L);
+        ParameterKeys.of(model).forEach((key, parameter) -> {
+            long size = parameter.getShape().size();
+            String part = part(key);
+            counts.merge("total", size, Long::sum);
+            counts.merge("without_projector", part.equals("projectors") ? 0 : size, Long::sum);
+            counts.merge(parameter.requiresGradient() ? "trainable" : "frozen", size, Long::sum);
+            counts.merge(part, size, Long::sum);
+        });
+        return counts;
+    }
+
+    private static String part(String key) {
+        String first = key.split("\\.")[0];
+        return first.equals("cls_projectors2") || first.equals("wg_norm") ? "class_token" : first;
+    }
+}

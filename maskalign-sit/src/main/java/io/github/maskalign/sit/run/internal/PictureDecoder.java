@@ -1,0 +1,167 @@
+package io.github.maskalign.sit.run.internal;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.data.PixelScaling;
+import io.github.maskalign.core.files.OwnedArrays;
+import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.encoders.vae.Autoencoder;
+import io.github.maskalign.encoders.vae.LatentScaling;
+import io.github.maskalign.encoders.vae.NativeAutoencoder;
+import io.github.maskalign.encoders.vae.TiledDecoder;
+import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.run.RunConfig;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Turns a model's latents into 8-bit pictures: as they are where they are RGB pixels, otherwise by an autoencoder, some
+ * pictures or tiles at a time.
+ */
+public final class PictureDecoder implements AutoCloseable {
+    /** Pictures decoded together unless something else is asked for. */
+    public static final int USUAL_BATCH = 4;
+
+    /** Side of a tile, in latent pixels, unless something else is asked for. */
+    public static final int USUAL_TILE = 64;
+
+    private static final Logger LOG = LoggerFactory.getLogger(PictureDecoder.class);
+
+    private final @Nullable Autoencoder vae;
+    private final @Nullable TiledDecoder tiles;
+    private final PixelScaling pixels;
+
+    private PictureDecoder(@Nullable Autoencoder vae, @Nullable TiledDecoder tiles, PixelScaling pixels) {
+        this.vae = vae;
+        this.tiles = tiles;
+        this.pixels = pixels;
+    }
+
+    /**
+     * For models whose latents are RGB pixels.
+     *
+     * @param pixels how values become bytes; {@link PixelScaling#ROUND} gives back the bytes of a training picture
+     */
+    public static PictureDecoder ofPixels(PixelScaling pixels) {
+        return new PictureDecoder(null, null, pixels);
+    }
+
+    /**
+     * Decodes by an autoencoder, which is closed with this.
+     *
+     * @param scaling from the model's latents to the autoencoder's
+     * @param pixels how values become bytes
+     * @param batch pictures decoded together
+     * @param tile side of a tile; larger latents are cut
+     */
+    public static PictureDecoder of(Autoencoder vae, LatentScaling scaling, PixelScaling pixels, int batch, int tile) {
+        if (!vae.scaling().equals(scaling)) {
+            LOG.warn(
+                    "{} says {} but the run's latents have {}: pictures are decoded with the latter",
+                    vae.file(),
+                    vae.scaling(),
+                    scaling);
+        }
+        return new PictureDecoder(vae, new TiledDecoder(vae, scaling, pixels, batch, tile), pixels);
+    }
+
+    /** Whether a run can have pictures: it trains on pixels, or its config names an autoencoder. */
+    static boolean possible(RunConfig run) {
+        return run.data().vae().isPresent() || run.data().kind() == DataSection.Kind.EMOJI;
+    }
+
+    /**
+     * Opens the decoder of a run, which undoes the scaling of its training data.
+     *
+     * @throws IllegalArgumentException if the autoencoder does not fit the model, or there is none
+     */
+    static PictureDecoder open(RunConfig run, Device device) throws IOException {
+        DataSection data = run.data();
+        if (data.vae().isEmpty()) {
+            if (!possible(run)) {
+                throw new IllegalArgumentException("data.vae must name an autoencoder: the model makes latents of "
+                        + run.model().inChannels() + " channels");
+            }
+            return ofPixels(RunPlan.pixels(run));
+        }
+        NativeAutoencoder opened = NativeAutoencoder.open(data.vae().get(), device, Precision.FLOAT32);
+        LatentScaling scaling = LatentScaling.of(data.scale(), data.bias());
+        PictureDecoder decoder = of(opened, scaling, RunPlan.pixels(run), USUAL_BATCH, USUAL_TILE);
+        try {
+            decoder.requireFits(RunPlan.model(run));
+        } catch (IllegalArgumentException e) {
+            decoder.close();
+            throw e;
+        }
+        return decoder;
+    }
+
+    /**
+     * Checks the channels.
+     *
+     * @throws IllegalArgumentException if they do not fit
+     */
+    public void requireFits(SiTConfig model) {
+        int channels = vae == null ? 3 : vae.latentChannels();
+        if (channels != model.inChannels()) {
+            throw new IllegalArgumentException(
+                    vae == null
+                            ? "the model makes latents of " + model.inChannels()
+                                    + " channels, which need a decoder to become pictures"
+                            : "the autoencoder has latents of " + channels + " channels but the model makes "
+                                    + model.inChannels());
+        }
+    }
+
+    /** Returns the file of the autoencoder's weights, if there is one. */
+    public Optional<Path> file() {
+        return Optional.ofNullable(vae).map(Autoencoder::file);
+    }
+
+    /** Returns how values become bytes. */
+    public PixelScaling pixels() {
+        return pixels;
+    }
+
+    /** Returns the side of the pictures in pixels. */
+    public int side(SiTConfig model) {
+        return vae == null ? model.inputSize() : model.inputSize() * vae.reduction();
+    }
+
+    /**
+     * Decodes latents.
+     *
+     * @param manager manager that decides the device; nothing is left in it
+     * @param x latents (N, C, side, side) of the model, row-major
+     * @param count their number N, at least 1
+     */
+    public Pictures decode(NDManager manager, SiTConfig model, float[] x, int count) {
+        requireFits(model);
+        int side = side(model);
+        if (tiles == null) {
+            byte[] bytes = new byte[x.length];
+            for (int k = 0; k < x.length; k++) {
+                bytes[k] = pixels.toByte(x[k]);
+            }
+            return new Pictures(count, 3, side, side, bytes);
+        }
+        Shape shape = new Shape(count, model.inChannels(), model.inputSize(), model.inputSize());
+        try (NDManager scratch = manager.newSubManager()) {
+            NDArray z = OwnedArrays.of(scratch, shape, x);
+            return new Pictures(count, 3, side, side, tiles.decode(z));
+        }
+    }
+
+    @Override
+    public void close() {
+        if (vae != null) {
+            vae.close();
+        }
+    }
+}

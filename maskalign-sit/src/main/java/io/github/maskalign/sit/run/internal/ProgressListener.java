@@ -1,0 +1,56 @@
+package io.github.maskalign.sit.run.internal;
+
+import io.github.maskalign.core.train.StartKind;
+import io.github.maskalign.core.train.StepResult;
+import io.github.maskalign.core.train.StopReason;
+import io.github.maskalign.core.train.TrainListener;
+import io.github.maskalign.core.train.TrainState;
+import io.github.maskalign.sit.run.RunConfig;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Shows how far a run is: a bar on a terminal, lines elsewhere; and every step that was skipped. */
+public final class ProgressListener implements TrainListener {
+    private static final Logger LOG = LoggerFactory.getLogger(ProgressListener.class);
+
+    private final RunConfig config;
+    private final boolean terminal;
+    private @Nullable ConsoleProgress progress;
+
+    public ProgressListener(RunConfig config, boolean terminal) {
+        this.config = config;
+        this.terminal = terminal;
+    }
+
+    @Override
+    public void onStart(StartKind kind, TrainState state) {
+        if (state.step() < config.train().steps()) {
+            progress = ConsoleProgress.open(
+                    new ProgressPlan(
+                            "train",
+                            state.step(),
+                            config.train().steps(),
+                            config.train().globalBatch(),
+                            config.runtime().logEvery()),
+                    terminal);
+        }
+    }
+
+    @Override
+    public void onStep(StepResult result, TrainState state) {
+        if (progress != null) {
+            progress.step(result.step(), result.loss());
+        }
+        if (!result.applied()) {
+            LOG.warn("step {} changed nothing: {} is not finite", result.step(), result.nonFinite());
+        }
+    }
+
+    @Override
+    public void onEnd(StopReason reason, TrainState state) {
+        if (progress != null) {
+            progress.close();
+        }
+    }
+}

@@ -1,0 +1,182 @@
+package io.github.maskalign.sit.run.internal;
+
+import io.github.maskalign.core.align.MixerConfig;
+import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.config.ConfigWriter;
+import io.github.maskalign.core.image.Picture;
+import io.github.maskalign.core.image.PictureReader;
+import io.github.maskalign.core.image.PictureWriter;
+import io.github.maskalign.core.image.Resampler;
+import io.github.maskalign.sit.run.RunConfig;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * What a report tells of one run, read from its folder without disturbing it.
+ *
+ * @param label name in the report, different from that of other runs
+ * @param config its settings
+ * @param status how far it is
+ * @param stats what it recorded
+ * @param grids its pictures in the order of steps
+ * @param scores results of {@code evaluate} that lie in the folder
+ * @param provenance what it was computed with; JSON
+ * @param attribution who made the training pictures; empty if nothing is known
+ */
+record ReportedRun(
+        String label,
+        RunConfig config,
+        RunStatus status,
+        StatsFile stats,
+        List<Grid> grids,
+        List<ScoreFile> scores,
+        String provenance,
+        String attribution) {
+    private static final Pattern GRID = Pattern.compile("samples-(\\d{7,18})\\.png");
+    private static final int WIDEST = 1024;
+
+    /**
+     * A grid of samples.
+     *
+     * @param step when it was drawn
+     * @param png the file
+     * @param width its width in pixels
+     * @param height its height in pixels
+     */
+    record Grid(long step, byte[] png, int width, int height) {}
+
+    static ReportedRun read(Path folder, String label, int mostGrids) throws IOException {
+        RunStatus status = RunStatus.read(folder, false);
+        List<ScoreFile> scores = new ArrayList<>();
+        for (Path file : named(folder, Pattern.compile("(evaluation|scores).*\\.json"))) {
+            scores.add(ScoreFile.read(file));
+        }
+        return new ReportedRun(
+                label,
+                RunStatus.config(folder),
+                status,
+                StatsFile.read(folder.resolve("stats.jsonl")),
+                grids(folder, status.step(), mostGrids),
+                scores,
+                text(folder.resolve("provenance.json")),
+                text(folder.resolve("ATTRIBUTION.txt")));
+    }
+
+    private static List<Grid> grids(Path folder, long lastStep, int most) throws IOException {
+        List<Path> files = new ArrayList<>(named(folder, GRID));
+        Path last = folder.resolve("samples.png");
+        if (Files.exists(last)) {
+            files.removeIf(file -> step(file, -1) == lastStep);
+            files.add(last);
+        }
+        List<Grid> out = new ArrayList<>();
+        int wanted = Math.min(most, files.size());
+        for (int i = 0; i < wanted; i++) { // evenly spaced, the last among them
+            int back = wanted == 1 ? 0 : (int) Math.round((wanted - 1.0 - i) * (files.size() - 1.0) / (wanted - 1));
+            Path file = files.get(files.size() - 1 - back);
+            out.add(grid(file, step(file, lastStep)));
+        }
+        return out;
+    }
+
+    private static long step(Path grid, long otherwise) {
+        Matcher name = GRID.matcher(String.valueOf(grid.getFileName()));
+        return name.matches() ? Long.parseLong(name.group(1)) : otherwise;
+    }
+
+    private static Grid grid(Path file, long step) throws IOException {
+        Picture picture = PictureReader.read(file);
+        if (picture.width() > WIDEST) {
+            int height = Math.max(1, Math.round((float) picture.height() * WIDEST / picture.width()));
+            picture = Resampler.BICUBIC.resize(picture, WIDEST, height);
+            return new Grid(step, PictureWriter.png(picture, PictureWriter.Packing.DEFLATED), WIDEST, height);
+        }
+        return new Grid(step, Files.readAllBytes(file), picture.width(), picture.height());
+    }
+
+    private static List<Path> named(Path folder, Pattern pattern) throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.filter(file ->
+                            pattern.matcher(String.valueOf(file.getFileName())).matches())
+                    .sorted()
+                    .toList();
+        }
+    }
+
+    private static String text(Path file) throws IOException {
+        return Files.isRegularFile(file) ? new String(Files.readAllBytes(file), StandardCharsets.UTF_8) : "";
+    }
+
+    /** Returns the name of the method that the switches make. */
+    String method() {
+        SubsetPlacement placement = config.subset().placement();
+        boolean cls = config.cls().enabled();
+        boolean align = config.align().enabled();
+        String base = cls ? "REG" : align ? "REPA" : "SiT";
+        if (placement == SubsetPlacement.NONE) {
+            return base;
+        }
+        if (placement == SubsetPlacement.DROP && config.mixer().layers() > 0 && align) {
+            return cls ? "MaskAlign" : "REPA + MaskAlign";
+        }
+        return base + ", " + placement + mixed(config.mixer());
+    }
+
+    private static String mixed(MixerConfig mixer) {
+        return mixer.layers() > 0 ? " with mixer" : "";
+    }
+
+    /** Returns all settings, {@code section.key} to value. */
+    Map<String, String> settings() {
+        Map<String, String> out = new LinkedHashMap<>();
+        String section = "";
+        for (String line : ConfigWriter.yaml(config).split("\n")) {
+            int colon = line.indexOf(':');
+            boolean inner = line.startsWith("  ");
+            if (colon < 0 || line.startsWith("   ") || line.strip().startsWith("-")) {
+                continue;
+            }
+            String value = line.substring(colon + 1).strip();
+            if (!inner && value.isEmpty()) {
+                section = line.substring(0, colon) + ".";
+            } else {
+                out.put((inner ? section : "") + line.substring(0, colon).strip(), value);
+            }
+        }
+        return out;
+    }
+
+    /** Returns pictures a second at each recorded step. */
+    List<Curve> rates() {
+        Curve seconds = stats.curves().get("seconds");
+        if (seconds == null) {
+            return List.of();
+        }
+        int batch = config.train().globalBatch();
+        return List.of(seconds.named("rate").mapped(value -> batch / value));
+    }
+
+    /** Returns the model in words. */
+    String model() {
+        return config.model()
+                .variant()
+                .map(variant -> variant.name().replace('_', '/').toUpperCase(Locale.ROOT))
+                .map(name -> "SiT-" + name)
+                .orElseGet(() -> String.format(
+                        Locale.ROOT,
+                        "SiT, depth %d, width %d, patch %d",
+                        config.model().depth().orElse(0),
+                        config.model().hiddenSize().orElse(0),
+                        config.model().patchSize().orElse(0)));
+    }
+}

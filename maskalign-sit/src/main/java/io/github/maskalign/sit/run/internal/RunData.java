@@ -1,0 +1,169 @@
+package io.github.maskalign.sit.run.internal;
+
+import io.github.maskalign.core.align.TokenSubsetSampler;
+import io.github.maskalign.core.data.LatentData;
+import io.github.maskalign.core.data.PreparedSamples;
+import io.github.maskalign.core.data.PreparedSets;
+import io.github.maskalign.core.data.ReadAheadData;
+import io.github.maskalign.core.data.TrainingData;
+import io.github.maskalign.core.data.internal.RepaFolders;
+import io.github.maskalign.core.data.internal.SampleLayout;
+import io.github.maskalign.core.distributed.Communicator;
+import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.core.train.BatchPlan;
+import io.github.maskalign.sit.KeptTokens;
+import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.TrainingPictures;
+import io.github.maskalign.sit.run.TrainingSource;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.ServiceLoader;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What a run is trained on, opened from its config.
+ *
+ * @param data the samples
+ * @param pictureSide side of the pictures for the encoder, in pixels; 0 if there are none
+ * @param attribution who made the pictures, under which licences, as far as is known
+ * @param identity changes with the data's content where the config does not tell; may be empty
+ * @param pictures its pictures one by one, as a reference for samples; null if it has none
+ * @param resources what to close afterwards
+ */
+public record RunData(
+        TrainingData data,
+        int pictureSide,
+        String attribution,
+        String identity,
+        @Nullable TrainingPictures pictures,
+        Resources resources)
+        implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(RunData.class);
+
+    /** Files and threads behind the data. */
+    @FunctionalInterface
+    interface Resources {
+        void close() throws IOException;
+    }
+
+    static RunData open(RunConfig config, Path cache, Draws draws, Communicator ranks) throws IOException {
+        return switch (config.data().kind()) {
+            case EMOJI -> {
+                TrainingSource.Opened source =
+                        source(config.data().kind().name()).open(config, cache, draws);
+                yield new RunData(
+                        source.data(),
+                        config.model().inputSize(),
+                        source.attribution(),
+                        "",
+                        source.pictures(),
+                        () -> {});
+            }
+            case LATENTS -> latents(config, draws, ranks);
+        };
+    }
+
+    private static TrainingSource source(String kind) {
+        List<String> known = new ArrayList<>();
+        for (TrainingSource source : ServiceLoader.load(TrainingSource.class)) {
+            if (source.kind().equals(kind)) {
+                return source;
+            }
+            known.add(source.kind());
+        }
+        throw new IllegalArgumentException(
+                "data.kind " + kind + " needs a training source of this kind on the class path," + " where there are "
+                        + known + "; that of EMOJI is in maskalign-examples");
+    }
+
+    private static RunData latents(RunConfig config, Draws draws, Communicator ranks) throws IOException {
+        BatchPlan plan = BatchPlan.of(config.train(), ranks);
+        DataSection section = config.data();
+        PreparedSamples set = openLatents(config);
+        try {
+            checkFits(config, set);
+            boolean encodes = needsPictures(config.encoder().kind());
+            boolean cached = config.encoder().kind() == EncoderSection.Kind.CACHED;
+            TokenSubsetSampler subsets = new TokenSubsetSampler(
+                    config.subset(), draws, config.train().steps());
+            KeptTokens kept = new KeptTokens(RunPlan.model(config), subsets, plan.globalBatch());
+            LatentData latents = new LatentData(set, draws, section.scale(), section.bias(), encodes, cached, kept);
+            LOG.info("{} prepared latents in {} classes", set.size(), set.classes());
+            if (ranks.localRank() == 0) { // once on each machine, as each may have files of its own
+                set.watch()
+                        .ifPresent(missing -> LOG.warn("{}: {}", section.path().orElseThrow(), missing));
+            }
+            String attribution = "Trained on the prepared set " + section.path().orElseThrow() + " (" + set.identity()
+                    + "); its licences are those of its pictures.\n";
+            int side = set.layout().imageSide();
+            TrainingPictures pictures = side == 0
+                    ? null
+                    : new TrainingPictures(
+                            "prepared set " + set.identity(),
+                            set.size(),
+                            side,
+                            (index, target) -> set.readImage(index, target, 0));
+            if (section.readAhead() == 0) {
+                return new RunData(latents, side, attribution, set.identity(), pictures, set::close);
+            }
+            ReadAheadData ahead = new ReadAheadData(latents, section.readAhead(), plan::after);
+            return new RunData(ahead, side, attribution, set.identity(), pictures, () -> {
+                ahead.close();
+                set.close();
+            });
+        } catch (RuntimeException e) {
+            set.close();
+            throw e;
+        }
+    }
+
+    static PreparedSamples openLatents(RunConfig config) throws IOException {
+        DataSection section = config.data();
+        return PreparedSets.open(
+                new RepaFolders(section.path().orElseThrow(), section.imagesFolder(), section.latentsFolder()));
+    }
+
+    private static boolean needsPictures(EncoderSection.Kind kind) {
+        return kind != EncoderSection.Kind.NONE && kind != EncoderSection.Kind.CACHED;
+    }
+
+    static void checkFits(RunConfig config, PreparedSamples set) {
+        SampleLayout layout = set.layout();
+        ModelSection model = config.model();
+        Path path = config.data().path().orElseThrow();
+        require("model.inChannels", layout.channels(), model.inChannels(), path);
+        require("model.inputSize", layout.side(), model.inputSize(), path);
+        require("model.numClasses", set.classes(), model.numClasses(), path);
+        if (config.encoder().kind() == EncoderSection.Kind.CACHED) {
+            if (layout.tokens() == 0) {
+                throw new IllegalArgumentException("encoder.kind is CACHED but " + path
+                        + " holds no encoder tokens; prepare it with --encoder, or choose another kind");
+            }
+            require("encoder.width", layout.tokenWidth(), config.encoder().width(), path);
+            int tokens = RunPlan.model(config).tokens();
+            if (layout.tokens() != tokens + 1) {
+                throw new IllegalArgumentException(path + " holds " + layout.tokens()
+                        + " encoder tokens of each picture but the model needs a class token and " + tokens);
+            }
+        }
+    }
+
+    private static void require(String key, int needed, int found, Path set) {
+        if (needed != found) {
+            throw new IllegalArgumentException(key + " must be " + needed + " for " + set + " but was " + found);
+        }
+    }
+
+    @Override
+    public void close() {
+        try {
+            resources.close();
+        } catch (IOException e) {
+            LOG.warn("the training data could not be closed: {}", e.toString());
+        }
+    }
+}

@@ -1,0 +1,220 @@
+package io.github.maskalign.sit.run.internal;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.github.maskalign.core.evaluate.CollectorConfig;
+import io.github.maskalign.core.evaluate.Evaluation;
+import io.github.maskalign.core.evaluate.EvaluationResult;
+import io.github.maskalign.core.evaluate.FeatureCollector;
+import io.github.maskalign.core.evaluate.FeatureExtractor;
+import io.github.maskalign.core.evaluate.FeatureSpace;
+import io.github.maskalign.core.evaluate.Metric;
+import io.github.maskalign.core.evaluate.Reference;
+import io.github.maskalign.core.evaluate.internal.KernelDistance;
+import io.github.maskalign.core.evaluate.internal.PrecisionRecall;
+import io.github.maskalign.encoders.inception.InceptionSuite;
+import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.TrainingPictures;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Draws samples as the command {@code sample} does and scores them as {@code evaluate} does, a batch at a time: what is
+ * kept is what the metrics need. All native memory is free again afterwards. One thread uses it.
+ */
+public final class RunEvaluation implements EvaluationListener.Scoring {
+    private final RunConfig run;
+    private final EvaluateSection section;
+    private final NDManager parent;
+    private final @Nullable TrainingPictures training;
+    private final KeptReference kept;
+
+    /**
+     * Prepares evaluations.
+     *
+     * @param parent manager that decides the device
+     * @param training pictures of the training data; null if it has none
+     * @param folder the run folder, which keeps the features of the training data
+     */
+    public RunEvaluation(RunConfig run, NDManager parent, @Nullable TrainingPictures training, Path folder) {
+        this.run = run;
+        this.parent = parent;
+        this.training = training;
+        section = run.evaluate();
+        kept = new KeptReference(folder.resolve("evaluate-reference.safetensors"));
+    }
+
+    @Override
+    public void check() throws IOException {
+        try (NDManager scratch = parent.newSubManager();
+                PictureDecoder decoder = PictureDecoder.open(run, parent.getDevice());
+                FeatureExtractor extractor = open(decoder)) {
+            metrics(scratch, extractor.space(), decoder.side(RunPlan.model(run)));
+        }
+    }
+
+    @Override
+    public EvaluationResult of(Map<String, NDArray> weights, Runnable watch) throws IOException {
+        SiTConfig model = RunPlan.model(run);
+        try (NDManager scratch = parent.newSubManager();
+                PictureDecoder decoder = PictureDecoder.open(run, parent.getDevice());
+                FeatureExtractor extractor = open(decoder)) {
+            FeatureSpace space = extractor.space();
+            FeatureRun features = new FeatureRun(scratch, extractor, section.batch(), false, watch);
+            Set<Metric> metrics = metrics(scratch, space, decoder.side(model));
+            Reference reference = reference(features);
+            Evaluation evaluation = new Evaluation(metrics, PrecisionRecall.NEIGHBOURS, kernel(section.samples()));
+            evaluation.requireReference(reference, space);
+            CollectorConfig needed = CollectorConfig.samples(metrics, CollectorConfig.USUAL_GROUPS, section.samples());
+            try (FeatureCollector collected = new FeatureCollector(scratch, space, needed)) {
+                try (Preview preview =
+                        new Preview(scratch, run, weights, section.sampling(run.sample()), section.batch())) {
+                    draw(scratch, preview, decoder, features, collected);
+                }
+                return evaluation.compare(scratch, reference, collected);
+            }
+        }
+    }
+
+    private void draw(
+            NDManager scratch,
+            Preview preview,
+            PictureDecoder decoder,
+            FeatureRun features,
+            FeatureCollector collected) {
+        SiTConfig model = RunPlan.model(run);
+        for (int first = 0; first < section.samples(); first += section.batch()) {
+            int count = Math.min(section.batch(), section.samples() - first);
+            long[] labels = LatentSampling.randomLabels(section.seed(), first, count, model.numClasses());
+            float[] x = preview.draw(
+                    labels,
+                    first,
+                    section.seed(),
+                    (done, of, t) -> features.watch().run());
+            Pictures pictures = decoder.decode(scratch, model, x, count);
+            int plane = pictures.height() * pictures.width();
+            byte[] pixels = new byte[pictures.pixels().length];
+            for (int i = 0; i < count; i++) {
+                TrainingPictures.interleave(pictures.pixels(), 3 * i * plane, pixels, 3 * i * plane, plane);
+            }
+            features.add(collected, pixels, pictures.height(), pictures.width());
+        }
+    }
+
+    /**
+     * The kernel distance over random halves, at most 1,000 pictures each. Of n samples a subset of m then leaves n − m
+     * out, so that {@link #kernelError} can tell the error of the whole.
+     */
+    static KernelDistance kernel(int samples) {
+        KernelDistance usual = KernelDistance.USUAL;
+        return new KernelDistance(usual.subsets(), Math.min(usual.subsetSize(), samples / 2), usual.seed());
+    }
+
+    /**
+     * The delete-d jackknife (Shao and Wu 1989): from the spread s over subsets of m of n samples, s √(m / (n − m)).
+     *
+     * @param spread standard deviation over subsets
+     */
+    static double kernelError(double spread, int samples) {
+        double m = kernel(samples).subsetSize();
+        return spread * Math.sqrt(m / (samples - m));
+    }
+
+    private FeatureExtractor open(PictureDecoder decoder) throws IOException {
+        return choice().open(parent.getDevice(), decoder.side(RunPlan.model(run)));
+    }
+
+    private ExtractorChoice choice() {
+        InceptionSuite suite = InceptionSuite.named(section.suite());
+        EncoderSection own = run.encoder();
+        if (section.inception().isPresent()) {
+            return new ExtractorChoice(
+                    section.inception().get(), suite, null, null, own.preprocessing(), section.pin());
+        }
+        return switch (own.kind()) {
+            case NONE, CACHED, EMBEDDED ->
+                new ExtractorChoice(
+                        null, suite, "embedded", null, own.preprocessing(), ScriptPin.ofOptions(null, false));
+            case TORCHSCRIPT, NATIVE ->
+                new ExtractorChoice(
+                        null,
+                        suite,
+                        own.path().orElseThrow().toString(),
+                        own.kind() == EncoderSection.Kind.NATIVE ? own.model() : null,
+                        own.preprocessing(),
+                        own.pin(),
+                        own.heads(),
+                        own.positions());
+        };
+    }
+
+    private Set<Metric> metrics(NDManager scratch, FeatureSpace space, int side) throws IOException {
+        Set<Metric> able = EnumSet.noneOf(Metric.class);
+        if (section.reference().isPresent()) {
+            try (ReferenceChoice against =
+                    ReferenceChoice.open(section.reference().get())) {
+                able.addAll(against.supported(scratch, space));
+                requireSide(against.pictures() == null ? "" : against.pictures().resolution(), side);
+            }
+        } else if (training == null) {
+            throw new IllegalArgumentException("evaluate.reference must be given: the training data has no pictures;"
+                    + " prepare it with pictures, or name statistics or pictures to compare with");
+        } else {
+            requireSide(training.some(1).resolution(), side);
+            for (Metric metric : Metric.values()) {
+                if (space.supports(metric)) {
+                    able.add(metric);
+                }
+            }
+        }
+        if (section.metrics().isEmpty()) {
+            return able;
+        }
+        Set<Metric> wanted = EnumSet.noneOf(Metric.class);
+        section.metrics().forEach(id -> wanted.add(Metric.named(id)));
+        if (!able.containsAll(wanted)) {
+            throw new IllegalArgumentException("evaluate.metrics must be among "
+                    + able.stream().map(Metric::id).toList() + " with " + space.name() + " but were "
+                    + section.metrics());
+        }
+        return wanted;
+    }
+
+    private void requireSide(String resolution, int side) {
+        String ours = side + "x" + side;
+        if (!resolution.isEmpty() && !resolution.equals(ours)) {
+            throw new IllegalArgumentException("the reference of evaluate has pictures of " + resolution
+                    + " pixels but the run draws " + ours + "; numbers are compared at one resolution");
+        }
+    }
+
+    private Reference reference(FeatureRun features) throws IOException {
+        FeatureSpace space = features.extractor().space();
+        if (section.reference().isPresent()) {
+            Path path = section.reference().get();
+            try (ReferenceChoice against = ReferenceChoice.open(path)) {
+                Set<Metric> able = against.supported(features.manager(), space);
+                int rows = CollectorConfig.USUAL_REFERENCE_ROWS;
+                return against.pictures() == null
+                        ? against.read(features, able, rows)
+                        : kept.read(features, KeptReference.describe(path), () -> against.read(features, able, rows));
+            }
+        }
+        if (training == null) {
+            throw new IllegalStateException("there are no pictures to compare with");
+        }
+        PictureSource source = training.some(section.referencePictures());
+        String name = source.size() + " of " + training.size() + " training pictures, " + training.name();
+        return kept.read(features, name, () -> {
+            CollectorConfig all =
+                    new CollectorConfig(true, space.spatialWidth() > 0, false, 1, source.size(), source.size());
+            FeatureCollector collected = features.collect("reference", source, all); // the reference has its rows
+            return collected.reference().withResolution(source.resolution());
+        });
+    }
+}

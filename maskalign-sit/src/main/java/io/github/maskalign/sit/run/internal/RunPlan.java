@@ -1,0 +1,121 @@
+package io.github.maskalign.sit.run.internal;
+
+import io.github.maskalign.core.align.SubsetConfig;
+import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.align.SubsetSchedule;
+import io.github.maskalign.core.config.ConfigWriter;
+import io.github.maskalign.core.data.PixelScaling;
+import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.weights.WeightsFamily;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** What a config comes to: the model, the method's name, and the settings that make a run this run. */
+public final class RunPlan {
+    /** Sections and keys that change no draw, and a weight by its rounding at most: a run may go on with others. */
+    private static final Set<String> FREE = Set.of(
+            "name",
+            "train.steps",
+            "train.accumulation",
+            "train.activationCheckpointing",
+            "train.saveEvery",
+            "train.keepLast",
+            "train.keepEvery",
+            "train.asyncSave",
+            "train.snapshotEvery",
+            "train.maxSkippedInRow",
+            "train.maxSkipped",
+            "train.maxFailedSaves",
+            "train.saveWaitSeconds",
+            "data.cache",
+            "data.path",
+            "data.vae",
+            "data.pixels",
+            "data.imagesFolder",
+            "data.latentsFolder",
+            "data.readAhead",
+            "encoder.trust");
+
+    /** Keys that may be given a value when a run goes on: a hash is pinned, which changes no number. */
+    public static final Set<String> ADDABLE = Set.of("encoder.sha256");
+
+    private static final Set<String> FREE_SECTIONS = Set.of("runtime", "sample", "evaluate");
+
+    private RunPlan() {}
+
+    /**
+     * Returns the model of a config.
+     *
+     * @throws IllegalArgumentException if the sections do not fit together
+     */
+    public static SiTConfig model(RunConfig config) {
+        SiTConfig plain = config.model().plain();
+        SubsetConfig subset = config.subset();
+        SiTConfig model = plain.withClassToken(
+                        config.cls().enabled() ? config.encoder().width() : 0)
+                .withMixer(config.mixer());
+        if (config.align().enabled()) {
+            model = model.withAlignment(
+                    config.align().depth(),
+                    config.align().projectorDim(),
+                    List.of(config.encoder().width()));
+        }
+        subset.requireTokensLeft(model.tokens());
+        boolean route = subset.placement() == SubsetPlacement.ROUTE;
+        return model.withPlacement(
+                subset.placement(),
+                route ? subset.routeStart() : 0,
+                route ? subset.resolvedRouteEnd(model.depth()) : 0);
+    }
+
+    /** Returns the method: {@code sit}, {@code repa}, {@code reg} or {@code maskalign}. */
+    public static String family(RunConfig config) {
+        boolean masked = config.mixer().layers() > 0 || config.subset().placement() != SubsetPlacement.NONE;
+        if (masked) {
+            return "maskalign";
+        }
+        return config.cls().enabled() ? "reg" : config.align().enabled() ? "repa" : "sit";
+    }
+
+    /**
+     * Returns how values become bytes in pictures of a run: as its config says, otherwise to the nearest level where
+     * pixels are the latents, which is exact, and by the rule of the method's project where they are decoded.
+     */
+    static PixelScaling pixels(RunConfig config) {
+        DataSection data = config.data();
+        return data.pixels()
+                .orElseGet(() -> data.kind() == DataSection.Kind.EMOJI
+                        ? PixelScaling.ROUND
+                        : WeightsFamily.find(family(config)).orElseThrow().pixels());
+    }
+
+    /** Returns every setting that changes the numbers, by its key path. */
+    public static Map<String, String> settings(RunConfig config) {
+        Map<String, String> out = new LinkedHashMap<>();
+        String section = "";
+        for (String line : ConfigWriter.yaml(config).split("\n")) {
+            int colon = line.indexOf(':');
+            String key = line.substring(0, colon).trim();
+            String value = line.substring(colon + 1).trim();
+            if (line.charAt(0) != ' ') {
+                section = value.isEmpty() ? key + "." : "";
+            }
+            String path = section.isEmpty() || line.charAt(0) != ' ' ? key : section + key;
+            if (!value.isEmpty() && !FREE.contains(path) && !FREE_SECTIONS.contains(path.split("\\.")[0])) {
+                out.put(path, value);
+            }
+        }
+        if (config.optim().extraEmaDecays().isEmpty()) {
+            out.remove("optim.extraEmaDecays"); // runs from before there was such a key go on
+        }
+        out.put("runtime.precision", config.runtime().precision().name());
+        if (config.subset().schedule() != SubsetSchedule.CONSTANT
+                || config.subset().unmaskedTailSteps() > 0) {
+            out.put("train.steps", Long.toString(config.train().steps())); // the ratio of a step depends on it
+        }
+        return out;
+    }
+}

@@ -1,0 +1,126 @@
+package io.github.maskalign.sit.run.internal;
+
+import ai.djl.ndarray.NDManager;
+import ai.djl.training.ParameterStore;
+import io.github.maskalign.core.data.PixelScaling;
+import io.github.maskalign.core.diffusion.Interpolant;
+import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.core.sample.SamplerConfig;
+import io.github.maskalign.core.sample.VelocityField;
+import io.github.maskalign.encoders.vae.LatentScaling;
+import io.github.maskalign.sit.SiT;
+import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTVelocityField;
+import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.weights.SiTWeights;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A model to sample from: a run's averaged weights with the run's config, or a file of any family.
+ *
+ * @param model the model
+ * @param precision arithmetic of its matrix products, and of all others of the process
+ * @param path the path it was trained on
+ * @param sampling how it is sampled unless something else is asked for
+ * @param scaling from the autoencoder's latents to those it was trained on; null for what the autoencoder says
+ * @param pixels how values become bytes unless something else is asked for
+ * @param folder where its pictures go
+ * @param loader loads its weights
+ */
+public record SampleSource(
+        SiTConfig model,
+        RunPrecision precision,
+        Interpolant path,
+        SamplerConfig sampling,
+        @Nullable LatentScaling scaling,
+        PixelScaling pixels,
+        Path folder,
+        Loader loader) {
+
+    /** Loads a model. */
+    @FunctionalInterface
+    public interface Loader {
+        /** Returns the velocities of a model whose arrays belong to {@code manager}. */
+        VelocityField load(NDManager manager) throws IOException;
+    }
+
+    /** Returns this sampled in another way. */
+    public SampleSource withSampling(SamplerConfig how) {
+        return new SampleSource(model, precision, path, how, scaling, pixels, folder, loader);
+    }
+
+    /** Whether a path is a run folder, or a snapshot inside one. */
+    public static boolean isRun(Path source) {
+        return Files.isDirectory(source)
+                || (TrainedWeights.isSnapshot(source)
+                        && Files.exists(source.toAbsolutePath().resolveSibling("config.yaml")));
+    }
+
+    /**
+     * Takes the weights of a run; the file must stay open until they are loaded.
+     *
+     * @param wanted the arithmetic; null for that of the run
+     */
+    public static SampleSource of(TrainedWeights run, OpenWeights file, @Nullable RunPrecision wanted) {
+        RunConfig config = run.config();
+        SiTConfig model = RunPlan.model(config);
+        RunPrecision precision = wanted == null ? config.runtime().precision() : wanted;
+        DataSection data = config.data();
+        LatentScaling scaling =
+                data.kind() == DataSection.Kind.LATENTS ? LatentScaling.of(data.scale(), data.bias()) : null;
+        Interpolant path = config.diffusion().path();
+        PixelScaling pixels = RunPlan.pixels(config);
+        return new SampleSource(model, precision, path, config.sample(), scaling, pixels, run.folder(), manager -> {
+            SiT sit = new SiT(model, precision.ofBlocks());
+            sit.initialize(manager);
+            try (GradMode editing = GradMode.off()) {
+                file.tensors().copyTo(Weights.of(sit));
+            }
+            return new SiTVelocityField(sit, new ParameterStore(manager, false));
+        });
+    }
+
+    /**
+     * Takes weights of any family; their file must stay open until they are loaded. Guidance acts on the channels on
+     * which the family's own sampler lets it act.
+     *
+     * @param wanted the arithmetic; null for float32
+     * @param decoded whether an autoencoder makes the pictures, which then follow the family's rule; otherwise the
+     *     model's values are the pixels, and the nearest level is exact
+     */
+    public static SampleSource of(SiTWeights weights, Path file, @Nullable RunPrecision wanted, boolean decoded) {
+        RunPrecision precision = wanted == null ? RunPrecision.FLOAT32 : wanted;
+        SamplerConfig usual = SamplerConfig.defaults();
+        int guided = weights.family().legacyGuidedChannels();
+        int channels = guided < weights.config().inChannels() ? guided : 0;
+        return new SampleSource(
+                weights.config(),
+                precision,
+                path(weights.metadata()),
+                usual.withGuidance(usual.guidance().withLegacyGuidedChannels(channels)),
+                null,
+                decoded ? weights.family().pixels() : PixelScaling.ROUND,
+                file.toAbsolutePath().resolveSibling(""),
+                manager -> {
+                    try (GradMode editing = GradMode.off()) {
+                        return weights.field(
+                                weights.load(manager, precision.ofBlocks()), new ParameterStore(manager, false));
+                    }
+                });
+    }
+
+    /** The published models were all trained on the linear path; our own files name theirs. */
+    private static Interpolant path(Map<String, String> metadata) {
+        String name = metadata.getOrDefault("path", "");
+        return Arrays.stream(Interpolant.values())
+                .filter(path -> path.name().equalsIgnoreCase(name))
+                .findFirst()
+                .orElse(Interpolant.LINEAR);
+    }
+}

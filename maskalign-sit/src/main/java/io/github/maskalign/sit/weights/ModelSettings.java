@@ -1,0 +1,109 @@
+package io.github.maskalign.sit.weights;
+
+import io.github.maskalign.core.align.MixerConfig;
+import io.github.maskalign.core.align.MixerConfig.Conditioning;
+import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTVariant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A model as settings of a run, under the keys of configs: {@code model.depth}, {@code align.depth},
+ * {@code mixer.layers}, ... Snapshots carry the settings of their run, so a run that has these among its own (see
+ * {@link io.github.maskalign.core.train.RunIdentity}) writes snapshots that {@link SiTWeights} understands without help.
+ */
+public final class ModelSettings {
+    private static final String SETTING = "config.";
+
+    private final Map<String, String> metadata;
+
+    private ModelSettings(Map<String, String> metadata) {
+        this.metadata = metadata;
+    }
+
+    /** Returns the settings of a model. */
+    public static Map<String, String> of(SiTConfig config) {
+        Map<String, String> out = new TreeMap<>();
+        out.put("model.inputSize", Integer.toString(config.inputSize()));
+        out.put("model.patchSize", Integer.toString(config.patchSize()));
+        out.put("model.inChannels", Integer.toString(config.inChannels()));
+        out.put("model.hiddenSize", Integer.toString(config.hiddenSize()));
+        out.put("model.depth", Integer.toString(config.depth()));
+        out.put("model.numHeads", Integer.toString(config.numHeads()));
+        out.put("model.numClasses", Integer.toString(config.numClasses()));
+        out.put("model.mlpRatio", Double.toString(config.mlpRatio()));
+        out.put("model.classDropoutProb", Double.toString(config.classDropoutProb()));
+        out.put("model.qkNorm", Boolean.toString(config.qkNorm()));
+        boolean aligned = !config.encoderWidths().isEmpty();
+        out.put("align.enabled", Boolean.toString(aligned));
+        if (aligned) {
+            out.put("align.depth", Integer.toString(config.alignmentDepth()));
+            out.put("align.projectorDim", Integer.toString(config.projectorDim()));
+        }
+        MixerConfig mixer = config.mixer();
+        out.put("mixer.layers", Integer.toString(mixer.layers()));
+        out.put("mixer.width", Integer.toString(mixer.width()));
+        out.put("mixer.heads", Integer.toString(mixer.heads()));
+        out.put("mixer.mlpRatio", Double.toString(mixer.mlpRatio()));
+        out.put("mixer.conditioning", mixer.conditioning().name());
+        out.put("subset.placement", config.placement().name());
+        return out;
+    }
+
+    /**
+     * Reads what a snapshot says: {@code config.model.variant}, {@code config.align.depth}, ... Widths of encoders and
+     * class token, and norms of queries and keys, are left to the tensors.
+     *
+     * @return empty if the snapshot names no model
+     * @throws IllegalArgumentException if it names half a one
+     */
+    public static Optional<SiTConfig> find(Map<String, String> metadata) {
+        ModelSettings all = new ModelSettings(metadata);
+        if (all.text("model.inputSize") == null) {
+            return Optional.empty();
+        }
+        @Nullable String variant = all.text("model.variant");
+        SiTVariant size = variant == null ? null : SiTVariant.ofId(variant);
+        SiTConfig config = SiTConfig.of(
+                        all.integer("model.inputSize"),
+                        size == null ? all.integer("model.patchSize") : size.patchSize(),
+                        all.integer("model.inChannels"),
+                        size == null ? all.integer("model.hiddenSize") : size.hiddenSize(),
+                        size == null ? all.integer("model.depth") : size.depth(),
+                        size == null ? all.integer("model.numHeads") : size.numHeads(),
+                        all.integer("model.numClasses"))
+                .withOptions(all.number("model.mlpRatio"), all.number("model.classDropoutProb"), false, false);
+        if ("true".equals(all.text("align.enabled"))) {
+            config = config.withAlignment(all.integer("align.depth"), all.integer("align.projectorDim"), List.of());
+        }
+        int layers = all.integer("mixer.layers");
+        if (layers > 0) {
+            config = config.withMixer(new MixerConfig(
+                    layers,
+                    all.integer("mixer.width"),
+                    all.integer("mixer.heads"),
+                    all.number("mixer.mlpRatio"),
+                    Conditioning.valueOf(String.valueOf(all.text("mixer.conditioning")))));
+        }
+        return Optional.of(config);
+    }
+
+    private @Nullable String text(String key) {
+        String value = metadata.get(SETTING + key);
+        if (value == null || value.equals("null")) {
+            return null;
+        }
+        return value.replaceAll("^[\"']|[\"']$", "");
+    }
+
+    private int integer(String key) {
+        return Integer.parseInt(String.valueOf(text(key)));
+    }
+
+    private double number(String key) {
+        return Double.parseDouble(String.valueOf(text(key)));
+    }
+}

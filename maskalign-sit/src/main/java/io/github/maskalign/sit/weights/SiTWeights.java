@@ -1,0 +1,337 @@
+package io.github.maskalign.sit.weights;
+
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Parameter;
+import ai.djl.training.ParameterStore;
+import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.StateDict;
+import io.github.maskalign.core.files.TensorSource;
+import io.github.maskalign.core.nn.ParameterKeys;
+import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.core.nn.internal.SinCosPositions;
+import io.github.maskalign.core.sample.VelocityField;
+import io.github.maskalign.sit.SiT;
+import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTVelocityField;
+import io.github.maskalign.sit.weights.internal.FamilyGuess;
+import io.github.maskalign.sit.weights.internal.Geometry;
+import io.github.maskalign.sit.weights.internal.KeyNames;
+import io.github.maskalign.sit.weights.internal.Keys;
+import io.github.maskalign.sit.weights.internal.ModelMetadata;
+import io.github.maskalign.sit.weights.internal.ReversedTimeField;
+import io.github.maskalign.sit.weights.internal.TimeAxis;
+import io.github.maskalign.sit.weights.internal.TimeConvention;
+import io.github.maskalign.sit.weights.internal.VelocityRows;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Weights of the family under our names, with the model they belong to. Nothing is loaded before it is needed, so the
+ * file they come from must stay open.
+ *
+ * <p>Reading removes prefixes, tells the family, renames, picks the velocity rows of a head that also predicts sigma,
+ * and then demands exactly the keys and shapes of the model that the tensors describe: every key that is missing or
+ * unexpected is reported. Projectors may be missing as a whole, which sampling does not mind. The position table is
+ * taken as stored; an averaged one differs from its formula by 2e-4.
+ */
+public final class SiTWeights {
+    private static final float POSITION_TOLERANCE = 1e-3f;
+    private static final double NORM_EPS = 1e-4;
+
+    private final String origin;
+    private final FamilyGuess guess;
+    private final TimeConvention time;
+    private final SiTConfig config;
+    private final StateDict tensors;
+    private final Map<String, String> facts;
+    private final List<String> notes;
+
+    private SiTWeights(
+            String origin,
+            FamilyGuess guess,
+            TimeConvention time,
+            SiTConfig config,
+            StateDict tensors,
+            Map<String, String> facts,
+            List<String> notes) {
+        this.origin = origin;
+        this.guess = guess;
+        this.time = time;
+        this.config = config;
+        this.tensors = tensors;
+        this.facts = Map.copyOf(facts);
+        this.notes = List.copyOf(notes);
+    }
+
+    /**
+     * Understands a state dict of any family.
+     *
+     * @param origin file to name in messages
+     * @param stored the tensors as stored
+     * @param metadata the texts of the file
+     * @param options what else is known
+     * @throws CheckpointFormatException with all problems, if it is no model of the family
+     */
+    public static SiTWeights read(String origin, StateDict stored, Map<String, String> metadata, ImportOptions options)
+            throws IOException {
+        StateDict plain = KeyNames.withoutPrefixes(origin, stored);
+        WeightsFamily given = options.family();
+        FamilyGuess guess = given == null
+                ? FamilyGuess.ofPlain(origin, plain, metadata)
+                : new FamilyGuess(given, "it was given as such");
+        List<String> notes = new ArrayList<>();
+        Map<String, String> facts = facts(metadata);
+        ImportOptions known = options;
+        StateDict named = plain;
+        switch (guess.family()) {
+            case REPA_LEGACY -> {
+                int encoderDepth = encoderDepth(origin, plain, options);
+                named = KeyNames.withoutDecoder(origin, plain, encoderDepth);
+                known = options.withAlignmentDepth(encoderDepth);
+                notes.add("renamed decoder_blocks.i to blocks.(i + " + encoderDepth + ")");
+            }
+            case REDI -> named = KeyNames.withNumberedProjector(origin, plain);
+            case IREPA -> named = options.withoutProjectors() ? plain : KeyNames.withPlainProjectors(origin, plain);
+            case REPA_E -> {
+                facts.putAll(latentStatistics(origin, plain));
+                named = without(plain, Keys.NORM);
+                notes.add("took the statistics bn of the latents from the tensors to the metadata");
+            }
+            case REG, REGLUE -> {
+                if (!plain.keys().contains(Keys.CLASS_WEIGHT)) {
+                    throw new CheckpointFormatException(
+                            origin,
+                            List.of("has no " + Keys.CLASS_WEIGHT + ", so it is no file of the family "
+                                    + guess.family().id()));
+                }
+            }
+            default -> {}
+        }
+        if (options.withoutProjectors()) {
+            named = without(named, Keys.PROJECTORS);
+        }
+        SiTConfig config = Geometry.of(origin, named, ModelMetadata.config(metadata), known);
+        named = velocityOnly(named, config, notes);
+        requireModel(origin, named, config);
+        comparePositions(named, config, notes);
+        facts.putIfAbsent(ModelMetadata.SOURCE, guess.family().id());
+        TimeConvention time = ModelMetadata.time(metadata).orElse(guess.family().time());
+        return new SiTWeights(origin, guess, time, config, named, facts, notes);
+    }
+
+    /** Returns where the weights come from. */
+    public WeightsFamily family() {
+        return guess.family();
+    }
+
+    /** Returns the family and what shows it. */
+    public FamilyGuess guess() {
+        return guess;
+    }
+
+    /** Returns the axis on which the weights work as they are. */
+    public TimeConvention time() {
+        return time;
+    }
+
+    /** Returns the model. */
+    public SiTConfig config() {
+        return config;
+    }
+
+    /** Returns the tensors under our keys. */
+    public StateDict tensors() {
+        return tensors;
+    }
+
+    /** Returns what was changed or is worth knowing, as sentences for a person. */
+    public List<String> notes() {
+        return notes;
+    }
+
+    /**
+     * Returns the texts that describe the weights in a file: family, time convention, model, and what was known about
+     * path, step and the statistics of the latents.
+     */
+    public Map<String, String> metadata() {
+        Map<String, String> out = new LinkedHashMap<>(ModelMetadata.of(guess.family(), time, config));
+        out.putAll(facts);
+        return out;
+    }
+
+    String origin() {
+        return origin;
+    }
+
+    /**
+     * Returns the same weights for the axis where t = 0 is data; see {@link TimeAxis} for the formula. The velocities
+     * agree up to float32 rounding. Weights that are there already are returned as they are.
+     */
+    public SiTWeights dataAtZero() throws IOException {
+        return time == TimeConvention.DATA_AT_0 ? this : turned();
+    }
+
+    /** Returns the same weights for the other axis. */
+    SiTWeights turned() throws IOException {
+        Map<String, TensorSource> out = new LinkedHashMap<>(tensors.tensors());
+        out.put(Keys.TIME_WEIGHT, TimeAxis.turnedFeatures(tensors.get(Keys.TIME_WEIGHT)));
+        out.put(Keys.HEAD_WEIGHT, TimeAxis.negated(tensors.get(Keys.HEAD_WEIGHT)));
+        out.put(Keys.HEAD_BIAS, TimeAxis.negated(tensors.get(Keys.HEAD_BIAS)));
+        if (config.hasClassToken()) {
+            String bias = Keys.CLASS_HEAD_WEIGHT.replace("weight", "bias");
+            out.put(Keys.CLASS_HEAD_WEIGHT, TimeAxis.negated(tensors.get(Keys.CLASS_HEAD_WEIGHT)));
+            out.put(bias, TimeAxis.negated(tensors.get(bias)));
+        }
+        TimeConvention other = time == TimeConvention.DATA_AT_0 ? TimeConvention.DATA_AT_1 : TimeConvention.DATA_AT_0;
+        List<String> all = new ArrayList<>(notes);
+        all.add("turned the time axis around inside the weights, from " + time.id() + " to " + other.id()
+                + ": equal up to float32 rounding");
+        return new SiTWeights(origin, guess, other, config, StateDict.ofTensors(out), facts, all);
+    }
+
+    /** Returns a new model with these weights, on the axis {@link #time()}; its arrays belong to the manager. */
+    public SiT load(NDManager manager, Precision precision) throws IOException {
+        SiT model = new SiT(config, precision);
+        model.initialize(manager);
+        tensors.copyTo(Weights.of(model));
+        return model;
+    }
+
+    /** Returns a loaded model as samplers see it, on REPA's axis whatever the weights' is. */
+    public VelocityField field(SiT loaded, ParameterStore store) {
+        VelocityField field = new SiTVelocityField(loaded, store);
+        return time == TimeConvention.DATA_AT_0 ? field : new ReversedTimeField(field);
+    }
+
+    private static Map<String, String> facts(Map<String, String> metadata) {
+        Map<String, String> facts = new LinkedHashMap<>();
+        String path = metadata.getOrDefault(ModelMetadata.PATH, metadata.get("config.diffusion.path"));
+        if (path != null) {
+            facts.put(ModelMetadata.PATH, path);
+        }
+        String step = metadata.getOrDefault(ModelMetadata.STEP, metadata.get("steps"));
+        if (step != null) {
+            facts.put(ModelMetadata.STEP, step);
+        }
+        for (String key : List.of(ModelMetadata.SOURCE, ModelMetadata.LATENT_MEAN, ModelMetadata.LATENT_STD)) {
+            String value = metadata.get(key);
+            if (value != null) {
+                facts.put(key, value);
+            }
+        }
+        return facts;
+    }
+
+    private static int encoderDepth(String origin, StateDict tensors, ImportOptions options)
+            throws CheckpointFormatException {
+        if (KeyNames.largestNumber(tensors, Keys.LEGACY_BLOCKS).isEmpty()) {
+            throw new CheckpointFormatException(
+                    origin, List.of("has no decoder_blocks, so it is no file of the family repa-legacy"));
+        }
+        int found = KeyNames.largestNumber(tensors, Keys.BLOCKS).orElse(-1) + 1;
+        if (options.alignmentDepth() > 0 && options.alignmentDepth() != found) {
+            throw new CheckpointFormatException(
+                    origin,
+                    List.of("has " + found + " blocks before its decoder_blocks, so the alignment depth must be "
+                            + found + " but was given as " + options.alignmentDepth()));
+        }
+        return found;
+    }
+
+    /** Mean and standard deviation per channel by which REPA-E's model normalises latents, as JSON lists. */
+    private static Map<String, String> latentStatistics(String origin, StateDict tensors) throws IOException {
+        Map<String, TensorSource> all = tensors.tensors();
+        TensorSource mean = all.get(Keys.NORM_MEAN);
+        TensorSource variance = all.get(Keys.NORM_VARIANCE);
+        if (mean == null || variance == null) {
+            throw new CheckpointFormatException(
+                    origin, List.of("must have both " + Keys.NORM_MEAN + " and " + Keys.NORM_VARIANCE));
+        }
+        if (mean.shape().dimension() != 1
+                || !mean.shape().equals(variance.shape())
+                || mean.shape().size() > 4096) {
+            throw new CheckpointFormatException(
+                    origin,
+                    List.of(Keys.NORM_MEAN + " and " + Keys.NORM_VARIANCE + " must have shape (C) but have "
+                            + mean.shape() + " and " + variance.shape()));
+        }
+        List<String> means = new ArrayList<>();
+        List<String> deviations = new ArrayList<>();
+        for (float value : mean.floats()) {
+            means.add(Float.toString(value));
+        }
+        for (float value : variance.floats()) {
+            deviations.add(Double.toString(Math.sqrt(value + NORM_EPS)));
+        }
+        return Map.of(ModelMetadata.LATENT_MEAN, means.toString(), ModelMetadata.LATENT_STD, deviations.toString());
+    }
+
+    private static StateDict without(StateDict tensors, String prefix) {
+        Map<String, TensorSource> out = new LinkedHashMap<>(tensors.tensors());
+        out.keySet().removeIf(key -> key.startsWith(prefix));
+        return StateDict.ofTensors(out);
+    }
+
+    private static StateDict velocityOnly(StateDict tensors, SiTConfig config, List<String> notes) throws IOException {
+        TensorSource weight = tensors.tensors().get(Keys.HEAD_WEIGHT);
+        TensorSource bias = tensors.tensors().get(Keys.HEAD_BIAS);
+        long rows = (long) config.patchSize() * config.patchSize() * config.inChannels();
+        if (weight == null
+                || bias == null
+                || !weight.shape().equals(new Shape(2 * rows, config.hiddenSize()))
+                || !bias.shape().equals(new Shape(2 * rows))) {
+            return tensors; // one of p²C rows, or wrong, which the check of all shapes says
+        }
+        notes.add("took the velocity's " + rows + " rows of the head's " + 2 * rows + " (learn_sigma)");
+        Map<String, TensorSource> out = new LinkedHashMap<>(tensors.tensors());
+        out.put(Keys.HEAD_WEIGHT, VelocityRows.of(weight, config.inChannels()));
+        out.put(Keys.HEAD_BIAS, VelocityRows.of(bias, config.inChannels()));
+        return StateDict.ofTensors(out);
+    }
+
+    private static void requireModel(String origin, StateDict tensors, SiTConfig config)
+            throws CheckpointFormatException {
+        Map<String, Shape> expected = new LinkedHashMap<>();
+        try {
+            for (Map.Entry<String, Parameter> parameter :
+                    ParameterKeys.of(new SiT(config)).entrySet()) {
+                expected.put(parameter.getKey(), parameter.getValue().getShape());
+            }
+        } catch (IllegalArgumentException e) { // heads that do not divide a width
+            throw new CheckpointFormatException(origin, List.of(String.valueOf(e.getMessage())));
+        }
+        List<String> problems = new ArrayList<>();
+        try {
+            tensors.require(expected);
+        } catch (CheckpointFormatException e) {
+            problems.addAll(e.problems());
+        }
+        tensors.tensors().forEach((key, tensor) -> {
+            if (!tensor.type().isFloat()) {
+                problems.add(CheckpointFormatException.quote(key) + " must hold floating-point numbers but has type "
+                        + tensor.type());
+            }
+        });
+        if (!problems.isEmpty()) {
+            throw new CheckpointFormatException(origin, problems);
+        }
+    }
+
+    private static void comparePositions(StateDict tensors, SiTConfig config, List<String> notes) throws IOException {
+        float[] formula = SinCosPositions.table(config.hiddenSize(), config.grid(), config.hasClassToken() ? 1 : 0);
+        float[] stored = tensors.get(Keys.POSITIONS).floats();
+        float largest = 0;
+        for (int i = 0; i < formula.length; i++) {
+            largest = Math.max(largest, Math.abs(formula[i] - stored[i])); // NaN stays NaN
+        }
+        if (!(largest <= POSITION_TOLERANCE)) {
+            notes.add(Keys.POSITIONS + " differs from the sine-cosine formula by " + largest
+                    + ", more than the average of a training run does; it is kept as stored");
+        }
+    }
+}

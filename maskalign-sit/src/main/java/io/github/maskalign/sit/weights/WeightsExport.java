@@ -1,0 +1,143 @@
+package io.github.maskalign.sit.weights;
+
+import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.StateDict;
+import io.github.maskalign.core.files.TensorSource;
+import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.weights.internal.Geometry;
+import io.github.maskalign.sit.weights.internal.Keys;
+import io.github.maskalign.sit.weights.internal.ModelMetadata;
+import io.github.maskalign.sit.weights.internal.TimeConvention;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Weights under the names and on the time axis of one project, ready to be written.
+ *
+ * <p>{@code repa} and {@code reg} are what the {@code generate.py} of REPA and REG load; {@code sit-official} is what
+ * willisma/SiT's sampler loads, a head of C channels ({@code learn_sigma=False}, which it assumes for every file that
+ * is not its own). Their loaders are strict, so a token mixer cannot go with them: {@link Extra} says what becomes of
+ * it. {@code sit} and {@code maskalign} are this library's own and leave nothing out.
+ *
+ * @param family the project
+ * @param tensors the tensors under its keys
+ * @param metadata texts that describe them
+ * @param notes what was changed on the way from the file, as sentences for a person
+ */
+public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String, String> metadata, List<String> notes) {
+
+    /** The families that weights can be written for. */
+    public static final Set<WeightsFamily> TARGETS = Set.of(
+            WeightsFamily.SIT,
+            WeightsFamily.REPA,
+            WeightsFamily.REG,
+            WeightsFamily.MASKALIGN,
+            WeightsFamily.SIT_OFFICIAL);
+
+    /** What becomes of {@code mixer.*} and {@code mask_token}, which no other project knows. */
+    public enum Extra {
+        /** They stay, and the project's own loader refuses the file until they are taken out. */
+        KEEP,
+        /** The export fails. */
+        REFUSE,
+        /** They are left out: the file loads, but it is another network than the one that was trained. */
+        DROP
+    }
+
+    /** Copies the collections. */
+    public WeightsExport {
+        metadata = Map.copyOf(metadata);
+        notes = List.copyOf(notes);
+    }
+
+    /**
+     * Exports weights.
+     *
+     * @param weights weights of any family
+     * @param family one of {@link #TARGETS}
+     * @param extra what becomes of a mixer if the family has none
+     * @throws IllegalArgumentException for another family
+     * @throws CheckpointFormatException if the family has no such model, with all reasons
+     */
+    public static WeightsExport of(SiTWeights weights, WeightsFamily family, Extra extra) throws IOException {
+        SiTConfig config = weights.config();
+        boolean ours = family == WeightsFamily.SIT || family == WeightsFamily.MASKALIGN;
+        boolean foreign = !ours && weights.tensors().keys().stream().anyMatch(Keys::isOurs);
+        List<String> problems = problems(config, family);
+        if (foreign && extra == Extra.REFUSE) {
+            problems.add(family.id() + " has neither mixer.* nor mask_token, and these weights do");
+        }
+        if (!problems.isEmpty()) {
+            throw new CheckpointFormatException(weights.origin(), problems);
+        }
+        SiTWeights placed = ours || weights.time() == family.time() ? weights : weights.turned();
+        List<String> notes = new ArrayList<>(placed.notes());
+        Map<String, TensorSource> tensors = new LinkedHashMap<>(placed.tensors().tensors());
+        if (foreign && extra == Extra.KEEP) {
+            notes.add("kept mixer.* and mask_token, which " + family.id()
+                    + " does not have: its own loader is strict and refuses them");
+        }
+        if (foreign && extra == Extra.DROP) {
+            tensors.keySet().removeIf(Keys::isOurs);
+            notes.add("left out mixer.* and mask_token: this is another network than the one that was trained");
+        }
+        if (family == WeightsFamily.SIT_OFFICIAL && !config.encoderWidths().isEmpty()) {
+            tensors.keySet().removeIf(Keys::isProjector);
+            notes.add("left out the projectors, which sit-official does not have");
+        }
+        StateDict left = StateDict.ofTensors(tensors);
+        SiTConfig model = tensors.size() == placed.tensors().size()
+                ? config
+                : Geometry.of(weights.origin(), left, Optional.of(config), ImportOptions.AUTO);
+        Map<String, String> metadata = new LinkedHashMap<>(placed.metadata());
+        metadata.putAll(ModelMetadata.of(family, placed.time(), model));
+        return new WeightsExport(family, left, metadata, notes);
+    }
+
+    /** Why a project has no such model. */
+    private static List<String> problems(SiTConfig config, WeightsFamily family) {
+        if (!TARGETS.contains(family)) {
+            throw new IllegalArgumentException(
+                    "weights can be exported as sit, repa, reg, maskalign or sit-official but not as " + family.id());
+        }
+        List<String> problems = new ArrayList<>();
+        boolean withoutToken = family == WeightsFamily.REPA || family == WeightsFamily.SIT_OFFICIAL;
+        if (withoutToken && config.hasClassToken()) {
+            problems.add(family.id() + " has no class token, and these weights generate one of width "
+                    + config.classTokenWidth());
+        }
+        if (family == WeightsFamily.REG && !config.hasClassToken()) {
+            problems.add("reg needs a class token, which these weights do not have");
+        }
+        boolean withProjectors = family == WeightsFamily.REPA || family == WeightsFamily.REG;
+        if (withProjectors && config.encoderWidths().isEmpty()) {
+            problems.add(
+                    family.id()
+                            + "'s own loader is strict and wants projectors, which these weights do not have; export them as sit");
+        }
+        return problems;
+    }
+
+    /**
+     * Returns the family as which these weights are written without a change: {@code maskalign} with a mixer, {@code repa}
+     * with projectors, {@code reg} with a class token too, and {@code sit} for all else and for the other time axis.
+     */
+    public static WeightsFamily naturalFamily(SiTWeights weights) {
+        SiTConfig config = weights.config();
+        if (weights.time() != TimeConvention.DATA_AT_0) {
+            return WeightsFamily.SIT;
+        }
+        if (config.mixer().layers() > 0 || weights.tensors().keys().contains(Keys.MASK_TOKEN)) {
+            return WeightsFamily.MASKALIGN;
+        }
+        if (config.encoderWidths().isEmpty()) {
+            return WeightsFamily.SIT;
+        }
+        return config.hasClassToken() ? WeightsFamily.REG : WeightsFamily.REPA;
+    }
+}

@@ -1,0 +1,97 @@
+package io.github.maskalign.sit.weights.internal;
+
+import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.StateDict;
+import io.github.maskalign.core.files.TensorSource;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.function.UnaryOperator;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** Turns the names of the projects into REPA's and REG's, which are ours. */
+public final class KeyNames {
+    private static final Pattern PREFIX = Pattern.compile("(?:module\\.|_orig_mod\\.)+");
+    private static final Pattern NUMBERED = Pattern.compile("\\.(\\d{1,6})\\.");
+    private static final Pattern IREPA_MLP = Pattern.compile("projectors\\.(\\d+)\\.projection_layer\\.([024])\\.(.+)");
+    private static final Pattern IREPA_CONV = Pattern.compile("projectors\\.\\d+\\.projection_layer\\.weight");
+
+    private KeyNames() {}
+
+    /** Removes what data-parallel and compiled models put in front of each key. */
+    public static StateDict withoutPrefixes(String origin, StateDict tensors) throws CheckpointFormatException {
+        return renamed(origin, tensors, key -> {
+            Matcher prefix = PREFIX.matcher(key);
+            return prefix.lookingAt() ? key.substring(prefix.end()) : key;
+        });
+    }
+
+    /** Renames the blocks of REPA's first files: {@code decoder_blocks.i} is {@code blocks.(i + encoderDepth)}. */
+    public static StateDict withoutDecoder(String origin, StateDict tensors, int encoderDepth)
+            throws CheckpointFormatException {
+        return renamed(origin, tensors, key -> {
+            Matcher number = NUMBERED.matcher(key);
+            return key.startsWith(Keys.LEGACY_BLOCKS)
+                            && number.find()
+                            && number.start() == Keys.LEGACY_BLOCKS.length() - 1
+                    ? Keys.BLOCKS + (Integer.parseInt(number.group(1)) + encoderDepth) + "."
+                            + key.substring(number.end())
+                    : key;
+        });
+    }
+
+    /** Renames ReDi's only projector. */
+    public static StateDict withNumberedProjector(String origin, StateDict tensors) throws CheckpointFormatException {
+        return renamed(
+                origin,
+                tensors,
+                key -> key.startsWith("projector.") ? "projectors.0." + key.substring("projector.".length()) : key);
+    }
+
+    /** Renames iREPA's MLP projectors. */
+    public static StateDict withPlainProjectors(String origin, StateDict tensors) throws CheckpointFormatException {
+        for (Map.Entry<String, Shape> tensor : tensors.shapes().entrySet()) {
+            if (IREPA_CONV.matcher(tensor.getKey()).matches()) {
+                throw new CheckpointFormatException(
+                        origin,
+                        List.of(tensor.getKey() + " " + tensor.getValue() + " is iREPA's convolutional projector, which"
+                                + " has no counterpart here; leave the projectors out, sampling does not need them"));
+            }
+        }
+        return renamed(origin, tensors, key -> {
+            Matcher mlp = IREPA_MLP.matcher(key);
+            return mlp.matches() ? Keys.PROJECTORS + mlp.group(1) + "." + mlp.group(2) + "." + mlp.group(3) : key;
+        });
+    }
+
+    /** Returns the largest number i of the keys {@code prefix + i + .rest}; empty if there is none. */
+    public static OptionalInt largestNumber(StateDict tensors, String prefix) {
+        return tensors.keys().stream()
+                .filter(key -> key.startsWith(prefix))
+                .map(key -> NUMBERED.matcher(key).region(prefix.length() - 1, key.length()))
+                .filter(Matcher::lookingAt)
+                .mapToInt(number -> Integer.parseInt(number.group(1)))
+                .max();
+    }
+
+    private static StateDict renamed(String origin, StateDict tensors, UnaryOperator<String> name)
+            throws CheckpointFormatException {
+        Map<String, TensorSource> out = new LinkedHashMap<>();
+        List<String> problems = new ArrayList<>();
+        tensors.tensors().forEach((key, tensor) -> {
+            String renamed = name.apply(key);
+            if (out.put(renamed, tensor) != null) {
+                problems.add(CheckpointFormatException.quote(renamed) + " stands for two of its keys, one of them "
+                        + CheckpointFormatException.quote(key));
+            }
+        });
+        if (!problems.isEmpty()) {
+            throw new CheckpointFormatException(origin, problems);
+        }
+        return StateDict.ofTensors(out);
+    }
+}

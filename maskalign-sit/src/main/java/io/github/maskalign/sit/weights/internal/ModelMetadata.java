@@ -1,0 +1,158 @@
+package io.github.maskalign.sit.weights.internal;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import io.github.maskalign.core.align.MixerConfig;
+import io.github.maskalign.core.align.MixerConfig.Conditioning;
+import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.internal.StrictJson;
+import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.weights.ModelSettings;
+import io.github.maskalign.sit.weights.WeightsFamily;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What a file of weights says about itself: {@code family}, {@code path}, {@code learn_sigma}, {@code time_convention},
+ * {@code mixer}, {@code cls}, {@code depth}, {@code step}, and {@code config}, the model as JSON under the names of the
+ * official projects. Snapshots of a run say the same through the settings of the run, see {@link ModelSettings}.
+ */
+public final class ModelMetadata {
+    static final String FAMILY = "family";
+    static final String TIME = "time_convention";
+    public static final String PATH = "path";
+    public static final String STEP = "step";
+    public static final String SOURCE = "source_family";
+    public static final String LATENT_MEAN = "latent_mean";
+    public static final String LATENT_STD = "latent_std";
+    private static final String CONFIG = "config";
+    private static final int MOST_TEXT = 1 << 16;
+
+    private ModelMetadata() {}
+
+    /** Returns the texts of a file with this model's weights. */
+    public static Map<String, String> of(WeightsFamily family, TimeConvention time, SiTConfig config) {
+        Map<String, String> out = new LinkedHashMap<>();
+        out.put(FAMILY, family.id());
+        out.put(TIME, time.id());
+        out.put("learn_sigma", Boolean.toString(config.learnSigma()));
+        out.put("mixer", Integer.toString(config.mixer().layers()));
+        out.put("cls", Integer.toString(config.classTokenWidth()));
+        out.put("depth", Integer.toString(config.depth()));
+        out.put(CONFIG, json(config).toString());
+        return out;
+    }
+
+    /** Returns the axis a file names, if it names one. */
+    public static Optional<TimeConvention> time(Map<String, String> metadata) {
+        String id = metadata.get(TIME);
+        for (TimeConvention time : TimeConvention.values()) {
+            if (time.id().equals(id)) {
+                return Optional.of(time);
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** Returns the model a file describes; empty if it describes none, or not well. Its tensors decide what fits. */
+    public static Optional<SiTConfig> config(Map<String, String> metadata) {
+        try {
+            String text = metadata.get(CONFIG);
+            if (text != null && text.length() <= MOST_TEXT) {
+                return Optional.of(fromJson(StrictJson.parse(Path.of(CONFIG), "the text", text)));
+            }
+            return ModelSettings.find(metadata);
+        } catch (CheckpointFormatException
+                | IllegalStateException
+                | IllegalArgumentException
+                | ArithmeticException
+                | UnsupportedOperationException e) {
+            return Optional.empty();
+        }
+    }
+
+    private static JsonObject json(SiTConfig config) {
+        JsonObject json = new JsonObject();
+        json.addProperty("input_size", config.inputSize());
+        json.addProperty("patch_size", config.patchSize());
+        json.addProperty("in_channels", config.inChannels());
+        json.addProperty("hidden_size", config.hiddenSize());
+        json.addProperty("depth", config.depth());
+        json.addProperty("num_heads", config.numHeads());
+        json.addProperty("mlp_ratio", config.mlpRatio());
+        json.addProperty("num_classes", config.numClasses());
+        json.addProperty("class_dropout_prob", config.classDropoutProb());
+        json.addProperty("qk_norm", config.qkNorm());
+        json.addProperty("encoder_depth", config.alignmentDepth());
+        JsonArray widths = new JsonArray();
+        config.encoderWidths().forEach(widths::add);
+        json.add("z_dims", widths);
+        json.addProperty("projector_dim", config.projectorDim());
+        json.addProperty("cls_dim", config.classTokenWidth());
+        MixerConfig mixer = config.mixer();
+        json.addProperty("mixer_layers", mixer.layers());
+        if (mixer.layers() > 0) {
+            json.addProperty("mixer_width", mixer.width());
+            json.addProperty("mixer_heads", mixer.heads());
+            json.addProperty("mixer_mlp_ratio", mixer.mlpRatio());
+            json.addProperty("mixer_conditioning", mixer.conditioning().name());
+        }
+        return json;
+    }
+
+    private static SiTConfig fromJson(JsonObject json) {
+        List<Integer> widths = new ArrayList<>();
+        for (JsonElement z : element(json, "z_dims").getAsJsonArray()) {
+            widths.add(z.getAsInt());
+        }
+        int layers = integer(json, "mixer_layers");
+        MixerConfig mixer = layers == 0
+                ? MixerConfig.NONE
+                : new MixerConfig(
+                        layers,
+                        json.has("mixer_width") ? integer(json, "mixer_width") : 0,
+                        json.has("mixer_heads") ? integer(json, "mixer_heads") : 0,
+                        json.has("mixer_mlp_ratio") ? number(json, "mixer_mlp_ratio") : 4,
+                        json.has("mixer_conditioning")
+                                ? Conditioning.valueOf(
+                                        element(json, "mixer_conditioning").getAsString())
+                                : Conditioning.ADALN_ZERO);
+        return SiTConfig.of(
+                        integer(json, "input_size"),
+                        integer(json, "patch_size"),
+                        integer(json, "in_channels"),
+                        integer(json, "hidden_size"),
+                        integer(json, "depth"),
+                        integer(json, "num_heads"),
+                        integer(json, "num_classes"))
+                .withOptions(
+                        number(json, "mlp_ratio"),
+                        json.has("class_dropout_prob") ? number(json, "class_dropout_prob") : 0.1,
+                        json.has("qk_norm") && element(json, "qk_norm").getAsBoolean(),
+                        false)
+                .withClassToken(integer(json, "cls_dim"))
+                .withAlignment(integer(json, "encoder_depth"), integer(json, "projector_dim"), widths)
+                .withMixer(mixer);
+    }
+
+    private static int integer(JsonObject json, String key) {
+        return element(json, key).getAsInt();
+    }
+
+    private static double number(JsonObject json, String key) {
+        return element(json, key).getAsDouble();
+    }
+
+    private static JsonElement element(JsonObject json, String key) {
+        JsonElement value = json.get(key);
+        if (value == null) {
+            throw new IllegalArgumentException("config has no key " + key);
+        }
+        return value;
+    }
+}

@@ -1,0 +1,47 @@
+package io.github.maskalign.sit.weights.internal;
+
+import io.github.maskalign.core.files.TensorSource;
+import java.io.IOException;
+
+/**
+ * Turns the time axis of a network around inside its weights, so that v'(x, t) = −v(x, 1 − t).
+ *
+ * <p>The last linear layer is negated. The first layer of the time embedding sees [cos(t ω) | sin(t ω)] with
+ * ω_k = 10000^(−k/128), and cos((1 − t) ω) = cos ω cos tω + sin ω sin tω, sin((1 − t) ω) = sin ω cos tω − cos ω sin tω,
+ * so its columns become W_c' = W_c cos ω + W_s sin ω and W_s' = W_c sin ω − W_s cos ω. Doing it twice gives the
+ * original back. Computed in float64 and rounded once to float32; the network's outputs agree to that rounding.
+ */
+public final class TimeAxis {
+    private static final double MAX_PERIOD = 10_000;
+
+    private TimeAxis() {}
+
+    /** Turns the weight (D, 2F) of the first layer of the time embedding around. */
+    public static TensorSource turnedFeatures(TensorSource weight) throws IOException {
+        float[] w = weight.floats();
+        int features = Math.toIntExact(weight.shape().get(1));
+        int half = features / 2;
+        float[] out = new float[w.length];
+        for (int k = 0; k < half; k++) {
+            double omega = (float) Math.exp(-Math.log(MAX_PERIOD) * k / half); // the networks hold it in float32
+            double cos = Math.cos(omega);
+            double sin = Math.sin(omega);
+            for (int at = k; at < w.length; at += features) {
+                double c = w[at];
+                double s = w[at + half];
+                out[at] = (float) (c * cos + s * sin);
+                out[at + half] = (float) (c * sin - s * cos);
+            }
+        }
+        return TensorSource.of(weight.shape(), out);
+    }
+
+    /** Negates a weight or bias of the last layer. */
+    public static TensorSource negated(TensorSource tensor) throws IOException {
+        float[] values = tensor.floats();
+        for (int i = 0; i < values.length; i++) {
+            values[i] = -values[i];
+        }
+        return TensorSource.of(tensor.shape(), values);
+    }
+}
