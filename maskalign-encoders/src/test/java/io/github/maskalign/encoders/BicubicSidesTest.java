@@ -5,15 +5,25 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.engine.Processor;
 import io.github.maskalign.core.files.OwnedArrays;
 import io.github.maskalign.core.golden.GoldenCase;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Pictures are resized as PyTorch does, at the sides that encoders are published for and at odd ones. */
+@Tag("bits")
 class BicubicSidesTest {
+    /**
+     * The fixture is by fused multiplications. Without them the places between pixels, near 256, are other float32 numbers:
+     * PyTorch 2.3.1 itself is up to 1.74e-6 from the fixture then (and with them 9e-6 from float64).
+     */
+    private static final double TOLERANCE =
+            List.of("avx2", "avx512").contains(Processor.read().capability()) ? 1e-6 : 2e-6;
+
     static Stream<String> cases() {
         return GoldenCase.names(BicubicSidesTest.class, "bicubic");
     }
@@ -41,7 +51,7 @@ class BicubicSidesTest {
             assertThat(x.getShape()).isEqualTo(new Shape(1, 3, to, to));
             // float32, weights in another order; the fixture holds some rows and columns
             assertThat(GoldenCase.relativeError(x.get(":, :, ::13, ::7"), golden.get("outputs/x")))
-                    .isLessThan(1e-6);
+                    .isLessThan(TOLERANCE);
         }
     }
 

@@ -12,6 +12,7 @@ import ai.djl.repository.zoo.Criteria;
 import ai.djl.repository.zoo.ZooModel;
 import ai.djl.translate.NoopTranslator;
 import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.script.ScriptModule;
 import io.github.maskalign.core.script.ScriptTrust;
 import java.nio.charset.StandardCharsets;
@@ -22,11 +23,13 @@ import java.util.Map;
 import java.util.zip.ZipFile;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@Tag("bits")
 class SiTExportTest {
     private static final int SEED = 31;
 
@@ -53,6 +56,10 @@ class SiTExportTest {
         Path file = folder.resolve("sit.pt");
         SiTExport.write(model, file, Map.of());
         SiTInput in = TinySiT.input(model.config(), manager, null); // three samples; the program was recorded with one
+        // products of tokens without the class token are one matrix product or one for each sample: the engine takes
+        // the
+        // former if gradients of the weights are wanted, and an archive's are not; both need not round alike
+        Weights.of(model).values().forEach(weight -> weight.setRequiresGradient(false));
         SiTOutput expected = TinySiT.run(model, in);
 
         Criteria<NDList, NDList> criteria = Criteria.builder()

@@ -120,10 +120,18 @@ final class CaseFile {
 
     /** Returns the model with the case's weights, which the file must have: otherwise any size may be claimed. */
     SiT model() throws IOException {
+        SiTConfig config = config();
+        // a model computes its positions when it is made, so these must be known to be those of the file
+        long rows = config.tokens() + (config.hasClassToken() ? 1L : 0L);
+        Shape positions = new Shape(1, rows, config.hiddenSize());
+        if (!has(WEIGHTS + "pos_embed") || !shape(WEIGHTS + "pos_embed").equals(positions)) {
+            throw problem(WEIGHTS + "pos_embed must have shape " + positions + ", as metadata config says, but "
+                    + (has(WEIGHTS + "pos_embed") ? "has " + shape(WEIGHTS + "pos_embed") : "is missing"));
+        }
         SiT model;
         Map<String, Shape> shapes = new LinkedHashMap<>();
         try {
-            model = new SiT(config());
+            model = new SiT(config);
         } catch (IllegalArgumentException e) { // heads that do not divide a width
             throw problem("metadata config is no model: " + e.getMessage());
         }

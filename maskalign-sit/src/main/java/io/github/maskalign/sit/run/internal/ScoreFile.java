@@ -55,6 +55,8 @@ record ScoreFile(String file, String samples, String features, List<Score> score
                     all.getAsJsonObject("features").get("name").getAsString(),
                     scores,
                     warnings);
+        } catch (CheckpointFormatException e) {
+            throw new CheckpointFormatException(file, "is no JSON and no result of 'maskalign evaluate --out'", e);
         } catch (IllegalStateException
                 | NullPointerException
                 | ClassCastException
