@@ -173,7 +173,7 @@ class ArchitectureTest {
                                 + call.getOrigin().getName()));
 
         check(noClasses()
-                .that(resideInAnyPackage(CORE + "nn..", CORE + "align..", CORE + "diffusion..", ROOT + "sit.."))
+                .that(resideInAnyPackage(CORE + "nn..", CORE + "align..", CORE + "diffusion..", ROOT + "sit"))
                 .should()
                 .callMethodWhere(cuts));
     }

@@ -12,7 +12,7 @@ import java.util.Collection;
 import java.util.List;
 
 /** Reads the {@code config} of a parity case: the names that the official projects use. */
-public final class ParityConfig {
+final class ParityConfig {
     private static final int MOST_ENCODERS = 64;
 
     private ParityConfig() {}
@@ -53,7 +53,7 @@ public final class ParityConfig {
      *
      * @throws IllegalArgumentException if a key is missing or out of range
      */
-    public static SiTConfig of(JsonObject json) {
+    static SiTConfig of(JsonObject json) {
         int mixerLayers = integer(json, "mixer_layers");
         List<Integer> widths = new ArrayList<>();
         JsonElement list = element(json, "z_dims");
