@@ -17,7 +17,7 @@ import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.core.nn.ParameterKeys;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.script.Autograd;
-import io.github.maskalign.sit.parity.ParityConfig;
+import io.github.maskalign.sit.parity.internal.ParityConfig;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

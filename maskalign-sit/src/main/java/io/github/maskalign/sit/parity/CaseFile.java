@@ -1,5 +1,6 @@
 package io.github.maskalign.sit.parity;
 
+import io.github.maskalign.sit.parity.internal.ParityConfig;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;

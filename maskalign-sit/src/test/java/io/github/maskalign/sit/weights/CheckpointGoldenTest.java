@@ -16,7 +16,7 @@ import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTOutput;
-import io.github.maskalign.sit.parity.ParityConfig;
+import io.github.maskalign.sit.parity.internal.ParityConfig;
 import io.github.maskalign.sit.weights.internal.Keys;
 import io.github.maskalign.sit.weights.internal.TimeConvention;
 import java.util.List;

@@ -1,4 +1,4 @@
-package io.github.maskalign.sit.parity;
+package io.github.maskalign.sit.parity.internal;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
@@ -12,7 +12,7 @@ import java.util.Collection;
 import java.util.List;
 
 /** Reads the {@code config} of a parity case: the names that the official projects use. */
-final class ParityConfig {
+public final class ParityConfig {
     private static final int MOST_ENCODERS = 64;
 
     private ParityConfig() {}
@@ -28,7 +28,7 @@ final class ParityConfig {
      * @param weights keys of its weights
      * @throws IllegalArgumentException if a key is missing or out of range
      */
-    static SiTConfig of(JsonObject json, String family, Collection<String> weights) {
+    public static SiTConfig of(JsonObject json, String family, Collection<String> weights) {
         JsonObject own = json.deepCopy();
         boolean masked = family.equals("maskalign");
         if (!masked && !family.equals("reg")) {
@@ -53,7 +53,7 @@ final class ParityConfig {
      *
      * @throws IllegalArgumentException if a key is missing or out of range
      */
-    static SiTConfig of(JsonObject json) {
+    public static SiTConfig of(JsonObject json) {
         int mixerLayers = integer(json, "mixer_layers");
         List<Integer> widths = new ArrayList<>();
         JsonElement list = element(json, "z_dims");
