@@ -199,12 +199,12 @@ public record SiTConfig(
                             + " and the subsets are drawn for " + subsets.placement());
         }
         if (placement == SubsetPlacement.ROUTE) {
-            int end = subsets.resolvedRouteEnd(depth);
-            if (subsets.routeStart() != routeStart || end != routeEnd) {
+            int end = subsets.route().in(depth).routeEnd();
+            if (subsets.route().routeStart() != routeStart || end != routeEnd) {
                 throw new IllegalArgumentException(
                         "the model and its subsets must have the same route, but the model has "
                                 + "blocks " + routeStart + " to " + routeEnd + " and the subsets are drawn for "
-                                + subsets.routeStart() + " to " + end);
+                                + subsets.route().routeStart() + " to " + end);
             }
         }
     }

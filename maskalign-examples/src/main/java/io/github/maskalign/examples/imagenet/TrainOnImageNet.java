@@ -77,7 +77,12 @@ public final class TrainOnImageNet {
             System.exit(2);
         }
         long steps = Long.parseLong(args[3]);
-        TrainConfig rhythm = new TrainConfig(steps, Integer.parseInt(args[4]), 1, 5_000, 3, 50_000, 5, 100);
+        TrainConfig rhythm = new TrainConfig(
+                steps,
+                Integer.parseInt(args[4]),
+                1,
+                new TrainConfig.Saving(5_000, 3, 50_000),
+                new TrainConfig.Skipping(5, 100));
         EncoderFile encoder = args.length == 7 ? new EncoderFile(Path.of(args[5]), args[6]) : null;
         train(Path.of(args[0]), Path.of(args[1]), SiTVariant.ofId(args[2]), rhythm, encoder);
     }
@@ -135,7 +140,8 @@ public final class TrainOnImageNet {
             Path run, TrainConfig rhythm, SiTObjective objective, NDManager manager, RunIdentity identity)
             throws IOException {
         try (TrainState state = new TrainState(manager, objective.parameters())) {
-            RunCheckpoints checkpoints = RunCheckpoints.open(run, identity, rhythm.keepLast());
+            RunCheckpoints checkpoints =
+                    RunCheckpoints.open(run, identity, rhythm.saving().keepLast());
             MetricListener metrics =
                     new MetricListener(firstStep -> JsonlSink.open(run.resolve("stats.jsonl"), firstStep), 10);
             return new TrainLoop(rhythm, OptimConfig.PAPER, objective, state, checkpoints, List.of(metrics)).run();

@@ -46,7 +46,10 @@ public record ModelSummary(
         boolean drops =
                 config.placement() == SubsetPlacement.DROP || config.placement() == SubsetPlacement.DROP_REINSERT;
         int kept = drops
-                ? run.subset().rounding().kept(config.tokens(), run.subset().ratio())
+                ? run.subset()
+                        .drawing()
+                        .rounding()
+                        .kept(config.tokens(), run.subset().dropping().ratio())
                 : config.tokens();
         return new ModelSummary(
                 run.name(),

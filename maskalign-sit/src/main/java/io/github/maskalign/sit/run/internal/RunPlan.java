@@ -67,8 +67,8 @@ public final class RunPlan {
         boolean route = subset.placement() == SubsetPlacement.ROUTE;
         return model.withPlacement(
                 subset.placement(),
-                route ? subset.routeStart() : 0,
-                route ? subset.resolvedRouteEnd(model.depth()) : 0);
+                route ? subset.route().routeStart() : 0,
+                route ? subset.route().in(model.depth()).routeEnd() : 0);
     }
 
     /** Returns the method: {@code sit}, {@code repa}, {@code reg} or {@code maskalign}. */
@@ -112,8 +112,8 @@ public final class RunPlan {
             out.remove("optim.extraEmaDecays"); // runs from before there was such a key go on
         }
         out.put("runtime.precision", config.runtime().precision().name());
-        if (config.subset().schedule() != SubsetSchedule.CONSTANT
-                || config.subset().unmaskedTailSteps() > 0) {
+        if (config.subset().dropping().schedule() != SubsetSchedule.CONSTANT
+                || config.subset().dropping().unmaskedTailSteps() > 0) {
             out.put("train.steps", Long.toString(config.train().steps())); // the ratio of a step depends on it
         }
         return out;
