@@ -79,12 +79,16 @@ public final class StepBenchmark implements AutoCloseable {
         encoder = width == 0 ? null : new PrecomputedTokens(manager, batch, config.tokens(), width);
         ParameterStore store = new ParameterStore(manager, false);
         Draws draws = new Draws(what.seed());
-        int side = config.inputSize();
+        int side = config.model().inputSize();
         SiTObjective objective = new SiTObjective(
                 model,
                 store,
                 new SiTLoss(model, what.diffusion().path(), what.classBeta(), what.alignmentWeight()),
-                new RandomData(new Shape(config.inChannels(), side, side), config.numClasses(), batch, what.seed()),
+                new RandomData(
+                        new Shape(config.model().inChannels(), side, side),
+                        config.model().numClasses(),
+                        batch,
+                        what.seed()),
                 encoder,
                 what.diffusion(),
                 new TokenSubsetSampler(what.subset(), draws, Integer.MAX_VALUE),

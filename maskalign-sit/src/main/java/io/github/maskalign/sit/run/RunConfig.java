@@ -9,8 +9,8 @@ import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.core.train.TrainConfig;
-import io.github.maskalign.sit.run.internal.AlignSection;
-import io.github.maskalign.sit.run.internal.ClassTokenSection;
+import io.github.maskalign.sit.AlignConfig;
+import io.github.maskalign.sit.ClassTokenConfig;
 import io.github.maskalign.sit.run.internal.DataSection;
 import io.github.maskalign.sit.run.internal.EncoderSection;
 import io.github.maskalign.sit.run.internal.EvaluateSection;
@@ -43,9 +43,9 @@ public record RunConfig(
         ModelSection model,
         DataSection data,
         DiffusionConfig diffusion,
-        AlignSection align,
+        AlignConfig align,
         EncoderSection encoder,
-        ClassTokenSection cls,
+        ClassTokenConfig cls,
         MixerConfig mixer,
         SubsetConfig subset,
         OptimConfig optim,

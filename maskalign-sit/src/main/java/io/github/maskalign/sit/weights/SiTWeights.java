@@ -280,17 +280,19 @@ public final class SiTWeights {
     private static StateDict velocityOnly(StateDict tensors, SiTConfig config, List<String> notes) throws IOException {
         TensorSource weight = tensors.tensors().get(Keys.HEAD_WEIGHT);
         TensorSource bias = tensors.tensors().get(Keys.HEAD_BIAS);
-        long rows = (long) config.patchSize() * config.patchSize() * config.inChannels();
+        long rows = (long) config.model().patchSize()
+                * config.model().patchSize()
+                * config.model().inChannels();
         if (weight == null
                 || bias == null
-                || !weight.shape().equals(new Shape(2 * rows, config.hiddenSize()))
+                || !weight.shape().equals(new Shape(2 * rows, config.model().hiddenSize()))
                 || !bias.shape().equals(new Shape(2 * rows))) {
             return tensors; // one of p²C rows, or wrong, which the check of all shapes says
         }
         notes.add("took the velocity's " + rows + " rows of the head's " + 2 * rows + " (learn_sigma)");
         Map<String, TensorSource> out = new LinkedHashMap<>(tensors.tensors());
-        out.put(Keys.HEAD_WEIGHT, VelocityRows.of(weight, config.inChannels()));
-        out.put(Keys.HEAD_BIAS, VelocityRows.of(bias, config.inChannels()));
+        out.put(Keys.HEAD_WEIGHT, VelocityRows.of(weight, config.model().inChannels()));
+        out.put(Keys.HEAD_BIAS, VelocityRows.of(bias, config.model().inChannels()));
         return StateDict.ofTensors(out);
     }
 
@@ -323,7 +325,8 @@ public final class SiTWeights {
     }
 
     private static void comparePositions(StateDict tensors, SiTConfig config, List<String> notes) throws IOException {
-        float[] formula = SinCosPositions.table(config.hiddenSize(), config.grid(), config.hasClassToken() ? 1 : 0);
+        float[] formula =
+                SinCosPositions.table(config.model().hiddenSize(), config.grid(), config.hasClassToken() ? 1 : 0);
         float[] stored = tensors.get(Keys.POSITIONS).floats();
         float largest = 0;
         for (int i = 0; i < formula.length; i++) {

@@ -152,8 +152,8 @@ class SiTWeightsTest {
 
         SiTWeights weights = read("maskalign", metadata, all -> {}, ImportOptions.AUTO);
 
-        assertThat(weights.config().numHeads()).isEqualTo(4);
-        assertThat(weights.config().alignmentDepth()).isEqualTo(2);
+        assertThat(weights.config().model().numHeads()).isEqualTo(4);
+        assertThat(weights.config().align().depth()).isEqualTo(2);
         assertThat(weights.config().mixer().heads()).isEqualTo(8);
         assertThat(weights.metadata()).containsEntry("path", "COSINE");
         assertThatThrownBy(() -> read("maskalign", metadata, all -> {}, ImportOptions.AUTO.withNumHeads(2)))
@@ -184,14 +184,15 @@ class SiTWeightsTest {
         SiTWeights weights = read("repa", Map.of("config", config, "family", "unet"), all -> {}, Fixture.HEADS);
 
         assertThat(weights.family()).isEqualTo(WeightsFamily.REPA);
-        assertThat(weights.config().numHeads()).isEqualTo(2);
+        assertThat(weights.config().model().numHeads()).isEqualTo(2);
     }
 
     @Test
     void encoderDepthOfALegacyFileIsItsNumberOfBlocks() throws Exception {
         assertThat(read("repa-legacy", Map.of(), all -> {}, ImportOptions.AUTO.withNumHeads(2))
                         .config()
-                        .alignmentDepth())
+                        .align()
+                        .depth())
                 .isEqualTo(1);
         assertThatThrownBy(() -> read("repa-legacy", Map.of(), all -> {}, Fixture.HEADS.withAlignmentDepth(2)))
                 .hasMessageContaining("has 1 blocks before its decoder_blocks, so the alignment depth must be 1");

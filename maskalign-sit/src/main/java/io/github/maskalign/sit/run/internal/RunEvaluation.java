@@ -90,7 +90,8 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
         SiTConfig model = RunPlan.model(run);
         for (int first = 0; first < section.samples(); first += section.batch()) {
             int count = Math.min(section.batch(), section.samples() - first);
-            long[] labels = LatentSampling.randomLabels(section.seed(), first, count, model.numClasses());
+            long[] labels = LatentSampling.randomLabels(
+                    section.seed(), first, count, model.model().numClasses());
             float[] x = preview.draw(
                     labels,
                     first,

@@ -1,6 +1,5 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.core.align.SubsetSchedule;
 import io.github.maskalign.core.config.ConfigWriter;
@@ -52,23 +51,20 @@ public final class RunPlan {
      * @throws IllegalArgumentException if the sections do not fit together
      */
     public static SiTConfig model(RunConfig config) {
-        SiTConfig plain = config.model().plain();
-        SubsetConfig subset = config.subset();
-        SiTConfig model = plain.withClassToken(
-                        config.cls().enabled() ? config.encoder().width() : 0)
-                .withMixer(config.mixer());
-        if (config.align().enabled()) {
-            model = model.withAlignment(
-                    config.align().depth(),
-                    config.align().projectorDim(),
-                    List.of(config.encoder().width()));
-        }
-        subset.requireTokensLeft(model.tokens());
-        boolean route = subset.placement() == SubsetPlacement.ROUTE;
-        return model.withPlacement(
-                subset.placement(),
-                route ? subset.route().routeStart() : 0,
-                route ? subset.route().in(model.depth()).routeEnd() : 0);
+        SiTConfig plain = SiTConfig.of(config.model().resolved());
+        int width = config.encoder().width();
+        boolean aligns = config.align().enabled(); // where it is off, its depth need not fit
+        SiTConfig model = new SiTConfig(
+                plain.model(),
+                aligns ? config.align() : plain.align(),
+                config.cls(),
+                config.mixer(),
+                config.subset(),
+                aligns ? List.of(width) : List.of(),
+                config.cls().enabled() ? width : 0,
+                false);
+        config.subset().requireTokensLeft(model.tokens());
+        return model;
     }
 
     /** Returns the method: {@code sit}, {@code repa}, {@code reg} or {@code maskalign}. */
