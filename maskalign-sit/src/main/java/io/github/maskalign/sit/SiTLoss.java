@@ -49,15 +49,15 @@ public final class SiTLoss {
      *
      * @param model the model
      * @param path interpolant; with a class token only LINEAR is published
-     * @param classBeta weight β of the class token's velocity; 0.03 as published
-     * @param alignmentWeight weight λ of the alignment; 0.5 as published
+     * @param beta weight β of the class token's velocity; 0.03 as published
+     * @param coeff weight λ of the alignment; 0.5 as published
      */
-    public SiTLoss(SiT model, Interpolant path, double classBeta, double alignmentWeight) {
+    public SiTLoss(SiT model, Interpolant path, double beta, double coeff) {
         this.model = model;
         this.path = path;
         ScriptFunction addWeighted = ScriptFunction.of(Interpolant.class, "losses.py", "add_weighted");
-        addClassVelocity = addWeighted.bind("weight", classBeta);
-        addAlignment = addWeighted.bind("weight", alignmentWeight);
+        addClassVelocity = addWeighted.bind("weight", beta);
+        addAlignment = addWeighted.bind("weight", coeff);
         patchify = ScriptFunction.of(SiT.class, "sit.py", "patchify")
                 .bind("patch", model.config().model().patchSize());
         rows = new TokenRows(model.config().hasClassToken());

@@ -7,7 +7,6 @@ import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.MixerConfig;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.align.SubsetConfig;
-import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.LatentData;
 import io.github.maskalign.core.data.PreparedSamples;
@@ -65,8 +64,6 @@ import org.jspecify.annotations.Nullable;
 public final class TrainOnImageNet {
     private static final int SEED = 0;
     private static final double LATENT_SCALE = 0.18215; // Stable Diffusion's
-    private static final double ALIGNMENT_WEIGHT = 0.5; // lambda of REPA
-    private static final double CLASS_BETA = 0.03; // beta of REG
 
     private TrainOnImageNet() {}
 
@@ -108,7 +105,7 @@ public final class TrainOnImageNet {
             samples.watch().ifPresent(System.err::println); // from now on damaged files end the run
             SiTConfig config = maskAlign(variant, samples.layout(), samples.classes(), width);
             Draws draws = new Draws(SEED); // every random number of the run, by its position
-            TokenSubsetSampler subsets = new TokenSubsetSampler(SubsetConfig.defaults(), draws, rhythm.steps());
+            TokenSubsetSampler subsets = new TokenSubsetSampler(config.subset(), draws, rhythm.steps());
             LatentData latents = new LatentData(
                     samples,
                     draws,
@@ -124,7 +121,7 @@ public final class TrainOnImageNet {
                 SiTObjective objective = new SiTObjective(
                         model,
                         new ParameterStore(manager, false),
-                        new SiTLoss(model, Interpolant.LINEAR, CLASS_BETA, ALIGNMENT_WEIGHT),
+                        new SiTLoss(model, Interpolant.LINEAR),
                         data,
                         encoder,
                         DiffusionConfig.defaults(),
@@ -164,9 +161,9 @@ public final class TrainOnImageNet {
                         variant.numHeads(),
                         classes)
                 .withClassToken(encoderWidth)
-                .withAlignment(variant.alignmentDepth(), 2048, List.of(encoderWidth))
+                .withAlignment(variant.alignDepth(), 2048, List.of(encoderWidth))
                 .withMixer(MixerConfig.PAPER)
-                .withPlacement(SubsetPlacement.DROP, 0, 0);
+                .withSubset(SubsetConfig.defaults());
     }
 
     /** What must be the same for the run to go on; snapshots carry it too. */

@@ -92,7 +92,7 @@ public final class SiTWeights {
             case REPA_LEGACY -> {
                 int encoderDepth = encoderDepth(origin, plain, options);
                 named = KeyNames.withoutDecoder(origin, plain, encoderDepth);
-                known = options.withAlignmentDepth(encoderDepth);
+                known = options.withAlignDepth(encoderDepth);
                 notes.add("renamed decoder_blocks.i to blocks.(i + " + encoderDepth + ")");
             }
             case REDI -> named = KeyNames.withNumberedProjector(origin, plain);
@@ -234,11 +234,11 @@ public final class SiTWeights {
                     origin, List.of("has no decoder_blocks, so it is no file of the family repa-legacy"));
         }
         int found = KeyNames.largestNumber(tensors, Keys.BLOCKS).orElse(-1) + 1;
-        if (options.alignmentDepth() > 0 && options.alignmentDepth() != found) {
+        if (options.alignDepth() > 0 && options.alignDepth() != found) {
             throw new CheckpointFormatException(
                     origin,
-                    List.of("has " + found + " blocks before its decoder_blocks, so the alignment depth must be "
-                            + found + " but was given as " + options.alignmentDepth()));
+                    List.of("has " + found + " blocks before its decoder_blocks, so align.depth must be " + found
+                            + " but was given as " + options.alignDepth()));
         }
         return found;
     }

@@ -114,7 +114,7 @@ class SiTWeightsTest {
     @EnumSource
     void publishedSizesNeedNothingGiven(SiTVariant variant) throws Exception {
         SiTConfig config = variant.config()
-                .withAlignment(variant.alignmentDepth(), 2048, List.of(768))
+                .withAlignment(variant.alignDepth(), 2048, List.of(768))
                 .withClassToken(768);
         Map<String, TensorSource> tensors = new LinkedHashMap<>();
         ParameterKeys.of(new SiT(config))
@@ -194,8 +194,8 @@ class SiTWeightsTest {
                         .align()
                         .depth())
                 .isEqualTo(1);
-        assertThatThrownBy(() -> read("repa-legacy", Map.of(), all -> {}, Fixture.HEADS.withAlignmentDepth(2)))
-                .hasMessageContaining("has 1 blocks before its decoder_blocks, so the alignment depth must be 1");
+        assertThatThrownBy(() -> read("repa-legacy", Map.of(), all -> {}, Fixture.HEADS.withAlignDepth(2)))
+                .hasMessageContaining("has 1 blocks before its decoder_blocks, so align.depth must be 1");
     }
 
     @Test

@@ -131,11 +131,11 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
     }
 
     private ExtractorChoice choice() {
-        InceptionSuite suite = InceptionSuite.named(section.suite());
+        InceptionSuite suite = InceptionSuite.named(section.network().suite());
         EncoderSection own = run.encoder();
-        if (section.inception().isPresent()) {
+        if (section.network().inception().isPresent()) {
             return new ExtractorChoice(
-                    section.inception().get(), suite, null, null, own.preprocessing(), section.pin());
+                    section.network().inception().get(), suite, null, null, own.preprocessing(), section.pin());
         }
         return switch (own.kind()) {
             case NONE, CACHED, EMBEDDED ->

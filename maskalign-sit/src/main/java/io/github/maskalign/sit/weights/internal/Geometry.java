@@ -84,7 +84,7 @@ public final class Geometry {
                         ratio("blocks.0.mlp.fc1.weight", width), dropout, has("blocks.0.attn.q_norm.weight"), false)
                 .withClassToken(classToken)
                 .withMixer(mixer(width));
-        config = config.withAlignment(alignmentDepth(depth), projectorDim(), encoderWidths());
+        config = config.withAlignment(alignDepth(depth), projectorDim(), encoderWidths());
         return has(Keys.MASK_TOKEN) ? config.withPlacement(SubsetPlacement.DROP_REINSERT, 0, 0) : config;
     }
 
@@ -136,9 +136,9 @@ public final class Geometry {
                                 + depth + " and width " + width + ": the heads must be given"));
     }
 
-    private int alignmentDepth(int depth) {
-        if (options.alignmentDepth() > 0) {
-            return options.alignmentDepth();
+    private int alignDepth(int depth) {
+        if (options.alignDepth() > 0) {
+            return options.alignDepth();
         }
         return told.map(config -> config.align().depth()).orElse(Math.min(depth, depth > 12 ? 8 : 4));
     }
