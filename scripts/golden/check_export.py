@@ -14,26 +14,31 @@ from sit_reference import SiT, SiTConfig
 TOLERANCE = 1e-5  # float32, whole model
 
 
+def numbers(section, text):
+    inner = re.search(section + r"\[([^\[\]]*)\]", text).group(1)
+    return {key: float(value) for key, value in re.findall(r"(\w+)=([-\d.]+)", inner)}
+
+
 def config_of(text):
-    number = {key: float(value) for key, value in re.findall(r"(\w+)=([-\d.]+)", text)}
+    model, align = numbers("ModelConfig", text), numbers("AlignConfig", text)
     widths = re.search(r"encoderWidths=\[([\d, ]*)\]", text).group(1)
     mixer = re.search(r"MixerConfig\[layers=(\d+), width=(\d+), heads=(\d+), mlpRatio=([\d.]+), conditioning=(\w+)", text)
     layers = int(mixer.group(1))
     if "qkNorm=true" in text or layers and mixer.groups()[1:] != ("0", "0", "4.0", "ADALN_ZERO"):
         sys.exit("the reference model has neither q/k norm nor a mixer of another shape than the paper's")
     return SiTConfig(
-        input_size=int(number["inputSize"]),
-        patch_size=int(number["patchSize"]),
-        in_channels=int(number["inChannels"]),
-        hidden_size=int(number["hiddenSize"]),
-        depth=int(number["depth"]),
-        num_heads=int(number["numHeads"]),
-        mlp_ratio=float(re.search(r"numHeads=\d+, mlpRatio=([\d.]+)", text).group(1)),
-        num_classes=int(number["numClasses"]),
-        encoder_depth=int(number["alignmentDepth"]),
+        input_size=int(model["inputSize"]),
+        patch_size=int(model["patchSize"]),
+        in_channels=int(model["inChannels"]),
+        hidden_size=int(model["hiddenSize"]),
+        depth=int(model["depth"]),
+        num_heads=int(model["numHeads"]),
+        mlp_ratio=model["mlpRatio"],
+        num_classes=int(model["numClasses"]),
+        encoder_depth=int(align["depth"]),
         z_dims=tuple(int(z) for z in widths.split(",") if z.strip()),
-        projector_dim=int(number["projectorDim"]),
-        cls_dim=int(number["classTokenWidth"]),
+        projector_dim=int(align["projectorDim"]),
+        cls_dim=int(re.search(r"classTokenWidth=(\d+)", text).group(1)),
         mixer_layers=layers,
         learn_sigma="learnSigma=true" in text,
         placement=re.search(r"placement=(\w+)", text).group(1),

@@ -162,7 +162,7 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
             if (launch.rank() == 0) {
                 tellOfGuidedChannels(chosen);
             }
-            boolean ready = chosen.model().inChannels() == 3 && chosen.scaling() == null;
+            boolean ready = chosen.model().model().inChannels() == 3 && chosen.scaling() == null;
             if (targets.latents() == null && !ready && !autoencoder.isGiven()) {
                 throw CommandFailure.badInput(source + ": the model makes latents, which need a decoder to become"
                         + " pictures: name it with --vae, or keep the latents with --latents FILE");
@@ -195,7 +195,8 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
         if (guided > 0 && sampler.guidedChannels == null && !SampleSource.isRun(source)) {
             PrintWriter err = spec.commandLine().getErr();
             err.println("note: guidance acts on the first " + guided + " of "
-                    + chosen.model().inChannels() + " channels, as in the project's own sampler, which its published"
+                    + chosen.model().model().inChannels()
+                    + " channels, as in the project's own sampler, which its published"
                     + " scores with guidance need; --guided-channels all guides every channel");
             err.flush();
         }
@@ -205,14 +206,15 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
     private Path draw(NDManager manager, SampleSource chosen, Path weights, Agreement agreement) throws IOException {
         Communicator ranks = agreement.ranks();
         SiTConfig model = chosen.model();
-        long[] classes = Labels.choose(labels, balanced, seed, count, model.numClasses());
+        long[] classes =
+                Labels.choose(labels, balanced, seed, count, model.model().numClasses());
         if (targets.folder() != null) {
             return drawFolder(manager, chosen, weights, classes, agreement);
         }
         Share share = Share.of(count, ranks.size(), ranks.rank());
         RankedRows rows = new RankedRows(ranks, manager, count);
-        int side = model.inputSize();
-        int values = model.inChannels() * side * side;
+        int side = model.model().inputSize();
+        int values = model.model().inChannels() * side * side;
         int most = Integer.MAX_VALUE / values / (ranks.size() == 1 ? 1 : Float.BYTES); // ranks exchange bytes
         if (count > most) {
             throw CommandFailure.badInput(
@@ -223,7 +225,7 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
             float[] mine = agreement.together(() -> draw(manager, chosen, classes, share));
             float[] x = rows.gather(mine, values);
             if (ranks.isRoot()) {
-                Shape shape = new Shape(count, model.inChannels(), side, side);
+                Shape shape = new Shape(count, model.model().inChannels(), side, side);
                 Map<String, TensorSource> tensors = Map.of(
                         "latents", TensorSource.of(shape, x), "labels", TensorSource.of(new Shape(count), classes));
                 SafetensorsWriter.write(latents, StateDict.ofTensors(tensors), Map.of("seed", Long.toString(seed)));

@@ -105,9 +105,10 @@ final class SamplerOptions {
             throw CommandFailure.badInput(
                     "--cls-cfg acts while the latent is guided, so --cfg must be above 1 but was 1; give both");
         }
-        if (guidedChannels != null && guidedChannels > model.inChannels()) {
-            throw CommandFailure.badInput("--guided-channels must be at most " + model.inChannels()
-                    + ", the channels of the model's latents, or all, but was " + guidedChannels);
+        if (guidedChannels != null && guidedChannels > model.model().inChannels()) {
+            throw CommandFailure.badInput(
+                    "--guided-channels must be at most " + model.model().inChannels()
+                            + ", the channels of the model's latents, or all, but was " + guidedChannels);
         }
     }
 

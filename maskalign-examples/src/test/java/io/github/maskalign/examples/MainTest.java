@@ -111,7 +111,7 @@ class MainTest {
             assertThat(run(name, config, "--set=model.hiddenSize=47")).isEqualTo(2);
             assertThat(command.err())
                     .isEqualTo("error: " + config
-                            + ": the sections make no model: hiddenSize must be a multiple of 4 but was 47\n");
+                            + ": the sections make no model: model.hiddenSize must be a multiple of 4 but was 47\n");
         }
     }
 

@@ -275,7 +275,7 @@ class SampleCommandTest {
                             manager,
                             weights.field(weights.load(manager, Precision.FLOAT32), new ParameterStore(manager, false)),
                             LatentSampling.randomLabels(
-                                    0, 0, 2, weights.config().numClasses()),
+                                    0, 0, 2, weights.config().model().numClasses()),
                             0,
                             SampleListener.NONE);
         }

@@ -63,22 +63,29 @@ public final class ActivationMemory {
         long some = (long) samples * (kept + classTokens);
         List<Part> parts = new ArrayList<>();
         int mixerWidth = config.mixer().width() == 0
-                ? config.hiddenSize()
+                ? config.model().hiddenSize()
                 : config.mixer().width();
         for (int i = 0; i < config.mixer().layers(); i++) {
             parts.add(block(all, mixerWidth, config.mixer().mlpRatio(), false, half));
         }
-        for (int i = 0; i < config.depth(); i++) {
-            boolean away = switch (config.placement()) {
+        for (int i = 0; i < config.model().depth(); i++) {
+            boolean away = switch (config.subset().placement()) {
                 case NONE, LOSS_ONLY -> false;
                 case DROP, DROP_REINSERT -> true;
-                case ROUTE -> i >= config.routeStart() && i <= config.routeEnd();
+                case ROUTE ->
+                    i >= config.route().routeStart() && i <= config.route().routeEnd();
             };
-            parts.add(block(away ? some : all, config.hiddenSize(), config.mlpRatio(), config.qkNorm(), half));
-            if (i + 1 == config.alignmentDepth()) {
-                boolean there = config.alignsSubset() && config.placement() != SubsetPlacement.LOSS_ONLY;
+            parts.add(block(
+                    away ? some : all,
+                    config.model().hiddenSize(),
+                    config.model().mlpRatio(),
+                    config.model().qkNorm(),
+                    half));
+            if (i + 1 == config.align().depth()) {
+                boolean there = config.alignsSubset() && config.subset().placement() != SubsetPlacement.LOSS_ONLY;
                 config.encoderWidths()
-                        .forEach(z -> parts.add(projector(there ? some : all, config.projectorDim(), z, half)));
+                        .forEach(z -> parts.add(
+                                projector(there ? some : all, config.align().projectorDim(), z, half)));
             }
         }
         return parts;

@@ -13,7 +13,7 @@ final class ClassTokenEmbedder extends ScriptedBlock {
     ClassTokenEmbedder(SiTConfig config, Precision precision) {
         super(ScriptFunction.of(ClassTokenEmbedder.class, "sit.py", "prepend_class_token")
                 .bind("bf16", precision == Precision.BFLOAT16));
-        int width = config.hiddenSize();
+        int width = config.model().hiddenSize();
         linear("cls_projectors2", config.classTokenWidth(), width);
         norm("wg_norm", width);
     }

@@ -13,8 +13,8 @@ final class FinalLayer extends ScriptedBlock {
     FinalLayer(SiTConfig config, Precision precision) {
         super(ScriptFunction.of(FinalLayer.class, "sit.py", "final_layer")
                 .bind("bf16", precision == Precision.BFLOAT16));
-        int width = config.hiddenSize();
-        rows = (long) config.patchSize() * config.patchSize() * config.outChannels();
+        int width = config.model().hiddenSize();
+        rows = (long) config.model().patchSize() * config.model().patchSize() * config.outChannels();
         classTokenWidth = config.classTokenWidth();
         zeroLinear("linear", width, rows);
         if (classTokenWidth > 0) {

@@ -14,11 +14,14 @@ final class PatchEmbed extends ScriptedBlock {
 
     PatchEmbed(SiTConfig config, Precision precision) {
         super(ScriptFunction.of(PatchEmbed.class, "sit.py", "patch_embed")
-                .bind("patch", config.patchSize())
+                .bind("patch", config.model().patchSize())
                 .bind("bf16", precision == Precision.BFLOAT16));
-        width = config.hiddenSize();
-        patch = config.patchSize();
-        parameter("proj.weight", new Shape(width, config.inChannels(), patch, patch), Initializers.XAVIER_UNIFORM);
+        width = config.model().hiddenSize();
+        patch = config.model().patchSize();
+        parameter(
+                "proj.weight",
+                new Shape(width, config.model().inChannels(), patch, patch),
+                Initializers.XAVIER_UNIFORM);
         parameter("proj.bias", new Shape(width), Initializer.ZEROS);
     }
 

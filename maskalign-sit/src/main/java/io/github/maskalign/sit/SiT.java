@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  * latent (+ class token) → patch embed + positions → token mixer → drop tokens → blocks → heads
- *                                                                       └ tap at alignmentDepth → projectors
+ *                                                                       └ tap at align.depth   → projectors
  * </pre>
  *
  * <p>With everything optional left out this is SiT (arXiv 2401.08740); with a projector REPA (arXiv 2410.06940), with
@@ -68,7 +68,7 @@ public final class SiT extends AbstractBlock {
     public SiT(SiTConfig config, Precision precision) {
         super(VERSION);
         this.config = config;
-        int width = config.hiddenSize();
+        int width = config.model().hiddenSize();
         boolean cls = config.hasClassToken();
         float[] table = SinCosPositions.table(width, config.grid(), cls ? 1 : 0);
         positions = addParameter(Parameter.builder()
@@ -78,7 +78,7 @@ public final class SiT extends AbstractBlock {
                 .optInitializer(Initializers.constant(table))
                 .optRequiresGrad(false)
                 .build());
-        maskToken = config.placement() == SubsetPlacement.DROP_REINSERT
+        maskToken = config.subset().placement() == SubsetPlacement.DROP_REINSERT
                 ? addParameter(Parameter.builder()
                         .setName("mask_token")
                         .setType(Parameter.Type.WEIGHT)
@@ -88,20 +88,27 @@ public final class SiT extends AbstractBlock {
                 : null;
         xEmbedder = addChildBlock("x_embedder", new PatchEmbed(config, precision));
         tEmbedder = addChildBlock("t_embedder", new TimestepEmbedder(width, precision));
-        int labels = config.numClasses() + (config.classDropoutProb() > 0 ? 1 : 0);
+        int labels = config.model().numClasses() + (config.model().classDropoutProb() > 0 ? 1 : 0);
         yEmbedder = addChildBlock("y_embedder", new LabelEmbedder(labels, width));
         classEmbedder = cls ? addChildBlock("", new ClassTokenEmbedder(config, precision)) : null;
         mixer = config.mixer().layers() > 0
-                ? addChildBlock("mixer", new TokenMixer(config.mixer(), width, config.numHeads(), precision))
+                ? addChildBlock(
+                        "mixer",
+                        new TokenMixer(config.mixer(), width, config.model().numHeads(), precision))
                 : null;
-        for (int i = 0; i < config.depth(); i++) {
+        for (int i = 0; i < config.model().depth(); i++) {
             blocks.add(addChildBlock(
                     "blocks." + i,
-                    new AdaLnZeroBlock(width, config.numHeads(), config.mlpRatio(), config.qkNorm(), precision)));
+                    new AdaLnZeroBlock(
+                            width,
+                            config.model().numHeads(),
+                            config.model().mlpRatio(),
+                            config.model().qkNorm(),
+                            precision)));
         }
         for (int k = 0; k < config.encoderWidths().size(); k++) {
             Projector head = new Projector(
-                    width, config.projectorDim(), config.encoderWidths().get(k), precision);
+                    width, config.align().projectorDim(), config.encoderWidths().get(k), precision);
             projectors.add(addChildBlock("projectors." + k, head));
         }
         finalLayer = addChildBlock("final_layer", new FinalLayer(config, precision));
@@ -110,9 +117,9 @@ public final class SiT extends AbstractBlock {
         rows = new TokenRows(cls);
         unpatchify = ScriptFunction.of(SiT.class, "sit.py", "unpatchify")
                 .bind("grid", config.grid())
-                .bind("patch", config.patchSize())
+                .bind("patch", config.model().patchSize())
                 .bind("predicted", config.outChannels())
-                .bind("channels", config.inChannels());
+                .bind("channels", config.model().inChannels());
     }
 
     /** Returns what the model was built from. */
@@ -122,8 +129,8 @@ public final class SiT extends AbstractBlock {
 
     /** Gives all parameters float32 arrays of this manager, drawn from the engine's seed ({@code Engine.setRandomSeed}). */
     public void initialize(NDManager manager) {
-        int side = config.inputSize();
-        Shape x = new Shape(1, config.inChannels(), side, side);
+        int side = config.model().inputSize();
+        Shape x = new Shape(1, config.model().inChannels(), side, side);
         Shape one = new Shape(1);
         initialize(
                 manager,
@@ -163,7 +170,8 @@ public final class SiT extends AbstractBlock {
         if (mixer != null) {
             x = mixer.forward(store, training, runner.join(x), c, runner);
         }
-        SubsetPlacement placement = keep == null ? SubsetPlacement.NONE : config.placement();
+        SubsetPlacement placement =
+                keep == null ? SubsetPlacement.NONE : config.subset().placement();
         boolean dropsAtOnce = placement == SubsetPlacement.DROP || placement == SubsetPlacement.DROP_REINSERT;
         boolean routes = placement == SubsetPlacement.ROUTE;
         if (keep != null && dropsAtOnce) {
@@ -172,18 +180,18 @@ public final class SiT extends AbstractBlock {
         List<NDArray> projected = new ArrayList<>();
         NDArray bypass = x;
         for (int i = 0; i < blocks.size(); i++) {
-            if (keep != null && routes && i == config.routeStart()) {
+            if (keep != null && routes && i == config.route().routeStart()) {
                 bypass = runner.join(x);
                 x = rows.gather(bypass, keep); // (N, [1+]K, D)
             }
             x = runner.run(blocks.get(i), store, training, x, c);
-            if (i + 1 == config.alignmentDepth() && !projectors.isEmpty()) {
+            if (i + 1 == config.align().depth() && !projectors.isEmpty()) {
                 x = runner.join(x);
                 for (Block projector : projectors) {
                     projected.add(runner.run(projector, store, training, x)); // (N, T, Z)
                 }
             }
-            if (keep != null && routes && i == config.routeEnd()) {
+            if (keep != null && routes && i == config.route().routeEnd()) {
                 x = rows.scatter(bypass, x, keep); // (N, T, D)
             }
         }
@@ -201,10 +209,10 @@ public final class SiT extends AbstractBlock {
 
     private NDArray labels(SiTInput in, boolean training) {
         NDArray dropped = in.dropped();
-        if (dropped == null && training && config.classDropoutProb() > 0) {
+        if (dropped == null && training && config.model().classDropoutProb() > 0) {
             NDManager manager = in.x().getManager();
             dropped = manager.randomUniform(0, 1, in.y().getShape())
-                    .lt(config.classDropoutProb())
+                    .lt(config.model().classDropoutProb())
                     .toType(DataType.FLOAT32, false);
         }
         return dropped == null ? in.y() : dropLabels.callForOne(in.y(), dropped);
@@ -232,7 +240,7 @@ public final class SiT extends AbstractBlock {
     protected void initializeChildBlocks(NDManager manager, DataType dataType, Shape... inputShapes) {
         Shape x = inputShapes[0];
         long n = x.get(0);
-        int width = config.hiddenSize();
+        int width = config.model().hiddenSize();
         Shape c = new Shape(n, width);
         Shape pos = new Shape(1, config.tokens(), width);
         Shape patches = new Shape(n, config.tokens(), width);
@@ -256,15 +264,17 @@ public final class SiT extends AbstractBlock {
         long n = inputShapes[0].get(0);
         int next = config.hasClassToken() ? 4 : 3;
         boolean subset = inputShapes.length > next;
-        SubsetPlacement placement = subset ? config.placement() : SubsetPlacement.NONE;
+        SubsetPlacement placement = subset ? config.subset().placement() : SubsetPlacement.NONE;
         long kept = subset ? inputShapes[next].get(1) : config.tokens();
-        long side = config.inputSize();
-        long patchValues = (long) config.patchSize() * config.patchSize() * config.inChannels();
+        long side = config.model().inputSize();
+        long patchValues = (long) config.model().patchSize()
+                * config.model().patchSize()
+                * config.model().inChannels();
         List<Shape> out = new ArrayList<>();
         out.add(
                 placement == SubsetPlacement.DROP
                         ? new Shape(n, kept, patchValues)
-                        : new Shape(n, config.inChannels(), side, side));
+                        : new Shape(n, config.model().inChannels(), side, side));
         if (config.hasClassToken()) {
             out.add(new Shape(n, config.classTokenWidth()));
         }

@@ -3,166 +3,134 @@ package io.github.maskalign.sit;
 import io.github.maskalign.core.align.MixerConfig;
 import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetPlacement;
-import io.github.maskalign.core.config.RecordCopy;
 import java.util.List;
-import java.util.Map;
+import java.util.Objects;
 
 /**
- * Everything that decides a SiT's parameters and its path through them.
+ * Everything that decides a SiT's parameters, its path through them and its loss, under the names of a run's config. What
+ * no key says follows from the encoder or the weights: widths of tokens, and the head's channels.
  *
- * <p>The largest sizes are far beyond any model in use and keep every count of parameters, tokens and numbers in range: an
- * input has at most 2²⁶ numbers (C H W), the position table too (T D).
- *
- * @param inputSize side H = W of the input in [1, 8192], a multiple of patchSize
- * @param patchSize patch side p
- * @param inChannels input channels C, in [1, 65536]
- * @param hiddenSize token width D in [1, 65536], a multiple of 4 and of numHeads
- * @param depth number of blocks L, in [1, 1024]
- * @param numHeads attention heads h
- * @param mlpRatio MLP width over D, in (0, 256]; the width is rounded down and at least 1
- * @param numClasses number of classes, in [1, 2²⁴]; the null class is the label {@code numClasses}
- * @param classDropoutProb probability in [0, 1) that a label becomes the null class in training; 0 leaves the null
- *     class out of the table
- * @param qkNorm whether q and k are normalised
- * @param learnSigma whether the head predicts 2C channels, of which the first C are the velocity
- * @param alignmentDepth number of blocks run before the hidden tokens are projected; mixing layers do not count;
- *     without projectors it means nothing
- * @param encoderWidths widths Z of the encoders to align with, at most 64 in [1, 65536]; empty means no projector
- * @param projectorDim width of the projector's hidden layers, in [1, 65536]
- * @param classTokenWidth width Z of the class token that is generated jointly (REG), at most 65536; 0 means none
+ * @param model size and input
+ * @param align representation alignment; enabled if there is an encoder to align with
+ * @param cls the class token that is generated jointly (REG); enabled if it has a width
  * @param mixer the token mixer
- * @param placement where dropped tokens leave and return
- * @param routeStart first block, 0-based, that sees only kept tokens (ROUTE)
- * @param routeEnd last block, 0-based and inclusive, that sees only kept tokens (ROUTE)
+ * @param subset which tokens training keeps, and where the others leave and return
+ * @param encoderWidths widths Z of the encoders to align with, at most 64 in [1, 65536]; empty means no projector
+ * @param classTokenWidth width Z of the class token, at most 65536; 0 means none
+ * @param learnSigma whether the head predicts 2C channels, of which the first C are the velocity
  */
 public record SiTConfig(
-        int inputSize,
-        int patchSize,
-        int inChannels,
-        int hiddenSize,
-        int depth,
-        int numHeads,
-        double mlpRatio,
-        int numClasses,
-        double classDropoutProb,
-        boolean qkNorm,
-        boolean learnSigma,
-        int alignmentDepth,
-        List<Integer> encoderWidths,
-        int projectorDim,
-        int classTokenWidth,
+        ModelConfig model,
+        AlignConfig align,
+        ClassTokenConfig cls,
         MixerConfig mixer,
-        SubsetPlacement placement,
-        int routeStart,
-        int routeEnd) {
+        SubsetConfig subset,
+        List<Integer> encoderWidths,
+        int classTokenWidth,
+        boolean learnSigma) {
 
-    private static final int MOST_BLOCKS = 1024;
-    private static final int MOST_SIDE = 1 << 13;
-    private static final int MOST_WIDTH = 1 << 16;
-    private static final int MOST_CLASSES = 1 << 24;
     private static final int MOST_ENCODERS = 64;
-    private static final int MOST_VALUES = 1 << 26;
+    private static final double PUBLISHED_COEFF = 0.5; // REPA
+    private static final double PUBLISHED_BETA = 0.03; // REG
 
-    /** @throws IllegalArgumentException for sizes out of their ranges, that do not divide, or a depth beyond the blocks */
+    /** @throws IllegalArgumentException for parts that do not fit together, or widths out of their ranges */
     public SiTConfig {
+        Objects.requireNonNull(model, "model must be given");
         encoderWidths = List.copyOf(encoderWidths);
-        within("inputSize", inputSize, 1, MOST_SIDE);
-        within("patchSize", patchSize, 1, MOST_SIDE);
-        within("inChannels", inChannels, 1, MOST_WIDTH);
-        within("hiddenSize", hiddenSize, 1, MOST_WIDTH);
-        within("depth", depth, 1, MOST_BLOCKS);
-        within("numHeads", numHeads, 1, MOST_WIDTH);
-        within("numClasses", numClasses, 1, MOST_CLASSES);
-        within("projectorDim", projectorDim, 1, MOST_WIDTH);
-        require(
+        ModelConfig.require(
                 encoderWidths.size() <= MOST_ENCODERS,
                 "encoderWidths must name at most " + MOST_ENCODERS + " encoders",
                 encoderWidths.size());
-        encoderWidths.forEach(z -> within("encoderWidths", z, 1, MOST_WIDTH));
-        require(inputSize % patchSize == 0, "inputSize must be a multiple of patchSize " + patchSize, inputSize);
-        require(hiddenSize % 4 == 0, "hiddenSize must be a multiple of 4", hiddenSize);
-        require(hiddenSize % numHeads == 0, "numHeads must divide hiddenSize " + hiddenSize, numHeads);
-        requireSmall("inputSize, inChannels", "an input", (long) inChannels * inputSize * inputSize);
-        long grid = inputSize / patchSize;
-        requireSmall("inputSize, patchSize, hiddenSize", "the position table", grid * grid * hiddenSize);
-        requireRatio("mlpRatio", mlpRatio, "hiddenSize", hiddenSize);
+        encoderWidths.forEach(z -> ModelConfig.within("encoderWidths", z, 1, ModelConfig.MOST_WIDTH));
+        ModelConfig.within("classTokenWidth", classTokenWidth, 0, ModelConfig.MOST_WIDTH);
+        ModelConfig.require(
+                align.enabled() != encoderWidths.isEmpty(),
+                "align.enabled must say whether there are encoderWidths " + encoderWidths,
+                align.enabled());
+        ModelConfig.require(
+                cls.enabled() == classTokenWidth > 0,
+                "cls.enabled must say whether there is a classTokenWidth, here " + classTokenWidth + ",",
+                cls.enabled());
         if (mixer.layers() > 0) {
-            int width = mixer.width() == 0 ? hiddenSize : mixer.width();
-            requireRatio("mixer.mlpRatio", mixer.mlpRatio(), "mixer.width", width);
+            int width = mixer.width() == 0 ? model.hiddenSize() : mixer.width();
+            ModelConfig.requireRatio("mixer.mlpRatio", mixer.mlpRatio(), "mixer.width", width);
         }
-        require(classDropoutProb >= 0 && classDropoutProb < 1, "classDropoutProb must be in [0, 1)", classDropoutProb);
-        require(
-                encoderWidths.isEmpty() || alignmentDepth >= 1 && alignmentDepth <= depth,
-                "alignmentDepth must be in [1, " + depth + "]",
-                alignmentDepth);
-        within("classTokenWidth", classTokenWidth, 0, MOST_WIDTH);
-        if (placement == SubsetPlacement.ROUTE) {
-            require(
-                    routeStart >= 0 && routeStart < depth,
-                    "routeStart must be in [0, " + (depth - 1) + "]",
-                    routeStart);
-            require(
-                    routeEnd >= routeStart && routeEnd < depth,
-                    "routeEnd must be in [" + routeStart + ", " + (depth - 1) + "]",
-                    routeEnd);
+        ModelConfig.require(
+                !align.enabled() || align.depth() >= 1 && align.depth() <= model.depth(),
+                "align.depth must be in [1, " + model.depth() + "]",
+                align.depth());
+        if (subset.placement() == SubsetPlacement.ROUTE) {
+            subset.route().in(model.depth());
         }
     }
 
     /** Plain SiT: no projector, class token, mixer or subsets; label dropout 0.1. */
     public static SiTConfig of(
             int inputSize, int patchSize, int inChannels, int hiddenSize, int depth, int numHeads, int numClasses) {
+        return of(new ModelConfig(
+                inputSize, patchSize, inChannels, hiddenSize, depth, numHeads, 4.0, numClasses, 0.1, false));
+    }
+
+    /** Plain SiT: no projector, class token, mixer or subsets. */
+    public static SiTConfig of(ModelConfig model) {
         return new SiTConfig(
-                inputSize,
-                patchSize,
-                inChannels,
-                hiddenSize,
-                depth,
-                numHeads,
-                4.0,
-                numClasses,
-                0.1,
-                false,
-                false,
-                Math.min(depth, depth > 12 ? 8 : 4),
-                List.of(),
-                2048,
-                0,
+                model,
+                new AlignConfig(false, Math.min(model.depth(), model.depth() > 12 ? 8 : 4), PUBLISHED_COEFF, 2048),
+                new ClassTokenConfig(false, PUBLISHED_BETA),
                 MixerConfig.NONE,
-                SubsetPlacement.NONE,
+                SubsetConfig.none(),
+                List.of(),
                 0,
-                0);
+                false);
     }
 
-    /** Adds REPA's projectors at a depth. */
-    public SiTConfig withAlignment(int afterBlocks, int hidden, List<Integer> widths) {
-        return RecordCopy.with(
-                this, Map.of("alignmentDepth", afterBlocks, "projectorDim", hidden, "encoderWidths", widths));
+    /** Adds REPA's projectors at a depth, with hidden layers of width {@code projectorDim}; no widths take them away. */
+    public SiTConfig withAlignment(int depth, int projectorDim, List<Integer> widths) {
+        return with(new AlignConfig(!widths.isEmpty(), depth, align.coeff(), projectorDim), widths);
     }
 
-    /** Adds REG's class token. */
+    /** Adds REG's class token; width 0 takes it away. */
     public SiTConfig withClassToken(int width) {
-        return RecordCopy.with(this, Map.of("classTokenWidth", width));
+        ClassTokenConfig token = new ClassTokenConfig(width > 0, cls.beta());
+        return new SiTConfig(model, align, token, mixer, subset, encoderWidths, width, learnSigma);
+    }
+
+    /** Sets the weights β and λ of the losses of class token and alignment. */
+    public SiTConfig withLossWeights(double beta, double coeff) {
+        SiTConfig weighted =
+                with(new AlignConfig(align.enabled(), align.depth(), coeff, align.projectorDim()), encoderWidths);
+        ClassTokenConfig token = new ClassTokenConfig(cls.enabled(), beta);
+        return new SiTConfig(model, weighted.align, token, mixer, subset, encoderWidths, classTokenWidth, learnSigma);
     }
 
     /** Adds a token mixer. */
     public SiTConfig withMixer(MixerConfig config) {
-        return RecordCopy.with(this, Map.of("mixer", config));
+        return new SiTConfig(model, align, cls, config, subset, encoderWidths, classTokenWidth, learnSigma);
     }
 
-    /** Sets where dropped tokens leave and return; the route is used by ROUTE only. */
-    public SiTConfig withPlacement(SubsetPlacement where, int start, int end) {
-        return RecordCopy.with(this, Map.of("placement", where, "routeStart", start, "routeEnd", end));
+    /** Sets which tokens training keeps, and where the others leave and return. */
+    public SiTConfig withSubset(SubsetConfig config) {
+        return new SiTConfig(model, align, cls, mixer, config, encoderWidths, classTokenWidth, learnSigma);
+    }
+
+    /** Sets where dropped tokens leave and return, and nothing else of the subset; the route is used by ROUTE only. */
+    public SiTConfig withPlacement(SubsetPlacement where, int routeStart, int routeEnd) {
+        return withSubset(subset.withPlacement(where).withRoute(routeStart, routeEnd));
     }
 
     /** Sets MLP ratio, label dropout, q/k norm, and whether the head predicts sigma too. */
-    public SiTConfig withOptions(double ratio, double dropout, boolean normalise, boolean sigma) {
-        return RecordCopy.with(
-                this, Map.of("mlpRatio", ratio, "classDropoutProb", dropout, "qkNorm", normalise, "learnSigma", sigma));
+    public SiTConfig withOptions(double mlpRatio, double classDropoutProb, boolean qkNorm, boolean sigma) {
+        ModelConfig sized = model.withOptions(mlpRatio, classDropoutProb, qkNorm);
+        return new SiTConfig(sized, align, cls, mixer, subset, encoderWidths, classTokenWidth, sigma);
+    }
+
+    private SiTConfig with(AlignConfig config, List<Integer> widths) {
+        return new SiTConfig(model, config, cls, mixer, subset, widths, classTokenWidth, learnSigma);
     }
 
     /** Side G of the token grid. */
     public int grid() {
-        return inputSize / patchSize;
+        return model.inputSize() / model.patchSize();
     }
 
     /** Number T of patch tokens. */
@@ -172,17 +140,22 @@ public record SiTConfig(
 
     /** Channels the head predicts: C, or 2C with learnSigma. */
     public int outChannels() {
-        return learnSigma ? 2 * inChannels : inChannels;
+        return learnSigma ? 2 * model.inChannels() : model.inChannels();
+    }
+
+    /** The blocks of ROUTE, both counted from 0. */
+    SubsetConfig.Route route() {
+        return subset.route().in(model.depth());
     }
 
     /**
      * Whether alignment is over the kept tokens: with DROP, DROP_REINSERT and LOSS_ONLY always, with ROUTE where
-     * routeStart &lt; alignmentDepth ≤ routeEnd + 1.
+     * routeStart &lt; align.depth ≤ routeEnd + 1.
      */
     public boolean alignsSubset() {
-        return switch (placement) {
+        return switch (subset.placement()) {
             case NONE -> false;
-            case ROUTE -> alignmentDepth > routeStart && alignmentDepth <= routeEnd + 1;
+            case ROUTE -> align.depth() > route().routeStart() && align.depth() <= route().routeEnd() + 1;
             case DROP, LOSS_ONLY, DROP_REINSERT -> true;
         };
     }
@@ -192,60 +165,36 @@ public record SiTConfig(
      *
      * @throws IllegalArgumentException if they do not, for then one of the two would be ignored
      */
-    void requirePlacement(SubsetConfig subsets) {
-        if (subsets.placement() != placement) {
+    void requirePlacement(SubsetConfig drawn) {
+        if (drawn.placement() != subset.placement()) {
             throw new IllegalArgumentException(
-                    "the model and its subsets must have the same placement, but the model has " + placement
-                            + " and the subsets are drawn for " + subsets.placement());
+                    "the model and its subsets must have the same placement, but the model has " + subset.placement()
+                            + " and the subsets are drawn for " + drawn.placement());
         }
-        if (placement == SubsetPlacement.ROUTE) {
-            int end = subsets.resolvedRouteEnd(depth);
-            if (subsets.routeStart() != routeStart || end != routeEnd) {
+        if (subset.placement() == SubsetPlacement.ROUTE) {
+            SubsetConfig.Route other = drawn.route().in(model.depth());
+            if (!other.equals(route())) {
                 throw new IllegalArgumentException(
                         "the model and its subsets must have the same route, but the model has "
-                                + "blocks " + routeStart + " to " + routeEnd + " and the subsets are drawn for "
-                                + subsets.routeStart() + " to " + end);
+                                + "blocks " + route().routeStart() + " to " + route().routeEnd()
+                                + " and the subsets are drawn for "
+                                + other.routeStart() + " to " + other.routeEnd());
             }
         }
     }
 
     /** Whether training needs a clean-image encoder: for alignment or for the class token. */
     public boolean needsEncoder() {
-        return hasClassToken() || !encoderWidths.isEmpty();
+        return cls.enabled() || align.enabled();
     }
 
     /** The label that means "no class". */
     public int nullLabel() {
-        return numClasses;
+        return model.numClasses();
     }
 
     /** Whether a class token is generated jointly. */
     public boolean hasClassToken() {
-        return classTokenWidth > 0;
-    }
-
-    private static void within(String name, int value, int least, int most) {
-        require(value >= least && value <= most, name + " must be in [" + least + ", " + most + "]", value);
-    }
-
-    private static void requireSmall(String keys, String what, long values) {
-        require(values <= MOST_VALUES, keys + " must give " + what + " at most " + MOST_VALUES + " numbers", values);
-    }
-
-    private static void requireRatio(String key, double ratio, String widthKey, int width) {
-        require(
-                ratio > 0 && ratio <= MixerConfig.MOST_RATIO,
-                key + " must be in (0, " + MixerConfig.MOST_RATIO + "]",
-                ratio);
-        require(
-                (long) (width * ratio) >= 1,
-                key + " must give the MLP at least one unit with " + widthKey + " " + width,
-                ratio);
-    }
-
-    private static void require(boolean holds, String rule, Object value) {
-        if (!holds) {
-            throw new IllegalArgumentException(rule + " but was " + value);
-        }
+        return cls.enabled();
     }
 }

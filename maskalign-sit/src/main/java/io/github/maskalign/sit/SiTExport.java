@@ -58,9 +58,9 @@ public final class SiTExport {
     }
 
     private static SiTInput example(SiTConfig config, NDManager manager) {
-        int side = config.inputSize();
+        int side = config.model().inputSize();
         return new SiTInput(
-                manager.zeros(new Shape(1, config.inChannels(), side, side)),
+                manager.zeros(new Shape(1, config.model().inChannels(), side, side)),
                 manager.zeros(new Shape(1)),
                 manager.zeros(new Shape(1), DataType.INT64),
                 config.hasClassToken() ? manager.zeros(new Shape(1, config.classTokenWidth())) : null,

@@ -35,10 +35,10 @@ public record SiTInput(
      */
     void requireFits(SiTConfig config) {
         List<String> problems = new ArrayList<>();
-        int side = config.inputSize();
+        int side = config.model().inputSize();
         Shape image = x.getShape();
         long n = image.dimension() == 0 ? 0 : image.get(0);
-        check(problems, "x", x, DataType.FLOAT32, n, config.inChannels(), side, side);
+        check(problems, "x", x, DataType.FLOAT32, n, config.model().inChannels(), side, side);
         check(problems, "t", t, DataType.FLOAT32, n);
         check(problems, "y", y, DataType.INT64, n);
         if (config.hasClassToken() == (classToken == null)) {
@@ -50,14 +50,14 @@ public record SiTInput(
         } else if (classToken != null) {
             check(problems, "classToken", classToken, DataType.FLOAT32, n, config.classTokenWidth());
         }
-        if (keep != null && config.placement() == SubsetPlacement.NONE) {
+        if (keep != null && config.subset().placement() == SubsetPlacement.NONE) {
             problems.add("kept patches were given but this model's placement is NONE: it would run on all of them");
         } else if (keep != null) {
             Shape kept = keep.getShape();
             long k = kept.dimension() == 2 ? Math.max(1, Math.min(kept.get(1), config.tokens())) : config.tokens();
             check(problems, "keep", keep, DataType.INT64, n, k);
         }
-        if (dropped != null && config.classDropoutProb() == 0) {
+        if (dropped != null && config.model().classDropoutProb() == 0) {
             problems.add("this model has no null class: classDropoutProb is 0");
         } else if (dropped != null) {
             check(problems, "dropped", dropped, DataType.FLOAT32, n);

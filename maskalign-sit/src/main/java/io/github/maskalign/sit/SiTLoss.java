@@ -35,21 +35,31 @@ public final class SiTLoss {
     private final TokenRows rows;
 
     /**
-     * Creates the loss.
+     * Creates the loss with the weights that the model's config names, cls.beta and align.coeff.
      *
      * @param model the model
      * @param path interpolant; with a class token only LINEAR is published
-     * @param classBeta weight β of the class token's velocity; 0.03 as published
-     * @param alignmentWeight weight λ of the alignment; 0.5 as published
      */
-    public SiTLoss(SiT model, Interpolant path, double classBeta, double alignmentWeight) {
+    public SiTLoss(SiT model, Interpolant path) {
+        this(model, path, model.config().cls().beta(), model.config().align().coeff());
+    }
+
+    /**
+     * Creates the loss with weights of its own.
+     *
+     * @param model the model
+     * @param path interpolant; with a class token only LINEAR is published
+     * @param beta weight β of the class token's velocity; 0.03 as published
+     * @param coeff weight λ of the alignment; 0.5 as published
+     */
+    public SiTLoss(SiT model, Interpolant path, double beta, double coeff) {
         this.model = model;
         this.path = path;
         ScriptFunction addWeighted = ScriptFunction.of(Interpolant.class, "losses.py", "add_weighted");
-        addClassVelocity = addWeighted.bind("weight", classBeta);
-        addAlignment = addWeighted.bind("weight", alignmentWeight);
+        addClassVelocity = addWeighted.bind("weight", beta);
+        addAlignment = addWeighted.bind("weight", coeff);
         patchify = ScriptFunction.of(SiT.class, "sit.py", "patchify")
-                .bind("patch", model.config().patchSize());
+                .bind("patch", model.config().model().patchSize());
         rows = new TokenRows(model.config().hasClassToken());
     }
 
@@ -99,7 +109,7 @@ public final class SiTLoss {
     private NDArray velocity(SiTOutput out, SiTLossInput in, SiTConfig config) {
         NDArray target = path.velocityTarget(in.clean(), in.noise(), in.t()); // (N, C, H, W)
         NDArray keep = in.keep();
-        if (keep != null && config.placement() == SubsetPlacement.DROP) {
+        if (keep != null && config.subset().placement() == SubsetPlacement.DROP) {
             target = patches.gather(patchify.callForOne(target), keep); // (N, K, p²C)
         }
         return VelocityLoss.perSample(out.velocity(), target).mean();
@@ -118,7 +128,7 @@ public final class SiTLoss {
             if (keep != null && config.alignsSubset()) {
                 boolean whole = in.targets().get(i).getShape().get(1) == 1 + config.tokens();
                 target = whole ? rows.gather(target, keep) : target; // (N, [1+]K, Z)
-                if (config.placement() == SubsetPlacement.LOSS_ONLY) {
+                if (config.subset().placement() == SubsetPlacement.LOSS_ONLY) {
                     prediction = rows.gather(prediction, keep);
                 }
             }

@@ -187,7 +187,7 @@ public final class SiTObjective implements Objective {
     }
 
     private @Nullable NDArray dropped(NDManager scratch, long first, int count) {
-        double probability = model.config().classDropoutProb();
+        double probability = model.config().model().classDropoutProb();
         if (probability == 0) {
             return null;
         }

@@ -88,7 +88,7 @@ public enum SiTVariant implements Identified {
     }
 
     /** Depth at which REG and MaskAlign align. */
-    public int alignmentDepth() {
+    public int alignDepth() {
         return depth > 12 ? 8 : 4;
     }
 

@@ -34,7 +34,7 @@ class ParameterCountTest {
 
         assertThat(count(plain.withOptions(4, 0.1, false, true))).isEqualTo(official);
         assertThat(count(plain)).isEqualTo(fourChannels);
-        assertThat(count(plain.withAlignment(plain.alignmentDepth(), 2048, List.of(768))))
+        assertThat(count(plain.withAlignment(plain.align().depth(), 2048, List.of(768))))
                 .isEqualTo(withProjector);
     }
 
@@ -44,7 +44,7 @@ class ParameterCountTest {
         SiTConfig config = SiTVariant.ofId(id).config().withClassToken(768);
 
         assertThat(count(config)).isEqualTo(without);
-        assertThat(count(config.withAlignment(config.alignmentDepth(), 2048, List.of(768))))
+        assertThat(count(config.withAlignment(config.align().depth(), 2048, List.of(768))))
                 .isEqualTo(withProjector);
     }
 
@@ -58,7 +58,7 @@ class ParameterCountTest {
                 .withPlacement(SubsetPlacement.DROP, 0, 0);
 
         assertThat(count(config)).isEqualTo(without);
-        assertThat(count(config.withAlignment(config.alignmentDepth(), 2048, List.of(768))))
+        assertThat(count(config.withAlignment(config.align().depth(), 2048, List.of(768))))
                 .isEqualTo(withProjector);
     }
 

@@ -24,7 +24,7 @@ class SiTBlocksTest {
             SiT model = TinySiT.moved(config, manager);
 
             BlockContract.verify(model, TinySiT.list(TinySiT.input(config, manager, null)));
-            if (config.placement().usesSubset()) {
+            if (config.subset().placement().usesSubset()) {
                 BlockContract.verify(model, TinySiT.list(TinySiT.input(config, manager, TinySiT.keepFive(manager))));
             }
         }

@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.align.MixerConfig;
+import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetPlacement;
-import io.github.maskalign.core.config.RecordCopy;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.Stream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -20,42 +20,76 @@ class SiTConfigTest {
 
     static Stream<Arguments> wrong() {
         return Stream.of(
-                Arguments.of("inputSize", 15, "inputSize must be a multiple of patchSize 2 but was 15"),
-                Arguments.of("inputSize", 0, "inputSize must be in [1, 8192] but was 0"),
-                Arguments.of("hiddenSize", 27, "hiddenSize must be a multiple of 4 but was 27"),
-                Arguments.of("numHeads", 5, "numHeads must divide hiddenSize 24 but was 5"),
-                Arguments.of("depth", 1025, "depth must be in [1, 1024] but was 1025"),
-                Arguments.of("mlpRatio", 0.0, "mlpRatio must be in (0, 256] but was 0.0"),
-                Arguments.of("numClasses", -1, "numClasses must be in [1, 16777216] but was -1"),
-                Arguments.of("classDropoutProb", 1.0, "classDropoutProb must be in [0, 1) but was 1.0"),
-                Arguments.of("classDropoutProb", Double.NaN, "classDropoutProb must be in [0, 1) but was NaN"),
-                Arguments.of("classTokenWidth", -1, "classTokenWidth must be in [0, 65536] but was -1"),
-                Arguments.of("mlpRatio", 1e300, "mlpRatio must be in (0, 256] but was 1.0E300"),
-                Arguments.of("mlpRatio", Double.NaN, "mlpRatio must be in (0, 256] but was NaN"),
-                Arguments.of(
-                        "mlpRatio",
-                        0.01,
-                        "mlpRatio must give the MLP at least one unit with hiddenSize 24 but was 0.01"),
-                Arguments.of("inputSize", 1 << 20, "inputSize must be in [1, 8192] but was 1048576"),
-                Arguments.of(
-                        "inputSize",
-                        8192,
-                        "inputSize, inChannels must give an input at most 67108864 numbers but was 268435456"),
-                Arguments.of("inChannels", 1 << 30, "inChannels must be in [1, 65536] but was 1073741824"),
-                Arguments.of("patchSize", Integer.MAX_VALUE, "patchSize must be in [1, 8192] but was 2147483647"),
-                Arguments.of("hiddenSize", 1 << 20, "hiddenSize must be in [1, 65536] but was 1048576"),
-                Arguments.of("numClasses", Integer.MAX_VALUE, "numClasses must be in [1, 16777216] but was 2147483647"),
-                Arguments.of("projectorDim", 1 << 20, "projectorDim must be in [1, 65536] but was 1048576"),
-                Arguments.of("classTokenWidth", 1 << 20, "classTokenWidth must be in [0, 65536] but was 1048576"),
-                Arguments.of("encoderWidths", List.of(8, 0), "encoderWidths must be in [1, 65536] but was 0"));
+                refused(
+                        () -> SiTConfig.of(15, 2, 4, 24, 6, 3, 10),
+                        "model.inputSize must be a multiple of patchSize 2 but was 15"),
+                refused(() -> SiTConfig.of(0, 2, 4, 24, 6, 3, 10), "model.inputSize must be in [1, 8192] but was 0"),
+                refused(
+                        () -> SiTConfig.of(16, 2, 4, 27, 6, 3, 10),
+                        "model.hiddenSize must be a multiple of 4 but was 27"),
+                refused(
+                        () -> SiTConfig.of(16, 2, 4, 24, 6, 5, 10),
+                        "model.numHeads must divide hiddenSize 24 but was 5"),
+                refused(() -> SiTConfig.of(16, 2, 4, 24, 1025, 3, 10), "model.depth must be in [1, 1024] but was 1025"),
+                refused(
+                        () -> PLAIN.withOptions(0, 0.1, false, false),
+                        "model.mlpRatio must be in (0, 256] but was 0.0"),
+                refused(
+                        () -> SiTConfig.of(16, 2, 4, 24, 6, 3, -1),
+                        "model.numClasses must be in [1, 16777216] but was -1"),
+                refused(
+                        () -> PLAIN.withOptions(4, 1, false, false),
+                        "model.classDropoutProb must be in [0, 1) but was 1.0"),
+                refused(
+                        () -> PLAIN.withOptions(4, Double.NaN, false, false),
+                        "model.classDropoutProb must be in [0, 1) but was NaN"),
+                refused(() -> PLAIN.withClassToken(-1), "classTokenWidth must be in [0, 65536] but was -1"),
+                refused(
+                        () -> PLAIN.withOptions(1e300, 0.1, false, false),
+                        "model.mlpRatio must be in (0, 256] but was 1.0E300"),
+                refused(
+                        () -> PLAIN.withOptions(Double.NaN, 0.1, false, false),
+                        "model.mlpRatio must be in (0, 256] but was NaN"),
+                refused(
+                        () -> PLAIN.withOptions(0.01, 0.1, false, false),
+                        "model.mlpRatio must give the MLP at least one unit with hiddenSize 24 but was 0.01"),
+                refused(
+                        () -> SiTConfig.of(1 << 20, 2, 4, 24, 6, 3, 10),
+                        "model.inputSize must be in [1, 8192] but was 1048576"),
+                refused(
+                        () -> SiTConfig.of(8192, 2, 4, 24, 6, 3, 10),
+                        "model.inputSize and inChannels must give an input at most 67108864 numbers but was 268435456"),
+                refused(
+                        () -> SiTConfig.of(16, 2, 1 << 30, 24, 6, 3, 10),
+                        "model.inChannels must be in [1, 65536] but was 1073741824"),
+                refused(
+                        () -> SiTConfig.of(16, Integer.MAX_VALUE, 4, 24, 6, 3, 10),
+                        "model.patchSize must be in [1, 8192] but was 2147483647"),
+                refused(
+                        () -> SiTConfig.of(16, 2, 4, 1 << 20, 6, 3, 10),
+                        "model.hiddenSize must be in [1, 65536] but was 1048576"),
+                refused(
+                        () -> SiTConfig.of(16, 2, 4, 24, 6, 3, Integer.MAX_VALUE),
+                        "model.numClasses must be in [1, 16777216] but was 2147483647"),
+                refused(
+                        () -> PLAIN.withAlignment(3, 1 << 20, List.of()),
+                        "align.projectorDim must be in [1, 65536] but was 1048576"),
+                refused(() -> PLAIN.withClassToken(1 << 20), "classTokenWidth must be in [0, 65536] but was 1048576"),
+                refused(
+                        () -> PLAIN.withAlignment(3, 20, List.of(8, 0)),
+                        "encoderWidths must be in [1, 65536] but was 0"),
+                refused(() -> PLAIN.withLossWeights(-0.1, 0.5), "cls.beta must be at least 0 but was -0.1"),
+                refused(() -> PLAIN.withLossWeights(0.03, Double.NaN), "align.coeff must be at least 0 but was NaN"));
+    }
+
+    private static Arguments refused(ThrowingCallable making, String message) {
+        return Arguments.of(making, message);
     }
 
     @ParameterizedTest
     @MethodSource
-    void wrong(String component, Object value, String message) {
-        assertThatThrownBy(() -> RecordCopy.with(PLAIN, Map.of(component, value)))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage(message);
+    void wrong(ThrowingCallable making, String message) {
+        assertThatThrownBy(making).isInstanceOf(IllegalArgumentException.class).hasMessage(message);
     }
 
     /** 4096² tokens of width 24 would be a table of 403 million numbers. */
@@ -63,7 +97,7 @@ class SiTConfigTest {
     void thePositionTableIsBounded() {
         assertThatThrownBy(() -> SiTConfig.of(4096, 1, 4, 24, 6, 3, 10))
                 .hasMessage(
-                        "inputSize, patchSize, hiddenSize must give the position table at most 67108864 numbers but was"
+                        "model.inputSize, patchSize and hiddenSize must give the position table at most 67108864 numbers but was"
                                 + " 402653184");
     }
 
@@ -73,38 +107,43 @@ class SiTConfigTest {
                 .withAlignment(3, 20, List.of(12))
                 .withMixer(MixerConfig.PAPER)
                 .withPlacement(SubsetPlacement.ROUTE, 1, 4)
-                .withOptions(3, 0.2, true, true);
+                .withOptions(3, 0.2, true, true)
+                .withLossWeights(0.04, 0.7);
 
         SiTConfig expected = new SiTConfig(
-                16,
-                2,
-                4,
-                24,
-                6,
-                3,
-                3,
-                10,
-                0.2,
-                true,
-                true,
-                3,
-                List.of(12),
-                20,
-                12,
+                new ModelConfig(16, 2, 4, 24, 6, 3, 3, 10, 0.2, true),
+                new AlignConfig(true, 3, 0.7, 20),
+                new ClassTokenConfig(true, 0.04),
                 MixerConfig.PAPER,
-                SubsetPlacement.ROUTE,
-                1,
-                4);
+                SubsetConfig.none().withPlacement(SubsetPlacement.ROUTE).withRoute(1, 4),
+                List.of(12),
+                12,
+                true);
         assertThat(all).isEqualTo(expected);
     }
 
     @Test
     void projectorsAndRoutesLieInTheModel() {
         assertThatThrownBy(() -> PLAIN.withAlignment(7, 20, List.of(12)))
-                .hasMessage("alignmentDepth must be in [1, 6] but was 7");
+                .hasMessage("align.depth must be in [1, 6] but was 7");
         assertThatThrownBy(() -> PLAIN.withPlacement(SubsetPlacement.ROUTE, 6, 6))
-                .hasMessage("routeStart must be in [0, 5] but was 6");
+                .hasMessage("the route must lie in blocks 0 to 5 but was 6 to 6 (routeEnd 6)");
         assertThatThrownBy(() -> PLAIN.withPlacement(SubsetPlacement.ROUTE, 3, 2))
-                .hasMessage("routeEnd must be in [3, 5] but was 2");
+                .hasMessage("routeEnd must not be before routeStart 3 but was 2");
+    }
+
+    @Test
+    void partsAreEnabledWhereTheyHaveAWidth() {
+        SiTConfig reg = PLAIN.withAlignment(3, 20, List.of(12)).withClassToken(12);
+        ModelConfig model = reg.model();
+
+        assertThat(reg.withAlignment(3, 20, List.of()).withClassToken(0))
+                .isEqualTo(PLAIN.withAlignment(3, 20, List.of()));
+        assertThatThrownBy(() -> new SiTConfig(
+                        model, PLAIN.align(), reg.cls(), reg.mixer(), reg.subset(), List.of(12), 12, false))
+                .hasMessage("align.enabled must say whether there are encoderWidths [12] but was false");
+        assertThatThrownBy(() ->
+                        new SiTConfig(model, reg.align(), reg.cls(), reg.mixer(), reg.subset(), List.of(12), 0, false))
+                .hasMessage("cls.enabled must say whether there is a classTokenWidth, here 0, but was true");
     }
 }

@@ -72,7 +72,7 @@ class SiTRecomputationTest {
     void gradientsAreThoseOfThePlainPassToTheBit(String name, SiTConfig config, Precision precision, int every) {
         SiT model = fresh(config, precision, manager);
         move(model, manager);
-        boolean mayDrop = config.placement() != SubsetPlacement.NONE;
+        boolean mayDrop = config.subset().placement() != SubsetPlacement.NONE;
         for (boolean subset : mayDrop ? new boolean[] {false, true} : new boolean[] {false}) {
             SiTLossInput in = lossInput(config, manager, subset ? keepFive(manager) : null);
             Recomputation recomputation = new Recomputation(every);

@@ -62,7 +62,7 @@ class SiTTest {
     void freshModelPredictsExactlyZero(String family) {
         SiTConfig config = TinySiT.family().get(family);
         SiT model = fresh(config, manager);
-        boolean subsets = config.placement().usesSubset();
+        boolean subsets = config.subset().placement().usesSubset();
 
         for (NDArray keep : subsets ? new NDArray[] {null, keepFive(manager)} : new NDArray[] {null}) {
             SiTOutput out = run(model, input(config, manager, keep));

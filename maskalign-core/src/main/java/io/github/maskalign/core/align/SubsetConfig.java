@@ -1,39 +1,109 @@
 package io.github.maskalign.core.align;
 
-import io.github.maskalign.core.config.RecordCopy;
-import java.util.Map;
+import io.github.maskalign.core.config.Inline;
 import java.util.Objects;
 
 /**
  * Which tokens training leaves out, and from what.
  *
  * @param placement where the subset acts
- * @param ratio share of the patch tokens dropped (the paper's mask ratio), in [0, 1); 0 draws nothing
- * @param schedule how the ratio changes over the run
- * @param scheduleMinRatio smallest ratio of a falling or rising schedule, in [0, ratio]
- * @param schedulePower exponent k of {@link SubsetSchedule#COSINE}, in [2, 6]
- * @param scheduleWidth width of {@link SubsetSchedule#UNIFORM_RANGE}, ratio + width at most 1
- * @param unmaskedTailSteps number of steps at the end of the run with ratio 0
- * @param scope whether samples of a batch share one subset
- * @param rounding how a ratio becomes a number of tokens
- * @param order order of the kept tokens
- * @param routeStart first block of {@link SubsetPlacement#ROUTE}, counted from 0
- * @param routeEnd last block of the route, included; a negative number counts from the depth L, so -4
- *     means L - 4
+ * @param dropping how many tokens are dropped
+ * @param drawing which ones
+ * @param route the blocks of {@link SubsetPlacement#ROUTE}; the others do not read it
  */
 public record SubsetConfig(
         SubsetPlacement placement,
-        double ratio,
-        SubsetSchedule schedule,
-        double scheduleMinRatio,
-        int schedulePower,
-        double scheduleWidth,
-        int unmaskedTailSteps,
-        Scope scope,
-        Rounding rounding,
-        Order order,
-        int routeStart,
-        int routeEnd) {
+        @Inline Dropping dropping,
+        @Inline Drawing drawing,
+        @Inline Route route) {
+
+    private static final SubsetConfig PAPER = new SubsetConfig(
+            SubsetPlacement.DROP,
+            new Dropping(0.25, SubsetSchedule.CONSTANT, 0, 4, 0.2, 0),
+            new Drawing(Scope.PER_SAMPLE, Rounding.MAE, Order.SORTED),
+            new Route(2, -4));
+
+    /**
+     * How many tokens are dropped in the course of a run.
+     *
+     * @param ratio share of the patch tokens dropped (the paper's mask ratio), in [0, 1); 0 draws nothing
+     * @param schedule how the ratio changes over the run
+     * @param scheduleMinRatio smallest ratio of a falling or rising schedule, in [0, ratio]
+     * @param schedulePower exponent k of {@link SubsetSchedule#COSINE}, in [2, 6]
+     * @param scheduleWidth width of {@link SubsetSchedule#UNIFORM_RANGE}, ratio + width at most 1
+     * @param unmaskedTailSteps number of steps at the end of the run with ratio 0
+     */
+    public record Dropping(
+            double ratio,
+            SubsetSchedule schedule,
+            double scheduleMinRatio,
+            int schedulePower,
+            double scheduleWidth,
+            int unmaskedTailSteps) {
+        public Dropping {
+            Objects.requireNonNull(schedule, "schedule must be given");
+            check(ratio >= 0 && ratio < 1, "ratio must be in [0, 1) but was " + ratio);
+            check(
+                    scheduleMinRatio >= 0 && scheduleMinRatio <= ratio,
+                    "scheduleMinRatio must be in [0, " + ratio + "], the ratio, but was " + scheduleMinRatio);
+            check(schedulePower >= 2 && schedulePower <= 6, "schedulePower must be in [2, 6] but was " + schedulePower);
+            check(scheduleWidth >= 0 && scheduleWidth <= 1, "scheduleWidth must be in [0, 1] but was " + scheduleWidth);
+            check(
+                    schedule != SubsetSchedule.UNIFORM_RANGE || ratio + scheduleWidth <= 1,
+                    "ratio + scheduleWidth must be at most 1 but was " + ratio + " + " + scheduleWidth);
+            check(unmaskedTailSteps >= 0, "unmaskedTailSteps must be at least 0 but was " + unmaskedTailSteps);
+        }
+
+        /** The largest ratio that a step of the schedule may have. */
+        private double largest() {
+            double width = schedule == SubsetSchedule.UNIFORM_RANGE ? scheduleWidth : 0;
+            return width == 0 ? ratio : Math.nextDown(ratio + width);
+        }
+    }
+
+    /**
+     * Which tokens are kept.
+     *
+     * @param scope whether samples of a batch share one subset
+     * @param rounding how a ratio becomes a number of tokens
+     * @param order order of the kept tokens
+     */
+    public record Drawing(Scope scope, Rounding rounding, Order order) {
+        public Drawing {
+            Objects.requireNonNull(scope, "scope must be given");
+            Objects.requireNonNull(rounding, "rounding must be given");
+            Objects.requireNonNull(order, "order must be given");
+        }
+    }
+
+    /**
+     * The blocks that see the kept tokens alone.
+     *
+     * @param routeStart first block, counted from 0
+     * @param routeEnd last block, included; a negative number counts from the depth L, so -4 means L - 4
+     */
+    public record Route(int routeStart, int routeEnd) {
+        public Route {
+            check(routeStart >= 0, "routeStart must be at least 0 but was " + routeStart);
+            check(
+                    routeEnd < 0 || routeEnd >= routeStart,
+                    "routeEnd must not be before routeStart " + routeStart + " but was " + routeEnd);
+        }
+
+        /**
+         * Returns the blocks in a model of {@code depth} blocks, both counted from 0.
+         *
+         * @throws IllegalArgumentException if the route does not fit into the model
+         */
+        public Route in(int depth) {
+            int end = routeEnd < 0 ? depth + routeEnd : routeEnd;
+            check(
+                    end >= routeStart && end < depth,
+                    "the route must lie in blocks 0 to " + (depth - 1) + " but was " + routeStart + " to " + end
+                            + " (routeEnd " + routeEnd + ")");
+            return new Route(routeStart, end);
+        }
+    }
 
     /** Whether the samples of a batch share one subset. */
     public enum Scope {
@@ -79,7 +149,7 @@ public record SubsetConfig(
         public int kept(int tokens, double ratio) {
             int kept = count(tokens, ratio);
             if (kept < 1) {
-                throw new IllegalArgumentException("maskRatio must leave at least one of the " + tokens
+                throw new IllegalArgumentException("ratio must leave at least one of the " + tokens
                         + " tokens under rounding " + this + " but was " + ratio);
             }
             return kept;
@@ -96,46 +166,19 @@ public record SubsetConfig(
 
     public SubsetConfig {
         Objects.requireNonNull(placement, "placement must be given");
-        Objects.requireNonNull(schedule, "schedule must be given");
-        Objects.requireNonNull(scope, "scope must be given");
-        Objects.requireNonNull(rounding, "rounding must be given");
-        Objects.requireNonNull(order, "order must be given");
-        check(ratio >= 0 && ratio < 1, "maskRatio must be in [0, 1) but was " + ratio);
-        check(
-                scheduleMinRatio >= 0 && scheduleMinRatio <= ratio,
-                "scheduleMinRatio must be in [0, " + ratio + "], the mask ratio, but was " + scheduleMinRatio);
-        check(schedulePower >= 2 && schedulePower <= 6, "schedulePower must be in [2, 6] but was " + schedulePower);
-        check(scheduleWidth >= 0 && scheduleWidth <= 1, "scheduleWidth must be in [0, 1] but was " + scheduleWidth);
-        check(
-                schedule != SubsetSchedule.UNIFORM_RANGE || ratio + scheduleWidth <= 1,
-                "maskRatio + scheduleWidth must be at most 1 but was " + ratio + " + " + scheduleWidth);
-        check(unmaskedTailSteps >= 0, "unmaskedTailSteps must be at least 0 but was " + unmaskedTailSteps);
-        check(routeStart >= 0, "routeStart must be at least 0 but was " + routeStart);
-        check(
-                routeEnd < 0 || routeEnd >= routeStart,
-                "routeEnd must not be before routeStart " + routeStart + " but was " + routeEnd);
+        Objects.requireNonNull(dropping, "dropping must be given");
+        Objects.requireNonNull(drawing, "drawing must be given");
+        Objects.requireNonNull(route, "route must be given");
     }
 
     /** The paper's subset: drop 25 % of the patch tokens of each sample after the mixer. */
     public static SubsetConfig defaults() {
-        return new SubsetConfig(
-                SubsetPlacement.DROP,
-                0.25,
-                SubsetSchedule.CONSTANT,
-                0,
-                4,
-                0.2,
-                0,
-                Scope.PER_SAMPLE,
-                Rounding.MAE,
-                Order.SORTED,
-                2,
-                -4);
+        return PAPER;
     }
 
     /** No subset: REPA and REG. */
     public static SubsetConfig none() {
-        return defaults().withPlacement(SubsetPlacement.NONE).withRatio(0);
+        return PAPER.withPlacement(SubsetPlacement.NONE).withRatio(0);
     }
 
     /**
@@ -146,63 +189,45 @@ public record SubsetConfig(
      */
     public void requireTokensLeft(int tokens) {
         if (placement.usesSubset()) {
-            double width = schedule == SubsetSchedule.UNIFORM_RANGE ? scheduleWidth : 0;
-            rounding.kept(tokens, width == 0 ? ratio : Math.nextDown(ratio + width));
+            drawing.rounding().kept(tokens, dropping.largest());
         }
-    }
-
-    /**
-     * The last block of the route in a model of {@code depth} blocks.
-     *
-     * @throws IllegalArgumentException if the route does not fit into the model
-     */
-    public int resolvedRouteEnd(int depth) {
-        int end = routeEnd < 0 ? depth + routeEnd : routeEnd;
-        check(
-                end >= routeStart && end < depth,
-                "the route must lie in blocks 0 to " + (depth - 1) + " but was " + routeStart + " to " + end
-                        + " (routeEnd " + routeEnd + ")");
-        return end;
     }
 
     /** Returns this with another placement. */
     public SubsetConfig withPlacement(SubsetPlacement value) {
-        return RecordCopy.with(this, Map.of("placement", value));
+        return new SubsetConfig(value, dropping, drawing, route);
     }
 
-    /** Returns this with another mask ratio. */
+    /** Returns this with another ratio. */
     public SubsetConfig withRatio(double value) {
-        return RecordCopy.with(this, Map.of("ratio", value));
+        Dropping d = dropping;
+        return with(new Dropping(
+                value, d.schedule, d.scheduleMinRatio, d.schedulePower, d.scheduleWidth, d.unmaskedTailSteps));
     }
 
     /** Returns this with another schedule and its three numbers. */
     public SubsetConfig withSchedule(SubsetSchedule value, double minRatio, int power, double width) {
-        return RecordCopy.with(
-                this,
-                Map.of(
-                        "schedule",
-                        value,
-                        "scheduleMinRatio",
-                        minRatio,
-                        "schedulePower",
-                        power,
-                        "scheduleWidth",
-                        width));
+        return with(new Dropping(dropping.ratio, value, minRatio, power, width, dropping.unmaskedTailSteps));
     }
 
     /** Returns this with another number of unmasked steps at the end. */
     public SubsetConfig withUnmaskedTailSteps(int value) {
-        return RecordCopy.with(this, Map.of("unmaskedTailSteps", value));
+        Dropping d = dropping;
+        return with(new Dropping(d.ratio, d.schedule, d.scheduleMinRatio, d.schedulePower, d.scheduleWidth, value));
     }
 
     /** Returns this with other rules of drawing. */
     public SubsetConfig withDrawing(Scope newScope, Rounding newRounding, Order newOrder) {
-        return RecordCopy.with(this, Map.of("scope", newScope, "rounding", newRounding, "order", newOrder));
+        return new SubsetConfig(placement, dropping, new Drawing(newScope, newRounding, newOrder), route);
     }
 
-    /** Returns this with another route; see {@link #routeEnd} for negative numbers. */
+    /** Returns this with another route; see {@link Route} for negative numbers. */
     public SubsetConfig withRoute(int start, int end) {
-        return RecordCopy.with(this, Map.of("routeStart", start, "routeEnd", end));
+        return new SubsetConfig(placement, dropping, drawing, new Route(start, end));
+    }
+
+    private SubsetConfig with(Dropping value) {
+        return new SubsetConfig(placement, value, drawing, route);
     }
 
     private static void check(boolean holds, String message) {

@@ -18,7 +18,7 @@ public enum SubsetPlacement {
      * <pre>
      *   H = mixer([g; X], c)                        (N, 1+T, D)
      *   H = [H[0]; gather(H[1:], keep)]             (N, 1+K, D)
-     *   blocks 1..L on H; tap after the alignment depth
+     *   blocks 1..L on H; tap after align.depth
      *   velocity of the K kept tokens against gather(tokens(v*), keep), and of the class token
      *   alignment mean over the class token and the K kept tokens
      * </pre>

@@ -31,9 +31,9 @@ public final class TokenSubsetSampler {
      * @param totalSteps length of the run in optimiser steps, at least 1 and at least the unmasked tail
      */
     public TokenSubsetSampler(SubsetConfig config, Draws draws, long totalSteps) {
-        if (totalSteps < 1 || totalSteps < config.unmaskedTailSteps()) {
+        if (totalSteps < 1 || totalSteps < config.dropping().unmaskedTailSteps()) {
             throw new IllegalArgumentException("totalSteps must be at least 1 and not less than unmaskedTailSteps "
-                    + config.unmaskedTailSteps() + " but was " + totalSteps);
+                    + config.dropping().unmaskedTailSteps() + " but was " + totalSteps);
         }
         this.config = config;
         this.draws = draws;
@@ -46,19 +46,21 @@ public final class TokenSubsetSampler {
     }
 
     /**
-     * Returns the mask ratio of a step, in [0, 1).
+     * Returns the ratio of a step, in [0, 1).
      *
      * @param step optimiser step, the first is 0; from {@code totalSteps} on the schedule stands still
      */
     public double ratio(long step) {
         checkStep(step);
-        if (!config.placement().usesSubset() || step >= totalSteps - config.unmaskedTailSteps() && hasTail()) {
+        if (!config.placement().usesSubset()
+                || step >= totalSteps - config.dropping().unmaskedTailSteps() && hasTail()) {
             return 0;
         }
         double progress = Math.min(1, (double) step / totalSteps);
-        double ratio = config.schedule()
+        double ratio = config.dropping()
+                .schedule()
                 .ratio(
-                        config,
+                        config.dropping(),
                         progress,
                         () -> draws.at(RandomStream.SUBSET, ratioPosition(step)).nextDouble());
         return Math.max(0, ratio);
@@ -83,9 +85,9 @@ public final class TokenSubsetSampler {
         if (ratio == 0) {
             return Optional.empty();
         }
-        int kept = config.rounding().kept(tokens, ratio);
+        int kept = config.drawing().rounding().kept(tokens, ratio);
         long[] keep = new long[Math.multiplyExact(rows, kept)];
-        if (config.scope() == SubsetConfig.Scope.PER_BATCH) {
+        if (config.drawing().scope() == SubsetConfig.Scope.PER_BATCH) {
             long[] shared = choose(sharedPosition(step), tokens, kept);
             for (int n = 0; n < rows; n++) {
                 System.arraycopy(shared, 0, keep, n * kept, kept);
@@ -111,14 +113,14 @@ public final class TokenSubsetSampler {
         for (int k = 0; k < kept; k++) {
             keep[k] = keys[k] & (MAX_TOKENS - 1);
         }
-        if (config.order() == SubsetConfig.Order.SORTED) {
+        if (config.drawing().order() == SubsetConfig.Order.SORTED) {
             Arrays.sort(keep);
         }
         return keep;
     }
 
     private boolean hasTail() {
-        return config.unmaskedTailSteps() > 0;
+        return config.dropping().unmaskedTailSteps() > 0;
     }
 
     /** Positions of samples are not negative, so these two are free for what belongs to a whole step. */

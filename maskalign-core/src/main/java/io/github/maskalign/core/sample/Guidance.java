@@ -7,27 +7,28 @@ import ai.djl.ndarray.NDList;
  * Classifier-free guidance: v = v_u + w (v_c - v_u) in an interval of times, on all channels unless a legacy quirk is
  * asked for.
  *
- * <p>It is active when w &gt; 1 and low ≤ t ≤ high. Since t = 1 is noise, [0, 0.7] leaves the noisiest 30 %
+ * <p>It is active when w &gt; 1 and intervalLow ≤ t ≤ intervalHigh. Since t = 1 is noise, [0, 0.7] leaves the noisiest 30 %
  * unguided. Where it is active one call of the field covers both halves, [x; x] with labels [y; null].
  * Sources: REPA's samplers; the interval is from Kynkäänniemi et al. 2024; the class token's scale from REG.
  *
  * @param cfgScale w of the latent, at least 1; 1 switches guidance off, also that of the class token
- * @param classTokenScale w of the class token; 0 or less takes its conditional velocity as it is
- * @param low smallest guided time, in [0, high]
- * @param high largest guided time, in [low, 1]
+ * @param classCfgScale w of the class token; 0 or less takes its conditional velocity as it is
+ * @param intervalLow smallest guided time, in [0, intervalHigh]
+ * @param intervalHigh largest guided time, in [intervalLow, 1]
  * @param legacyGuidedChannels 0 guides all channels of the latent; k &gt; 0 its first k alone, while the others take
  *     the conditional velocity. 3 is the quirk of {@code forward_with_cfg} in willisma/SiT and facebookresearch/DiT,
  *     which guides 3 of 4 channels: SiT-XL/2's published FID 2.06 (guidance 1.5 at all times) needs it. 4 is ReDi's
  *     {@code forward_with_cfg_vae}, which guides the latent and not the features
  */
-public record Guidance(double cfgScale, double classTokenScale, double low, double high, int legacyGuidedChannels) {
+public record Guidance(
+        double cfgScale, double classCfgScale, double intervalLow, double intervalHigh, int legacyGuidedChannels) {
     public Guidance {
-        check(cfgScale, classTokenScale, low, high, legacyGuidedChannels);
+        check(cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels);
     }
 
     /** Guides all channels. */
-    public Guidance(double cfgScale, double classTokenScale, double low, double high) {
-        this(cfgScale, classTokenScale, low, high, 0);
+    public Guidance(double cfgScale, double classCfgScale, double intervalLow, double intervalHigh) {
+        this(cfgScale, classCfgScale, intervalLow, intervalHigh, 0);
     }
 
     /** Returns guidance that is never active. */
@@ -37,7 +38,7 @@ public record Guidance(double cfgScale, double classTokenScale, double low, doub
 
     /** Returns this with another number of guided channels; 0 guides all. */
     public Guidance withLegacyGuidedChannels(int channels) {
-        return new Guidance(cfgScale, classTokenScale, low, high, channels);
+        return new Guidance(cfgScale, classCfgScale, intervalLow, intervalHigh, channels);
     }
 
     /**
@@ -55,7 +56,7 @@ public record Guidance(double cfgScale, double classTokenScale, double low, doub
 
     /** Whether guidance acts at time {@code t}; both ends of the interval belong to it. */
     public boolean activeAt(double t) {
-        return cfgScale > 1 && low <= t && t <= high;
+        return cfgScale > 1 && intervalLow <= t && t <= intervalHigh;
     }
 
     /**
@@ -67,7 +68,7 @@ public record Guidance(double cfgScale, double classTokenScale, double low, doub
     NDList mix(NDList doubled) {
         NDList mixed = new NDList(doubled.size());
         for (int i = 0; i < doubled.size(); i++) {
-            double scale = i == 0 ? cfgScale : classTokenScale;
+            double scale = i == 0 ? cfgScale : classCfgScale;
             NDList halves = doubled.get(i).split(2); // 2 x (N, ...)
             NDArray conditional = halves.get(0);
             NDArray unconditional = halves.get(1);
@@ -87,17 +88,18 @@ public record Guidance(double cfgScale, double classTokenScale, double low, doub
         return guided.get(":, :" + k).concat(conditional.get(":, " + k + ":"), 1); // (N, k, ..) and (N, C - k, ..)
     }
 
-    static void check(double cfgScale, double classTokenScale, double low, double high, int legacyGuidedChannels) {
+    static void check(
+            double cfgScale, double classCfgScale, double intervalLow, double intervalHigh, int legacyGuidedChannels) {
         if (!(cfgScale >= 1 && Double.isFinite(cfgScale))) {
             throw new IllegalArgumentException(
                     "cfgScale must be at least 1, which switches guidance off, but was " + cfgScale);
         }
-        if (!Double.isFinite(classTokenScale)) {
-            throw new IllegalArgumentException("classTokenScale must be finite but was " + classTokenScale);
+        if (!Double.isFinite(classCfgScale)) {
+            throw new IllegalArgumentException("classCfgScale must be finite but was " + classCfgScale);
         }
-        if (!(low >= 0 && low <= high && high <= 1)) {
-            throw new IllegalArgumentException(
-                    "the guidance interval must satisfy 0 <= low <= high <= 1 but was [" + low + ", " + high + "]");
+        if (!(intervalLow >= 0 && intervalLow <= intervalHigh && intervalHigh <= 1)) {
+            throw new IllegalArgumentException("the guidance interval must satisfy 0 <= low <= high <= 1 but was ["
+                    + intervalLow + ", " + intervalHigh + "]");
         }
         if (legacyGuidedChannels < 0) {
             throw new IllegalArgumentException(

@@ -42,22 +42,9 @@ public record SamplerConfig(
         Guidance.check(cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels);
     }
 
-    /** Guides all channels. */
-    public SamplerConfig(
-            SamplerMethod method,
-            int steps,
-            double cfgScale,
-            double classCfgScale,
-            double intervalLow,
-            double intervalHigh,
-            double lastStep,
-            DiffusionScale diffusion) {
-        this(method, steps, cfgScale, classCfgScale, intervalLow, intervalHigh, lastStep, diffusion, 0);
-    }
-
     /** Euler-Maruyama with 250 steps and no guidance: the papers' convergence tables. */
     public static SamplerConfig defaults() {
-        return new SamplerConfig(SamplerMethod.EULER_MARUYAMA, 250, 1, 1, 0, 1, 0.04, DiffusionScale.TWO_T);
+        return new SamplerConfig(SamplerMethod.EULER_MARUYAMA, 250, 1, 1, 0, 1, 0.04, DiffusionScale.TWO_T, 0);
     }
 
     /** Returns the guidance part. */
@@ -86,9 +73,9 @@ public record SamplerConfig(
                 method,
                 steps,
                 guidance.cfgScale(),
-                guidance.classTokenScale(),
-                guidance.low(),
-                guidance.high(),
+                guidance.classCfgScale(),
+                guidance.intervalLow(),
+                guidance.intervalHigh(),
                 lastStep,
                 diffusion,
                 guidance.legacyGuidedChannels());

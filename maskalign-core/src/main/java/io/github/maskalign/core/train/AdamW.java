@@ -66,10 +66,10 @@ public final class AdamW {
         this.state = state;
         List<String> trainedKeys = state.trainedKeys();
         List<String> decayedKeys = new ArrayList<>(trainedKeys);
-        if (!config.decayVectors()) {
+        if (!config.adam().decayVectors()) {
             decayedKeys.removeIf(key -> state.weight(key).getShape().dimension() <= 1);
         }
-        boolean decays = config.weightDecay() > 0 && !decayedKeys.isEmpty();
+        boolean decays = config.adam().weightDecay() > 0 && !decayedKeys.isEmpty();
         // an array may stand in one list of a call only, so each list has its own handles of the weights
         trained = handles(trainedKeys);
         decayed = decays ? handles(decayedKeys) : handles(trainedKeys.subList(0, 1));
@@ -84,10 +84,10 @@ public final class AdamW {
         state.extraEma().values().forEach(average -> averages.addAll(average.values()));
         this.decays = onHost(config, state.manager());
         function = ScriptFunction.of(AdamW.class, "optimizer.py", "optimizer_step")
-                .bind("beta1", config.beta1())
-                .bind("beta2", config.beta2())
-                .bind("eps", config.eps())
-                .bind("weight_decay", decays ? config.weightDecay() : 0.0)
+                .bind("beta1", config.adam().beta1())
+                .bind("beta2", config.adam().beta2())
+                .bind("eps", config.adam().eps())
+                .bind("weight_decay", decays ? config.adam().weightDecay() : 0.0)
                 .bind("max_norm", config.clipNorm())
                 .bind("block", block);
     }

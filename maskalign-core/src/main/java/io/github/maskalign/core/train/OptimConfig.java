@@ -1,93 +1,83 @@
 package io.github.maskalign.core.train;
 
 import io.github.maskalign.core.config.Default;
-import io.github.maskalign.core.config.RecordCopy;
+import io.github.maskalign.core.config.Inline;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 
 /**
- * Settings of {@link AdamW}, of gradient clipping and of the moving average of the weights.
+ * Settings of {@link AdamW}, of gradient clipping and of the moving averages of the weights.
  *
  * @param lr base learning rate, above 0
- * @param beta1 decay of the first moment, in [0, 1)
- * @param beta2 decay of the second moment, in [0, 1)
- * @param eps added to the denominator, above 0
- * @param weightDecay decoupled weight decay, at least 0; a step multiplies the weights by 1 - lr · weightDecay
- * @param decayVectors whether biases and other arrays of at most one dimension decay too, as in PyTorch
+ * @param adam how a gradient becomes a step
  * @param clipNorm largest global gradient norm, at least 0; 0 switches clipping off
  * @param emaDecay decay of the moving average, in [0, 1]
- * @param schedule how the learning rate changes
- * @param warmupSteps length of the warm-up, at least 0
- * @param decaySteps step at which {@link LrSchedule#COSINE} ends; 0 for the other schedules
- * @param finalLrFactor share of the base rate that {@link LrSchedule#COSINE} ends with, in [0, 1]
+ * @param lrCurve how the learning rate changes
  * @param extraEmaDecays decays of further moving averages, each in [0, 1] and none given twice; may be empty
  */
 public record OptimConfig(
         double lr,
-        double beta1,
-        double beta2,
-        double eps,
-        double weightDecay,
-        boolean decayVectors,
+        @Inline Adam adam,
         double clipNorm,
         double emaDecay,
-        LrSchedule schedule,
-        long warmupSteps,
-        long decaySteps,
-        double finalLrFactor,
+        @Inline LrCurve lrCurve,
         @Default("[]") List<Double> extraEmaDecays) {
 
     /** The published setting of REPA, REG and MaskAlign: constant 1e-4, no decay, clipping at 1, EMA 0.9999. */
-    public static final OptimConfig PAPER =
-            new OptimConfig(1e-4, 0.9, 0.999, 1e-8, 0, true, 1, 0.9999, LrSchedule.CONSTANT, 0, 0, 0);
+    public static final OptimConfig PAPER = new OptimConfig(
+            1e-4, new Adam(0.9, 0.999, 1e-8, 0, true), 1, 0.9999, new LrCurve(LrSchedule.CONSTANT, 0, 0, 0), List.of());
 
-    /** Keeps one moving average. */
-    public OptimConfig(
-            double lr,
-            double beta1,
-            double beta2,
-            double eps,
-            double weightDecay,
-            boolean decayVectors,
-            double clipNorm,
-            double emaDecay,
-            LrSchedule schedule,
-            long warmupSteps,
-            long decaySteps,
-            double finalLrFactor) {
-        this(
-                lr,
-                beta1,
-                beta2,
-                eps,
-                weightDecay,
-                decayVectors,
-                clipNorm,
-                emaDecay,
-                schedule,
-                warmupSteps,
-                decaySteps,
-                finalLrFactor,
-                List.of());
+    /**
+     * The numbers of {@link AdamW}.
+     *
+     * @param beta1 decay of the first moment, in [0, 1)
+     * @param beta2 decay of the second moment, in [0, 1)
+     * @param eps added to the denominator, above 0
+     * @param weightDecay decoupled weight decay, at least 0; a step multiplies the weights by 1 - lr · weightDecay
+     * @param decayVectors whether biases and other arrays of at most one dimension decay too, as in PyTorch
+     */
+    public record Adam(double beta1, double beta2, double eps, double weightDecay, boolean decayVectors) {
+        public Adam {
+            require(beta1 >= 0 && beta1 < 1, "beta1", "in [0, 1)", beta1);
+            require(beta2 >= 0 && beta2 < 1, "beta2", "in [0, 1)", beta2);
+            require(eps > 0 && Double.isFinite(eps), "eps", "above 0", eps);
+            require(weightDecay >= 0 && Double.isFinite(weightDecay), "weightDecay", "in [0, 1 / lr)", weightDecay);
+        }
+    }
+
+    /**
+     * How the learning rate changes over a run.
+     *
+     * @param schedule the rule
+     * @param warmupSteps length of the warm-up, at least 0
+     * @param decaySteps step at which {@link LrSchedule#COSINE} ends; 0 for the other schedules
+     * @param finalLrFactor share of the base rate that {@link LrSchedule#COSINE} ends with, in [0, 1]
+     */
+    public record LrCurve(LrSchedule schedule, long warmupSteps, long decaySteps, double finalLrFactor) {
+        public LrCurve {
+            Objects.requireNonNull(schedule, "schedule must be given");
+            require(warmupSteps >= 0, "warmupSteps", "at least 0", warmupSteps);
+            if (schedule == LrSchedule.COSINE) {
+                require(decaySteps > warmupSteps, "decaySteps", "above warmupSteps " + warmupSteps, decaySteps);
+            }
+            require(decaySteps >= 0, "decaySteps", "at least 0", decaySteps);
+            require(finalLrFactor >= 0 && finalLrFactor <= 1, "finalLrFactor", "in [0, 1]", finalLrFactor);
+        }
+
+        private double factor(long step) {
+            return schedule.factor(step, warmupSteps, decaySteps, finalLrFactor);
+        }
     }
 
     public OptimConfig {
         extraEmaDecays = List.copyOf(extraEmaDecays);
         require(lr > 0 && Double.isFinite(lr), "lr", "above 0", lr);
-        require(beta1 >= 0 && beta1 < 1, "beta1", "in [0, 1)", beta1);
-        require(beta2 >= 0 && beta2 < 1, "beta2", "in [0, 1)", beta2);
-        require(eps > 0 && Double.isFinite(eps), "eps", "above 0", eps);
-        require(weightDecay >= 0 && lr * weightDecay < 1, "weightDecay", "in [0, 1 / lr)", weightDecay);
+        require(lr * adam.weightDecay < 1, "weightDecay", "in [0, 1 / lr)", adam.weightDecay);
         require(clipNorm >= 0 && Double.isFinite(clipNorm), "clipNorm", "0 (off) or above 0", clipNorm);
         require(emaDecay >= 0 && emaDecay <= 1, "emaDecay", "in [0, 1]", emaDecay);
-        require(warmupSteps >= 0, "warmupSteps", "at least 0", warmupSteps);
-        if (schedule == LrSchedule.COSINE) {
-            require(decaySteps > warmupSteps, "decaySteps", "above warmupSteps " + warmupSteps, decaySteps);
-        }
-        require(decaySteps >= 0, "decaySteps", "at least 0", decaySteps);
-        require(finalLrFactor >= 0 && finalLrFactor <= 1, "finalLrFactor", "in [0, 1]", finalLrFactor);
+        Objects.requireNonNull(lrCurve, "lrCurve must be given");
         Set<Double> decays = new HashSet<>(Set.of(emaDecay));
         for (double decay : extraEmaDecays) {
             require(decay >= 0 && decay <= 1, "each of extraEmaDecays", "in [0, 1]", decay);
@@ -97,39 +87,47 @@ public record OptimConfig(
 
     /** Returns the learning rate of a step: lr times the factor of the schedule; the first step is number 0. */
     public double lrAt(long step) {
-        return lr * schedule.factor(step, warmupSteps, decaySteps, finalLrFactor);
+        return lr * lrCurve.factor(step);
     }
 
     /** Returns the same settings with another base learning rate. */
     public OptimConfig withLr(double value) {
-        return RecordCopy.with(this, Map.of("lr", value));
+        return new OptimConfig(value, adam, clipNorm, emaDecay, lrCurve, extraEmaDecays);
+    }
+
+    /** Returns the same settings with other decays of the moments and another number in the denominator. */
+    public OptimConfig withMoments(double beta1, double beta2, double eps) {
+        return with(new Adam(beta1, beta2, eps, adam.weightDecay, adam.decayVectors));
     }
 
     /** Returns the same settings with another weight decay. */
     public OptimConfig withWeightDecay(double value, boolean ofVectorsToo) {
-        return RecordCopy.with(this, Map.of("weightDecay", value, "decayVectors", ofVectorsToo));
+        return with(new Adam(adam.beta1, adam.beta2, adam.eps, value, ofVectorsToo));
     }
 
     /** Returns the same settings with another clipping norm. */
     public OptimConfig withClipNorm(double value) {
-        return RecordCopy.with(this, Map.of("clipNorm", value));
+        return new OptimConfig(lr, adam, value, emaDecay, lrCurve, extraEmaDecays);
     }
 
     /** Returns the same settings with another decay of the moving average. */
     public OptimConfig withEmaDecay(double value) {
-        return RecordCopy.with(this, Map.of("emaDecay", value));
+        return new OptimConfig(lr, adam, clipNorm, value, lrCurve, extraEmaDecays);
     }
 
     /** Returns the same settings with other further averages. */
     public OptimConfig withExtraEmaDecays(List<Double> values) {
-        return RecordCopy.with(this, Map.of("extraEmaDecays", values));
+        return new OptimConfig(lr, adam, clipNorm, emaDecay, lrCurve, values);
     }
 
     /** Returns the same settings with another schedule. */
     public OptimConfig withSchedule(LrSchedule value, long warmup, long decay, double finalFactor) {
-        return RecordCopy.with(
-                this,
-                Map.of("schedule", value, "warmupSteps", warmup, "decaySteps", decay, "finalLrFactor", finalFactor));
+        LrCurve curve = new LrCurve(value, warmup, decay, finalFactor);
+        return new OptimConfig(lr, adam, clipNorm, emaDecay, curve, extraEmaDecays);
+    }
+
+    private OptimConfig with(Adam value) {
+        return new OptimConfig(lr, value, clipNorm, emaDecay, lrCurve, extraEmaDecays);
     }
 
     private static void require(boolean holds, String name, String rule, Number value) {

@@ -13,7 +13,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Saves the state of a run when it is due, and does not let go of it while it cannot be saved: a save that fails is
  * tried again at the next interval; after too many in a row, and at the end of the run, it is tried until it works or
- * {@link TrainConfig#saveWaitSeconds} are over.
+ * {@link TrainConfig.FailedSaves#saveWaitSeconds} are over.
  */
 final class RunSaver implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RunSaver.class);
@@ -64,13 +64,13 @@ final class RunSaver implements AutoCloseable {
      * @throws UnsavedStateException if too many saves have failed, and so have all attempts since
      */
     void atInterval() throws IOException {
-        boolean snapshot = due(config.snapshotEvery());
-        boolean full = due(config.saveEvery());
+        boolean snapshot = due(config.saving().snapshotEvery());
+        boolean full = due(config.saving().saveEvery());
         boolean save = snapshot || full;
         if (background != null) {
             report(save ? background.take() : background.takeIfDone());
         }
-        if (save && failedInRow <= config.maxFailedSaves()) {
+        if (save && failedInRow <= config.failedSaves().maxFailedSaves()) {
             each(listener -> listener.onSaving(state.step()));
             if (background != null) {
                 background.begin(snapshot, full);
@@ -83,12 +83,12 @@ final class RunSaver implements AutoCloseable {
                 failed(state.step(), e);
             }
         }
-        if (failedInRow > config.maxFailedSaves()) {
+        if (failedInRow > config.failedSaves().maxFailedSaves()) {
             LOG.error(
                     "{} saves in a row have failed and train.maxFailedSaves is {}: training waits at step {}, its state in"
                             + " memory, until it can be saved",
                     failedInRow,
-                    config.maxFailedSaves(),
+                    config.failedSaves().maxFailedSaves(),
                     state.step());
             requireSaved(new Missing(snapshot, true));
             LOG.info("step {} is saved, training goes on", state.step());
@@ -165,7 +165,7 @@ final class RunSaver implements AutoCloseable {
         LOG.error(
                 "failed saves in a row: {}, of which training bears {}: {}",
                 failedInRow,
-                config.maxFailedSaves(),
+                config.failedSaves().maxFailedSaves(),
                 failure.getMessage());
         each(listener -> listener.onSaveFailed(step, failure));
     }

@@ -18,7 +18,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Every way out but an exception ends with a saved state, and running the same command again goes on
  * from there, on the same machine bit for bit as if nothing had happened. While it cannot be saved the loop keeps it in
- * memory and tries again, for {@link TrainConfig#saveWaitSeconds}. One thread runs the loop; {@link #requestStop} may be
+ * memory and tries again, for {@link TrainConfig.FailedSaves#saveWaitSeconds}. One thread runs the loop; {@link #requestStop} may be
  * called from any.
  *
  * <p>With several ranks each has a loop of its own over a state of its own; rank 0 loads, saves and usually is the only
@@ -196,7 +196,7 @@ public final class TrainLoop {
         if (state.step() >= config.steps()) {
             return; // saveAtEnd comes next
         }
-        if (config.saveEvery() > 0 && state.step() % config.saveEvery() == 0) {
+        if (config.saving().saveEvery() > 0 && state.step() % config.saving().saveEvery() == 0) {
             ranked.requireSameWeights();
         }
         if (saver != null) {
@@ -227,7 +227,7 @@ public final class TrainLoop {
     }
 
     private Duration patience() {
-        Duration patience = Duration.ofSeconds(config.saveWaitSeconds());
+        Duration patience = Duration.ofSeconds(config.failedSaves().saveWaitSeconds());
         boolean longer = patience.compareTo(OTHERS_WAIT) > 0;
         return agreement.ranks().size() > 1 && longer ? OTHERS_WAIT : patience;
     }
@@ -235,10 +235,12 @@ public final class TrainLoop {
     private void checkFinite(StepResult result) {
         skippedInRow = result.applied() ? 0 : skippedInRow + 1;
         String limit = null;
-        if (skippedInRow > config.maxSkippedInRow()) {
-            limit = skippedInRow + " steps in a row were skipped and maxSkippedInRow is " + config.maxSkippedInRow();
-        } else if (!result.applied() && state.skipped() > config.maxSkipped()) {
-            limit = state.skipped() + " steps were skipped and maxSkipped is " + config.maxSkipped();
+        if (skippedInRow > config.skipping().maxSkippedInRow()) {
+            limit = skippedInRow + " steps in a row were skipped and maxSkippedInRow is "
+                    + config.skipping().maxSkippedInRow();
+        } else if (!result.applied() && state.skipped() > config.skipping().maxSkipped()) {
+            limit = state.skipped() + " steps were skipped and maxSkipped is "
+                    + config.skipping().maxSkipped();
         }
         if (limit != null) {
             throw new TrainingDivergedException("training diverged at step " + result.step() + ": " + result.nonFinite()

@@ -38,35 +38,35 @@ class SubsetConfigTest {
     void ratioThatLeavesNothingIsRefused() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Rounding.MAE.kept(4, 0.9))
-                .withMessage("maskRatio must leave at least one of the 4 tokens under rounding MAE but was 0.9");
+                .withMessage("ratio must leave at least one of the 4 tokens under rounding MAE but was 0.9");
         assertThat(Rounding.TREAD.kept(4, 0.9)).isEqualTo(1);
     }
 
     @Test
     void defaultsAreThePapers() {
         assertThat(DEFAULTS.placement()).isEqualTo(SubsetPlacement.DROP);
-        assertThat(DEFAULTS.ratio()).isEqualTo(0.25);
-        assertThat(DEFAULTS.schedule()).isEqualTo(SubsetSchedule.CONSTANT);
-        assertThat(DEFAULTS.scope()).isEqualTo(SubsetConfig.Scope.PER_SAMPLE);
-        assertThat(DEFAULTS.rounding()).isEqualTo(Rounding.MAE);
-        assertThat(DEFAULTS.order()).isEqualTo(SubsetConfig.Order.SORTED);
+        assertThat(DEFAULTS.dropping().ratio()).isEqualTo(0.25);
+        assertThat(DEFAULTS.dropping().schedule()).isEqualTo(SubsetSchedule.CONSTANT);
+        assertThat(DEFAULTS.drawing().scope()).isEqualTo(SubsetConfig.Scope.PER_SAMPLE);
+        assertThat(DEFAULTS.drawing().rounding()).isEqualTo(Rounding.MAE);
+        assertThat(DEFAULTS.drawing().order()).isEqualTo(SubsetConfig.Order.SORTED);
         assertThat(SubsetConfig.none().placement().usesSubset()).isFalse();
     }
 
     @ParameterizedTest
     @CsvSource({"12, 8", "28, 24"})
     void defaultRouteEndsFourBlocksBeforeTheDepth(int depth, int end) {
-        assertThat(DEFAULTS.resolvedRouteEnd(depth)).isEqualTo(end);
-        assertThat(DEFAULTS.withRoute(1, 3).resolvedRouteEnd(depth)).isEqualTo(3);
+        assertThat(DEFAULTS.route().in(depth).routeEnd()).isEqualTo(end);
+        assertThat(DEFAULTS.withRoute(1, 3).route().in(depth).routeEnd()).isEqualTo(3);
     }
 
     @Test
     void routeOutsideTheModelIsRefused() {
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> DEFAULTS.resolvedRouteEnd(4))
+                .isThrownBy(() -> DEFAULTS.route().in(4))
                 .withMessage("the route must lie in blocks 0 to 3 but was 2 to 0 (routeEnd -4)");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> DEFAULTS.withRoute(2, 12).resolvedRouteEnd(12));
+                .isThrownBy(() -> DEFAULTS.withRoute(2, 12).route().in(12));
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> DEFAULTS.withRoute(5, 3))
                 .withMessage("routeEnd must not be before routeStart 5 but was 3");
@@ -77,20 +77,20 @@ class SubsetConfigTest {
     void ratioOutsideItsRangeIsRefused(double ratio) {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> DEFAULTS.withRatio(ratio))
-                .withMessage("maskRatio must be in [0, 1) but was " + ratio);
+                .withMessage("ratio must be in [0, 1) but was " + ratio);
     }
 
     @Test
     void numbersOfTheScheduleAreChecked() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> DEFAULTS.withSchedule(SubsetSchedule.COSINE, 0.3, 4, 0.2))
-                .withMessage("scheduleMinRatio must be in [0, 0.25], the mask ratio, but was 0.3");
+                .withMessage("scheduleMinRatio must be in [0, 0.25], the ratio, but was 0.3");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> DEFAULTS.withSchedule(SubsetSchedule.COSINE, 0, 7, 0.2))
                 .withMessage("schedulePower must be in [2, 6] but was 7");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> DEFAULTS.withSchedule(SubsetSchedule.UNIFORM_RANGE, 0, 4, 0.8))
-                .withMessage("maskRatio + scheduleWidth must be at most 1 but was 0.25 + 0.8");
+                .withMessage("ratio + scheduleWidth must be at most 1 but was 0.25 + 0.8");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> DEFAULTS.withUnmaskedTailSteps(-1))
                 .withMessage("unmaskedTailSteps must be at least 0 but was -1");

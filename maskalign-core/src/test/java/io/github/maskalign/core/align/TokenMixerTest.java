@@ -10,9 +10,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.MixerConfig.Conditioning;
-import io.github.maskalign.core.config.RecordCopy;
 import io.github.maskalign.core.nn.Precision;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -32,14 +30,19 @@ class TokenMixerTest {
                 "heads  | -1 | mixer.heads must be in [0, 65536] but was -1"
             })
     void wrongSizesAreNamed(String component, int value, String message) {
-        assertThatThrownBy(() -> RecordCopy.with(MixerConfig.PAPER, Map.of(component, value)))
+        assertThatThrownBy(() -> new MixerConfig(
+                        component.equals("layers") ? value : 2,
+                        component.equals("width") ? value : 0,
+                        component.equals("heads") ? value : 0,
+                        4,
+                        Conditioning.ADALN_ZERO))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage(message);
     }
 
     @Test
     void wrongShapesAreNamed() {
-        assertThatThrownBy(() -> RecordCopy.with(MixerConfig.PAPER, Map.of("mlpRatio", 0.0)))
+        assertThatThrownBy(() -> new MixerConfig(2, 0, 0, 0, Conditioning.ADALN_ZERO))
                 .hasMessage("mixer.mlpRatio must be in (0, 256] but was 0.0");
         assertThatThrownBy(() -> new TokenMixer(MixerConfig.NONE, WIDTH, 3, Precision.FLOAT32))
                 .hasMessage("a token mixer needs at least one layer");

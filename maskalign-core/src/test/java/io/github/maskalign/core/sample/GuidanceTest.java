@@ -89,7 +89,7 @@ class GuidanceTest {
         assertThatIllegalArgumentException().isThrownBy(() -> new Guidance(Double.NaN, 1, 0, 1));
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new Guidance(2, Double.POSITIVE_INFINITY, 0, 1))
-                .withMessage("classTokenScale must be finite but was Infinity");
+                .withMessage("classCfgScale must be finite but was Infinity");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new Guidance(2, 1, 0.7, 0.2))
                 .withMessage("the guidance interval must satisfy 0 <= low <= high <= 1 but was [0.7, 0.2]");

@@ -15,8 +15,8 @@ class SamplerConfigTest {
     @Test
     void defaultsAreThoseOfTheConvergenceTables() {
         assertThat(DEFAULTS)
-                .isEqualTo(
-                        new SamplerConfig(SamplerMethod.EULER_MARUYAMA, 250, 1, 1, 0, 1, 0.04, DiffusionScale.TWO_T));
+                .isEqualTo(new SamplerConfig(
+                        SamplerMethod.EULER_MARUYAMA, 250, 1, 1, 0, 1, 0.04, DiffusionScale.TWO_T, 0));
     }
 
     @Test
@@ -61,7 +61,8 @@ class SamplerConfigTest {
                 .isThrownBy(() -> DEFAULTS.withDiffusion(1, DiffusionScale.SIGMA))
                 .withMessage("lastStep must be in (0, 1) but was 1.0");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> new SamplerConfig(SamplerMethod.EULER, 10, 0.9, 1, 0, 1, 0.04, DiffusionScale.TWO_T))
+                .isThrownBy(
+                        () -> new SamplerConfig(SamplerMethod.EULER, 10, 0.9, 1, 0, 1, 0.04, DiffusionScale.TWO_T, 0))
                 .withMessageContaining("cfgScale");
     }
 

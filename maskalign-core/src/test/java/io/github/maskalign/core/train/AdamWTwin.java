@@ -33,14 +33,16 @@ final class AdamWTwin {
     void update(float[] gradient, double norm, OptimConfig config, long step, boolean decays) {
         double lr = config.lrAt(step);
         double clip = config.clipNorm() > 0 ? Math.min(1, config.clipNorm() / (norm + 1e-6)) : 1;
-        double correction1 = 1 - Math.pow(config.beta1(), step + 1);
-        double correction2 = 1 - Math.pow(config.beta2(), step + 1);
+        double correction1 = 1 - Math.pow(config.adam().beta1(), step + 1);
+        double correction2 = 1 - Math.pow(config.adam().beta2(), step + 1);
         for (int i = 0; i < p.length; i++) {
             double g = gradient[i] * clip;
-            p[i] -= decays ? lr * config.weightDecay() * p[i] : 0;
-            m[i] = config.beta1() * m[i] + (1 - config.beta1()) * g;
-            v[i] = config.beta2() * v[i] + (1 - config.beta2()) * g * g;
-            p[i] -= lr * (m[i] / correction1) / (Math.sqrt(v[i] / correction2) + config.eps());
+            p[i] -= decays ? lr * config.adam().weightDecay() * p[i] : 0;
+            m[i] = config.adam().beta1() * m[i] + (1 - config.adam().beta1()) * g;
+            v[i] = config.adam().beta2() * v[i] + (1 - config.adam().beta2()) * g * g;
+            p[i] -= lr
+                    * (m[i] / correction1)
+                    / (Math.sqrt(v[i] / correction2) + config.adam().eps());
         }
     }
 

@@ -12,8 +12,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class BackgroundSaverTest {
-    private static final TrainConfig SYNC = new TrainConfig(20, 4, 2, 1, 1, 1, 0, 0, 5, false, 0);
-    private static final TrainConfig ASYNC = new TrainConfig(20, 4, 2, 1, 1, 1, 0, 0, 5, true, 0);
+    private static final TrainConfig SYNC =
+            new TrainConfig(20, 4, 2, new TrainConfig.Saving(1, 1, 1), new TrainConfig.Skipping(0, 0)).withKeepEvery(5);
+    private static final TrainConfig ASYNC = new TrainConfig(
+                    20, 4, 2, new TrainConfig.Saving(1, 1, 1), new TrainConfig.Skipping(0, 0))
+            .withKeepEvery(5)
+            .withAsyncSave(true);
     private static final List<String> FILES =
             List.of("weights.safetensors", "ema.safetensors", "exp_avg.safetensors", "exp_avg_sq.safetensors");
 
@@ -43,7 +47,9 @@ class BackgroundSaverTest {
 
     @Test
     void multiplesOfKeepEveryStayBesideTheLast() throws Exception {
-        TrainConfig config = new TrainConfig(19, 4, 2, 1, 2, 0, 0, 0, 8, true, 0);
+        TrainConfig config = new TrainConfig(19, 4, 2, new TrainConfig.Saving(1, 2, 0), new TrainConfig.Skipping(0, 0))
+                .withKeepEvery(8)
+                .withAsyncSave(true);
         train("run", config, StopReason.COMPLETED);
 
         try (var states = Files.list(folder.resolve("run/checkpoints"))) {
@@ -99,7 +105,8 @@ class BackgroundSaverTest {
                 told.add("not saved " + step);
             }
         };
-        TrainConfig config = new TrainConfig(12, 4, 2, 5, 2, 0, 0, 0, 0, true, 0);
+        TrainConfig config = new TrainConfig(12, 4, 2, new TrainConfig.Saving(5, 2, 0), new TrainConfig.Skipping(0, 0))
+                .withAsyncSave(true);
         try (RunningTiny run = new RunningTiny(folder.resolve("run"), config, listener)) {
             assertThat(run.loop().run()).isEqualTo(StopReason.COMPLETED);
         }

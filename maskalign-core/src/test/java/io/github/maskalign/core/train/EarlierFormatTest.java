@@ -127,7 +127,7 @@ class EarlierFormatTest {
         TinyObjective.Numbers numbers = numbersOfThatTime();
         return new RunningTiny(
                 root.resolve(folder),
-                new TrainConfig(steps, 4, 2, 0, 1, 0, 0, 0),
+                new TrainConfig(steps, 4, 2, new TrainConfig.Saving(0, 1, 0), new TrainConfig.Skipping(0, 0)),
                 RunningTiny.OPTIM.withExtraEmaDecays(List.of(0.5)),
                 Map.of("optim.lr", "0.01"),
                 files -> files,

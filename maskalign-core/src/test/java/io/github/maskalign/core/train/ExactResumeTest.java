@@ -19,7 +19,8 @@ import org.slf4j.LoggerFactory;
 
 @Tag("bits")
 class ExactResumeTest {
-    private static final TrainConfig TEN = new TrainConfig(10, 4, 2, 5, 2, 0, 2, 3);
+    private static final TrainConfig TEN =
+            new TrainConfig(10, 4, 2, new TrainConfig.Saving(5, 2, 0), new TrainConfig.Skipping(2, 3));
 
     @TempDir
     private Path folder;

@@ -26,7 +26,8 @@ class ExtraAveragesTest {
     private Path folder;
 
     private static TrainConfig config(long steps, boolean async) {
-        return new TrainConfig(steps, 4, 2, 5, 2, 10, 2, 3, 0, async, 0);
+        return new TrainConfig(steps, 4, 2, new TrainConfig.Saving(5, 2, 10), new TrainConfig.Skipping(2, 3))
+                .withAsyncSave(async);
     }
 
     private static RunningTiny run(Path folder, long steps, boolean async, List<Double> decays) throws IOException {

@@ -49,7 +49,6 @@ class LrScheduleTest {
                 .hasMessage("weightDecay must be in [0, 1 / lr) but was NaN");
         assertThatThrownBy(() -> BASE.withSchedule(LrSchedule.COSINE, 10, 10, 0))
                 .hasMessage("decaySteps must be above warmupSteps 10 but was 10");
-        assertThatThrownBy(() -> new OptimConfig(1e-4, 0.9, 1, 1e-8, 0, true, 1, 0.9999, LrSchedule.CONSTANT, 0, 0, 0))
-                .hasMessage("beta2 must be in [0, 1) but was 1.0");
+        assertThatThrownBy(() -> BASE.withMoments(0.9, 1, 1e-8)).hasMessage("beta2 must be in [0, 1) but was 1.0");
     }
 }

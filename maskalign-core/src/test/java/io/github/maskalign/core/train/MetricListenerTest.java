@@ -47,12 +47,12 @@ class MetricListenerTest {
             opened.add(first);
             return memory;
         };
-        TrainConfig ten = new TrainConfig(10, 4, 2, 0, 1, 0, 2, 3);
+        TrainConfig ten = new TrainConfig(10, 4, 2, new TrainConfig.Saving(0, 1, 0), new TrainConfig.Skipping(2, 3));
         try (RunningTiny run = new RunningTiny(folder, ten, new MetricListener(opening, 4))) {
             run.objective().poison(5);
             run.loop().run();
         }
-        TrainConfig twelve = new TrainConfig(12, 4, 2, 0, 1, 0, 2, 3);
+        TrainConfig twelve = new TrainConfig(12, 4, 2, new TrainConfig.Saving(0, 1, 0), new TrainConfig.Skipping(2, 3));
         try (RunningTiny run = new RunningTiny(folder, twelve, new MetricListener(opening, 4))) {
             run.loop().run();
         }
@@ -77,7 +77,7 @@ class MetricListenerTest {
     @Test
     void firstRecordHoldsMoreAndMemoryIsInAll() throws Exception {
         Memory memory = new Memory();
-        TrainConfig four = new TrainConfig(4, 4, 2, 0, 1, 0, 2, 3);
+        TrainConfig four = new TrainConfig(4, 4, 2, new TrainConfig.Saving(0, 1, 0), new TrainConfig.Skipping(2, 3));
         MetricListener listener = new MetricListener(first -> memory, 2, Map.of("memory/expected/weights_mb", 7.0));
         try (RunningTiny run = new RunningTiny(folder, four, listener)) {
             run.loop().run();
@@ -95,7 +95,7 @@ class MetricListenerTest {
     void stateMemoryIsCountedByKind() throws Exception {
         try (RunningTiny run = new RunningTiny(
                 folder,
-                new TrainConfig(1, 4, 2, 0, 1, 0, 2, 3),
+                new TrainConfig(1, 4, 2, new TrainConfig.Saving(0, 1, 0), new TrainConfig.Skipping(2, 3)),
                 RunningTiny.OPTIM.withExtraEmaDecays(List.of(0.5)),
                 Map.of(),
                 files -> files)) {
@@ -156,7 +156,8 @@ class MetricListenerTest {
                 }
             }
         };
-        TrainConfig four = new TrainConfig(4, 4, 2, 3, 1, 0, 2, 3, 0, async, 0);
+        TrainConfig four = new TrainConfig(4, 4, 2, new TrainConfig.Saving(3, 1, 0), new TrainConfig.Skipping(2, 3))
+                .withAsyncSave(async);
         MetricSinks sinks = new MetricSinks(List.of(failing, watched)); // one that fails is a warning
         try (RunningTiny run = new RunningTiny(folder, four, new MetricListener(first -> sinks, 1), saves)) {
             run.loop().run();

@@ -3,10 +3,9 @@ package io.github.maskalign.core.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.maskalign.core.config.RecordCopy;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.Stream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -15,33 +14,46 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Ranges of the optimiser's settings, and copies with other ones. */
 class OptimConfigTest {
 
+    private static final OptimConfig PAPER = OptimConfig.PAPER;
+
     static Stream<Arguments> wrong() {
         return Stream.of(
-                Arguments.of("lr", 0.0, "lr must be above 0 but was 0.0"),
-                Arguments.of("lr", Double.POSITIVE_INFINITY, "lr must be above 0 but was Infinity"),
-                Arguments.of("beta1", 1.0, "beta1 must be in [0, 1) but was 1.0"),
-                Arguments.of("beta2", -0.1, "beta2 must be in [0, 1) but was -0.1"),
-                Arguments.of("eps", Double.NaN, "eps must be above 0 but was NaN"),
-                Arguments.of("weightDecay", 1e5, "weightDecay must be in [0, 1 / lr) but was 100000.0"),
-                Arguments.of("clipNorm", -1.0, "clipNorm must be 0 (off) or above 0 but was -1.0"),
-                Arguments.of("emaDecay", 1.1, "emaDecay must be in [0, 1] but was 1.1"),
-                Arguments.of("warmupSteps", -1L, "warmupSteps must be at least 0 but was -1"),
-                Arguments.of("decaySteps", -1L, "decaySteps must be at least 0 but was -1"),
-                Arguments.of("schedule", LrSchedule.COSINE, "decaySteps must be above warmupSteps 0 but was 0"),
-                Arguments.of("finalLrFactor", 2.0, "finalLrFactor must be in [0, 1] but was 2.0"),
-                Arguments.of("extraEmaDecays", List.of(-1.0), "each of extraEmaDecays must be in [0, 1] but was -1.0"),
-                Arguments.of(
-                        "extraEmaDecays",
-                        List.of(0.9999),
+                refused(() -> PAPER.withLr(0), "lr must be above 0 but was 0.0"),
+                refused(() -> PAPER.withLr(Double.POSITIVE_INFINITY), "lr must be above 0 but was Infinity"),
+                refused(() -> PAPER.withMoments(1, 0.999, 1e-8), "beta1 must be in [0, 1) but was 1.0"),
+                refused(() -> PAPER.withMoments(0.9, -0.1, 1e-8), "beta2 must be in [0, 1) but was -0.1"),
+                refused(() -> PAPER.withMoments(0.9, 0.999, Double.NaN), "eps must be above 0 but was NaN"),
+                refused(() -> PAPER.withWeightDecay(1e5, true), "weightDecay must be in [0, 1 / lr) but was 100000.0"),
+                refused(() -> PAPER.withClipNorm(-1), "clipNorm must be 0 (off) or above 0 but was -1.0"),
+                refused(() -> PAPER.withEmaDecay(1.1), "emaDecay must be in [0, 1] but was 1.1"),
+                refused(
+                        () -> PAPER.withSchedule(LrSchedule.CONSTANT, -1, 0, 0),
+                        "warmupSteps must be at least 0 but was -1"),
+                refused(
+                        () -> PAPER.withSchedule(LrSchedule.CONSTANT, 0, -1, 0),
+                        "decaySteps must be at least 0 but was -1"),
+                refused(
+                        () -> PAPER.withSchedule(LrSchedule.COSINE, 0, 0, 0),
+                        "decaySteps must be above warmupSteps 0 but was 0"),
+                refused(
+                        () -> PAPER.withSchedule(LrSchedule.CONSTANT, 0, 0, 2),
+                        "finalLrFactor must be in [0, 1] but was 2.0"),
+                refused(
+                        () -> PAPER.withExtraEmaDecays(List.of(-1.0)),
+                        "each of extraEmaDecays must be in [0, 1] but was -1.0"),
+                refused(
+                        () -> PAPER.withExtraEmaDecays(List.of(0.9999)),
                         "each of extraEmaDecays must be another than emaDecay and the rest but was 0.9999"));
+    }
+
+    private static Arguments refused(ThrowingCallable making, String message) {
+        return Arguments.of(making, message);
     }
 
     @ParameterizedTest
     @MethodSource
-    void wrong(String component, Object value, String message) {
-        assertThatThrownBy(() -> RecordCopy.with(OptimConfig.PAPER, Map.of(component, value)))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage(message);
+    void wrong(ThrowingCallable making, String message) {
+        assertThatThrownBy(making).isInstanceOf(IllegalArgumentException.class).hasMessage(message);
     }
 
     @Test
@@ -55,7 +67,12 @@ class OptimConfigTest {
                 .withSchedule(LrSchedule.COSINE, 10, 100, 0.1);
 
         OptimConfig expected = new OptimConfig(
-                2e-4, 0.9, 0.999, 1e-8, 0.01, false, 0.5, 0.99, LrSchedule.COSINE, 10, 100, 0.1, List.of(0.9));
+                2e-4,
+                new OptimConfig.Adam(0.9, 0.999, 1e-8, 0.01, false),
+                0.5,
+                0.99,
+                new OptimConfig.LrCurve(LrSchedule.COSINE, 10, 100, 0.1),
+                List.of(0.9));
         assertThat(all).isEqualTo(expected);
     }
 

@@ -41,7 +41,12 @@ public final class RankedTraining {
 
     private static void train(String[] args, Agreement agreement) throws IOException {
         Communicator ranks = agreement.ranks();
-        TrainConfig config = new TrainConfig(Long.parseLong(args[1]), Integer.parseInt(args[2]), 1, 2, 2, 0, 2, 3);
+        TrainConfig config = new TrainConfig(
+                Long.parseLong(args[1]),
+                Integer.parseInt(args[2]),
+                1,
+                new TrainConfig.Saving(2, 2, 0),
+                new TrainConfig.Skipping(2, 3));
         boolean last = ranks.rank() == ranks.size() - 1;
         try (NDManager manager = NDManager.newBaseManager()) {
             // other weights on every rank, which rank 0's replace

@@ -125,7 +125,8 @@ class RankedTrainingTest {
     }
 
     private void alone(String name, long steps, int batch, int accumulation) throws IOException {
-        TrainConfig config = new TrainConfig(steps, batch, accumulation, 2, 2, 0, 2, 3);
+        TrainConfig config = new TrainConfig(
+                steps, batch, accumulation, new TrainConfig.Saving(2, 2, 0), new TrainConfig.Skipping(2, 3));
         try (RunningTiny run = new RunningTiny(folder.resolve(name), config)) {
             run.loop().run();
         }

@@ -10,7 +10,8 @@ import java.util.function.UnaryOperator;
 
 /** A run of {@link TinyObjective} with everything it needs, as a main class would put it together. */
 final class RunningTiny implements AutoCloseable {
-    static final TrainConfig TWENTY = new TrainConfig(20, 4, 2, 5, 2, 10, 2, 3);
+    static final TrainConfig TWENTY =
+            new TrainConfig(20, 4, 2, new TrainConfig.Saving(5, 2, 10), new TrainConfig.Skipping(2, 3));
     static final OptimConfig OPTIM = OptimConfig.PAPER.withLr(1e-2).withEmaDecay(0.9);
 
     private final NDManager manager = NDManager.newBaseManager();
@@ -55,8 +56,8 @@ final class RunningTiny implements AutoCloseable {
         this.objective = objective.apply(manager);
         state = new TrainState(manager, this.objective.parameters(), optim.extraEmaDecays());
         RunIdentity identity = RunIdentity.of("tiny", settings, Map.of("torch", "any"));
-        RunCheckpoints files =
-                start.apply(RunCheckpoints.open(folder, identity, config.keepLast(), config.keepEvery()));
+        RunCheckpoints files = start.apply(
+                RunCheckpoints.open(folder, identity, config.saving().keepLast(), config.keepEvery()));
         loop = new TrainLoop(config, optim, this.objective, state, files, List.of(listeners));
     }
 

@@ -13,7 +13,12 @@ public final class TinyTraining {
 
     /** Trains, or goes on where a run before it was killed. */
     public static void main(String[] args) throws Exception {
-        TrainConfig config = new TrainConfig(Long.parseLong(args[1]), 4, 2, Long.parseLong(args[2]), 2, 20, 0, 0);
+        TrainConfig config = new TrainConfig(
+                Long.parseLong(args[1]),
+                4,
+                2,
+                new TrainConfig.Saving(Long.parseLong(args[2]), 2, 20),
+                new TrainConfig.Skipping(0, 0));
         try (RunningTiny run = new RunningTiny(Path.of(args[0]), config, new Speaker())) {
             run.loop().run();
         }

@@ -100,7 +100,7 @@ class TrainLoopTest {
         try (RunningTiny run = new RunningTiny(folder, TWENTY, whole)) {
             run.loop().run();
         }
-        TrainConfig ten = new TrainConfig(10, 4, 2, 7, 2, 0, 2, 3);
+        TrainConfig ten = new TrainConfig(10, 4, 2, new TrainConfig.Saving(7, 2, 0), new TrainConfig.Skipping(2, 3));
         try (RunningTiny run = new RunningTiny(other, ten, parts)) {
             run.loop().run();
         }
@@ -267,7 +267,7 @@ class TrainLoopTest {
     @Test
     void singleNonFiniteStepIsSkippedAndStaysCountedAfterResume() throws Exception {
         Diary diary = new Diary();
-        TrainConfig ten = new TrainConfig(10, 4, 2, 7, 2, 0, 2, 3);
+        TrainConfig ten = new TrainConfig(10, 4, 2, new TrainConfig.Saving(7, 2, 0), new TrainConfig.Skipping(2, 3));
         try (RunningTiny run = new RunningTiny(folder, ten, diary)) {
             run.objective().poison(4);
             run.loop().run();
@@ -343,7 +343,8 @@ class TrainLoopTest {
 
     @Test
     void savingDoesNotGrowAnyManager() throws Exception {
-        TrainConfig everyStep = new TrainConfig(12, 4, 2, 1, 1, 1, 0, 0);
+        TrainConfig everyStep =
+                new TrainConfig(12, 4, 2, new TrainConfig.Saving(1, 1, 1), new TrainConfig.Skipping(0, 0));
         List<Integer> counts = new ArrayList<>();
         List<RunningTiny> running = new ArrayList<>();
         Diary diary = new Diary((result, state) -> {
@@ -363,11 +364,14 @@ class TrainLoopTest {
 
     @Test
     void configurationOutOfRangeIsNamed() {
-        assertThatThrownBy(() -> new TrainConfig(0, 4, 2, 5, 2, 10, 2, 3))
+        assertThatThrownBy(() ->
+                        new TrainConfig(0, 4, 2, new TrainConfig.Saving(5, 2, 10), new TrainConfig.Skipping(2, 3)))
                 .hasMessage("steps must be at least 1 but was 0");
-        assertThatThrownBy(() -> new TrainConfig(10, 4, 3, 5, 2, 10, 2, 3))
+        assertThatThrownBy(() ->
+                        new TrainConfig(10, 4, 3, new TrainConfig.Saving(5, 2, 10), new TrainConfig.Skipping(2, 3)))
                 .hasMessage("accumulation must divide globalBatch 4 but was 3");
-        assertThatThrownBy(() -> new TrainConfig(10, 4, 2, 5, 0, 10, 2, 3))
+        assertThatThrownBy(() ->
+                        new TrainConfig(10, 4, 2, new TrainConfig.Saving(5, 0, 10), new TrainConfig.Skipping(2, 3)))
                 .hasMessage("keepLast must be at least 1 but was 0");
     }
 

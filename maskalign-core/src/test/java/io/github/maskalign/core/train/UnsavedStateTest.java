@@ -60,7 +60,9 @@ class UnsavedStateTest {
     }
 
     private static TrainConfig everyStep(boolean async, int maxFailedSaves) {
-        return new TrainConfig(20, 4, 2, 1, 2, 0, 2, 3, 0, async, 0, maxFailedSaves, 600);
+        return new TrainConfig(20, 4, 2, new TrainConfig.Saving(1, 2, 0), new TrainConfig.Skipping(2, 3))
+                .withAsyncSave(async)
+                .withFailedSaves(new TrainConfig.FailedSaves(maxFailedSaves, 600));
     }
 
     private void block() {
@@ -239,7 +241,9 @@ class UnsavedStateTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void snapshotThatCannotBeWrittenDoesNotKeepTheStateFromIt(boolean async) throws Exception {
-        TrainConfig config = new TrainConfig(12, 4, 2, 10, 2, 10, 2, 3, 0, async, 0);
+        TrainConfig config = new TrainConfig(
+                        12, 4, 2, new TrainConfig.Saving(10, 2, 10), new TrainConfig.Skipping(2, 3))
+                .withAsyncSave(async);
         run = folder.resolve("run");
         Files.createDirectories(run.resolve("snapshot-0000010.safetensors/in the way"));
         Diary diary = new Diary(step -> {});

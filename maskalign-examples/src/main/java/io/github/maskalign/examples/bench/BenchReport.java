@@ -39,9 +39,6 @@ public final class BenchReport {
                 RunPlan.model(config),
                 config.runtime().precision().ofBlocks(),
                 config.diffusion(),
-                config.subset(),
-                config.cls().beta(),
-                config.align().coeff(),
                 config.optim(),
                 config.train().activationCheckpointing(),
                 batch == null ? micro : batch,
@@ -103,8 +100,8 @@ public final class BenchReport {
         out.addProperty("name", config.name());
         out.addProperty("framework", "maskalign");
         out.addProperty("family", RunPlan.family(config));
-        out.addProperty("width", model.hiddenSize());
-        out.addProperty("depth", model.depth());
+        out.addProperty("width", model.model().hiddenSize());
+        out.addProperty("depth", model.model().depth());
         out.addProperty("parameters", benchmark.parameters());
         out.addProperty("dtype", config.runtime().precision().name().toLowerCase(Locale.ROOT));
         out.addProperty("threads", NativeThreads.count());

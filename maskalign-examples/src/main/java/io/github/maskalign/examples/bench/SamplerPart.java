@@ -40,10 +40,10 @@ public final class SamplerPart {
         SiT model = new SiT(config, precision);
         model.initialize(manager);
         Stopwatch network = new Stopwatch(new SiTVelocityField(model, new ParameterStore(manager, false)));
-        SamplerConfig how =
-                new SamplerConfig(SamplerMethod.EULER_MARUYAMA, STEPS, 2.3, 2.3, 0, 0.85, 0.04, DiffusionScale.TWO_T);
+        SamplerConfig how = new SamplerConfig(
+                SamplerMethod.EULER_MARUYAMA, STEPS, 2.3, 2.3, 0, 0.85, 0.04, DiffusionScale.TWO_T, 0);
         LatentSampling sampling = new LatentSampling(config, Interpolant.LINEAR, how, batch);
-        long[] labels = LatentSampling.randomLabels(0, 0, batch, config.numClasses());
+        long[] labels = LatentSampling.randomLabels(0, 0, batch, config.model().numClasses());
         return new PartBenchmark(
                 "sampler of SiT-B/2",
                 manager,

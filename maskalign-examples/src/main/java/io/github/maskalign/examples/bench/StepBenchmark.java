@@ -6,7 +6,6 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
-import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.engine.GradMode;
@@ -44,9 +43,6 @@ public final class StepBenchmark implements AutoCloseable {
      * @param model the model
      * @param precision arithmetic of its matrix products
      * @param diffusion path and timesteps
-     * @param subset token subsets
-     * @param classBeta weight of the class token's velocity
-     * @param alignmentWeight weight of the alignment
      * @param optim optimiser
      * @param activationCheckpointing 0, or which blocks compute their activations again
      * @param batch samples of a step
@@ -57,9 +53,6 @@ public final class StepBenchmark implements AutoCloseable {
             SiTConfig model,
             Precision precision,
             DiffusionConfig diffusion,
-            SubsetConfig subset,
-            double classBeta,
-            double alignmentWeight,
             OptimConfig optim,
             int activationCheckpointing,
             int batch,
@@ -79,15 +72,19 @@ public final class StepBenchmark implements AutoCloseable {
         encoder = width == 0 ? null : new PrecomputedTokens(manager, batch, config.tokens(), width);
         ParameterStore store = new ParameterStore(manager, false);
         Draws draws = new Draws(what.seed());
-        int side = config.inputSize();
+        int side = config.model().inputSize();
         SiTObjective objective = new SiTObjective(
                 model,
                 store,
-                new SiTLoss(model, what.diffusion().path(), what.classBeta(), what.alignmentWeight()),
-                new RandomData(new Shape(config.inChannels(), side, side), config.numClasses(), batch, what.seed()),
+                new SiTLoss(model, what.diffusion().path()),
+                new RandomData(
+                        new Shape(config.model().inChannels(), side, side),
+                        config.model().numClasses(),
+                        batch,
+                        what.seed()),
                 encoder,
                 what.diffusion(),
-                new TokenSubsetSampler(what.subset(), draws, Integer.MAX_VALUE),
+                new TokenSubsetSampler(config.subset(), draws, Integer.MAX_VALUE),
                 draws,
                 what.activationCheckpointing());
         state = new TrainState(manager, objective.parameters());

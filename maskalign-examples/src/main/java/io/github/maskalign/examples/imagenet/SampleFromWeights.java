@@ -76,7 +76,10 @@ public final class SampleFromWeights {
             SiTConfig model = read.config();
             VelocityField field = read.field(read.load(manager, Precision.FLOAT32), new ParameterStore(manager, false));
 
-            Shape latent = new Shape(model.inChannels(), model.inputSize(), model.inputSize());
+            Shape latent = new Shape(
+                    model.model().inChannels(),
+                    model.model().inputSize(),
+                    model.model().inputSize());
             SampleRequest request = new SampleRequest(0, labels, latent, model.classTokenWidth());
             NoiseSource noise = NoiseSource.of(new Draws(SEED));
             NDList drawn = new Sampler(how, Interpolant.LINEAR).sample(manager, field, request, noise);
@@ -85,7 +88,7 @@ public final class SampleFromWeights {
                     autoencoder, LatentScaling.STABLE_DIFFUSION, read.family().pixels(), 4, LARGEST_LATENT);
             NDArray latents = drawn.get(0).toType(DataType.FLOAT32, false); // the sampler's states are float64
             byte[] planes = decoder.decode(latents); // (N, 3, side, side)
-            int side = model.inputSize() * autoencoder.reduction();
+            int side = model.model().inputSize() * autoencoder.reduction();
             for (int i = 0; i < labels.length; i++) {
                 PictureWriter.write(out.resolve(i + ".png"), picture(planes, i, side), PictureWriter.Packing.DEFLATED);
             }

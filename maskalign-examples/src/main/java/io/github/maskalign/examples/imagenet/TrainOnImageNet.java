@@ -7,7 +7,6 @@ import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.MixerConfig;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.align.SubsetConfig;
-import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.LatentData;
 import io.github.maskalign.core.data.PreparedSamples;
@@ -65,8 +64,6 @@ import org.jspecify.annotations.Nullable;
 public final class TrainOnImageNet {
     private static final int SEED = 0;
     private static final double LATENT_SCALE = 0.18215; // Stable Diffusion's
-    private static final double ALIGNMENT_WEIGHT = 0.5; // lambda of REPA
-    private static final double CLASS_BETA = 0.03; // beta of REG
 
     private TrainOnImageNet() {}
 
@@ -77,7 +74,12 @@ public final class TrainOnImageNet {
             System.exit(2);
         }
         long steps = Long.parseLong(args[3]);
-        TrainConfig rhythm = new TrainConfig(steps, Integer.parseInt(args[4]), 1, 5_000, 3, 50_000, 5, 100);
+        TrainConfig rhythm = new TrainConfig(
+                steps,
+                Integer.parseInt(args[4]),
+                1,
+                new TrainConfig.Saving(5_000, 3, 50_000),
+                new TrainConfig.Skipping(5, 100));
         EncoderFile encoder = args.length == 7 ? new EncoderFile(Path.of(args[5]), args[6]) : null;
         train(Path.of(args[0]), Path.of(args[1]), SiTVariant.ofId(args[2]), rhythm, encoder);
     }
@@ -103,7 +105,7 @@ public final class TrainOnImageNet {
             samples.watch().ifPresent(System.err::println); // from now on damaged files end the run
             SiTConfig config = maskAlign(variant, samples.layout(), samples.classes(), width);
             Draws draws = new Draws(SEED); // every random number of the run, by its position
-            TokenSubsetSampler subsets = new TokenSubsetSampler(SubsetConfig.defaults(), draws, rhythm.steps());
+            TokenSubsetSampler subsets = new TokenSubsetSampler(config.subset(), draws, rhythm.steps());
             LatentData latents = new LatentData(
                     samples,
                     draws,
@@ -119,7 +121,7 @@ public final class TrainOnImageNet {
                 SiTObjective objective = new SiTObjective(
                         model,
                         new ParameterStore(manager, false),
-                        new SiTLoss(model, Interpolant.LINEAR, CLASS_BETA, ALIGNMENT_WEIGHT),
+                        new SiTLoss(model, Interpolant.LINEAR),
                         data,
                         encoder,
                         DiffusionConfig.defaults(),
@@ -135,7 +137,8 @@ public final class TrainOnImageNet {
             Path run, TrainConfig rhythm, SiTObjective objective, NDManager manager, RunIdentity identity)
             throws IOException {
         try (TrainState state = new TrainState(manager, objective.parameters())) {
-            RunCheckpoints checkpoints = RunCheckpoints.open(run, identity, rhythm.keepLast());
+            RunCheckpoints checkpoints =
+                    RunCheckpoints.open(run, identity, rhythm.saving().keepLast());
             MetricListener metrics =
                     new MetricListener(firstStep -> JsonlSink.open(run.resolve("stats.jsonl"), firstStep), 10);
             return new TrainLoop(rhythm, OptimConfig.PAPER, objective, state, checkpoints, List.of(metrics)).run();
@@ -158,9 +161,9 @@ public final class TrainOnImageNet {
                         variant.numHeads(),
                         classes)
                 .withClassToken(encoderWidth)
-                .withAlignment(variant.alignmentDepth(), 2048, List.of(encoderWidth))
+                .withAlignment(variant.alignDepth(), 2048, List.of(encoderWidth))
                 .withMixer(MixerConfig.PAPER)
-                .withPlacement(SubsetPlacement.DROP, 0, 0);
+                .withSubset(SubsetConfig.defaults());
     }
 
     /** What must be the same for the run to go on; snapshots carry it too. */

@@ -65,11 +65,16 @@ public record TeacherConfig(
 
     OptimConfig optim() {
         long warmup = Math.min(steps - 1, Math.max(1, Math.round(WARMUP * steps)));
-        return new OptimConfig(
-                lr, 0.9, 0.95, 1e-8, weightDecay, false, 1, emaDecay, LrSchedule.COSINE, warmup, steps, 0);
+        return OptimConfig.PAPER
+                .withLr(lr)
+                .withMoments(0.9, 0.95, 1e-8)
+                .withWeightDecay(weightDecay, false)
+                .withEmaDecay(emaDecay)
+                .withSchedule(LrSchedule.COSINE, warmup, steps, 0);
     }
 
     TrainConfig train() {
-        return new TrainConfig(steps, batch, 1, saveEvery, 2, 0, 10, 100);
+        return new TrainConfig(
+                steps, batch, 1, new TrainConfig.Saving(saveEvery, 2, 0), new TrainConfig.Skipping(10, 100));
     }
 }

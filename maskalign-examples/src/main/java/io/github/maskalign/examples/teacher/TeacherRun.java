@@ -99,8 +99,8 @@ public final class TeacherRun {
             try (TrainState state = new TrainState(manager, objective.parameters())) {
                 RunIdentity identity = RunIdentity.of(
                         "teacher", settings(), Map.of("maskalign", version, "random_numbers", Draws.ALGORITHM));
-                RunCheckpoints checkpoints =
-                        RunCheckpoints.open(folder, identity, teacher.train().keepLast());
+                RunCheckpoints checkpoints = RunCheckpoints.open(
+                        folder, identity, teacher.train().saving().keepLast());
                 TrainLoop loop = new TrainLoop(
                         teacher.train(),
                         teacher.optim(),

@@ -10,7 +10,6 @@ import io.github.maskalign.core.align.EncoderTokens;
 import io.github.maskalign.core.align.MixerConfig;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.align.SubsetConfig;
-import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.ImageTensorData;
 import io.github.maskalign.core.data.TrainingData;
@@ -47,7 +46,7 @@ class ReadmeExampleTest {
                 .withClassToken(12)
                 .withAlignment(2, 16, List.of(12))
                 .withMixer(MixerConfig.PAPER)
-                .withPlacement(SubsetPlacement.DROP, 0, 0);
+                .withSubset(SubsetConfig.defaults());
         Draws draws = new Draws(0);
         TrainingData data = pictures(draws);
         try (NDManager manager = NDManager.newBaseManager();
@@ -57,11 +56,11 @@ class ReadmeExampleTest {
             Objective objective = new SiTObjective(
                     model,
                     new ParameterStore(manager, false),
-                    new SiTLoss(model, Interpolant.LINEAR, 0.03, 0.5),
+                    new SiTLoss(model, Interpolant.LINEAR),
                     data,
                     encoder,
                     DiffusionConfig.defaults(),
-                    new TokenSubsetSampler(SubsetConfig.defaults(), draws, 400_000),
+                    new TokenSubsetSampler(config.subset(), draws, 400_000),
                     draws);
             try (TrainState state = new TrainState(manager, objective.parameters())) {
                 TrainStep step = new TrainStep(objective, state, OptimConfig.PAPER.withLr(3e-3), 8, 1);
@@ -92,7 +91,7 @@ class ReadmeExampleTest {
                 .withClassToken(768) // REG
                 .withAlignment(4, 2048, List.of(768)) // REPA
                 .withMixer(MixerConfig.PAPER) // MaskAlign
-                .withPlacement(SubsetPlacement.DROP, 0, 0);
+                .withSubset(SubsetConfig.defaults());
         try (NDManager manager = NDManager.newBaseManager()) {
             SiT model = new SiT(config);
             model.initialize(manager);
@@ -100,11 +99,11 @@ class ReadmeExampleTest {
             Objective objective = new SiTObjective(
                     model,
                     new ParameterStore(manager, false),
-                    new SiTLoss(model, Interpolant.LINEAR, 0.03, 0.5),
+                    new SiTLoss(model, Interpolant.LINEAR),
                     data,
                     encoder,
                     DiffusionConfig.defaults(),
-                    new TokenSubsetSampler(SubsetConfig.defaults(), draws, 400_000),
+                    new TokenSubsetSampler(config.subset(), draws, 400_000),
                     draws);
             try (TrainState state = new TrainState(manager, objective.parameters())) {
                 StepResult result = new TrainStep(objective, state, OptimConfig.PAPER, 256, 1).run();

@@ -73,7 +73,7 @@ class ImageNetProgramsTest {
     }
 
     private static TrainConfig steps(long steps) {
-        return new TrainConfig(steps, 2, 1, 1, 2, 0, 0, 0);
+        return new TrainConfig(steps, 2, 1, new TrainConfig.Saving(1, 2, 0), new TrainConfig.Skipping(0, 0));
     }
 
     private void run(Object... words) {

@@ -113,7 +113,10 @@ final class CaseFile {
                 model = model.withPlacement(SubsetPlacement.DROP, 0, 0);
             }
             return model.withOptions(
-                    model.mlpRatio(), model.classDropoutProb(), normalised, family.equals("sit-official"));
+                    model.model().mlpRatio(),
+                    model.model().classDropoutProb(),
+                    normalised,
+                    family.equals("sit-official"));
         } catch (IllegalArgumentException | ArithmeticException e) {
             throw problem("metadata config is no model: " + e.getMessage());
         }
@@ -124,7 +127,7 @@ final class CaseFile {
         SiTConfig config = config();
         // a model computes its positions when it is made, so these must be known to be those of the file
         long rows = config.tokens() + (config.hasClassToken() ? 1L : 0L);
-        Shape positions = new Shape(1, rows, config.hiddenSize());
+        Shape positions = new Shape(1, rows, config.model().hiddenSize());
         if (!has(WEIGHTS + "pos_embed") || !shape(WEIGHTS + "pos_embed").equals(positions)) {
             throw problem(WEIGHTS + "pos_embed must have shape " + positions + ", as metadata config says, but "
                     + (has(WEIGHTS + "pos_embed") ? "has " + shape(WEIGHTS + "pos_embed") : "is missing"));

@@ -76,7 +76,7 @@ final class LossCase {
                 file.floats(name(file, places, "clean"), owner),
                 file.floats(name(file, places, "noise"), owner),
                 file.floats(name(file, places, "t"), owner),
-                file.indices(name(file, places, "y"), owner, config.numClasses() + 1),
+                file.indices(name(file, places, "y"), owner, config.model().numClasses() + 1),
                 targets,
                 config.hasClassToken() ? file.floats(name(file, places, "class_noise"), owner) : null,
                 file.family().equals("maskalign")

@@ -32,7 +32,7 @@ final class ModelCase {
             SiTInput in = new SiTInput(
                     file.read("inputs/x", manager),
                     file.read("inputs/t", manager),
-                    file.indices("inputs/y", manager, model.config().numClasses() + 1),
+                    file.indices("inputs/y", manager, model.config().model().numClasses() + 1),
                     model.config().hasClassToken() ? file.read("inputs/cls", manager) : null,
                     file.family().equals("maskalign")
                             ? file.indices(

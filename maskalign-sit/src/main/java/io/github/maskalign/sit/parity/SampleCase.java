@@ -53,7 +53,8 @@ final class SampleCase implements NoiseSource {
         SamplerConfig config = config(file);
         try (GradMode values = GradMode.off();
                 NDManager run = file.manager().newSubManager()) {
-            NDArray labels = file.indices("inputs/y", run, model.config().numClasses() + 1);
+            NDArray labels =
+                    file.indices("inputs/y", run, model.config().model().numClasses() + 1);
             Shape latents = file.shape("inputs/latents"); // (N, C, H, W)
             SampleRequest request = new SampleRequest(
                     0, labels.toLongArray(), latents.slice(1), model.config().classTokenWidth());

@@ -4,13 +4,14 @@ import io.github.maskalign.core.align.MixerConfig;
 import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.core.config.Default;
+import io.github.maskalign.core.config.Inline;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.core.train.TrainConfig;
-import io.github.maskalign.sit.run.internal.AlignSection;
-import io.github.maskalign.sit.run.internal.ClassTokenSection;
+import io.github.maskalign.sit.AlignConfig;
+import io.github.maskalign.sit.ClassTokenConfig;
 import io.github.maskalign.sit.run.internal.DataSection;
 import io.github.maskalign.sit.run.internal.EncoderSection;
 import io.github.maskalign.sit.run.internal.EvaluateSection;
@@ -25,12 +26,7 @@ import io.github.maskalign.sit.run.internal.RuntimeSection;
  * @param seed run seed; every random number follows from it
  * @param model size and input of the transformer
  * @param data what it is trained on
- * @param diffusion path between data and noise, and how timesteps are drawn
- * @param align representation alignment
- * @param encoder where the clean-image tokens come from
- * @param cls jointly generated class token
- * @param mixer token mixer before tokens are dropped
- * @param subset which tokens are kept, and where they leave and return
+ * @param method what is learnt, and how
  * @param optim optimiser, clipping, moving average, learning rate
  * @param train length of the run, batch, saving
  * @param runtime device, precision, logging and previews: nothing that decides the mathematics
@@ -42,23 +38,39 @@ public record RunConfig(
         long seed,
         ModelSection model,
         DataSection data,
-        DiffusionConfig diffusion,
-        AlignSection align,
-        EncoderSection encoder,
-        ClassTokenSection cls,
-        MixerConfig mixer,
-        SubsetConfig subset,
+        @Inline Method method,
         OptimConfig optim,
         TrainConfig train,
         RuntimeSection runtime,
         SamplerConfig sample,
         @Default("{}") EvaluateSection evaluate) {
 
+    /**
+     * The sections that tell the family's methods apart.
+     *
+     * @param diffusion path between data and noise, and how timesteps are drawn
+     * @param align representation alignment
+     * @param encoder where the clean-image tokens come from
+     * @param cls jointly generated class token
+     * @param mixer token mixer before tokens are dropped
+     * @param subset which tokens are kept, and where they leave and return
+     */
+    public record Method(
+            DiffusionConfig diffusion,
+            AlignConfig align,
+            EncoderSection encoder,
+            ClassTokenConfig cls,
+            MixerConfig mixer,
+            SubsetConfig subset) {}
+
     /** Checks what joins several sections. */
     public RunConfig {
         if (!name.matches("[A-Za-z0-9][A-Za-z0-9._-]*")) {
             throw new IllegalArgumentException("name must be letters, digits, '.', '_' and '-' but was " + name);
         }
+        AlignConfig align = method.align;
+        EncoderSection encoder = method.encoder;
+        ClassTokenConfig cls = method.cls;
         boolean needsEncoder = align.enabled() || cls.enabled();
         if (needsEncoder == (encoder.kind() == EncoderSection.Kind.NONE)) {
             throw new IllegalArgumentException(
@@ -70,9 +82,9 @@ public record RunConfig(
             throw new IllegalArgumentException(
                     "encoder.kind CACHED needs prepared latents, but data.kind was " + data.kind());
         }
-        if (cls.enabled() && diffusion.path() != Interpolant.LINEAR) {
+        if (cls.enabled() && method.diffusion.path() != Interpolant.LINEAR) {
             throw new IllegalArgumentException(
-                    "diffusion.path must be LINEAR with a class token but was " + diffusion.path());
+                    "diffusion.path must be LINEAR with a class token but was " + method.diffusion.path());
         }
         if (evaluate.every() > 0
                 && data.kind() == DataSection.Kind.LATENTS
@@ -85,9 +97,39 @@ public record RunConfig(
             throw new IllegalArgumentException("sample.legacyGuidedChannels must be at most model.inChannels, "
                     + model.inChannels() + ", or 0 for all channels, but was " + sample.legacyGuidedChannels());
         }
-        if (mixer.layers() > 0 && subset.placement() == SubsetPlacement.LOSS_ONLY) {
+        if (method.mixer.layers() > 0 && method.subset.placement() == SubsetPlacement.LOSS_ONLY) {
             throw new IllegalArgumentException(
-                    "mixer.layers must be 0 with subset.placement LOSS_ONLY but was " + mixer.layers());
+                    "mixer.layers must be 0 with subset.placement LOSS_ONLY but was " + method.mixer.layers());
         }
+    }
+
+    /** The path between data and noise, and how timesteps are drawn. */
+    public DiffusionConfig diffusion() {
+        return method.diffusion;
+    }
+
+    /** Representation alignment. */
+    public AlignConfig align() {
+        return method.align;
+    }
+
+    /** Where the clean-image tokens come from. */
+    public EncoderSection encoder() {
+        return method.encoder;
+    }
+
+    /** The jointly generated class token. */
+    public ClassTokenConfig cls() {
+        return method.cls;
+    }
+
+    /** The token mixer before tokens are dropped. */
+    public MixerConfig mixer() {
+        return method.mixer;
+    }
+
+    /** Which tokens are kept, and where they leave and return. */
+    public SubsetConfig subset() {
+        return method.subset;
     }
 }

@@ -134,7 +134,10 @@ public final class TrainRun {
                         .withLater(Provenance.LATER)
                         .withAddable(RunPlan.ADDABLE);
                 RunCheckpoints own = RunCheckpoints.open(
-                        folder, identity, run.train().keepLast(), run.train().keepEvery());
+                        folder,
+                        identity,
+                        run.train().saving().keepLast(),
+                        run.train().keepEvery());
                 checkpoints = Optional.of(initial == null ? own : initial.in(own, folder, RunPlan.model(run)));
                 listeners.add(new Records(provenance, parts.data().attribution()));
                 SharedSinks sinks = new SharedSinks(this::sinks);

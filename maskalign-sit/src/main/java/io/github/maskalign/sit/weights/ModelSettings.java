@@ -27,21 +27,21 @@ public final class ModelSettings {
     /** Returns the settings of a model. */
     public static Map<String, String> of(SiTConfig config) {
         Map<String, String> out = new TreeMap<>();
-        out.put("model.inputSize", Integer.toString(config.inputSize()));
-        out.put("model.patchSize", Integer.toString(config.patchSize()));
-        out.put("model.inChannels", Integer.toString(config.inChannels()));
-        out.put("model.hiddenSize", Integer.toString(config.hiddenSize()));
-        out.put("model.depth", Integer.toString(config.depth()));
-        out.put("model.numHeads", Integer.toString(config.numHeads()));
-        out.put("model.numClasses", Integer.toString(config.numClasses()));
-        out.put("model.mlpRatio", Double.toString(config.mlpRatio()));
-        out.put("model.classDropoutProb", Double.toString(config.classDropoutProb()));
-        out.put("model.qkNorm", Boolean.toString(config.qkNorm()));
+        out.put("model.inputSize", Integer.toString(config.model().inputSize()));
+        out.put("model.patchSize", Integer.toString(config.model().patchSize()));
+        out.put("model.inChannels", Integer.toString(config.model().inChannels()));
+        out.put("model.hiddenSize", Integer.toString(config.model().hiddenSize()));
+        out.put("model.depth", Integer.toString(config.model().depth()));
+        out.put("model.numHeads", Integer.toString(config.model().numHeads()));
+        out.put("model.numClasses", Integer.toString(config.model().numClasses()));
+        out.put("model.mlpRatio", Double.toString(config.model().mlpRatio()));
+        out.put("model.classDropoutProb", Double.toString(config.model().classDropoutProb()));
+        out.put("model.qkNorm", Boolean.toString(config.model().qkNorm()));
         boolean aligned = !config.encoderWidths().isEmpty();
         out.put("align.enabled", Boolean.toString(aligned));
         if (aligned) {
-            out.put("align.depth", Integer.toString(config.alignmentDepth()));
-            out.put("align.projectorDim", Integer.toString(config.projectorDim()));
+            out.put("align.depth", Integer.toString(config.align().depth()));
+            out.put("align.projectorDim", Integer.toString(config.align().projectorDim()));
         }
         MixerConfig mixer = config.mixer();
         out.put("mixer.layers", Integer.toString(mixer.layers()));
@@ -49,7 +49,7 @@ public final class ModelSettings {
         out.put("mixer.heads", Integer.toString(mixer.heads()));
         out.put("mixer.mlpRatio", Double.toString(mixer.mlpRatio()));
         out.put("mixer.conditioning", mixer.conditioning().name());
-        out.put("subset.placement", config.placement().name());
+        out.put("subset.placement", config.subset().placement().name());
         return out;
     }
 

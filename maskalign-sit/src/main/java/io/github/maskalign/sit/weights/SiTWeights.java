@@ -92,7 +92,7 @@ public final class SiTWeights {
             case REPA_LEGACY -> {
                 int encoderDepth = encoderDepth(origin, plain, options);
                 named = KeyNames.withoutDecoder(origin, plain, encoderDepth);
-                known = options.withAlignmentDepth(encoderDepth);
+                known = options.withAlignDepth(encoderDepth);
                 notes.add("renamed decoder_blocks.i to blocks.(i + " + encoderDepth + ")");
             }
             case REDI -> named = KeyNames.withNumberedProjector(origin, plain);
@@ -234,11 +234,11 @@ public final class SiTWeights {
                     origin, List.of("has no decoder_blocks, so it is no file of the family repa-legacy"));
         }
         int found = KeyNames.largestNumber(tensors, Keys.BLOCKS).orElse(-1) + 1;
-        if (options.alignmentDepth() > 0 && options.alignmentDepth() != found) {
+        if (options.alignDepth() > 0 && options.alignDepth() != found) {
             throw new CheckpointFormatException(
                     origin,
-                    List.of("has " + found + " blocks before its decoder_blocks, so the alignment depth must be "
-                            + found + " but was given as " + options.alignmentDepth()));
+                    List.of("has " + found + " blocks before its decoder_blocks, so align.depth must be " + found
+                            + " but was given as " + options.alignDepth()));
         }
         return found;
     }
@@ -280,17 +280,19 @@ public final class SiTWeights {
     private static StateDict velocityOnly(StateDict tensors, SiTConfig config, List<String> notes) throws IOException {
         TensorSource weight = tensors.tensors().get(Keys.HEAD_WEIGHT);
         TensorSource bias = tensors.tensors().get(Keys.HEAD_BIAS);
-        long rows = (long) config.patchSize() * config.patchSize() * config.inChannels();
+        long rows = (long) config.model().patchSize()
+                * config.model().patchSize()
+                * config.model().inChannels();
         if (weight == null
                 || bias == null
-                || !weight.shape().equals(new Shape(2 * rows, config.hiddenSize()))
+                || !weight.shape().equals(new Shape(2 * rows, config.model().hiddenSize()))
                 || !bias.shape().equals(new Shape(2 * rows))) {
             return tensors; // one of p²C rows, or wrong, which the check of all shapes says
         }
         notes.add("took the velocity's " + rows + " rows of the head's " + 2 * rows + " (learn_sigma)");
         Map<String, TensorSource> out = new LinkedHashMap<>(tensors.tensors());
-        out.put(Keys.HEAD_WEIGHT, VelocityRows.of(weight, config.inChannels()));
-        out.put(Keys.HEAD_BIAS, VelocityRows.of(bias, config.inChannels()));
+        out.put(Keys.HEAD_WEIGHT, VelocityRows.of(weight, config.model().inChannels()));
+        out.put(Keys.HEAD_BIAS, VelocityRows.of(bias, config.model().inChannels()));
         return StateDict.ofTensors(out);
     }
 
@@ -323,7 +325,8 @@ public final class SiTWeights {
     }
 
     private static void comparePositions(StateDict tensors, SiTConfig config, List<String> notes) throws IOException {
-        float[] formula = SinCosPositions.table(config.hiddenSize(), config.grid(), config.hasClassToken() ? 1 : 0);
+        float[] formula =
+                SinCosPositions.table(config.model().hiddenSize(), config.grid(), config.hasClassToken() ? 1 : 0);
         float[] stored = tensors.get(Keys.POSITIONS).floats();
         float largest = 0;
         for (int i = 0; i < formula.length; i++) {

@@ -134,7 +134,11 @@ class ParityCaseFuzzTest {
         try (NDManager manager = NDManager.newBaseManager()) {
             SiTConfig model = ParityConfig.of(StrictJson.parse(folder, "config", CONFIG));
             if (family.equals("sit-official")) {
-                model = model.withOptions(model.mlpRatio(), model.classDropoutProb(), model.qkNorm(), true);
+                model = model.withOptions(
+                        model.model().mlpRatio(),
+                        model.model().classDropoutProb(),
+                        model.model().qkNorm(),
+                        true);
             }
             Map<String, NDArray> arrays = new LinkedHashMap<>();
             ParameterKeys.of(new SiT(model))

@@ -81,7 +81,7 @@ class CheckpointGoldenTest {
                     JsonParser.parseString(fixture.golden.metadata().get("config"))
                             .getAsJsonObject());
             if (model.encoderWidths().isEmpty()) { // then the width of the projectors means nothing
-                model = model.withAlignment(model.alignmentDepth(), 2048, List.of());
+                model = model.withAlignment(model.align().depth(), 2048, List.of());
             }
 
             assertThat(fixture.read().config()).isEqualTo(model);
@@ -148,7 +148,7 @@ class CheckpointGoldenTest {
     void foldedFeaturesAreThoseOfTheReversedTimeInFloat64() throws Exception {
         try (Fixture fixture = Fixture.open("sit-official", manager)) {
             SiTWeights weights = fixture.read();
-            int width = weights.config().hiddenSize();
+            int width = weights.config().model().hiddenSize();
             float[] before = weights.tensors().get(Keys.TIME_WEIGHT).floats();
             float[] after = weights.dataAtZero().tensors().get(Keys.TIME_WEIGHT).floats();
 

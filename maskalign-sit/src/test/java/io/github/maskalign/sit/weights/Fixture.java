@@ -19,7 +19,7 @@ import java.util.stream.Stream;
 /** A checkpoint written by {@code scripts/golden/checkpoint_cases.py}, open, and what its model computes. */
 final class Fixture implements AutoCloseable {
     /** Heads of all fixtures, whose sizes were never published. */
-    static final ImportOptions HEADS = ImportOptions.AUTO.withNumHeads(2).withAlignmentDepth(1);
+    static final ImportOptions HEADS = ImportOptions.AUTO.withNumHeads(2).withAlignDepth(1);
 
     final WeightsFile file;
     final GoldenCase golden;

@@ -66,7 +66,7 @@ class SampleGoldenTest {
                     name,
                     StateDict.of(golden.under("weights/")),
                     Map.of(),
-                    ImportOptions.AUTO.withNumHeads(2).withAlignmentDepth(1));
+                    ImportOptions.AUTO.withNumHeads(2).withAlignDepth(1));
             SiTWeights weights = folded ? read.dataAtZero() : read;
             assertThat(weights.family().id()).isEqualTo(golden.metadata().get("family"));
             VelocityField field =

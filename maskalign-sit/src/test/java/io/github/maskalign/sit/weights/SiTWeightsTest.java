@@ -114,7 +114,7 @@ class SiTWeightsTest {
     @EnumSource
     void publishedSizesNeedNothingGiven(SiTVariant variant) throws Exception {
         SiTConfig config = variant.config()
-                .withAlignment(variant.alignmentDepth(), 2048, List.of(768))
+                .withAlignment(variant.alignDepth(), 2048, List.of(768))
                 .withClassToken(768);
         Map<String, TensorSource> tensors = new LinkedHashMap<>();
         ParameterKeys.of(new SiT(config))
@@ -152,8 +152,8 @@ class SiTWeightsTest {
 
         SiTWeights weights = read("maskalign", metadata, all -> {}, ImportOptions.AUTO);
 
-        assertThat(weights.config().numHeads()).isEqualTo(4);
-        assertThat(weights.config().alignmentDepth()).isEqualTo(2);
+        assertThat(weights.config().model().numHeads()).isEqualTo(4);
+        assertThat(weights.config().align().depth()).isEqualTo(2);
         assertThat(weights.config().mixer().heads()).isEqualTo(8);
         assertThat(weights.metadata()).containsEntry("path", "COSINE");
         assertThatThrownBy(() -> read("maskalign", metadata, all -> {}, ImportOptions.AUTO.withNumHeads(2)))
@@ -184,17 +184,18 @@ class SiTWeightsTest {
         SiTWeights weights = read("repa", Map.of("config", config, "family", "unet"), all -> {}, Fixture.HEADS);
 
         assertThat(weights.family()).isEqualTo(WeightsFamily.REPA);
-        assertThat(weights.config().numHeads()).isEqualTo(2);
+        assertThat(weights.config().model().numHeads()).isEqualTo(2);
     }
 
     @Test
     void encoderDepthOfALegacyFileIsItsNumberOfBlocks() throws Exception {
         assertThat(read("repa-legacy", Map.of(), all -> {}, ImportOptions.AUTO.withNumHeads(2))
                         .config()
-                        .alignmentDepth())
+                        .align()
+                        .depth())
                 .isEqualTo(1);
-        assertThatThrownBy(() -> read("repa-legacy", Map.of(), all -> {}, Fixture.HEADS.withAlignmentDepth(2)))
-                .hasMessageContaining("has 1 blocks before its decoder_blocks, so the alignment depth must be 1");
+        assertThatThrownBy(() -> read("repa-legacy", Map.of(), all -> {}, Fixture.HEADS.withAlignDepth(2)))
+                .hasMessageContaining("has 1 blocks before its decoder_blocks, so align.depth must be 1");
     }
 
     @Test

@@ -194,7 +194,7 @@ class ConfigFilesTest {
                 .isEqualTo("sit");
         RunConfig repaMask = bind(file, "cls.enabled=false");
         assertThat(RunPlan.model(repaMask).hasClassToken()).isFalse();
-        assertThat(RunPlan.model(repaMask).placement()).isEqualTo(SubsetPlacement.DROP);
+        assertThat(RunPlan.model(repaMask).subset().placement()).isEqualTo(SubsetPlacement.DROP);
     }
 
     private static RunConfig load(String name) {

@@ -1,6 +1,7 @@
 package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.config.Default;
+import io.github.maskalign.core.config.Inline;
 import io.github.maskalign.core.config.NonNegative;
 import io.github.maskalign.core.config.Positive;
 import io.github.maskalign.core.data.PixelScaling;
@@ -17,8 +18,7 @@ import java.util.Optional;
  * @param path LATENTS: folder of the prepared latents
  * @param scale LATENTS: factor of the latents, z = (sample − bias) · scale; above 0
  * @param bias LATENTS: subtracted before
- * @param imagesFolder LATENTS in REPA's layout: name of the folder of pictures
- * @param latentsFolder LATENTS in REPA's layout: name of the folder of latents
+ * @param folders LATENTS in REPA's layout: where its parts are
  * @param vae LATENTS: autoencoder as diffusers publishes it, for pictures while the run goes on; none unless given
  * @param pixels how values become bytes in pictures of the run; unless given the nearest level for EMOJI, and for
  *     LATENTS the rule of the method's project
@@ -31,11 +31,20 @@ public record DataSection(
         @Default("null") Optional<Path> path,
         @Positive @Default("0.18215") double scale,
         @Default("0.0") double bias,
-        @Default("images") String imagesFolder,
-        @Default("vae-sd") String latentsFolder,
+        @Inline Folders folders,
         @Default("null") Optional<Path> vae,
         @Default("null") Optional<PixelScaling> pixels,
         @NonNegative @Default("4") int readAhead) {
+
+    /**
+     * Folders of REPA's layout.
+     *
+     * @param imagesFolder name of the folder of pictures
+     * @param latentsFolder name of the folder of latents
+     */
+    public record Folders(
+            @Default("images") String imagesFolder,
+            @Default("vae-sd") String latentsFolder) {}
 
     /** Data sets. */
     public enum Kind {

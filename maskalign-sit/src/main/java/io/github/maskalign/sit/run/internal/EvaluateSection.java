@@ -1,6 +1,7 @@
 package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.config.Default;
+import io.github.maskalign.core.config.Inline;
 import io.github.maskalign.core.config.NonNegative;
 import io.github.maskalign.core.config.Positive;
 import io.github.maskalign.core.evaluate.Metric;
@@ -19,15 +20,9 @@ import java.util.Optional;
  * @param samples pictures drawn for one, with the averaged weights; at least 4
  * @param batch pictures drawn and looked at together
  * @param seed seed of labels and noise, as {@code sample --seed}
- * @param method stepping rule of the sampler
- * @param steps its steps
- * @param cfgScale guidance scale, for the class token too; interval and guided channels are those of the section sample
+ * @param drawing how these are drawn
  * @param metrics of fid, sfid, is, precision, recall, kid; empty for all that network and reference allow
- * @param inception file of the Inception network; without it the features are the run's own encoder's, or the embedded
- *     teacher's if the run has none
- * @param sha256 hash that the file of inception must have
- * @param trust whether a TorchScript file of inception without a hash may run, whatever it does
- * @param suite resize before Inception: adm or pytorch-fid
+ * @param network what looks at them
  * @param reference statistics, an .npz of pictures or a folder; without it pictures of the training data
  * @param referencePictures how many of these, at most
  */
@@ -36,36 +31,67 @@ public record EvaluateSection(
         @Positive @Default("1000") int samples,
         @Positive @Default("64") int batch,
         @Default("0") long seed,
-        @Default("EULER") SamplerMethod method,
-        @Positive @Default("50") int steps,
-        @Default("1.0") double cfgScale,
+        @Inline Drawing drawing,
         @Default("[]") List<String> metrics,
-        @Default("null") Optional<Path> inception,
-        @Default("null") Optional<String> sha256,
-        @Default("false") boolean trust,
-        @Default("adm") String suite,
+        @Inline Network network,
         @Default("null") Optional<Path> reference,
         @Positive @Default("5000") int referencePictures) {
     private static final int FEWEST = 4; // halves of two, for the error of the kernel distance
+
+    /**
+     * How samples are drawn.
+     *
+     * @param method stepping rule of the sampler
+     * @param steps its steps
+     * @param cfgScale guidance scale, for the class token too; interval and guided channels are those of the section
+     *     sample
+     */
+    public record Drawing(
+            @Default("EULER") SamplerMethod method,
+            @Positive @Default("50") int steps,
+            @Default("1.0") double cfgScale) {
+        /** Checks the ranges. */
+        public Drawing {
+            sampling(SamplerConfig.defaults(), method, steps, cfgScale); // says what is wrong with these
+        }
+    }
+
+    /**
+     * The network whose features are compared.
+     *
+     * @param inception file of the Inception network; without it the features are the run's own encoder's, or the
+     *     embedded teacher's if the run has none
+     * @param sha256 hash that the file of inception must have
+     * @param trust whether a TorchScript file of inception without a hash may run, whatever it does
+     * @param suite resize before Inception: adm or pytorch-fid
+     */
+    public record Network(
+            @Default("null") Optional<Path> inception,
+            @Default("null") Optional<String> sha256,
+            @Default("false") boolean trust,
+            @Default("adm") String suite) {
+        /** Checks hash and name. */
+        public Network {
+            InceptionSuite.named(suite);
+            if (sha256.isPresent() && !sha256.get().matches("[0-9a-f]{64}")) {
+                throw new IllegalArgumentException("sha256 must be 64 hexadecimal digits but was " + sha256.get());
+            }
+        }
+    }
 
     /** Checks names and ranges. */
     public EvaluateSection {
         metrics = List.copyOf(metrics);
         metrics.forEach(Metric::named);
-        InceptionSuite.named(suite);
-        if (sha256.isPresent() && !sha256.get().matches("[0-9a-f]{64}")) {
-            throw new IllegalArgumentException("sha256 must be 64 hexadecimal digits but was " + sha256.get());
-        }
         if (samples < FEWEST || referencePictures < FEWEST) {
             throw new IllegalArgumentException("samples and referencePictures must be at least " + FEWEST + " but were "
                     + samples + " and " + referencePictures);
         }
-        sampling(SamplerConfig.defaults(), method, steps, cfgScale); // says what is wrong with these
     }
 
     /** What is said of the file of the Inception network. */
     ScriptPin pin() {
-        return ScriptPin.ofSection("evaluate", sha256.orElse(null), trust);
+        return ScriptPin.ofSection("evaluate", network.sha256.orElse(null), network.trust);
     }
 
     /**
@@ -74,7 +100,7 @@ public record EvaluateSection(
      * @param own how the run draws pictures
      */
     SamplerConfig sampling(SamplerConfig own) {
-        return sampling(own, method, steps, cfgScale);
+        return sampling(own, drawing.method, drawing.steps, drawing.cfgScale);
     }
 
     private static SamplerConfig sampling(SamplerConfig own, SamplerMethod method, int steps, double scale) {

@@ -51,11 +51,7 @@ public final class ExperimentParts implements AutoCloseable {
             SiTObjective objective = new SiTObjective(
                     model,
                     new ParameterStore(manager, false),
-                    new SiTLoss(
-                            model,
-                            config.diffusion().path(),
-                            config.cls().beta(),
-                            config.align().coeff()),
+                    new SiTLoss(model, config.diffusion().path()),
                     data.data(),
                     encoder,
                     config.diffusion(),

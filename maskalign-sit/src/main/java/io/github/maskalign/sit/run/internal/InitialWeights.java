@@ -39,7 +39,8 @@ public record InitialWeights(Path source, boolean projectorsMayDiffer) {
         Path file = folder.resolve("init.safetensors");
         Path path = Files.isDirectory(source) ? TrainedWeights.find(source).weights() : source;
         try (OpenWeights opened = OpenWeights.open(path, null, Unknown.REFUSE)) {
-            SiTWeights weights = opened.sit(ImportOptions.AUTO.withNumHeads(model.numHeads()));
+            SiTWeights weights =
+                    opened.sit(ImportOptions.AUTO.withNumHeads(model.model().numHeads()));
             weights.notes().forEach(LOG::info);
             WeightsExport export =
                     WeightsExport.of(weights.dataAtZero(), WeightsExport.naturalFamily(weights), Extra.KEEP);

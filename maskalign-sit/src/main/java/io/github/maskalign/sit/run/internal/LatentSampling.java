@@ -49,13 +49,13 @@ public record LatentSampling(SiTConfig model, Interpolant path, SamplerConfig sa
      */
     public float[] draw(
             NDManager manager, VelocityField field, long[] labels, long start, long seed, SampleListener listener) {
-        int side = model.inputSize();
-        int values = model.inChannels() * side * side;
+        int side = model.model().inputSize();
+        int values = model.model().inChannels() * side * side;
         float[] latents = new float[Math.multiplyExact(labels.length, values)];
         try (GradMode inference = GradMode.off()) {
             Sampler sampler = new Sampler(sampling, path);
             NoiseSource noise = NoiseSource.of(new Draws(seed));
-            Shape shape = new Shape(model.inChannels(), side, side);
+            Shape shape = new Shape(model.model().inChannels(), side, side);
             for (int first = 0; first < labels.length; first += batch) {
                 long[] some = Arrays.copyOfRange(labels, first, Math.min(labels.length, first + batch));
                 SampleRequest request = new SampleRequest(start + first, some, shape, model.classTokenWidth());

@@ -45,7 +45,8 @@ public final class MemoryAdvice {
                 }
                 if (run.subset().placement() != SubsetPlacement.NONE
                         && run.subset().placement() != SubsetPlacement.LOSS_ONLY) {
-                    other.add("a larger subset.ratio (now " + run.subset().ratio() + ")");
+                    other.add("a larger subset.ratio (now "
+                            + run.subset().dropping().ratio() + ")");
                 }
             }
         }

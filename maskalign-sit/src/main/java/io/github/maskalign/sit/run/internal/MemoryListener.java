@@ -97,14 +97,20 @@ public final class MemoryListener implements TrainListener {
     /** The largest number of patch tokens that a step of the run keeps. */
     static int mostKept(RunConfig config, SiTConfig model) {
         SubsetConfig subset = config.subset();
-        if (subset.placement() == SubsetPlacement.NONE || subset.unmaskedTailSteps() > 0) {
+        if (subset.placement() == SubsetPlacement.NONE || subset.dropping().unmaskedTailSteps() > 0) {
             return model.tokens();
         }
-        boolean falls = switch (subset.schedule()) {
+        boolean falls = switch (subset.dropping().schedule()) {
             case CONSTANT, UNIFORM_RANGE -> false;
             case COSINE, EXPONENTIAL, LINEAR -> true;
         };
-        return subset.rounding().kept(model.tokens(), falls ? subset.scheduleMinRatio() : subset.ratio());
+        return subset.drawing()
+                .rounding()
+                .kept(
+                        model.tokens(),
+                        falls
+                                ? subset.dropping().scheduleMinRatio()
+                                : subset.dropping().ratio());
     }
 
     private void put(String name, long bytes) {

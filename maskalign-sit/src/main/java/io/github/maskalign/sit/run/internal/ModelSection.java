@@ -1,13 +1,14 @@
 package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.config.Default;
+import io.github.maskalign.core.config.Inline;
 import io.github.maskalign.core.config.Range;
-import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.ModelConfig;
 import io.github.maskalign.sit.SiTVariant;
 import java.util.Optional;
 
 /**
- * Size and input of the transformer: a published variant, or sizes of one's own.
+ * {@link ModelConfig} as files say it, where a published variant may stand for sizes of one's own.
  *
  * @param variant such as {@code SiT-B/2}; without it patchSize, hiddenSize, depth and numHeads must be given
  * @param inputSize side of the latent
@@ -16,10 +17,7 @@ import java.util.Optional;
  * @param classDropoutProb probability that a label is dropped in training
  * @param qkNorm whether q and k are normalised
  * @param mlpRatio MLP width over token width
- * @param patchSize patch side
- * @param hiddenSize token width
- * @param depth number of blocks
- * @param numHeads attention heads
+ * @param sizes sizes of one's own
  */
 public record ModelSection(
         @Default("null") Optional<SiTVariant> variant,
@@ -32,15 +30,32 @@ public record ModelSection(
         @Range(min = 0, minExclusive = true, max = 256) @Default("4.0")
         double mlpRatio,
 
-        @Default("null") Optional<Integer> patchSize,
-        @Default("null") Optional<Integer> hiddenSize,
-        @Default("null") Optional<Integer> depth,
-        @Default("null") Optional<Integer> numHeads) {
+        @Inline Sizes sizes) {
+
+    /**
+     * What a variant says.
+     *
+     * @param patchSize patch side
+     * @param hiddenSize token width
+     * @param depth number of blocks
+     * @param numHeads attention heads
+     */
+    public record Sizes(
+            @Default("null") Optional<Integer> patchSize,
+            @Default("null") Optional<Integer> hiddenSize,
+            @Default("null") Optional<Integer> depth,
+            @Default("null") Optional<Integer> numHeads) {}
 
     /** Checks that there is either a variant or all sizes. */
     public ModelSection {
-        boolean all = patchSize.isPresent() && hiddenSize.isPresent() && depth.isPresent() && numHeads.isPresent();
-        boolean any = patchSize.isPresent() || hiddenSize.isPresent() || depth.isPresent() || numHeads.isPresent();
+        boolean all = sizes.patchSize.isPresent()
+                && sizes.hiddenSize.isPresent()
+                && sizes.depth.isPresent()
+                && sizes.numHeads.isPresent();
+        boolean any = sizes.patchSize.isPresent()
+                || sizes.hiddenSize.isPresent()
+                || sizes.depth.isPresent()
+                || sizes.numHeads.isPresent();
         if (variant.isPresent() && any) {
             throw new IllegalArgumentException(
                     "variant already says patchSize, hiddenSize, depth and numHeads; leave these or the variant out");
@@ -51,16 +66,18 @@ public record ModelSection(
         }
     }
 
-    /** Returns the plain transformer these sizes describe. */
-    SiTConfig plain() {
-        SiTConfig config = SiTConfig.of(
+    /** Returns the sizes, whichever way they were given. */
+    ModelConfig resolved() {
+        return new ModelConfig(
                 inputSize,
-                variant.map(SiTVariant::patchSize).orElseGet(patchSize::orElseThrow),
+                variant.map(SiTVariant::patchSize).orElseGet(sizes.patchSize::orElseThrow),
                 inChannels,
-                variant.map(SiTVariant::hiddenSize).orElseGet(hiddenSize::orElseThrow),
-                variant.map(SiTVariant::depth).orElseGet(depth::orElseThrow),
-                variant.map(SiTVariant::numHeads).orElseGet(numHeads::orElseThrow),
-                numClasses);
-        return config.withOptions(mlpRatio, classDropoutProb, qkNorm, false);
+                variant.map(SiTVariant::hiddenSize).orElseGet(sizes.hiddenSize::orElseThrow),
+                variant.map(SiTVariant::depth).orElseGet(sizes.depth::orElseThrow),
+                variant.map(SiTVariant::numHeads).orElseGet(sizes.numHeads::orElseThrow),
+                mlpRatio,
+                numClasses,
+                classDropoutProb,
+                qkNorm);
     }
 }

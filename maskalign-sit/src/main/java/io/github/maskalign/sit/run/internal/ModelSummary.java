@@ -33,20 +33,25 @@ public record ModelSummary(
     public static ModelSummary of(RunConfig run) {
         SiTConfig config = RunPlan.model(run);
         Map<String, Integer> sizes = new LinkedHashMap<>();
-        sizes.put("input_size", config.inputSize());
-        sizes.put("in_channels", config.inChannels());
-        sizes.put("patch_size", config.patchSize());
-        sizes.put("hidden_size", config.hiddenSize());
-        sizes.put("depth", config.depth());
-        sizes.put("num_heads", config.numHeads());
-        sizes.put("num_classes", config.numClasses());
-        sizes.put("alignment_depth", config.encoderWidths().isEmpty() ? 0 : config.alignmentDepth());
+        sizes.put("input_size", config.model().inputSize());
+        sizes.put("in_channels", config.model().inChannels());
+        sizes.put("patch_size", config.model().patchSize());
+        sizes.put("hidden_size", config.model().hiddenSize());
+        sizes.put("depth", config.model().depth());
+        sizes.put("num_heads", config.model().numHeads());
+        sizes.put("num_classes", config.model().numClasses());
+        sizes.put(
+                "alignment_depth",
+                config.encoderWidths().isEmpty() ? 0 : config.align().depth());
         sizes.put("class_token_width", config.classTokenWidth());
         sizes.put("mixer_layers", config.mixer().layers());
-        boolean drops =
-                config.placement() == SubsetPlacement.DROP || config.placement() == SubsetPlacement.DROP_REINSERT;
+        boolean drops = config.subset().placement() == SubsetPlacement.DROP
+                || config.subset().placement() == SubsetPlacement.DROP_REINSERT;
         int kept = drops
-                ? run.subset().rounding().kept(config.tokens(), run.subset().ratio())
+                ? run.subset()
+                        .drawing()
+                        .rounding()
+                        .kept(config.tokens(), run.subset().dropping().ratio())
                 : config.tokens();
         return new ModelSummary(
                 run.name(),

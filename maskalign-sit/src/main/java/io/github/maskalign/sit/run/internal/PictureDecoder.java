@@ -109,13 +109,13 @@ public final class PictureDecoder implements AutoCloseable {
      */
     public void requireFits(SiTConfig model) {
         int channels = vae == null ? 3 : vae.latentChannels();
-        if (channels != model.inChannels()) {
+        if (channels != model.model().inChannels()) {
             throw new IllegalArgumentException(
                     vae == null
-                            ? "the model makes latents of " + model.inChannels()
+                            ? "the model makes latents of " + model.model().inChannels()
                                     + " channels, which need a decoder to become pictures"
                             : "the autoencoder has latents of " + channels + " channels but the model makes "
-                                    + model.inChannels());
+                                    + model.model().inChannels());
         }
     }
 
@@ -131,7 +131,7 @@ public final class PictureDecoder implements AutoCloseable {
 
     /** Returns the side of the pictures in pixels. */
     public int side(SiTConfig model) {
-        return vae == null ? model.inputSize() : model.inputSize() * vae.reduction();
+        return vae == null ? model.model().inputSize() : model.model().inputSize() * vae.reduction();
     }
 
     /**
@@ -151,7 +151,11 @@ public final class PictureDecoder implements AutoCloseable {
             }
             return new Pictures(count, 3, side, side, bytes);
         }
-        Shape shape = new Shape(count, model.inChannels(), model.inputSize(), model.inputSize());
+        Shape shape = new Shape(
+                count,
+                model.model().inChannels(),
+                model.model().inputSize(),
+                model.model().inputSize());
         try (NDManager scratch = manager.newSubManager()) {
             NDArray z = OwnedArrays.of(scratch, shape, x);
             return new Pictures(count, 3, side, side, tiles.decode(z));

@@ -77,7 +77,7 @@ public final class PictureListener implements TrainListener {
      */
     static void requireSheet(RunConfig config) {
         if (PictureDecoder.possible(config) && config.data().vae().isEmpty()) {
-            requireSheet(config, RunPlan.model(config).inputSize());
+            requireSheet(config, RunPlan.model(config).model().inputSize());
         }
     }
 
@@ -85,7 +85,11 @@ public final class PictureListener implements TrainListener {
         SiTConfig model = RunPlan.model(config);
         RuntimeSection runtime = config.runtime();
         int count = runtime.previewPictures();
-        double latents = (double) count * model.inChannels() * model.inputSize() * model.inputSize() * Float.BYTES;
+        double latents = (double) count
+                * model.model().inChannels()
+                * model.model().inputSize()
+                * model.model().inputSize()
+                * Float.BYTES;
         double heap = Runtime.getRuntime().maxMemory() - latents;
         SampleGrid.problem(count, side, runtime.previewScale(), (long) heap).ifPresent(problem -> {
             throw new IllegalArgumentException("runtime.previewPictures " + count + " of " + side
@@ -131,7 +135,8 @@ public final class PictureListener implements TrainListener {
             return;
         }
         SiTConfig model = RunPlan.model(config);
-        long[] labels = Preview.everyClass(config.runtime().previewPictures(), model.numClasses());
+        long[] labels = Preview.everyClass(
+                config.runtime().previewPictures(), model.model().numClasses());
         try {
             float[] latents;
             try (Preview preview = new Preview(manager, config, state.ema(), config.sample(), BATCH)) {

@@ -175,8 +175,8 @@ record ReportedRun(
                 .orElseGet(() -> String.format(
                         Locale.ROOT,
                         "SiT, depth %d, width %d, patch %d",
-                        config.model().depth().orElse(0),
-                        config.model().hiddenSize().orElse(0),
-                        config.model().patchSize().orElse(0)));
+                        config.model().sizes().depth().orElse(0),
+                        config.model().sizes().hiddenSize().orElse(0),
+                        config.model().sizes().patchSize().orElse(0)));
     }
 }

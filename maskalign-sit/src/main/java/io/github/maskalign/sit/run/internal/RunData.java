@@ -123,8 +123,10 @@ public record RunData(
 
     static PreparedSamples openLatents(RunConfig config) throws IOException {
         DataSection section = config.data();
-        return PreparedSets.open(
-                new RepaFolders(section.path().orElseThrow(), section.imagesFolder(), section.latentsFolder()));
+        return PreparedSets.open(new RepaFolders(
+                section.path().orElseThrow(),
+                section.folders().imagesFolder(),
+                section.folders().latentsFolder()));
     }
 
     private static boolean needsPictures(EncoderSection.Kind kind) {

@@ -90,7 +90,8 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
         SiTConfig model = RunPlan.model(run);
         for (int first = 0; first < section.samples(); first += section.batch()) {
             int count = Math.min(section.batch(), section.samples() - first);
-            long[] labels = LatentSampling.randomLabels(section.seed(), first, count, model.numClasses());
+            long[] labels = LatentSampling.randomLabels(
+                    section.seed(), first, count, model.model().numClasses());
             float[] x = preview.draw(
                     labels,
                     first,
@@ -130,11 +131,11 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
     }
 
     private ExtractorChoice choice() {
-        InceptionSuite suite = InceptionSuite.named(section.suite());
+        InceptionSuite suite = InceptionSuite.named(section.network().suite());
         EncoderSection own = run.encoder();
-        if (section.inception().isPresent()) {
+        if (section.network().inception().isPresent()) {
             return new ExtractorChoice(
-                    section.inception().get(), suite, null, null, own.preprocessing(), section.pin());
+                    section.network().inception().get(), suite, null, null, own.preprocessing(), section.pin());
         }
         return switch (own.kind()) {
             case NONE, CACHED, EMBEDDED ->

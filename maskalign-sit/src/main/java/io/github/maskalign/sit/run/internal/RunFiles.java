@@ -36,7 +36,7 @@ public final class RunFiles {
             check(encoder.get(), config.encoder().pin(), config.encoder().kind() == EncoderSection.Kind.TORCHSCRIPT);
         }
         Optional<Path> inception =
-                config.evaluate().every() > 0 ? config.evaluate().inception() : Optional.empty();
+                config.evaluate().every() > 0 ? config.evaluate().network().inception() : Optional.empty();
         if (isThere("evaluate.inception", inception, notes)) {
             check(inception.get(), config.evaluate().pin(), ExtractorChoice.isScript(inception.get()));
         }

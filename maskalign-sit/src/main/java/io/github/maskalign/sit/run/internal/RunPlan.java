@@ -1,6 +1,5 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.core.align.SubsetSchedule;
 import io.github.maskalign.core.config.ConfigWriter;
@@ -52,23 +51,20 @@ public final class RunPlan {
      * @throws IllegalArgumentException if the sections do not fit together
      */
     public static SiTConfig model(RunConfig config) {
-        SiTConfig plain = config.model().plain();
-        SubsetConfig subset = config.subset();
-        SiTConfig model = plain.withClassToken(
-                        config.cls().enabled() ? config.encoder().width() : 0)
-                .withMixer(config.mixer());
-        if (config.align().enabled()) {
-            model = model.withAlignment(
-                    config.align().depth(),
-                    config.align().projectorDim(),
-                    List.of(config.encoder().width()));
-        }
-        subset.requireTokensLeft(model.tokens());
-        boolean route = subset.placement() == SubsetPlacement.ROUTE;
-        return model.withPlacement(
-                subset.placement(),
-                route ? subset.routeStart() : 0,
-                route ? subset.resolvedRouteEnd(model.depth()) : 0);
+        SiTConfig plain = SiTConfig.of(config.model().resolved());
+        int width = config.encoder().width();
+        boolean aligns = config.align().enabled(); // where it is off, its depth need not fit
+        SiTConfig model = new SiTConfig(
+                plain.model(),
+                aligns ? config.align() : plain.align(),
+                config.cls(),
+                config.mixer(),
+                config.subset(),
+                aligns ? List.of(width) : List.of(),
+                config.cls().enabled() ? width : 0,
+                false);
+        config.subset().requireTokensLeft(model.tokens());
+        return model;
     }
 
     /** Returns the method: {@code sit}, {@code repa}, {@code reg} or {@code maskalign}. */
@@ -112,8 +108,8 @@ public final class RunPlan {
             out.remove("optim.extraEmaDecays"); // runs from before there was such a key go on
         }
         out.put("runtime.precision", config.runtime().precision().name());
-        if (config.subset().schedule() != SubsetSchedule.CONSTANT
-                || config.subset().unmaskedTailSteps() > 0) {
+        if (config.subset().dropping().schedule() != SubsetSchedule.CONSTANT
+                || config.subset().dropping().unmaskedTailSteps() > 0) {
             out.put("train.steps", Long.toString(config.train().steps())); // the ratio of a step depends on it
         }
         return out;

@@ -98,7 +98,7 @@ public record SampleSource(
         RunPrecision precision = wanted == null ? RunPrecision.FLOAT32 : wanted;
         SamplerConfig usual = SamplerConfig.defaults();
         int guided = weights.family().legacyGuidedChannels();
-        int channels = guided < weights.config().inChannels() ? guided : 0;
+        int channels = guided < weights.config().model().inChannels() ? guided : 0;
         return new SampleSource(
                 weights.config(),
                 precision,

@@ -67,9 +67,10 @@ public final class Geometry {
         int classToken = classTokenWidth();
         int grid = grid(width, classToken > 0 ? 1 : 0);
         int depth = count(Keys.BLOCKS);
-        told = stored.filter(config -> config.depth() == depth && config.hiddenSize() == width);
+        told = stored.filter(
+                config -> config.model().depth() == depth && config.model().hiddenSize() == width);
         int labels = size(shape(Keys.LABELS, 2).get(0));
-        double dropout = told.map(SiTConfig::classDropoutProb).orElse(PUBLISHED_DROPOUT);
+        double dropout = told.map(config -> config.model().classDropoutProb()).orElse(PUBLISHED_DROPOUT);
         int heads = heads(width, depth);
         SiTConfig config = SiTConfig.of(
                         Math.multiplyExact(grid, patch),
@@ -83,7 +84,7 @@ public final class Geometry {
                         ratio("blocks.0.mlp.fc1.weight", width), dropout, has("blocks.0.attn.q_norm.weight"), false)
                 .withClassToken(classToken)
                 .withMixer(mixer(width));
-        config = config.withAlignment(alignmentDepth(depth), projectorDim(), encoderWidths());
+        config = config.withAlignment(alignDepth(depth), projectorDim(), encoderWidths());
         return has(Keys.MASK_TOKEN) ? config.withPlacement(SubsetPlacement.DROP_REINSERT, 0, 0) : config;
     }
 
@@ -113,14 +114,14 @@ public final class Geometry {
 
     private int heads(int width, int depth) throws CheckpointFormatException {
         if (options.numHeads() > 0) {
-            if (told.isPresent() && told.get().numHeads() != options.numHeads()) {
-                throw problem("has " + told.get().numHeads() + " attention heads, as its metadata says, but "
+            if (told.isPresent() && told.get().model().numHeads() != options.numHeads()) {
+                throw problem("has " + told.get().model().numHeads() + " attention heads, as its metadata says, but "
                         + options.numHeads() + " were asked for");
             }
             return options.numHeads();
         }
         if (told.isPresent()) {
-            return told.get().numHeads();
+            return told.get().model().numHeads();
         }
         if (has("blocks.0.attn.q_norm.weight")) {
             int head = size(shape("blocks.0.attn.q_norm.weight", 1).get(0));
@@ -135,11 +136,11 @@ public final class Geometry {
                                 + depth + " and width " + width + ": the heads must be given"));
     }
 
-    private int alignmentDepth(int depth) {
-        if (options.alignmentDepth() > 0) {
-            return options.alignmentDepth();
+    private int alignDepth(int depth) {
+        if (options.alignDepth() > 0) {
+            return options.alignDepth();
         }
-        return told.map(SiTConfig::alignmentDepth).orElse(Math.min(depth, depth > 12 ? 8 : 4));
+        return told.map(config -> config.align().depth()).orElse(Math.min(depth, depth > 12 ? 8 : 4));
     }
 
     private List<Integer> encoderWidths() throws CheckpointFormatException {
@@ -153,7 +154,7 @@ public final class Geometry {
 
     private int projectorDim() throws CheckpointFormatException {
         if (count(Keys.PROJECTORS) == 0) {
-            return told.map(SiTConfig::projectorDim).orElse(2048);
+            return told.map(config -> config.align().projectorDim()).orElse(2048);
         }
         return size(shape(Keys.PROJECTORS + "0.0.weight", 2).get(0));
     }

@@ -43,7 +43,7 @@ public final class ModelMetadata {
         out.put("learn_sigma", Boolean.toString(config.learnSigma()));
         out.put("mixer", Integer.toString(config.mixer().layers()));
         out.put("cls", Integer.toString(config.classTokenWidth()));
-        out.put("depth", Integer.toString(config.depth()));
+        out.put("depth", Integer.toString(config.model().depth()));
         out.put(CONFIG, json(config).toString());
         return out;
     }
@@ -78,21 +78,21 @@ public final class ModelMetadata {
 
     private static JsonObject json(SiTConfig config) {
         JsonObject json = new JsonObject();
-        json.addProperty("input_size", config.inputSize());
-        json.addProperty("patch_size", config.patchSize());
-        json.addProperty("in_channels", config.inChannels());
-        json.addProperty("hidden_size", config.hiddenSize());
-        json.addProperty("depth", config.depth());
-        json.addProperty("num_heads", config.numHeads());
-        json.addProperty("mlp_ratio", config.mlpRatio());
-        json.addProperty("num_classes", config.numClasses());
-        json.addProperty("class_dropout_prob", config.classDropoutProb());
-        json.addProperty("qk_norm", config.qkNorm());
-        json.addProperty("encoder_depth", config.alignmentDepth());
+        json.addProperty("input_size", config.model().inputSize());
+        json.addProperty("patch_size", config.model().patchSize());
+        json.addProperty("in_channels", config.model().inChannels());
+        json.addProperty("hidden_size", config.model().hiddenSize());
+        json.addProperty("depth", config.model().depth());
+        json.addProperty("num_heads", config.model().numHeads());
+        json.addProperty("mlp_ratio", config.model().mlpRatio());
+        json.addProperty("num_classes", config.model().numClasses());
+        json.addProperty("class_dropout_prob", config.model().classDropoutProb());
+        json.addProperty("qk_norm", config.model().qkNorm());
+        json.addProperty("encoder_depth", config.align().depth());
         JsonArray widths = new JsonArray();
         config.encoderWidths().forEach(widths::add);
         json.add("z_dims", widths);
-        json.addProperty("projector_dim", config.projectorDim());
+        json.addProperty("projector_dim", config.align().projectorDim());
         json.addProperty("cls_dim", config.classTokenWidth());
         MixerConfig mixer = config.mixer();
         json.addProperty("mixer_layers", mixer.layers());
