@@ -121,7 +121,7 @@ final class EvaluateCommand implements Callable<Integer>, UsesEngine {
             PictureSource any = pictures == null ? originals : pictures;
             try (NDManager manager = NDManager.newBaseManager(features.device());
                     FeatureExtractor extractor = choice.open(manager.getDevice(), any == null ? 0 : any.width())) {
-                FeatureRun run = new FeatureRun(manager, extractor, batch, JvmDefaults.isTerminal());
+                FeatureRun run = new FeatureRun(manager, extractor, batch, TerminalBar.display());
                 Comparison comparison = new Comparison(run, against, groups, referenceRows);
                 if (makeReference != null && originals != null) {
                     comparison.makeReference(makeReference, originals, provenance());

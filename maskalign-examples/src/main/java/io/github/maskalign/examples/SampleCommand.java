@@ -18,12 +18,11 @@ import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.encoders.vae.Autoencoder;
 import io.github.maskalign.encoders.vae.LatentScaling;
 import io.github.maskalign.sit.SiTConfig;
-import io.github.maskalign.sit.run.internal.ConsoleProgress;
+import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.internal.LatentSampling;
 import io.github.maskalign.sit.run.internal.OpenWeights;
 import io.github.maskalign.sit.run.internal.PictureDecoder;
 import io.github.maskalign.sit.run.internal.Pictures;
-import io.github.maskalign.sit.run.internal.ProgressPlan;
 import io.github.maskalign.sit.run.internal.RunPrecision;
 import io.github.maskalign.sit.run.internal.SampleFolder;
 import io.github.maskalign.sit.run.internal.SampleGrid;
@@ -264,7 +263,7 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
         long[] some = Arrays.copyOfRange(classes, (int) share.first(), (int) share.first() + share.count());
         LatentSampling sampling = new LatentSampling(chosen.model(), chosen.path(), chosen.sampling(), batch);
         VelocityField field = chosen.loader().load(manager);
-        try (ConsoleProgress progress = progress(share.count())) {
+        try (Progress progress = progress(share.count())) {
             int[] done = {0};
             return sampling.draw(manager, field, some, share.first(), seed, (step, of, t) -> {
                 if (step == of) {
@@ -286,7 +285,7 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
         SampleFolder opened;
         try (StopSignal signal = StopSignal.listen(() -> stopped.set(true));
                 PictureDecoder decoder = agreement.together(() -> decoder(manager.getDevice(), chosen));
-                ConsoleProgress progress = progress(count)) {
+                Progress progress = progress(count)) {
             SampleFolder files = agreement.together(
                     () -> SampleFolder.open(target, count, settings(chosen, weights, decoder, classes)));
             opened = files;
@@ -360,8 +359,8 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
         }
     }
 
-    private ConsoleProgress progress(int pictures) {
+    private Progress progress(int pictures) {
         long batches = ((long) pictures + batch - 1) / batch;
-        return ConsoleProgress.open(new ProgressPlan("sample", 0, batches, batch, 1), JvmDefaults.isTerminal());
+        return TerminalBar.display().open(new Progress.Plan("sample", 0, batches, batch, 1));
     }
 }

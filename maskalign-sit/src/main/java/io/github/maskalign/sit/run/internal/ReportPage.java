@@ -169,7 +169,7 @@ record ReportPage(String title, List<ReportedRun> runs, List<ScoreFile> scores, 
                     .append("</figcaption>\n")
                     .append(drawing.svg())
                     .append("<ul class=\"legend\">");
-            for (SvgChart.Line line : drawing.lines()) {
+            for (Chart.Line line : drawing.lines()) {
                 double[] values = drawing.chart().averaged(line.curve()).values();
                 page.append("<li>")
                         .append(key(line.run()))
