@@ -186,7 +186,10 @@ class LatentPicturesTest {
         Bound<RunConfig> config = ConfigBinder.bind(
                 Path.of("..", "configs", "imagenet-sit-b-2-maskalign.yaml"), overrides, RunConfig.class);
         Path run = folder.resolve(name);
-        TrainingRun.open(config, run).withCache(folder.resolve("cache")).withVersion("test").run();
+        TrainingRun.open(config, run)
+                .withCache(folder.resolve("cache"))
+                .withVersion("test")
+                .run();
         return run;
     }
 

@@ -59,7 +59,11 @@ class SampleKillTest {
                 "train.globalBatch=4",
                 "runtime.previewPictures=1",
                 "sample.steps=2");
-        TrainingRun.open(ConfigBinder.bind(Path.of("..", "configs", "quickstart.yaml"), small, RunConfig.class), folder.resolve("run")).withCache(Path.of("target", "emoji-cache")).withVersion("test")
+        TrainingRun.open(
+                        ConfigBinder.bind(Path.of("..", "configs", "quickstart.yaml"), small, RunConfig.class),
+                        folder.resolve("run"))
+                .withCache(Path.of("target", "emoji-cache"))
+                .withVersion("test")
                 .run();
     }
 

@@ -44,8 +44,8 @@ public interface Progress extends AutoCloseable {
                                 + " and " + firstStep);
             }
             if (imagesPerStep < 1 || logEvery < 1) {
-                throw new IllegalArgumentException("imagesPerStep and logEvery must be at least 1 but were "
-                        + imagesPerStep + " and " + logEvery);
+                throw new IllegalArgumentException(
+                        "imagesPerStep and logEvery must be at least 1 but were " + imagesPerStep + " and " + logEvery);
             }
         }
     }

@@ -80,7 +80,10 @@ public final class TrainingRun {
 
     /** What is rarely changed. */
     private record Settings(
-            Path cache, String version, Progress.Display display, @Nullable InitialWeights initial) {}
+            Path cache,
+            String version,
+            Progress.Display display,
+            @Nullable InitialWeights initial) {}
 
     private TrainingRun(Bound<RunConfig> config, Path folder, Settings settings) {
         this.config = config;
@@ -102,7 +105,10 @@ public final class TrainingRun {
                 config,
                 folder,
                 new Settings(
-                        folder.resolve("cache"), version == null ? "development" : version, Progress.Display.LOG, null));
+                        folder.resolve("cache"),
+                        version == null ? "development" : version,
+                        Progress.Display.LOG,
+                        null));
     }
 
     /**
@@ -229,9 +235,11 @@ public final class TrainingRun {
     /** Opens the parts, first on one rank of each machine: the others then find what it has put into the cache. */
     private ExperimentParts open(RunConfig run, Agreement agreement) throws IOException {
         Communicator ranks = agreement.ranks();
-        Optional<ExperimentParts> first = agreement.together(
-                () -> ranks.localRank() == 0 ? Optional.of(ExperimentParts.open(run, settings.cache, ranks)) : Optional.empty());
-        return agreement.together(() -> first.isPresent() ? first.get() : ExperimentParts.open(run, settings.cache, ranks));
+        Optional<ExperimentParts> first = agreement.together(() -> ranks.localRank() == 0
+                ? Optional.of(ExperimentParts.open(run, settings.cache, ranks))
+                : Optional.empty());
+        return agreement.together(
+                () -> first.isPresent() ? first.get() : ExperimentParts.open(run, settings.cache, ranks));
     }
 
     private static Map<String, String> identity(RunConfig run, RunData data) {

@@ -20,7 +20,6 @@ class ChartTest {
     private static final int FIRST_COLOUR = 0x2563EB;
     private static final int SECOND_COLOUR = 0xEA580C;
 
-
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void drawsEachCurveInItsColour(boolean logarithmic) throws IOException {
@@ -96,7 +95,8 @@ class ChartTest {
         assertThat(page.numbers).isEqualTo(file.numbers).contains("2", "10");
         assertThat(page.dots).hasSize(2);
         for (int i = 0; i < 2; i++) {
-            assertThat(share(page, ChartSheet.PAGE, i)).isCloseTo(share(file, ChartSheet.file(640, 400), i), within(1e-9));
+            assertThat(share(page, ChartSheet.PAGE, i))
+                    .isCloseTo(share(file, ChartSheet.file(640, 400), i), within(1e-9));
         }
     }
 
@@ -104,13 +104,18 @@ class ChartTest {
     @Test
     void aFileHasHeadlineNamesAndLegend() throws IOException {
         Curve flat = new Curve("flat", new double[] {1, 100}, new double[] {1, 1});
-        BufferedImage image = ImageIO.read(new ByteArrayInputStream(draw(false, flat).bytes()));
+        BufferedImage image =
+                ImageIO.read(new ByteArrayInputStream(draw(false, flat).bytes()));
         ChartSheet sheet = ChartSheet.file(640, 400);
 
         assertThat(dark(image, 0, 0, 640, sheet.top())).as("headline").isGreaterThan(50);
         assertThat(dark(image, 0, 400 - 40, 640, 40)).as("steps").isGreaterThan(50);
-        assertThat(dark(image, 0, sheet.top(), 36, sheet.plotHeight())).as("quantity").isGreaterThan(20);
-        assertThat(dark(image, 640 - sheet.right() - 150, sheet.top(), 150, 26)).as("legend").isGreaterThan(20);
+        assertThat(dark(image, 0, sheet.top(), 36, sheet.plotHeight()))
+                .as("quantity")
+                .isGreaterThan(20);
+        assertThat(dark(image, 640 - sheet.right() - 150, sheet.top(), 150, 26))
+                .as("legend")
+                .isGreaterThan(20);
     }
 
     private static Png draw(boolean logarithmic, Curve... curves) {

@@ -253,7 +253,9 @@ class EvaluationListenerTest {
     }
 
     private StopReason train(String folder, int steps, String... more) throws IOException {
-        return TrainingRun.open(config(steps, more), root.resolve(folder)).withCache(Path.of("target", "emoji-cache")).withVersion("test")
+        return TrainingRun.open(config(steps, more), root.resolve(folder))
+                .withCache(Path.of("target", "emoji-cache"))
+                .withVersion("test")
                 .run();
     }
 

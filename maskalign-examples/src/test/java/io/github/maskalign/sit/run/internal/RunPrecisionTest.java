@@ -56,7 +56,10 @@ class RunPrecisionTest {
         Bound<RunConfig> config =
                 ConfigBinder.bind(Path.of("..", "configs", "quickstart.yaml"), small, RunConfig.class);
         Path folder = root.resolve(precision);
-        TrainingRun.open(config, folder).withCache(Path.of("target", "emoji-cache")).withVersion("test").run();
+        TrainingRun.open(config, folder)
+                .withCache(Path.of("target", "emoji-cache"))
+                .withVersion("test")
+                .run();
         return Files.readString(folder.resolve("provenance.json"));
     }
 }

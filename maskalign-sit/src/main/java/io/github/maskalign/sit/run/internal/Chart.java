@@ -128,11 +128,9 @@ record Chart(String title, boolean logarithmic, double smoothing) {
                 double error = error(line.errors(), step);
                 double at = across(step);
                 if (error > 0) {
-                    pen.curve(
-                            line.run(),
-                            false,
-                            new double[] {at, at},
-                            new double[] {lowEnd(value - error), down(value + error)});
+                    pen.curve(line.run(), false, new double[] {at, at}, new double[] {
+                        lowEnd(value - error), down(value + error)
+                    });
                 }
                 pen.dot(line.run(), at, down(value));
             }
@@ -168,8 +166,7 @@ record Chart(String title, boolean logarithmic, double smoothing) {
             double[] steps = line.curve().steps();
             IntStream all = IntStream.range(0, values.length);
             return DoubleStream.concat(
-                            DoubleStream.of(values),
-                            all.mapToDouble(i -> values[i] + error(line.errors(), steps[i])))
+                            DoubleStream.of(values), all.mapToDouble(i -> values[i] + error(line.errors(), steps[i])))
                     .toArray();
         }
         double[] sorted = DoubleStream.of(line.curve().measured().values())

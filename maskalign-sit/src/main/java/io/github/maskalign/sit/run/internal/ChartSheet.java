@@ -12,8 +12,7 @@ package io.github.maskalign.sit.run.internal;
  * @param mostPoints most points of a curve
  * @param outliers share of the smallest and of the largest measurements for which the axis makes no room, in [0, 0.5)
  */
-record ChartSheet(
-        int width, int height, int left, int right, int top, int bottom, int mostPoints, double outliers) {
+record ChartSheet(int width, int height, int left, int right, int top, int bottom, int mostPoints, double outliers) {
     /** Of a page, which writes headline and legend itself. */
     static final ChartSheet PAGE = new ChartSheet(440, 270, 52, 10, 8, 38, 500, 0.02);
 

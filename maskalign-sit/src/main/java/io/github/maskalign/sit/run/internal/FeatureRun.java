@@ -25,7 +25,8 @@ import java.util.concurrent.Future;
  * @param display what shows how far it is
  * @param watch called before each batch; what it throws ends the work
  */
-public record FeatureRun(NDManager manager, FeatureExtractor extractor, int batch, Progress.Display display, Runnable watch) {
+public record FeatureRun(
+        NDManager manager, FeatureExtractor extractor, int batch, Progress.Display display, Runnable watch) {
     private static final int LOG_LINES = 20;
 
     /** A run that nobody watches. */

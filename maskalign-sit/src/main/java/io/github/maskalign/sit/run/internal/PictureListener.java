@@ -113,8 +113,8 @@ public final class PictureListener implements TrainListener {
                     .curves(List.of("loss", "loss/velocity", "loss/class", "loss/align"));
             if (!curves.isEmpty()) {
                 new Chart(config.name(), false, SMOOTHING)
-.png(ChartSheet.FILE, "loss", Chart.Line.of(curves))
-.write(folder.resolve("loss.png"));
+                        .png(ChartSheet.FILE, "loss", Chart.Line.of(curves))
+                        .write(folder.resolve("loss.png"));
             }
         } catch (IOException | RuntimeException | OutOfMemoryError e) { // such as a run without a finite loss
             LOG.warn("loss.png cannot be drawn: {}", e.toString());

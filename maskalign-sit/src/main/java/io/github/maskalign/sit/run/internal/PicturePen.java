@@ -69,8 +69,7 @@ final class PicturePen implements ChartPen, AutoCloseable {
     @Override
     public void step(double x, String number) {
         FontMetrics metrics = ink(QUIET, NUMBER);
-        graphics.drawString(
-                number, (float) x - metrics.stringWidth(number) / 2f, sheet.height() - sheet.bottom() + 24);
+        graphics.drawString(number, (float) x - metrics.stringWidth(number) / 2f, sheet.height() - sheet.bottom() + 24);
     }
 
     @Override

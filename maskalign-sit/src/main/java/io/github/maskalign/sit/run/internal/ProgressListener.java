@@ -28,11 +28,11 @@ public final class ProgressListener implements TrainListener {
     public void onStart(StartKind kind, TrainState state) {
         if (state.step() < config.train().steps()) {
             progress = display.open(new Progress.Plan(
-                            "train",
-                            state.step(),
-                            config.train().steps(),
-                            config.train().globalBatch(),
-                            config.runtime().logEvery()));
+                    "train",
+                    state.step(),
+                    config.train().steps(),
+                    config.train().globalBatch(),
+                    config.runtime().logEvery()));
         }
     }
 

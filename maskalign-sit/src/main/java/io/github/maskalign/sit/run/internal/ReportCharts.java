@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
 import java.util.stream.DoubleStream;
 
 /** Which quantities are drawn, and how. */
-final class ReportCharts {
+public final class ReportCharts {
     private static final double SMOOTHING = 0.02;
     private static final String METRICS = "eval/";
     private static final String ERROR = "_se";
@@ -33,7 +33,8 @@ final class ReportCharts {
         }
     }
 
-    ReportCharts(List<ReportedRun> runs) {
+    /** Charts of these runs. */
+    public ReportCharts(List<ReportedRun> runs) {
         this.runs = runs;
     }
 
@@ -88,7 +89,7 @@ final class ReportCharts {
     }
 
     /** Returns all charts as PNG files by name. */
-    Map<String, Png> pngs() {
+    public Map<String, Png> pngs() {
         Map<String, Png> out = new LinkedHashMap<>();
         List<Drawing> all = new ArrayList<>(losses());
         all.addAll(metrics());
@@ -100,7 +101,9 @@ final class ReportCharts {
                     .map(line -> new Chart.Line(
                             line.run(), line.curve().named(runs.get(line.run()).label()), line.errors()))
                     .toList();
-            out.put(title.toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9]+", "-") + ".png", drawing.chart().png(ChartSheet.FILE, title, lines));
+            out.put(
+                    title.toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9]+", "-") + ".png",
+                    drawing.chart().png(ChartSheet.FILE, title, lines));
         }
         return out;
     }

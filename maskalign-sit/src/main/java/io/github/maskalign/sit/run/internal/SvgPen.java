@@ -23,9 +23,7 @@ final class SvgPen implements ChartPen {
 
     @Override
     public void step(double x, String number) {
-        add(
-                "<text x=\"%.1f\" y=\"%d\" class=\"x\">%s</text>%n",
-                x, sheet.height() - sheet.bottom() + 17, number);
+        add("<text x=\"%.1f\" y=\"%d\" class=\"x\">%s</text>%n", x, sheet.height() - sheet.bottom() + 17, number);
     }
 
     /** The inner picture cuts off what reaches beyond the axes. */
