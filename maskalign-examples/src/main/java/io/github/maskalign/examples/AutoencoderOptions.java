@@ -6,6 +6,7 @@ import io.github.maskalign.core.script.ScriptTrust;
 import io.github.maskalign.encoders.vae.Autoencoder;
 import io.github.maskalign.encoders.vae.NativeAutoencoder;
 import io.github.maskalign.encoders.vae.TorchScriptAutoencoder;
+import io.github.maskalign.sit.run.internal.AutoencoderChoice;
 import io.github.maskalign.sit.run.internal.ScriptPin;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -52,6 +53,12 @@ final class AutoencoderOptions {
     @Override
     public String toString() {
         return vae != null ? vae.toString() : torchScript.toString();
+    }
+
+    /** Returns what was named, or null. */
+    @Nullable
+    AutoencoderChoice choice() {
+        return isGiven() ? new AutoencoderChoice(toString(), this::open) : null;
     }
 
     private ScriptTrust trust(int index) throws IOException {

@@ -9,8 +9,7 @@ import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.encoders.text.ClipTextEncoder;
 import io.github.maskalign.examples.text.EncodedCaptions;
-import io.github.maskalign.sit.run.internal.ConsoleProgress;
-import io.github.maskalign.sit.run.internal.ProgressPlan;
+import io.github.maskalign.sit.run.Progress;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.CharacterCodingException;
@@ -144,8 +143,8 @@ final class EncodeTextCommand implements Callable<Integer>, UsesEngine {
         if (batches == 1) {
             return EncodedCaptions.run(encoder, captions, batch, out, metadata, done -> {});
         }
-        ProgressPlan plan = new ProgressPlan("encode-text", 0, batches, batch, Math.max(1, batches / 10));
-        try (ConsoleProgress progress = ConsoleProgress.open(plan, JvmDefaults.isTerminal())) {
+        Progress.Plan plan = new Progress.Plan("encode-text", 0, batches, batch, Math.max(1, batches / 10));
+        try (Progress progress = TerminalBar.display().open(plan)) {
             return EncodedCaptions.run(
                     encoder,
                     captions,

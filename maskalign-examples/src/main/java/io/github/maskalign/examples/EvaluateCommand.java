@@ -1,24 +1,16 @@
 package io.github.maskalign.examples;
 
-import ai.djl.engine.Engine;
-import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.engine.internal.NativeThreads;
 import io.github.maskalign.core.evaluate.CollectorConfig;
-import io.github.maskalign.core.evaluate.FeatureExtractor;
 import io.github.maskalign.core.files.AtomicFile;
-import io.github.maskalign.sit.run.internal.Comparison;
-import io.github.maskalign.sit.run.internal.EvaluationReport;
-import io.github.maskalign.sit.run.internal.ExtractorChoice;
-import io.github.maskalign.sit.run.internal.FeatureRun;
-import io.github.maskalign.sit.run.internal.PictureSource;
-import io.github.maskalign.sit.run.internal.ReferenceChoice;
+import io.github.maskalign.sit.run.EvaluationReport;
+import io.github.maskalign.sit.run.EvaluationRun;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -106,30 +98,17 @@ final class EvaluateCommand implements Callable<Integer>, UsesEngine {
         if (threads > 0) {
             NativeThreads.set(threads);
         }
-        ExtractorChoice choice = features.choice();
-        try (ReferenceChoice against = reference == null ? null : ReferenceChoice.open(reference);
-                PictureSource pictures = samples == null ? null : PictureSource.open(samples)) {
-            PictureSource originals = against == null ? null : against.pictures();
-            if (makeReference != null && originals == null) {
-                throw CommandFailure.badInput("--make-reference needs a folder or an .npz of pictures as --reference");
-            }
-            if (pictures != null && originals != null && !originals.resolution().equals(pictures.resolution())) {
-                throw CommandFailure.badInput("the reference " + originals.path() + " has pictures of "
-                        + originals.resolution() + " pixels but " + pictures.path() + " of " + pictures.resolution()
-                        + "; numbers are compared at one resolution");
-            }
-            PictureSource any = pictures == null ? originals : pictures;
-            try (NDManager manager = NDManager.newBaseManager(features.device());
-                    FeatureExtractor extractor = choice.open(manager.getDevice(), any == null ? 0 : any.width())) {
-                FeatureRun run = new FeatureRun(manager, extractor, batch, JvmDefaults.isTerminal());
-                Comparison comparison = new Comparison(run, against, groups, referenceRows);
-                if (makeReference != null && originals != null) {
-                    comparison.makeReference(makeReference, originals, provenance());
-                }
-                if (pictures != null) {
-                    show(comparison.of(pictures, comparison.metrics(metrics), provenance()));
-                }
-            }
+        EvaluationRun run = EvaluationRun.of(features.choice())
+                .withMetrics(metrics)
+                .withSizes(batch, groups, referenceRows)
+                .withDevice(features.device())
+                .withVersion(Version.ours())
+                .withDisplay(TerminalBar.display());
+        run = reference == null ? run : run.withReference(reference);
+        if (samples == null) {
+            run.makeReference(Objects.requireNonNull(makeReference));
+        } else {
+            show(makeReference == null ? run.run(samples) : run.run(samples, makeReference));
         }
         return ExitCode.OK;
     }
@@ -158,17 +137,5 @@ final class EvaluateCommand implements Callable<Integer>, UsesEngine {
                 && !makeReference.toString().matches(".*\\.(safetensors|npz)")) {
             throw CommandFailure.badInput("--make-reference must end in .safetensors or .npz but was " + makeReference);
         }
-    }
-
-    private Map<String, String> provenance() {
-        Map<String, String> facts = new LinkedHashMap<>();
-        facts.put("maskalign", Version.ours());
-        facts.put("djl", Engine.getDjlVersion());
-        facts.put("pytorch", Engine.getInstance().getVersion());
-        facts.put("java", System.getProperty("java.vm.version"));
-        facts.put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
-        facts.put("device", features.device);
-        facts.put("threads", Integer.toString(NativeThreads.count()));
-        return facts;
     }
 }

@@ -58,6 +58,11 @@ final class ImportMixin {
         return OpenWeights.open(file, section, allowUnknown ? Unknown.OPAQUE : Unknown.REFUSE);
     }
 
+    /** What becomes of unknown classes. */
+    Unknown unknown() {
+        return allowUnknown ? Unknown.OPAQUE : Unknown.REFUSE;
+    }
+
     ImportOptions options() {
         WeightsFamily family = from.equals("auto")
                 ? null

@@ -1,10 +1,7 @@
 package io.github.maskalign.examples;
 
-import io.github.maskalign.sit.run.internal.LatentSampling;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.LongStream;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
@@ -18,29 +15,6 @@ record Labels(List<Integer> values) {
 
     Labels {
         values = List.copyOf(values);
-    }
-
-    /**
-     * Returns the labels of pictures.
-     *
-     * @param labels those asked for, used again and again; null for all classes
-     * @param balanced whether all classes come in turn; otherwise they are drawn at random from a seed
-     * @param classes number of classes
-     */
-    static long[] choose(@Nullable Labels labels, boolean balanced, long seed, int count, int classes) {
-        if (labels == null) {
-            return balanced
-                    ? LongStream.range(0, count).map(i -> i % classes).toArray()
-                    : LatentSampling.randomLabels(seed, 0, count, classes);
-        }
-        for (int label : labels.values) {
-            if (label >= classes) {
-                throw CommandFailure.badInput("--labels must be in [0, " + (classes - 1) + "] but held " + label);
-            }
-        }
-        return LongStream.range(0, count)
-                .map(i -> labels.values.get((int) (i % labels.values.size())))
-                .toArray();
     }
 
     /** Reads numbers and ranges that are separated by commas. */

@@ -23,8 +23,7 @@ import io.github.maskalign.encoders.published.NativeEncoder;
 import io.github.maskalign.encoders.vae.Autoencoder;
 import io.github.maskalign.encoders.vit.VitParts;
 import io.github.maskalign.examples.prepare.AutoencoderPictures;
-import io.github.maskalign.sit.run.internal.ConsoleProgress;
-import io.github.maskalign.sit.run.internal.ProgressPlan;
+import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.internal.ScriptPin;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -230,9 +229,9 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
     }
 
     private boolean work(Preparer preparer, Launch launch, int total) throws IOException {
-        ProgressPlan plan =
-                new ProgressPlan("prepare", 0, Math.max(1, total / launch.size()), 1, Math.max(1, total / 50));
-        try (ConsoleProgress progress = ConsoleProgress.open(plan, JvmDefaults.isTerminal())) {
+        Progress.Plan plan =
+                new Progress.Plan("prepare", 0, Math.max(1, total / launch.size()), 1, Math.max(1, total / 50));
+        try (Progress progress = TerminalBar.display().open(plan)) {
             return preparer.run(launch.rank(), launch.size(), (done, computed, all) -> progress.step(done, Double.NaN));
         }
     }

@@ -1,6 +1,6 @@
 package io.github.maskalign.examples;
 
-import io.github.maskalign.sit.run.internal.Report;
+import io.github.maskalign.sit.run.RunReport;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -74,7 +74,7 @@ final class ReportCommand implements Callable<Integer> {
         CommandFailure.requireAtLeast(0, "--grids", grids);
         OutputFile.refuseFolder(out);
         PrintWriter stdout = spec.commandLine().getOut();
-        Report report = Report.read(runs, evaluations, grids);
+        RunReport report = RunReport.read(runs, evaluations, grids);
         Path page = out != null ? out : runs.get(0).resolve("report.html");
         report.writePage(page, title, Instant.now());
         stdout.println(page);

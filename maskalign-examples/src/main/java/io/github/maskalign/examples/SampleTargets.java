@@ -64,9 +64,10 @@ final class SampleTargets {
         return file.toString().toLowerCase(Locale.ROOT).endsWith(".png");
     }
 
-    /** The file of the grid: the one named, or one in the given folder. */
-    Path grid(Path home, long seed) {
-        return out != null ? out : home.resolve("samples-" + seed + ".png");
+    /** The file of the grid, or null. */
+    @Nullable
+    Path grid() {
+        return out;
     }
 
     /** The folder for single pictures, or null. */

@@ -4,8 +4,7 @@ import io.github.maskalign.core.config.Bound;
 import io.github.maskalign.core.distributed.Launch;
 import io.github.maskalign.core.train.StopReason;
 import io.github.maskalign.sit.run.RunConfig;
-import io.github.maskalign.sit.run.TrainRun;
-import io.github.maskalign.sit.run.internal.InitialWeights;
+import io.github.maskalign.sit.run.TrainingRun;
 import io.github.maskalign.sit.run.internal.RunFiles;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -97,14 +96,17 @@ final class TrainCommand implements Callable<Integer>, UsesEngine {
         }
         Path folder = out != null ? out : Path.of("runs", run.name());
         Launch launch = Launch.detect(System.getenv());
-        TrainRun training = new TrainRun(bound, folder, CacheFolder.path(), Version.ours());
+        TrainingRun training = TrainingRun.open(bound, folder)
+                .withCache(CacheFolder.path())
+                .withVersion(Version.ours())
+                .withDisplay(TerminalBar.display());
         if (init != null) {
-            training.startFrom(new InitialWeights(init, freshProjectors));
+            training = training.withInitialWeights(init, freshProjectors);
         }
-        try (StopSignal signal = StopSignal.listen(training::requestStop)) {
-            boolean terminal = JvmDefaults.isTerminal();
+        TrainingRun running = training;
+        try (StopSignal signal = StopSignal.listen(running::requestStop)) {
             StopReason reason = RankedWork.run(
-                    launch, run.runtime().device(launch.localRank()), agreement -> training.run(terminal, agreement));
+                    launch, run.runtime().device(launch.localRank()), agreement -> running.run(agreement));
             if (reason == StopReason.COMPLETED && launch.rank() == 0) {
                 Path pictures = folder.resolve("samples.png");
                 progress.println(Files.exists(pictures) ? pictures : folder);

@@ -6,8 +6,7 @@ import io.github.maskalign.core.data.internal.RepaVerifier;
 import io.github.maskalign.core.data.internal.ShardIndex;
 import io.github.maskalign.core.data.internal.ShardSet;
 import io.github.maskalign.core.data.internal.ShardVerifier;
-import io.github.maskalign.sit.run.internal.ConsoleProgress;
-import io.github.maskalign.sit.run.internal.ProgressPlan;
+import io.github.maskalign.sit.run.Progress;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -66,9 +65,9 @@ final class VerifyCommand implements Callable<Integer> {
                 notes += "; the set is of the first format and has no checksums of samples";
             }
         }
-        ProgressPlan plan =
-                new ProgressPlan("verify", 0, shards, Math.max(1, samples / shards), Math.max(1, shards / 20));
-        try (ConsoleProgress progress = ConsoleProgress.open(plan, JvmDefaults.isTerminal())) {
+        Progress.Plan plan =
+                new Progress.Plan("verify", 0, shards, Math.max(1, samples / shards), Math.max(1, shards / 20));
+        try (Progress progress = TerminalBar.display().open(plan)) {
             List<String> problems = new ShardVerifier(folder).problems(done -> progress.step(done, Double.NaN));
             return tell(problems, samples + " samples in " + shards + " shards are as they were written" + notes);
         }
@@ -79,8 +78,8 @@ final class VerifyCommand implements Callable<Integer> {
         try (RepaSet set = RepaSet.open(repa)) {
             samples = set.size();
         }
-        ProgressPlan plan = new ProgressPlan("verify", 0, samples, 1, Math.max(1, samples / 20));
-        try (ConsoleProgress progress = ConsoleProgress.open(plan, JvmDefaults.isTerminal())) {
+        Progress.Plan plan = new Progress.Plan("verify", 0, samples, 1, Math.max(1, samples / 20));
+        try (Progress progress = TerminalBar.display().open(plan)) {
             List<String> problems = new RepaVerifier(repa).problems(done -> progress.step(done, Double.NaN));
             return tell(problems, samples + " pairs of pictures and latents are complete");
         }

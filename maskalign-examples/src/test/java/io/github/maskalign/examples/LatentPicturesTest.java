@@ -19,7 +19,7 @@ import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.encoders.vae.NativeAutoencoder;
 import io.github.maskalign.encoders.vae.VaeConfig;
 import io.github.maskalign.sit.run.RunConfig;
-import io.github.maskalign.sit.run.TrainRun;
+import io.github.maskalign.sit.run.TrainingRun;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -186,7 +186,10 @@ class LatentPicturesTest {
         Bound<RunConfig> config = ConfigBinder.bind(
                 Path.of("..", "configs", "imagenet-sit-b-2-maskalign.yaml"), overrides, RunConfig.class);
         Path run = folder.resolve(name);
-        new TrainRun(config, run, folder.resolve("cache"), "test").run(false);
+        TrainingRun.open(config, run)
+                .withCache(folder.resolve("cache"))
+                .withVersion("test")
+                .run();
         return run;
     }
 

@@ -105,7 +105,10 @@ class EncoderSwitchTest {
         Path config = Files.write(root.resolve("config.yaml"), lines);
         Bound<RunConfig> bound = ConfigBinder.bind(config, SMALL, RunConfig.class);
         Path folder = Files.createTempDirectory(root, "run");
-        StopReason reason = new TrainRun(bound, folder, Path.of("target", "emoji-cache"), "test").run(false);
+        StopReason reason = TrainingRun.open(bound, folder)
+                .withCache(Path.of("target", "emoji-cache"))
+                .withVersion("test")
+                .run();
         assertThat(reason).isEqualTo(StopReason.COMPLETED);
         assertThat(folder.resolve("loss.png"))
                 .exists(); // the run is shorter than its logEvery, but its last step is recorded

@@ -166,7 +166,10 @@ class PreparedTrainingTest {
     }
 
     private StopReason train(Bound<RunConfig> config, String folder) throws IOException {
-        return new TrainRun(config, root.resolve(folder), root.resolve("cache"), "test").run(false);
+        return TrainingRun.open(config, root.resolve(folder))
+                .withCache(root.resolve("cache"))
+                .withVersion("test")
+                .run();
     }
 
     private static double loss(Path run, int line) throws IOException {

@@ -45,7 +45,10 @@ class RunPicturesTest {
     }
 
     private StopReason train(String... more) throws IOException {
-        return new TrainRun(config(more), folder, Path.of("target", "emoji-cache"), "test").run(false);
+        return TrainingRun.open(config(more), folder)
+                .withCache(Path.of("target", "emoji-cache"))
+                .withVersion("test")
+                .run();
     }
 
     /** All event files in one text, a byte a character. */

@@ -59,12 +59,12 @@ class SampleKillTest {
                 "train.globalBatch=4",
                 "runtime.previewPictures=1",
                 "sample.steps=2");
-        new TrainRun(
+        TrainingRun.open(
                         ConfigBinder.bind(Path.of("..", "configs", "quickstart.yaml"), small, RunConfig.class),
-                        folder.resolve("run"),
-                        Path.of("target", "emoji-cache"),
-                        "test")
-                .run(false);
+                        folder.resolve("run"))
+                .withCache(Path.of("target", "emoji-cache"))
+                .withVersion("test")
+                .run();
     }
 
     private KillAndResume harness(String name, int kills, long seed) {

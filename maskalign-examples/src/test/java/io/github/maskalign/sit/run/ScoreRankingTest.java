@@ -79,6 +79,9 @@ class ScoreRankingTest {
                         "evaluate.steps=12",
                         "evaluate.referencePictures=3000"),
                 RunConfig.class);
-        new TrainRun(config, folder.resolve("run"), Path.of("target", "emoji-cache"), "test").run(false);
+        TrainingRun.open(config, folder.resolve("run"))
+                .withCache(Path.of("target", "emoji-cache"))
+                .withVersion("test")
+                .run();
     }
 }

@@ -25,7 +25,7 @@ import io.github.maskalign.core.train.StartKind;
 import io.github.maskalign.core.train.StopReason;
 import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.sit.run.RunConfig;
-import io.github.maskalign.sit.run.TrainRun;
+import io.github.maskalign.sit.run.TrainingRun;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -253,8 +253,10 @@ class EvaluationListenerTest {
     }
 
     private StopReason train(String folder, int steps, String... more) throws IOException {
-        return new TrainRun(config(steps, more), root.resolve(folder), Path.of("target", "emoji-cache"), "test")
-                .run(false);
+        return TrainingRun.open(config(steps, more), root.resolve(folder))
+                .withCache(Path.of("target", "emoji-cache"))
+                .withVersion("test")
+                .run();
     }
 
     private static Bound<RunConfig> config(int steps, String... more) {

@@ -3,6 +3,7 @@ package io.github.maskalign.sit.run.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.maskalign.sit.run.RunReport;
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.config.ConfigWriter;
 import io.github.maskalign.core.files.CheckpointFormatException;
@@ -193,7 +194,7 @@ class ReportTest {
         Path run = run("drawn", List.of());
         stats(run, 30);
 
-        List<Path> files = Report.read(List.of(run), List.of(), 6).writeCharts(folder.resolve("charts"));
+        List<Path> files = RunReport.read(List.of(run), List.of(), 6).writeCharts(folder.resolve("charts"));
 
         assertThat(files).extracting(f -> f.getFileName().toString()).contains("loss.png", "pictures-a-second.png");
         assertThat(files).allSatisfy(file -> assertThat(Files.size(file)).isGreaterThan(1000));
@@ -204,10 +205,10 @@ class ReportTest {
         Path run = run("fine", List.of());
         Path other = Files.writeString(folder.resolve("other.json"), "{\"metrics\": []}");
 
-        assertThatThrownBy(() -> Report.read(List.of(folder), List.of(), 6))
+        assertThatThrownBy(() -> RunReport.read(List.of(folder), List.of(), 6))
                 .isInstanceOf(NoSuchFileException.class)
                 .hasMessageContaining("no run in this folder");
-        assertThatThrownBy(() -> Report.read(List.of(run), List.of(other), 6))
+        assertThatThrownBy(() -> RunReport.read(List.of(run), List.of(other), 6))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("other.json: is no result of 'maskalign evaluate --out'");
     }
@@ -219,7 +220,7 @@ class ReportTest {
         Path latin = Files.write(folder.resolve("latin.json"), new byte[] {'"', (byte) 0xE9, '"'});
 
         for (Path result : List.of(text, latin, folder)) {
-            assertThatThrownBy(() -> Report.read(List.of(run), List.of(result), 6))
+            assertThatThrownBy(() -> RunReport.read(List.of(run), List.of(result), 6))
                     .isInstanceOf(CheckpointFormatException.class)
                     .hasMessageStartingWith(result + ": is ")
                     .hasMessageEndingWith("no result of 'maskalign evaluate --out'");
@@ -243,7 +244,7 @@ class ReportTest {
 
     private String page(List<Path> runs) throws IOException {
         Path file = folder.resolve("page.html");
-        Report.read(runs, List.of(), 6).writePage(file, null, MADE);
+        RunReport.read(runs, List.of(), 6).writePage(file, null, MADE);
         return Files.readString(file);
     }
 

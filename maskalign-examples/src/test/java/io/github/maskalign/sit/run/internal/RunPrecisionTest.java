@@ -7,7 +7,7 @@ import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.engine.internal.TensorFloat32;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.sit.run.RunConfig;
-import io.github.maskalign.sit.run.TrainRun;
+import io.github.maskalign.sit.run.TrainingRun;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -56,7 +56,10 @@ class RunPrecisionTest {
         Bound<RunConfig> config =
                 ConfigBinder.bind(Path.of("..", "configs", "quickstart.yaml"), small, RunConfig.class);
         Path folder = root.resolve(precision);
-        new TrainRun(config, folder, Path.of("target", "emoji-cache"), "test").run(false);
+        TrainingRun.open(config, folder)
+                .withCache(Path.of("target", "emoji-cache"))
+                .withVersion("test")
+                .run();
         return Files.readString(folder.resolve("provenance.json"));
     }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.maskalign.sit.run.RunStatus;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.files.RunLock;

@@ -1,5 +1,6 @@
 package io.github.maskalign.sit.run.internal;
 
+import io.github.maskalign.sit.run.EvaluationReport;
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.evaluate.CollectorConfig;
 import io.github.maskalign.core.evaluate.Evaluation;

@@ -7,6 +7,7 @@ import io.github.maskalign.core.evaluate.CollectorConfig;
 import io.github.maskalign.core.evaluate.FeatureCollector;
 import io.github.maskalign.core.evaluate.FeatureExtractor;
 import io.github.maskalign.core.files.OwnedArrays;
+import io.github.maskalign.sit.run.Progress;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.concurrent.ExecutionException;
@@ -21,15 +22,16 @@ import java.util.concurrent.Future;
  * @param manager the manager on the extractor's device, which collectors live on
  * @param extractor the network
  * @param batch pictures at a time
- * @param terminal whether standard error is a terminal
+ * @param display what shows how far it is
  * @param watch called before each batch; what it throws ends the work
  */
-public record FeatureRun(NDManager manager, FeatureExtractor extractor, int batch, boolean terminal, Runnable watch) {
+public record FeatureRun(
+        NDManager manager, FeatureExtractor extractor, int batch, Progress.Display display, Runnable watch) {
     private static final int LOG_LINES = 20;
 
     /** A run that nobody watches. */
-    public FeatureRun(NDManager manager, FeatureExtractor extractor, int batch, boolean terminal) {
-        this(manager, extractor, batch, terminal, () -> {});
+    public FeatureRun(NDManager manager, FeatureExtractor extractor, int batch, Progress.Display display) {
+        this(manager, extractor, batch, display, () -> {});
     }
 
     /**
@@ -42,8 +44,8 @@ public record FeatureRun(NDManager manager, FeatureExtractor extractor, int batc
         FeatureCollector collector = new FeatureCollector(manager, extractor.space(), config);
         ExecutorService reader = Executors.newSingleThreadExecutor(FeatureRun::daemon);
         int batches = (pictures.size() - 1) / batch + 1;
-        ProgressPlan plan = new ProgressPlan(task, 0, batches, batch, Math.max(1, batches / LOG_LINES));
-        try (ConsoleProgress progress = ConsoleProgress.open(plan, terminal)) {
+        Progress.Plan plan = new Progress.Plan(task, 0, batches, batch, Math.max(1, batches / LOG_LINES));
+        try (Progress progress = display.open(plan)) {
             Future<byte[]> next = reader.submit(() -> read(pictures, 0));
             for (int b = 0; b < batches; b++) {
                 watch.run();

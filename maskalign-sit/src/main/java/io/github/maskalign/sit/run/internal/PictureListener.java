@@ -28,6 +28,7 @@ import org.slf4j.LoggerFactory;
 public final class PictureListener implements TrainListener {
     private static final Logger LOG = LoggerFactory.getLogger(PictureListener.class);
     private static final int BATCH = 36;
+    private static final double SMOOTHING = 0.01;
     private static final String LAST = "samples.png";
     private static final String TAG = "samples";
 
@@ -115,7 +116,9 @@ public final class PictureListener implements TrainListener {
             List<Curve> curves = StatsFile.read(folder.resolve("stats.jsonl"))
                     .curves(List.of("loss", "loss/velocity", "loss/class", "loss/align"));
             if (!curves.isEmpty()) {
-                new LossChart(config.name(), "loss").draw(curves).write(folder.resolve("loss.png"));
+                new Chart(config.name(), false, SMOOTHING)
+                        .png(ChartSheet.FILE, "loss", Chart.Line.of(curves))
+                        .write(folder.resolve("loss.png"));
             }
         } catch (IOException | RuntimeException | OutOfMemoryError e) { // such as a run without a finite loss
             LOG.warn("loss.png cannot be drawn: {}", e.toString());

@@ -1,14 +1,11 @@
 package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.files.AtomicFile;
-import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
+import io.github.maskalign.core.image.Picture;
+import io.github.maskalign.core.image.PictureWriter;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import javax.imageio.ImageIO;
-import javax.imageio.stream.MemoryCacheImageOutputStream;
 
 /**
  * A finished PNG file in memory.
@@ -18,16 +15,9 @@ import javax.imageio.stream.MemoryCacheImageOutputStream;
  * @param height height in pixels
  */
 public record Png(byte[] bytes, int width, int height) {
-    static Png of(BufferedImage image) {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        try (MemoryCacheImageOutputStream out = new MemoryCacheImageOutputStream(bytes)) {
-            if (!ImageIO.write(image, "png", out)) {
-                throw new IllegalStateException("This Java runtime cannot write PNG files");
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e); // memory does not fail
-        }
-        return new Png(bytes.toByteArray(), image.getWidth(), image.getHeight());
+    static Png of(Picture picture) {
+        byte[] bytes = PictureWriter.png(picture, PictureWriter.Packing.DEFLATED);
+        return new Png(bytes, picture.width(), picture.height());
     }
 
     /**

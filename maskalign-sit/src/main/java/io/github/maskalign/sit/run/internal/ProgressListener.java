@@ -5,35 +5,34 @@ import io.github.maskalign.core.train.StepResult;
 import io.github.maskalign.core.train.StopReason;
 import io.github.maskalign.core.train.TrainListener;
 import io.github.maskalign.core.train.TrainState;
+import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.RunConfig;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Shows how far a run is: a bar on a terminal, lines elsewhere; and every step that was skipped. */
+/** Shows how far a run is, and every step that was skipped. */
 public final class ProgressListener implements TrainListener {
     private static final Logger LOG = LoggerFactory.getLogger(ProgressListener.class);
 
     private final RunConfig config;
-    private final boolean terminal;
-    private @Nullable ConsoleProgress progress;
+    private final Progress.Display display;
+    private @Nullable Progress progress;
 
-    public ProgressListener(RunConfig config, boolean terminal) {
+    public ProgressListener(RunConfig config, Progress.Display display) {
         this.config = config;
-        this.terminal = terminal;
+        this.display = display;
     }
 
     @Override
     public void onStart(StartKind kind, TrainState state) {
         if (state.step() < config.train().steps()) {
-            progress = ConsoleProgress.open(
-                    new ProgressPlan(
-                            "train",
-                            state.step(),
-                            config.train().steps(),
-                            config.train().globalBatch(),
-                            config.runtime().logEvery()),
-                    terminal);
+            progress = display.open(new Progress.Plan(
+                    "train",
+                    state.step(),
+                    config.train().steps(),
+                    config.train().globalBatch(),
+                    config.runtime().logEvery()));
         }
     }
 

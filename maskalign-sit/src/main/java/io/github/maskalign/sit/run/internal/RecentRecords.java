@@ -19,10 +19,10 @@ import java.util.TreeMap;
  * @param last newest value of each name
  * @param medianSeconds median seconds of a step over the records; NaN if there are none
  */
-record RecentRecords(Map<String, Double> last, double medianSeconds) {
+public record RecentRecords(Map<String, Double> last, double medianSeconds) {
     private static final int TAIL_BYTES = 64 << 10;
 
-    static RecentRecords read(Path stats, int count) throws IOException {
+    public static RecentRecords read(Path stats, int count) throws IOException {
         List<Map<String, Double>> found = new ArrayList<>();
         for (String line : tail(stats).split("\n")) {
             parse(line, found);
@@ -70,12 +70,12 @@ record RecentRecords(Map<String, Double> last, double medianSeconds) {
         }
     }
 
-    long step() {
+    public long step() {
         return Math.round(last.getOrDefault("step", 0.0));
     }
 
     /** Returns when the newest record was made, in seconds since 1970; NaN if there is none. */
-    double time() {
+    public double time() {
         return last.getOrDefault("time", Double.NaN);
     }
 }

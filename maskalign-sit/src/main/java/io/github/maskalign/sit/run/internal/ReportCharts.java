@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
 import java.util.stream.DoubleStream;
 
 /** Which quantities are drawn, and how. */
-final class ReportCharts {
+public final class ReportCharts {
     private static final double SMOOTHING = 0.02;
     private static final String METRICS = "eval/";
     private static final String ERROR = "_se";
@@ -27,13 +27,14 @@ final class ReportCharts {
      * @param chart how it is drawn
      * @param lines what is drawn
      */
-    record Drawing(SvgChart chart, List<SvgChart.Line> lines) {
+    record Drawing(Chart chart, List<Chart.Line> lines) {
         String svg() {
-            return chart.draw(lines);
+            return chart.svg(lines);
         }
     }
 
-    ReportCharts(List<ReportedRun> runs) {
+    /** Charts of these runs. */
+    public ReportCharts(List<ReportedRun> runs) {
         this.runs = runs;
     }
 
@@ -47,7 +48,7 @@ final class ReportCharts {
                 .filter(key -> key.startsWith("loss/"))
                 .forEach(key -> titles.putIfAbsent(key, key)));
         List<Drawing> out = new ArrayList<>();
-        titles.forEach((key, title) -> add(out, new SvgChart(title, false, SMOOTHING), key));
+        titles.forEach((key, title) -> add(out, new Chart(title, false, SMOOTHING), key));
         return out;
     }
 
@@ -58,37 +59,37 @@ final class ReportCharts {
                 .forEach(keys::add));
         List<Drawing> out = new ArrayList<>();
         for (String key : keys) {
-            add(out, new SvgChart(title(key.substring(METRICS.length())), false, 0), key);
+            add(out, new Chart(title(key.substring(METRICS.length())), false, 0), key);
         }
         return out;
     }
 
     List<Drawing> speed() {
         List<Drawing> out = new ArrayList<>();
-        List<SvgChart.Line> rates = new ArrayList<>();
+        List<Chart.Line> rates = new ArrayList<>();
         for (int r = 0; r < runs.size(); r++) {
             for (Curve rate : runs.get(r).rates()) {
-                rates.add(new SvgChart.Line(r, rate, null));
+                rates.add(new Chart.Line(r, rate, null));
             }
         }
-        addIfFinite(out, new Drawing(new SvgChart("Pictures a second", false, SMOOTHING), rates));
-        add(out, new SvgChart("Resident memory, MB", false, SMOOTHING), "memory/resident_mb");
+        addIfFinite(out, new Drawing(new Chart("Pictures a second", false, SMOOTHING), rates));
+        add(out, new Chart("Resident memory, MB", false, SMOOTHING), "memory/resident_mb");
         return out;
     }
 
     List<Drawing> optimisation() {
         List<Drawing> out = new ArrayList<>();
-        add(out, new SvgChart("Gradient norm", true, SMOOTHING), "grad_norm");
-        add(out, new SvgChart("Learning rate", false, SMOOTHING), "lr");
+        add(out, new Chart("Gradient norm", true, SMOOTHING), "grad_norm");
+        add(out, new Chart("Learning rate", false, SMOOTHING), "lr");
         boolean skipped = runs.stream().anyMatch(run -> last(run, "skipped") > 0);
         if (skipped) {
-            add(out, new SvgChart("Skipped steps so far", false, SMOOTHING), "skipped");
+            add(out, new Chart("Skipped steps so far", false, SMOOTHING), "skipped");
         }
         return out;
     }
 
     /** Returns all charts as PNG files by name. */
-    Map<String, Png> pngs() {
+    public Map<String, Png> pngs() {
         Map<String, Png> out = new LinkedHashMap<>();
         List<Drawing> all = new ArrayList<>(losses());
         all.addAll(metrics());
@@ -96,13 +97,13 @@ final class ReportCharts {
         all.addAll(optimisation());
         for (Drawing drawing : all) {
             String title = drawing.chart().title();
-            List<Curve> curves = drawing.lines().stream()
-                    .map(line -> line.curve().named(runs.get(line.run()).label()))
+            List<Chart.Line> lines = drawing.lines().stream()
+                    .map(line -> new Chart.Line(
+                            line.run(), line.curve().named(runs.get(line.run()).label()), line.errors()))
                     .toList();
-            LossChart chart = new LossChart(title, title)
-                    .withSmoothing(drawing.chart().smoothing())
-                    .withLogarithmic(drawing.chart().logarithmic());
-            out.put(title.toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9]+", "-") + ".png", chart.draw(curves));
+            out.put(
+                    title.toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9]+", "-") + ".png",
+                    drawing.chart().png(ChartSheet.FILE, title, lines));
         }
         return out;
     }
@@ -113,24 +114,24 @@ final class ReportCharts {
         if (curve == null) {
             return Double.NaN;
         }
-        double[] values = new SvgChart(key, false, SMOOTHING).averaged(curve).values();
+        double[] values = new Chart(key, false, SMOOTHING).averaged(curve).values();
         return values[values.length - 1];
     }
 
-    private void add(List<Drawing> out, SvgChart chart, String key) {
-        List<SvgChart.Line> lines = new ArrayList<>();
+    private void add(List<Drawing> out, Chart chart, String key) {
+        List<Chart.Line> lines = new ArrayList<>();
         for (int r = 0; r < runs.size(); r++) {
             Map<String, Curve> curves = runs.get(r).stats().curves();
             Curve curve = curves.get(key);
             if (curve != null) {
-                lines.add(new SvgChart.Line(r, curve, curves.get(key + ERROR)));
+                lines.add(new Chart.Line(r, curve, curves.get(key + ERROR)));
             }
         }
         addIfFinite(out, new Drawing(chart, lines));
     }
 
     private static void addIfFinite(List<Drawing> out, Drawing drawing) {
-        List<SvgChart.Line> drawable = drawing.lines().stream()
+        List<Chart.Line> drawable = drawing.lines().stream()
                 .filter(line -> DoubleStream.of(line.curve().values()).anyMatch(Double::isFinite))
                 .toList();
         if (!drawable.isEmpty()) {

@@ -28,12 +28,12 @@ import java.util.stream.DoubleStream;
  * @param scores results of {@code evaluate} given besides those in the runs' folders
  * @param made when
  */
-record ReportPage(String title, List<ReportedRun> runs, List<ScoreFile> scores, Instant made) {
+public record ReportPage(String title, List<ReportedRun> runs, List<ScoreFile> scores, Instant made) {
     /** Number of colours and dashes in the style sheet. */
     static final int COLOURS = 6;
 
     /** Returns the page as HTML. */
-    String html() {
+    public String html() {
         StringBuilder page = new StringBuilder(1 << 16);
         page.append("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n")
                 .append("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>")
@@ -169,7 +169,7 @@ record ReportPage(String title, List<ReportedRun> runs, List<ScoreFile> scores, 
                     .append("</figcaption>\n")
                     .append(drawing.svg())
                     .append("<ul class=\"legend\">");
-            for (SvgChart.Line line : drawing.lines()) {
+            for (Chart.Line line : drawing.lines()) {
                 double[] values = drawing.chart().averaged(line.curve()).values();
                 page.append("<li>")
                         .append(key(line.run()))

@@ -1,5 +1,6 @@
 package io.github.maskalign.sit.run.internal;
 
+import io.github.maskalign.sit.run.RunStatus;
 import io.github.maskalign.core.align.MixerConfig;
 import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.core.config.ConfigWriter;
@@ -33,7 +34,7 @@ import java.util.stream.Stream;
  * @param provenance what it was computed with; JSON
  * @param attribution who made the training pictures; empty if nothing is known
  */
-record ReportedRun(
+public record ReportedRun(
         String label,
         RunConfig config,
         RunStatus status,
@@ -55,7 +56,7 @@ record ReportedRun(
      */
     record Grid(long step, byte[] png, int width, int height) {}
 
-    static ReportedRun read(Path folder, String label, int mostGrids) throws IOException {
+    public static ReportedRun read(Path folder, String label, int mostGrids) throws IOException {
         RunStatus status = RunStatus.read(folder, false);
         List<ScoreFile> scores = new ArrayList<>();
         for (Path file : named(folder, Pattern.compile("(evaluation|scores).*\\.json"))) {

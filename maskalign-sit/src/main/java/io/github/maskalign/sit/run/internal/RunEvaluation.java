@@ -14,6 +14,7 @@ import io.github.maskalign.core.evaluate.internal.KernelDistance;
 import io.github.maskalign.core.evaluate.internal.PrecisionRecall;
 import io.github.maskalign.encoders.inception.InceptionSuite;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.TrainingPictures;
 import java.io.IOException;
@@ -65,7 +66,7 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
                 PictureDecoder decoder = PictureDecoder.open(run, parent.getDevice());
                 FeatureExtractor extractor = open(decoder)) {
             FeatureSpace space = extractor.space();
-            FeatureRun features = new FeatureRun(scratch, extractor, section.batch(), false, watch);
+            FeatureRun features = new FeatureRun(scratch, extractor, section.batch(), Progress.Display.LOG, watch);
             Set<Metric> metrics = metrics(scratch, space, decoder.side(model));
             Reference reference = reference(features);
             Evaluation evaluation = new Evaluation(metrics, PrecisionRecall.NEIGHBOURS, kernel(section.samples()));

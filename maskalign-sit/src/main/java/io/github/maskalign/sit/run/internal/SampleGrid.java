@@ -1,6 +1,6 @@
 package io.github.maskalign.sit.run.internal;
 
-import java.awt.image.BufferedImage;
+import io.github.maskalign.core.image.Picture;
 import java.util.Locale;
 import java.util.Optional;
 
@@ -52,7 +52,8 @@ public record SampleGrid(int columns, int padding, int scale) {
         double cell = (double) side * scale + PADDING;
         double sheet = (columns * cell + PADDING) * (rows * cell + PADDING); // whole numbers, and too large for a long
         double pictures = 3.0 * count * side * side;
-        if (pictures <= Integer.MAX_VALUE && sheet <= Integer.MAX_VALUE && pictures + sheet * Integer.BYTES <= heap) {
+        double bytes = 3 * sheet;
+        if (pictures <= Integer.MAX_VALUE && bytes <= Integer.MAX_VALUE && pictures + 2 * bytes <= heap) {
             return Optional.empty();
         }
         return Optional.of(String.format(
@@ -68,26 +69,27 @@ public record SampleGrid(int columns, int padding, int scale) {
         int rows = (pictures.count() + columns - 1) / columns;
         int cellWidth = pictures.width() * scale + padding;
         int cellHeight = pictures.height() * scale + padding;
-        BufferedImage sheet = new BufferedImage(
-                Math.addExact(Math.multiplyExact(shown, cellWidth), padding),
-                Math.addExact(Math.multiplyExact(rows, cellHeight), padding),
-                BufferedImage.TYPE_INT_RGB);
-        int[] row = new int[sheet.getWidth()];
-        for (int y = 0; y < sheet.getHeight(); y++) {
-            fillRow(row, y, pictures, cellWidth, cellHeight);
-            sheet.setRGB(0, y, row.length, 1, row, 0, row.length);
+        int width = Math.addExact(Math.multiplyExact(shown, cellWidth), padding);
+        int height = Math.addExact(Math.multiplyExact(rows, cellHeight), padding);
+        byte[] sheet = new byte[Math.multiplyExact(3, Math.multiplyExact(width, height))];
+        for (int y = 0, at = 0; y < height; y++) {
+            for (int x = 0; x < width; x++) {
+                int rgb = rgb(pictures, x, y);
+                sheet[at++] = (byte) (rgb >> 16);
+                sheet[at++] = (byte) (rgb >> 8);
+                sheet[at++] = (byte) rgb;
+            }
         }
-        return Png.of(sheet);
+        return Png.of(Picture.of(width, height, sheet));
     }
 
-    private void fillRow(int[] row, int y, Pictures pictures, int cellWidth, int cellHeight) {
+    private int rgb(Pictures pictures, int x, int y) {
+        int cellWidth = pictures.width() * scale + padding;
+        int cellHeight = pictures.height() * scale + padding;
+        int insideX = x % cellWidth - padding;
         int insideY = y % cellHeight - padding;
-        int first = y / cellHeight * columns;
-        for (int x = 0; x < row.length; x++) {
-            int insideX = x % cellWidth - padding;
-            int picture = first + x / cellWidth;
-            boolean sheet = insideX < 0 || insideY < 0 || picture >= pictures.count();
-            row[x] = sheet ? SHEET : pictures.rgb(picture, insideY / scale, insideX / scale);
-        }
+        int picture = y / cellHeight * columns + x / cellWidth;
+        boolean sheet = insideX < 0 || insideY < 0 || picture >= pictures.count();
+        return sheet ? SHEET : pictures.rgb(picture, insideY / scale, insideX / scale);
     }
 }

@@ -19,7 +19,7 @@ import java.util.List;
  * @param scores the numbers
  * @param warnings what to mind
  */
-record ScoreFile(String file, String samples, String features, List<Score> scores, List<String> warnings) {
+public record ScoreFile(String file, String samples, String features, List<Score> scores, List<String> warnings) {
     /**
      * One number.
      *
@@ -31,7 +31,7 @@ record ScoreFile(String file, String samples, String features, List<Score> score
     record Score(String title, double value, double error, String errorIs) {}
 
     /** {@return the result} @throws IOException if the file is none of these, with its name */
-    static ScoreFile read(Path file) throws IOException {
+    public static ScoreFile read(Path file) throws IOException {
         if (Files.isDirectory(file)) {
             throw new CheckpointFormatException(file, "is a folder and no result of 'maskalign evaluate --out'");
         }

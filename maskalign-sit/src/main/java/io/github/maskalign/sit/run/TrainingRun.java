@@ -2,6 +2,7 @@ package io.github.maskalign.sit.run;
 
 import com.google.gson.JsonObject;
 import io.github.maskalign.core.config.Bound;
+import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.LocalCommunicator;
@@ -54,12 +55,17 @@ import org.slf4j.LoggerFactory;
 /**
  * Trains as a config says, in a folder of its own.
  *
- * <p>The folder holds {@code config.yaml} (resolved), {@code provenance.json}, {@code ATTRIBUTION.txt} of the
- * training pictures, {@code stats.jsonl}, TensorBoard events, {@code checkpoints/}, snapshots of the averaged weights, {@code samples*.png} and {@code loss.png}. The same
- * call again continues where the last one stopped.
+ * <pre>{@code
+ * StopReason reason = TrainingRun.open(Path.of("config.yaml"), Path.of("runs/mine")).run();
+ * }</pre>
+ *
+ * <p>The folder holds {@code config.yaml} (resolved), {@code provenance.json}, {@code ATTRIBUTION.txt} of the training
+ * pictures, {@code stats.jsonl}, TensorBoard events, {@code checkpoints/}, snapshots of the averaged weights, {@code
+ * samples*.png} and {@code loss.png}. The same call again continues where the last one stopped. The program brings the
+ * natives of the engine, and a back end for SLF4J if it wants to see what the run says.
  */
-public final class TrainRun {
-    private static final Logger LOG = LoggerFactory.getLogger(TrainRun.class);
+public final class TrainingRun {
+    private static final Logger LOG = LoggerFactory.getLogger(TrainingRun.class);
 
     private static final Duration FOREVER = Duration.ofDays(365);
 
@@ -68,51 +74,102 @@ public final class TrainRun {
 
     private final Bound<RunConfig> config;
     private final Path folder;
-    private final Path cache;
-    private final String version;
-    private @Nullable InitialWeights initial;
+    private final Settings settings;
     private volatile @Nullable TrainLoop running;
     private volatile boolean stopRequested;
+
+    /** What is rarely changed. */
+    private record Settings(
+            Path cache,
+            String version,
+            Progress.Display display,
+            @Nullable InitialWeights initial) {}
+
+    private TrainingRun(Bound<RunConfig> config, Path folder, Settings settings) {
+        this.config = config;
+        this.folder = folder;
+        this.settings = settings;
+    }
+
+    /**
+     * Describes a run; nothing is opened or written before {@link #run}.
+     *
+     * @param config what to train
+     * @param folder the run's folder; made if it does not exist
+     * @throws IllegalArgumentException if the sections of the config make no model
+     */
+    public static TrainingRun open(Bound<RunConfig> config, Path folder) {
+        RunPlan.model(config.value());
+        String version = TrainingRun.class.getPackage().getImplementationVersion();
+        return new TrainingRun(
+                config,
+                folder,
+                new Settings(
+                        folder.resolve("cache"),
+                        version == null ? "development" : version,
+                        Progress.Display.LOG,
+                        null));
+    }
 
     /**
      * Describes a run.
      *
-     * @param config what to train
+     * @param config YAML file of a {@link RunConfig}
      * @param folder the run's folder; made if it does not exist
-     * @param cache where drawn pictures are kept
-     * @param version version of this program, for the provenance
+     * @throws io.github.maskalign.core.config.ConfigException for all mistakes in the file at once
      */
-    public TrainRun(Bound<RunConfig> config, Path folder, Path cache, String version) {
-        this.config = config;
-        this.folder = folder;
-        this.cache = cache;
-        this.version = version;
+    public static TrainingRun open(Path config, Path folder) {
+        return open(ConfigBinder.bind(config, List.of(), RunConfig.class), folder);
     }
 
-    /** Lets the run start from weights, unless it has a checkpoint to go on from; to be called before {@link #run}. */
-    public void startFrom(InitialWeights weights) {
-        initial = weights;
+    /** Returns the run with another place for what a {@link TrainingSource} makes once; {@code cache} in its folder unless given. */
+    public TrainingRun withCache(Path cache) {
+        return with(new Settings(cache, settings.version, settings.display, settings.initial));
+    }
+
+    /** Returns the run of another version of the program, which its provenance states. */
+    public TrainingRun withVersion(String version) {
+        return with(new Settings(settings.cache, version, settings.display, settings.initial));
+    }
+
+    /** Returns the run with another display of how far it is; lines of the log unless given. */
+    public TrainingRun withDisplay(Progress.Display display) {
+        return with(new Settings(settings.cache, settings.version, display, settings.initial));
+    }
+
+    /**
+     * Returns the run that starts from weights, unless it has a checkpoint to go on from.
+     *
+     * @param weights a run folder, whose newest averaged weights are taken, or a file of weights of any project
+     * @param freshProjectors whether projectors may be missing, which then start fresh, or not be needed
+     */
+    public TrainingRun withInitialWeights(Path weights, boolean freshProjectors) {
+        InitialWeights initial = new InitialWeights(weights, freshProjectors);
+        return with(new Settings(settings.cache, settings.version, settings.display, initial));
+    }
+
+    private TrainingRun with(Settings other) {
+        return new TrainingRun(config, folder, other);
     }
 
     /**
      * Trains until the last step, or until somebody asks to stop.
      *
-     * @param terminal whether a progress bar may be drawn
      * @throws IOException if the folder cannot be used or its checkpoints are of another run
+     * @throws StepMemoryException if there is not enough memory for a step; says what to change
      */
-    public StopReason run(boolean terminal) throws IOException {
-        return run(terminal, new Agreement(new LocalCommunicator()));
+    public StopReason run() throws IOException {
+        return run(new Agreement(new LocalCommunicator()));
     }
 
     /**
      * Trains as one of several ranks, which have the same config. Rank 0 alone uses the run's folder.
      *
-     * @param terminal whether a progress bar may be drawn
      * @param agreement how the ranks go on together
      * @throws IOException if the folder cannot be used or its checkpoints are of another run
      * @throws StepMemoryException if there is not enough memory for a step; says what to change
      */
-    public StopReason run(boolean terminal, Agreement agreement) throws IOException {
+    public StopReason run(Agreement agreement) throws IOException {
         RunConfig run = config.value();
         Communicator ranks = agreement.ranks();
         agreement.requireSame("the digest of the config", HexFormat.of().parseHex(config.hash()));
@@ -128,8 +185,8 @@ public final class TrainRun {
             Optional<RunCheckpoints> checkpoints = Optional.empty();
             List<TrainListener> listeners = new ArrayList<>();
             if (ranks.isRoot()) {
-                Map<String, String> provenance = Provenance.of(run, version, ranks, System.getenv());
-                RunIdentity identity = RunIdentity.of(RunPlan.family(run), settings(run, parts.data()), provenance)
+                Map<String, String> provenance = Provenance.of(run, settings.version, ranks, System.getenv());
+                RunIdentity identity = RunIdentity.of(RunPlan.family(run), identity(run, parts.data()), provenance)
                         .withExact(run.runtime().deterministic() ? Provenance.EXACT : Set.of())
                         .withLater(Provenance.LATER)
                         .withAddable(RunPlan.ADDABLE);
@@ -138,13 +195,14 @@ public final class TrainRun {
                         identity,
                         run.train().saving().keepLast(),
                         run.train().keepEvery());
+                InitialWeights initial = settings.initial;
                 checkpoints = Optional.of(initial == null ? own : initial.in(own, folder, RunPlan.model(run)));
                 listeners.add(new Records(provenance, parts.data().attribution()));
                 SharedSinks sinks = new SharedSinks(this::sinks);
                 MemoryListener memory = new MemoryListener(run, BatchPlan.of(run.train(), ranks));
                 listeners.add(memory);
                 listeners.add(new MetricListener(sinks, run.runtime().logEvery(), memory.expected()));
-                listeners.add(new ProgressListener(run, terminal));
+                listeners.add(new ProgressListener(run, settings.display));
                 if (run.evaluate().every() > 0) {
                     listeners.add(evaluations(run, parts, sinks, ranks));
                 }
@@ -180,12 +238,14 @@ public final class TrainRun {
     /** Opens the parts, first on one rank of each machine: the others then find what it has put into the cache. */
     private ExperimentParts open(RunConfig run, Agreement agreement) throws IOException {
         Communicator ranks = agreement.ranks();
-        Optional<ExperimentParts> first = agreement.together(
-                () -> ranks.localRank() == 0 ? Optional.of(ExperimentParts.open(run, cache, ranks)) : Optional.empty());
-        return agreement.together(() -> first.isPresent() ? first.get() : ExperimentParts.open(run, cache, ranks));
+        Optional<ExperimentParts> first = agreement.together(() -> ranks.localRank() == 0
+                ? Optional.of(ExperimentParts.open(run, settings.cache, ranks))
+                : Optional.empty());
+        return agreement.together(
+                () -> first.isPresent() ? first.get() : ExperimentParts.open(run, settings.cache, ranks));
     }
 
-    private static Map<String, String> settings(RunConfig run, RunData data) {
+    private static Map<String, String> identity(RunConfig run, RunData data) {
         Map<String, String> settings = RunPlan.settings(run);
         if (!data.identity().isEmpty()) {
             settings.put("data.identity", data.identity()); // the same path may hold another set some day

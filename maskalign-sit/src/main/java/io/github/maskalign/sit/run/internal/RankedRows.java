@@ -1,4 +1,4 @@
-package io.github.maskalign.examples;
+package io.github.maskalign.sit.run.internal;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -17,12 +17,12 @@ import java.util.Arrays;
  * @param manager of the device that the group exchanges arrays of
  * @param count rows of the whole table
  */
-record RankedRows(Communicator ranks, NDManager manager, int count) {
+public record RankedRows(Communicator ranks, NDManager manager, int count) {
     /** Bytes that travel at a time, at most, unless one row has more. */
     private static final int PIECE = 64 << 20;
 
     /** Returns the whole table; {@code mine} are the rows of this rank's share, one after the other. */
-    float[] gather(float[] mine, int width) {
+    public float[] gather(float[] mine, int width) {
         if (ranks.size() == 1) {
             return mine;
         }
@@ -36,7 +36,7 @@ record RankedRows(Communicator ranks, NDManager manager, int count) {
     }
 
     /** Returns the whole table of rows of so many bytes. */
-    byte[] gather(byte[] mine, int width) {
+    public byte[] gather(byte[] mine, int width) {
         if (ranks.size() == 1) {
             return mine;
         }

@@ -7,11 +7,8 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
+import io.github.maskalign.sit.run.Progress;
 import java.util.concurrent.atomic.AtomicLong;
-import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -19,10 +16,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.slf4j.LoggerFactory;
 
-class ConsoleProgressTest {
+class LoggedProgressTest {
     private static final long SECOND = 1_000_000_000L;
 
-    private final Logger logger = (Logger) LoggerFactory.getLogger(ConsoleProgress.class);
+    private final Logger logger = (Logger) LoggerFactory.getLogger(LoggedProgress.class);
     private final ListAppender<ILoggingEvent> log = new ListAppender<>();
     private final AtomicLong clock = new AtomicLong();
 
@@ -43,9 +40,9 @@ class ConsoleProgressTest {
 
     @Test
     void logsALineEveryFewStepsAndAtTheEnd() {
-        ProgressPlan plan = new ProgressPlan("train", 1000, 1005, 64, 2);
+        Progress.Plan plan = new Progress.Plan("train", 1000, 1005, 64, 2);
 
-        try (ConsoleProgress progress = new ConsoleProgress(plan, null, clock::get)) {
+        try (LoggedProgress progress = new LoggedProgress(plan, clock::get)) {
             for (long step = 1001; step <= 1005; step++) {
                 clock.addAndGet(SECOND / 2);
                 progress.step(step, 0.5);
@@ -62,9 +59,9 @@ class ConsoleProgressTest {
 
     @Test
     void rateIsThatOfTheLastStretch() {
-        ProgressPlan plan = new ProgressPlan("sample", 0, 100, 8, 10);
+        Progress.Plan plan = new Progress.Plan("sample", 0, 100, 8, 10);
 
-        try (ConsoleProgress progress = new ConsoleProgress(plan, null, clock::get)) {
+        try (LoggedProgress progress = new LoggedProgress(plan, clock::get)) {
             clock.set(100 * SECOND); // a slow start
             progress.step(10, Double.NaN);
             clock.set(101 * SECOND);
@@ -75,35 +72,15 @@ class ConsoleProgressTest {
         assertThat(log.list.get(1).getFormattedMessage()).isEqualTo("sample 20/100: 80.0 img/s, 8s left");
     }
 
-    @Test
-    void drawsABarOnATerminal() {
-        ByteArrayOutputStream screen = new ByteArrayOutputStream();
-        ProgressPlan plan = new ProgressPlan("train", 10, 20, 4, 1);
-
-        try (ConsoleProgress progress = new ConsoleProgress(
-                plan,
-                ConsoleProgress.builder(plan)
-                        .setConsumer(new ConsoleProgressBarConsumer(
-                                new PrintStream(screen, true, StandardCharsets.UTF_8), 100))
-                        .build(),
-                clock::get)) {
-            clock.set(2 * SECOND);
-            progress.step(20, 0.25);
-        }
-
-        assertThat(screen.toString(StandardCharsets.UTF_8)).contains("train 100%", "20/20", "loss 0.2500, 20.0 img/s");
-        assertThat(log.list).isEmpty();
-    }
-
     @ParameterizedTest
     @CsvSource({"0, 0s", "59, 59s", "60, 1m 00s", "3599, 59m 59s", "11220, 3h 07m", "187200, 2d 04h"})
     void namesTheTwoLargestUnits(long seconds, String text) {
-        assertThat(ConsoleProgress.time(seconds)).isEqualTo(text);
+        assertThat(ProgressRate.time(seconds)).isEqualTo(text);
     }
 
     @Test
     void refusesAnEmptyPlan() {
-        assertThatThrownBy(() -> new ProgressPlan("train", 5, 5, 1, 1))
+        assertThatThrownBy(() -> new Progress.Plan("train", 5, 5, 1, 1))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("totalSteps must be greater than firstStep, which must be >= 0, but were 5 and 5");
     }

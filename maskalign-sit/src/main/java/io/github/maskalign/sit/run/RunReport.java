@@ -1,6 +1,11 @@
-package io.github.maskalign.sit.run.internal;
+package io.github.maskalign.sit.run;
 
 import io.github.maskalign.core.files.AtomicFile;
+import io.github.maskalign.sit.run.internal.Png;
+import io.github.maskalign.sit.run.internal.ReportCharts;
+import io.github.maskalign.sit.run.internal.ReportPage;
+import io.github.maskalign.sit.run.internal.ReportedRun;
+import io.github.maskalign.sit.run.internal.ScoreFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -13,12 +18,12 @@ import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Training runs, read once and written as a page or as charts. */
-public final class Report {
+/** Training runs, finished or going on: read once, and written as a page that needs no other file, or as charts. */
+public final class RunReport {
     private final List<ReportedRun> runs;
     private final List<ScoreFile> scores;
 
-    private Report(List<ReportedRun> runs, List<ScoreFile> scores) {
+    private RunReport(List<ReportedRun> runs, List<ScoreFile> scores) {
         this.runs = List.copyOf(runs);
         this.scores = List.copyOf(scores);
     }
@@ -31,7 +36,7 @@ public final class Report {
      * @param grids most sample grids of each run, at least 0
      * @throws IOException if a folder holds no run or a file is no result; names it
      */
-    public static Report read(List<Path> folders, List<Path> evaluations, int grids) throws IOException {
+    public static RunReport read(List<Path> folders, List<Path> evaluations, int grids) throws IOException {
         if (folders.isEmpty()) {
             throw new IllegalArgumentException("a report must be of at least one run");
         }
@@ -49,7 +54,7 @@ public final class Report {
         for (Path file : evaluations) {
             scores.add(ScoreFile.read(file));
         }
-        return new Report(runs, scores);
+        return new RunReport(runs, scores);
     }
 
     /**

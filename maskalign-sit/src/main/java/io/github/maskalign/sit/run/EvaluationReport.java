@@ -1,4 +1,4 @@
-package io.github.maskalign.sit.run.internal;
+package io.github.maskalign.sit.run;
 
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;

@@ -1,11 +1,11 @@
-package io.github.maskalign.sit.run.internal;
+package io.github.maskalign.sit.run;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.files.RunLock;
 import io.github.maskalign.core.files.internal.CheckpointDir;
-import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.internal.RecentRecords;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;

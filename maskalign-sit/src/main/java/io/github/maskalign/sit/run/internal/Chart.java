@@ -1,0 +1,212 @@
+package io.github.maskalign.sit.run.internal;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A chart over the steps of one or several runs: what was measured in pale, its average over neighbouring steps in full
+ * colour. It is laid out in one way, whether it becomes SVG in a page or a PNG file.
+ *
+ * @param title what it shows
+ * @param logarithmic whether the y axis is logarithmic; values {@code <= 0} are then left out
+ * @param smoothing how far the average reaches to both sides, as a share of the points of a curve, in [0, 0.5); 0 draws
+ *     points and their errors instead
+ */
+record Chart(String title, boolean logarithmic, double smoothing) {
+    /** Checks the range. */
+    Chart {
+        if (!(smoothing >= 0 && smoothing < 0.5)) {
+            throw new IllegalArgumentException("smoothing must be in [0, 0.5) but was " + smoothing);
+        }
+    }
+
+    /**
+     * A curve of a run.
+     *
+     * @param run number of the run, which decides colour and dashes
+     * @param curve its points
+     * @param errors their errors, at the same steps; null if there are none
+     */
+    record Line(int run, Curve curve, @Nullable Curve errors) {
+        /** Returns curves of a number each, in their order. */
+        static List<Line> of(List<Curve> curves) {
+            return IntStream.range(0, curves.size())
+                    .mapToObj(i -> new Line(i, curves.get(i), null))
+                    .toList();
+        }
+    }
+
+    /** Returns the chart for a page, which gives it its colours; lines without a finite value are left out. */
+    String svg(List<Line> lines) {
+        SvgPen pen = new SvgPen(ChartSheet.PAGE, title);
+        draw(lines, ChartSheet.PAGE, pen);
+        return pen.svg();
+    }
+
+    /**
+     * Returns the chart as a file, with its title and a legend that states the last value of each average.
+     *
+     * @param quantity name of the y axis, with its unit if it has one
+     * @throws IllegalArgumentException if no curve has a point that can be drawn
+     */
+    Png png(ChartSheet sheet, String quantity, List<Line> lines) {
+        List<Line> drawable = lines.stream().filter(this::isDrawable).toList();
+        if (drawable.isEmpty()) {
+            throw new IllegalArgumentException("chart '" + title + "' must be given at least one curve with a finite "
+                    + (logarithmic ? "positive " : "") + "value");
+        }
+        PicturePen pen = new PicturePen(sheet);
+        try {
+            draw(drawable, sheet, pen);
+            pen.head(title, quantity);
+            for (Line line : drawable) {
+                double last = lastFinite(averaged(line.curve()).values());
+                pen.legend(line.run(), line.curve().label() + "   " + shortNumber(last));
+            }
+            return Png.of(pen.picture());
+        } finally {
+            pen.close();
+        }
+    }
+
+    private boolean isDrawable(Line line) {
+        return DoubleStream.of(line.curve().values()).anyMatch(v -> Double.isFinite(v) && !(logarithmic && v <= 0));
+    }
+
+    /** Returns the average over neighbours. */
+    Curve averaged(Curve curve) {
+        int reach = (int) Math.ceil(smoothing * curve.values().length);
+        return new Curve(curve.label(), curve.steps(), Smoothing.average(curve.values(), reach));
+    }
+
+    /** Lays the lines out. */
+    void draw(List<Line> lines, ChartSheet sheet, ChartPen pen) {
+        Axis x = Axis.around(all(lines.stream().map(line -> line.curve().steps())), false);
+        Axis y = Axis.around(all(lines.stream().map(line -> extent(line, sheet.outliers()))), logarithmic);
+        Plot plot = new Plot(sheet, pen, x, y);
+        for (double tick : y.ticks()) {
+            pen.rule(plot.down(tick), Axis.text(tick));
+        }
+        for (double tick : x.ticks()) {
+            pen.step(plot.across(tick), Axis.text(tick));
+        }
+        pen.openPlot();
+        for (Line line : lines) {
+            if (smoothing > 0) {
+                plot.curve(line.run(), true, line.curve().measured());
+                plot.curve(line.run(), false, averaged(line.curve()));
+            } else {
+                plot.curve(line.run(), false, line.curve().measured());
+                plot.points(line);
+            }
+        }
+    }
+
+    /** Where values lie on a sheet. */
+    private record Plot(ChartSheet sheet, ChartPen pen, Axis x, Axis y) {
+        void curve(int run, boolean faint, Curve whole) {
+            Curve curve = Smoothing.thin(whole, sheet.mostPoints());
+            pen.curve(
+                    run,
+                    faint,
+                    DoubleStream.of(curve.steps()).map(this::across).toArray(),
+                    DoubleStream.of(curve.values()).map(this::down).toArray());
+        }
+
+        void points(Line line) {
+            for (int i = 0; i < line.curve().values().length; i++) {
+                double step = line.curve().steps()[i];
+                double value = line.curve().values()[i];
+                if (!Double.isFinite(y.place(value))) {
+                    continue;
+                }
+                double error = error(line.errors(), step);
+                double at = across(step);
+                if (error > 0) {
+                    pen.curve(line.run(), false, new double[] {at, at}, new double[] {
+                        lowEnd(value - error), down(value + error)
+                    });
+                }
+                pen.dot(line.run(), at, down(value));
+            }
+        }
+
+        /** An error may reach below what a logarithmic axis shows. */
+        private double lowEnd(double value) {
+            return Double.isFinite(y.place(value)) ? down(value) : sheet.height() - sheet.bottom();
+        }
+
+        double across(double step) {
+            return sheet.left() + x.place(step) * sheet.plotWidth();
+        }
+
+        /** Returns a place that is not finite for what has none on the axis. */
+        double down(double value) {
+            double place = y.place(value);
+            return Double.isFinite(place)
+                    ? sheet.height() - sheet.bottom() - Math.max(-1, Math.min(2, place)) * sheet.plotHeight()
+                    : Double.NaN;
+        }
+    }
+
+    private static double error(@Nullable Curve errors, double step) {
+        int at = errors == null ? -1 : Arrays.binarySearch(errors.steps(), step);
+        return errors == null || at < 0 ? 0 : errors.values()[at];
+    }
+
+    /** What the y axis must hold: the average, and what was measured but for a few outliers. */
+    private double[] extent(Line line, double outliers) {
+        if (smoothing == 0) {
+            double[] values = line.curve().values();
+            double[] steps = line.curve().steps();
+            IntStream all = IntStream.range(0, values.length);
+            return DoubleStream.concat(
+                            DoubleStream.of(values), all.mapToDouble(i -> values[i] + error(line.errors(), steps[i])))
+                    .toArray();
+        }
+        double[] sorted = DoubleStream.of(line.curve().measured().values())
+                .filter(v -> Double.isFinite(v) && !(logarithmic && v <= 0))
+                .sorted()
+                .toArray();
+        int cut = (int) (outliers * sorted.length);
+        return DoubleStream.concat(
+                        DoubleStream.of(averaged(line.curve()).values()),
+                        Arrays.stream(sorted, cut, Math.max(cut, sorted.length - cut)))
+                .toArray();
+    }
+
+    private static double[] all(Stream<double[]> parts) {
+        return parts.flatMapToDouble(DoubleStream::of).toArray();
+    }
+
+    private static double lastFinite(double[] values) {
+        for (int i = values.length - 1; i >= 0; i--) {
+            if (Double.isFinite(values[i])) {
+                return values[i];
+            }
+        }
+        return Double.NaN;
+    }
+
+    /** Four digits, with k and M for large numbers: 0.4312, 12.5k, 1.2M. */
+    static String shortNumber(double value) {
+        double size = Math.abs(value);
+        if (size >= 1e6) {
+            return digits(value / 1e6) + "M";
+        }
+        if (size >= 1e4) {
+            return digits(value / 1e3) + "k";
+        }
+        return size != 0 && size < 1e-3 ? String.format(Locale.ROOT, "%.1e", value) : digits(value);
+    }
+
+    private static String digits(double value) {
+        String text = String.format(Locale.ROOT, Math.abs(value) < 10 ? "%.4f" : "%.1f", value);
+        return text.replaceAll("\\.?0+$", "");
+    }
+}

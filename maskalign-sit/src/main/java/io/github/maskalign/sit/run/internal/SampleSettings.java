@@ -1,0 +1,125 @@
+package io.github.maskalign.sit.run.internal;
+
+import io.github.maskalign.core.data.PixelScaling;
+import io.github.maskalign.core.files.internal.Unknown;
+import io.github.maskalign.core.sample.SamplerConfig;
+import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.run.Progress;
+import io.github.maskalign.sit.weights.ImportOptions;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
+
+/** What pictures are made, of what, and how. */
+public final class SampleSettings {
+    private SampleSettings() {}
+
+    /**
+     * The weights.
+     *
+     * @param path run folder or file
+     * @param average decay of the run's average that is meant; null for the main one
+     * @param options what a file from elsewhere does not say about itself
+     * @param section state dict inside a checkpoint; null for the only one, or ema
+     * @param unknown what becomes of unknown classes in a PyTorch checkpoint
+     */
+    public record Source(
+            Path path, @Nullable Double average, ImportOptions options, @Nullable String section, Unknown unknown) {
+        /** Returns the file that is read, or the folder of a run whose newest weights are. */
+        public Path chosen() throws IOException {
+            return average == null ? path : TrainedWeights.find(path, average).weights();
+        }
+
+        /** Opens the file of the weights. */
+        public OpenWeights open(Path chosen) throws IOException {
+            Path file = Files.isDirectory(chosen) ? TrainedWeights.find(chosen).weights() : chosen;
+            return OpenWeights.open(file, section, unknown);
+        }
+    }
+
+    /**
+     * The pictures.
+     *
+     * @param count their number, at least 1
+     * @param seed seed of the noise, and of labels that are drawn
+     * @param labels classes in turn, used again and again; empty for labels at random
+     * @param balanced whether all classes come in turn
+     */
+    public record Wanted(int count, long seed, List<Integer> labels, boolean balanced) {
+        /** Checks the ranges. */
+        public Wanted {
+            if (count < 1) {
+                throw new IllegalArgumentException("the number of pictures must be at least 1 but was " + count);
+            }
+            labels = List.copyOf(labels);
+        }
+
+        /**
+         * Returns the label of each picture.
+         *
+         * @throws IllegalArgumentException if the model has no such class
+         */
+        public long[] classes(int classes) {
+            if (labels.isEmpty()) {
+                return balanced
+                        ? LongStream.range(0, count).map(i -> i % classes).toArray()
+                        : LatentSampling.randomLabels(seed, 0, count, classes);
+            }
+            for (int label : labels) {
+                if (label < 0 || label >= classes) {
+                    throw new IllegalArgumentException(
+                            "--labels must be in [0, " + (classes - 1) + "] but held " + label);
+                }
+            }
+            return LongStream.range(0, count)
+                    .map(i -> labels.get((int) (i % labels.size())))
+                    .toArray();
+        }
+    }
+
+    /** Changes how a model is sampled. */
+    @FunctionalInterface
+    public interface Change {
+        /** Returns settings of the sampler that take the place of the model's own. */
+        SamplerConfig of(SamplerConfig own, SiTConfig model);
+    }
+
+    /**
+     * How they are computed.
+     *
+     * @param change what takes the place of the model's own settings of the sampler
+     * @param precision arithmetic; null for that of the run, and float32 for files
+     * @param batch pictures at a time, at least 1
+     */
+    public record Computing(Change change, @Nullable RunPrecision precision, int batch) {
+        /** Checks the range. */
+        public Computing {
+            if (batch < 1) {
+                throw new IllegalArgumentException("the batch must be at least 1 but was " + batch);
+            }
+        }
+    }
+
+    /**
+     * How latents become pictures.
+     *
+     * @param autoencoder what decodes them; null if the model makes pixels
+     * @param pixels how values become bytes; null for the model's own rule
+     * @param batch pictures at a time
+     * @param tile larger latents are decoded in tiles of this side
+     */
+    public record Decoding(
+            @Nullable AutoencoderChoice autoencoder, @Nullable PixelScaling pixels, int batch, int tile) {}
+
+    /**
+     * Who is told.
+     *
+     * @param display what shows how far it is
+     * @param notes what is told of a file of weights
+     */
+    public record Audience(Progress.Display display, Consumer<String> notes) {}
+}
