@@ -1,13 +1,12 @@
 package io.github.maskalign.examples;
 
 import ai.djl.Device;
-import io.github.maskalign.core.sample.SamplerConfig;
-import io.github.maskalign.sit.run.SamplingRun;
 import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Launch;
+import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.sit.SiTConfig;
-import io.github.maskalign.sit.run.internal.Pictures;
+import io.github.maskalign.sit.run.SamplingRun;
 import io.github.maskalign.sit.run.internal.RunPrecision;
 import io.github.maskalign.sit.run.internal.SampleSource;
 import java.io.IOException;

@@ -78,8 +78,8 @@ public final class EvaluationRun {
      * @param name {@code embedded} for the one inside this library
      */
     public static EvaluationRun withEncoder(String name) {
-        return of(new ExtractorChoice(
-                null, InceptionSuite.ADM, name, null, "dinov2", ScriptPin.ofOptions(null, false)));
+        return of(
+                new ExtractorChoice(null, InceptionSuite.ADM, name, null, "dinov2", ScriptPin.ofOptions(null, false)));
     }
 
     /** Returns the evaluation against statistics (.npz, .safetensors), an .npz of pictures, or a folder of pictures. */
@@ -90,8 +90,7 @@ public final class EvaluationRun {
     /** Returns the evaluation by these metrics: of fid, sfid, is, precision, recall, kid; empty for ADM's suite. */
     public EvaluationRun withMetrics(List<String> ids) {
         Settings s = settings;
-        return with(new Settings(
-                List.copyOf(ids), s.batch, s.groups, s.referenceRows, s.device, s.version, s.display));
+        return with(new Settings(List.copyOf(ids), s.batch, s.groups, s.referenceRows, s.device, s.version, s.display));
     }
 
     /**
@@ -113,22 +112,19 @@ public final class EvaluationRun {
     /** Returns the evaluation on another device than the CPU. */
     public EvaluationRun withDevice(Device device) {
         Settings s = settings;
-        return with(
-                new Settings(s.metrics, s.batch, s.groups, s.referenceRows, device, s.version, s.display));
+        return with(new Settings(s.metrics, s.batch, s.groups, s.referenceRows, device, s.version, s.display));
     }
 
     /** Returns the evaluation by another version of the program, which the report states. */
     public EvaluationRun withVersion(String version) {
         Settings s = settings;
-        return with(
-                new Settings(s.metrics, s.batch, s.groups, s.referenceRows, s.device, version, s.display));
+        return with(new Settings(s.metrics, s.batch, s.groups, s.referenceRows, s.device, version, s.display));
     }
 
     /** Returns the evaluation with another display of how far it is; lines of the log unless given. */
     public EvaluationRun withDisplay(Progress.Display display) {
         Settings s = settings;
-        return with(
-                new Settings(s.metrics, s.batch, s.groups, s.referenceRows, s.device, s.version, display));
+        return with(new Settings(s.metrics, s.batch, s.groups, s.referenceRows, s.device, s.version, display));
     }
 
     private EvaluationRun with(Settings other) {
@@ -183,8 +179,7 @@ public final class EvaluationRun {
                 }
                 return pictures == null
                         ? Optional.empty()
-                        : Optional.of(
-                                comparison.of(pictures, comparison.metrics(settings.metrics), provenance()));
+                        : Optional.of(comparison.of(pictures, comparison.metrics(settings.metrics), provenance()));
             }
         }
     }

@@ -122,7 +122,7 @@ public final class TrainingRun {
         return open(ConfigBinder.bind(config, List.of(), RunConfig.class), folder);
     }
 
-    /** Returns the run with another place for what a {@link TrainingSource} makes once; {@code cache} in its folder unless given. */
+    /** Returns the run with another place than its folder's {@code cache} for what a {@link TrainingSource} makes once. */
     public TrainingRun withCache(Path cache) {
         return with(new Settings(cache, settings.version, settings.display, settings.initial));
     }

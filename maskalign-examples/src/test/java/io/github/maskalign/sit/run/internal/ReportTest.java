@@ -3,13 +3,13 @@ package io.github.maskalign.sit.run.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.maskalign.sit.run.RunReport;
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.config.ConfigWriter;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureWriter;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.RunReport;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

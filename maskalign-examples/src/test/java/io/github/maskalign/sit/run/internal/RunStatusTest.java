@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import io.github.maskalign.sit.run.RunStatus;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.files.RunLock;
@@ -12,6 +11,7 @@ import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.internal.CheckpointDir;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.RunStatus;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;

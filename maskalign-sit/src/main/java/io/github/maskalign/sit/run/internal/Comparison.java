@@ -1,6 +1,5 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.sit.run.EvaluationReport;
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.evaluate.CollectorConfig;
 import io.github.maskalign.core.evaluate.Evaluation;
@@ -12,6 +11,7 @@ import io.github.maskalign.core.evaluate.Reference;
 import io.github.maskalign.core.evaluate.ReferenceFile;
 import io.github.maskalign.core.evaluate.internal.KernelDistance;
 import io.github.maskalign.core.evaluate.internal.PrecisionRecall;
+import io.github.maskalign.sit.run.EvaluationReport;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.EnumSet;

@@ -1,6 +1,5 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.sit.run.RunStatus;
 import io.github.maskalign.core.align.MixerConfig;
 import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.core.config.ConfigWriter;
@@ -9,6 +8,7 @@ import io.github.maskalign.core.image.PictureReader;
 import io.github.maskalign.core.image.PictureWriter;
 import io.github.maskalign.core.image.Resampler;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.RunStatus;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

@@ -28,7 +28,11 @@ public final class SampleSettings {
      * @param unknown what becomes of unknown classes in a PyTorch checkpoint
      */
     public record Source(
-            Path path, @Nullable Double average, ImportOptions options, @Nullable String section, Unknown unknown) {
+            Path path,
+            @Nullable Double average,
+            ImportOptions options,
+            @Nullable String section,
+            Unknown unknown) {
         /** Returns the file that is read, or the folder of a run whose newest weights are. */
         public Path chosen() throws IOException {
             return average == null ? path : TrainedWeights.find(path, average).weights();
@@ -113,7 +117,10 @@ public final class SampleSettings {
      * @param tile larger latents are decoded in tiles of this side
      */
     public record Decoding(
-            @Nullable AutoencoderChoice autoencoder, @Nullable PixelScaling pixels, int batch, int tile) {}
+            @Nullable AutoencoderChoice autoencoder,
+            @Nullable PixelScaling pixels,
+            int batch,
+            int tile) {}
 
     /**
      * Who is told.

@@ -52,9 +52,11 @@ public record SampleWork(
         if (agreement.ranks().isRoot()) {
             Shape shape = new Shape(wanted.count(), sizes.inChannels(), sizes.inputSize(), sizes.inputSize());
             Map<String, TensorSource> tensors = Map.of(
-                    "latents", TensorSource.of(shape, x), "labels", TensorSource.of(new Shape(wanted.count()), classes));
-            SafetensorsWriter.write(
-                    file, StateDict.ofTensors(tensors), Map.of("seed", Long.toString(wanted.seed())));
+                    "latents",
+                    TensorSource.of(shape, x),
+                    "labels",
+                    TensorSource.of(new Shape(wanted.count()), classes));
+            SafetensorsWriter.write(file, StateDict.ofTensors(tensors), Map.of("seed", Long.toString(wanted.seed())));
         }
         return file;
     }
@@ -74,7 +76,12 @@ public record SampleWork(
                 float[] x = share(agreement, classes, display);
                 return x.length == 0 // more ranks than pictures
                         ? new byte[0]
-                        : decoder.decode(manager, model.model(), x, shareOf(agreement).count()).pixels();
+                        : decoder.decode(
+                                        manager,
+                                        model.model(),
+                                        x,
+                                        shareOf(agreement).count())
+                                .pixels();
             });
             byte[] gathered = rows(agreement).gather(mine, 3 * wide * wide);
             if (agreement.ranks().isRoot()) {
@@ -95,8 +102,8 @@ public record SampleWork(
         int most =
                 Integer.MAX_VALUE / values / (agreement.ranks().size() == 1 ? 1 : Float.BYTES); // ranks exchange bytes
         if (wanted.count() > most) {
-            throw new IllegalArgumentException("--num must be at most " + most + " here but was " + wanted.count()
-                    + "; --folder takes more");
+            throw new IllegalArgumentException(
+                    "--num must be at most " + most + " here but was " + wanted.count() + "; --folder takes more");
         }
         return values;
     }
@@ -179,7 +186,8 @@ public record SampleWork(
                 }
             }
         }
-        agreement.any(stopped.getAsBoolean()); // rank 0 may need the pictures of all, and a rank that failed says so here
+        agreement.any(
+                stopped.getAsBoolean()); // rank 0 may need the pictures of all, and a rank that failed says so here
         if (npz != null && ranks.isRoot() && opened.has(0, count)) {
             opened.writeNpz(npz);
             return npz;
