@@ -1,9 +1,8 @@
 package io.github.maskalign.examples.emoji;
 
+import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.examples.emoji.EmojiCacheFile.Index;
 import io.github.maskalign.examples.emoji.EmojiCacheFile.MappedPictures;
-import io.github.maskalign.examples.emoji.EmojiCacheFile.UnusableCacheException;
-import java.io.EOFException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
@@ -79,7 +78,7 @@ public final class EmojiSet {
         if (Files.exists(file)) {
             try {
                 return new EmojiSet(config, EmojiCacheFile.open(file, key));
-            } catch (UnusableCacheException | EOFException e) {
+            } catch (CheckpointFormatException e) {
                 LOG.warn("Drawing the emoji again, as {} cannot be used: {}", file, e.getMessage());
             }
         }
@@ -165,6 +164,6 @@ public final class EmojiSet {
     private static String fileName(String content, int size) {
         CRC32 crc = new CRC32();
         crc.update(content.getBytes(StandardCharsets.UTF_8));
-        return String.format(Locale.ROOT, "emoji-%dpx-%08x.bin", size, crc.getValue());
+        return String.format(Locale.ROOT, "emoji-%dpx-%08x.safetensors", size, crc.getValue());
     }
 }
