@@ -79,7 +79,7 @@ public final class EmojiSet {
             try {
                 return new EmojiSet(config, EmojiCacheFile.open(file, key));
             } catch (CheckpointFormatException e) {
-                LOG.warn("Drawing the emoji again, as {} cannot be used: {}", file, e.getMessage());
+                LOG.warn("Drawing the emoji again, as their file cannot be used: {}", e.getMessage());
             }
         }
         draw(config, key, file, progress, EmojiSelection.of(config, limitPerSet, sets.get()));
@@ -165,5 +165,34 @@ public final class EmojiSet {
         CRC32 crc = new CRC32();
         crc.update(content.getBytes(StandardCharsets.UTF_8));
         return String.format(Locale.ROOT, "emoji-%dpx-%08x.safetensors", size, crc.getValue());
+    }
+
+    /** The text that credits the artists of pictures drawn from their sets, as their licences ask. */
+    static final class Attribution {
+        private Attribution() {}
+
+        static String text(List<SetInfo> credits) {
+            StringBuilder out = new StringBuilder(
+                    "These pictures are, or were made by a model trained on, drawings of emoji by these"
+                            + " artists.\nThe drawings were turned into pixels on a plain background; nothing else was changed.\n");
+            for (SetInfo set : credits) {
+                out.append('\n')
+                        .append(set.title())
+                        .append(" (")
+                        .append(set.set())
+                        .append(")\n");
+                line(out, "by", set.author(), set.authorUrl());
+                line(out, "licence", set.licence(), set.licenceUrl());
+            }
+            return out.toString();
+        }
+
+        private static void line(StringBuilder out, String what, String name, String url) {
+            out.append("  ").append(what).append(": ").append(name);
+            if (!url.isEmpty()) {
+                out.append(", ").append(url);
+            }
+            out.append('\n');
+        }
     }
 }
