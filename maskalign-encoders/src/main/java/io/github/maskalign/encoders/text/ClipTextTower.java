@@ -8,8 +8,12 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Block;
 import ai.djl.training.ParameterStore;
+import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
+import io.github.maskalign.core.nn.Initializers;
 import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.core.nn.ScriptedBlock;
+import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -80,5 +84,54 @@ final class ClipTextTower extends AbstractBlock {
     public Shape[] getOutputShapes(Shape[] inputShapes) {
         Shape tokens = embeddings.getOutputShapes(inputShapes)[0];
         return new Shape[] {tokens, pooling.getOutputShapes(new Shape[] {tokens, inputShapes[1]})[0]};
+    }
+
+    /** {@code x + CausalAttention(LN(x))}, then {@code x + MLP(LN(x))}, on (N, T, D). */
+    static final class ClipTextBlock extends ScriptedBlock {
+        ClipTextBlock(ClipTextConfig config, Precision precision) {
+            super(ScriptFunction.of(ClipTextBlock.class, "clip_text.py", "clip_text_block")
+                    .bind("heads", config.heads())
+                    .bind("eps", config.eps())
+                    .bind("quick", config.quickGelu())
+                    .bind("bf16", precision == Precision.BFLOAT16));
+            int width = config.width();
+            norm("layer_norm1", width);
+            for (String name : new String[] {"q_proj", "k_proj", "v_proj", "out_proj"}) {
+                linear("self_attn." + name, width, width);
+            }
+            norm("layer_norm2", width);
+            linear("mlp.fc1", width, config.hidden());
+            linear("mlp.fc2", config.hidden(), width);
+        }
+    }
+
+    /** The norm behind the last block: (N, T, D) to (N, T, D). */
+    static final class ClosingNorm extends ScriptedBlock {
+        ClosingNorm(ClipTextConfig config) {
+            super(ScriptFunction.of(ClosingNorm.class, "clip_text.py", "closing_norm")
+                    .bind("eps", config.eps()));
+            parameter("weight", new Shape(config.width()), Initializer.ONES);
+            parameter("bias", new Shape(config.width()), Initializer.ZEROS);
+        }
+    }
+
+    /** From ids (N, T), int64, to tokens with positions (N, T, D). */
+    static final class TokenPositions extends ScriptedBlock {
+        private static final ScriptFunction FUNCTION =
+                ScriptFunction.of(TokenPositions.class, "clip_text.py", "embed_tokens");
+
+        private final int width;
+
+        TokenPositions(ClipTextConfig config) {
+            super(FUNCTION);
+            width = config.width();
+            parameter("token_embedding.weight", new Shape(config.vocabulary(), width), Initializers.NORMAL_002);
+            parameter("position_embedding.weight", new Shape(config.length(), width), Initializers.NORMAL_002);
+        }
+
+        @Override
+        public Shape[] getOutputShapes(Shape[] inputShapes) {
+            return new Shape[] {inputShapes[0].add(width)};
+        }
     }
 }

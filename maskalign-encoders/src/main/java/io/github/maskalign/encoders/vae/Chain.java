@@ -7,8 +7,12 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Block;
 import ai.djl.training.ParameterStore;
+import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
+import io.github.maskalign.core.nn.Initializers;
 import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.core.nn.ScriptedBlock;
+import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -129,5 +133,70 @@ final class Chain extends AbstractBlock {
             shapes = block.getOutputShapes(shapes);
         }
         return shapes;
+    }
+
+    /** Norm, SiLU and convolution at the end of encoder and decoder. */
+    static final class Closing extends ScriptedBlock {
+        private final int out;
+
+        Closing(int in, int out, int groups, Precision precision) {
+            super(ScriptFunction.of(Closing.class, "vae.py", "closing")
+                    .bind("groups", groups)
+                    .bind("bf16", precision == Precision.BFLOAT16));
+            this.out = out;
+            norm("conv_norm_out", in);
+            parameter("conv_out.weight", new Shape(out, in, 3, 3), Initializers.XAVIER_UNIFORM);
+            parameter("conv_out.bias", new Shape(out), Initializer.ZEROS);
+        }
+
+        @Override
+        public Shape[] getOutputShapes(Shape[] inputShapes) {
+            Shape x = inputShapes[0];
+            return new Shape[] {new Shape(x.get(0), out, x.get(2), x.get(3))};
+        }
+    }
+
+    /** Attention of one head between the pixels of (N, C, H, W), added to them. */
+    static final class PixelAttention extends ScriptedBlock {
+        PixelAttention(int width, int groups, Precision precision) {
+            super(ScriptFunction.of(PixelAttention.class, "vae.py", "pixel_attention")
+                    .bind("groups", groups)
+                    .bind("bf16", precision == Precision.BFLOAT16));
+            norm("group_norm", width);
+            linear("to_q", width, width);
+            linear("to_k", width, width);
+            linear("to_v", width, width);
+            linear("to_out.0", width, width);
+        }
+    }
+
+    /** Two times norm, SiLU and 3 × 3 convolution, added to the input: (N, C, H, W) to (N, C', H, W). */
+    static final class ResidualBlock extends ScriptedBlock {
+        private final int out;
+
+        ResidualBlock(int in, int out, int groups, Precision precision) {
+            super(ScriptFunction.of(ResidualBlock.class, "vae.py", "residual_block")
+                    .bind("groups", groups)
+                    .bind("bf16", precision == Precision.BFLOAT16));
+            this.out = out;
+            norm("norm1", in);
+            convolution("conv1", in, out, 3);
+            norm("norm2", out);
+            convolution("conv2", out, out, 3);
+            if (in != out) {
+                convolution("conv_shortcut", in, out, 1);
+            }
+        }
+
+        private void convolution(String name, int in, int width, int kernel) {
+            parameter(name + ".weight", new Shape(width, in, kernel, kernel), Initializers.XAVIER_UNIFORM);
+            parameter(name + ".bias", new Shape(width), Initializer.ZEROS);
+        }
+
+        @Override
+        public Shape[] getOutputShapes(Shape[] inputShapes) {
+            Shape x = inputShapes[0];
+            return new Shape[] {new Shape(x.get(0), out, x.get(2), x.get(3))};
+        }
     }
 }

@@ -12,6 +12,7 @@ import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
 import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.core.nn.ScriptedBlock;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.script.ScriptExporter;
 import io.github.maskalign.core.script.ScriptFunction;
@@ -140,5 +141,14 @@ public final class Vit extends AbstractBlock {
         return config.parts().classToken()
                 ? new Shape[] {new Shape(x.get(0), x.get(2)), patches}
                 : new Shape[] {patches};
+    }
+
+    /** LayerNorm of (N, T, D) over the width. */
+    static final class TokenNorm extends ScriptedBlock {
+        TokenNorm(int width, double eps) {
+            super(ScriptFunction.of(TokenNorm.class, "vit.py", "token_norm").bind("eps", eps));
+            parameter("weight", new Shape(width), Initializer.ONES);
+            parameter("bias", new Shape(width), Initializer.ZEROS);
+        }
     }
 }

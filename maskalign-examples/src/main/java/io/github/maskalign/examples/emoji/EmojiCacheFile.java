@@ -1,33 +1,37 @@
 package io.github.maskalign.examples.emoji;
 
+import ai.djl.ndarray.types.Shape;
 import com.google.gson.Gson;
 import com.google.gson.JsonParseException;
-import io.github.maskalign.core.files.AtomicFile;
-import java.io.EOFException;
+import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.SafetensorsFile;
+import io.github.maskalign.core.files.SafetensorsWriter;
+import io.github.maskalign.core.files.StateDict;
+import io.github.maskalign.core.files.TensorSource;
+import io.github.maskalign.core.files.TensorType;
+import io.github.maskalign.core.files.internal.Digests;
+import io.github.maskalign.core.files.internal.PositionedReads;
+import io.github.maskalign.core.files.internal.TensorInfo;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.MappedByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileChannel.MapMode;
 import java.nio.channels.WritableByteChannel;
-import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
- * The file a drawn set is kept in: magic, pictures (3, S, S) of bytes, index as JSON, place and length of the index,
- * SHA-256 of all that. Numbers are big-endian. Pictures are mapped, so a set costs no heap.
+ * The safetensors file a drawn set is kept in: the pictures as U8 tensors {@code pictures.k} of shape (n, 3, S, S) and at
+ * most 1 GiB, which is one for most sets; in its metadata {@code index}, what they are, as JSON, and {@code sha256} of
+ * index and tensors. Pictures are mapped, so a set costs no heap.
  */
 final class EmojiCacheFile {
-    private static final byte[] MAGIC = "MASKALIGN-EMOJI1".getBytes(StandardCharsets.US_ASCII);
-    private static final int DIGEST_BYTES = 32;
-    private static final int TRAILER_BYTES = Long.BYTES + Integer.BYTES + DIGEST_BYTES;
     private static final int MAX_MAPPING = 1 << 30;
+    private static final int CHUNK_BYTES = 1 << 20;
 
     private EmojiCacheFile() {}
 
@@ -46,6 +50,24 @@ final class EmojiCacheFile {
             credits = List.copyOf(credits);
             broken = List.copyOf(broken);
         }
+
+        int pictureBytes() {
+            return 3 * size * size;
+        }
+
+        int perTensor() {
+            return MAX_MAPPING / pictureBytes();
+        }
+
+        /** Returns the shapes of the tensors that hold the pictures, by name and in order. */
+        Map<String, Shape> tensors() {
+            Map<String, Shape> shapes = new LinkedHashMap<>();
+            for (int first = 0; first < entries.size(); first += perTensor()) {
+                int count = Math.min(perTensor(), entries.size() - first);
+                shapes.put("pictures." + shapes.size(), new Shape(count, 3, size, size));
+            }
+            return shapes;
+        }
     }
 
     /** Writes the pictures in order and returns what they are. */
@@ -54,172 +76,97 @@ final class EmojiCacheFile {
         Index writeTo(WritableByteChannel out) throws IOException;
     }
 
-    /** A file that is not, or no longer, what was asked for. */
-    static final class UnusableCacheException extends IOException {
-        private static final long serialVersionUID = 1L;
-
-        UnusableCacheException(String message) {
-            super(message);
-        }
-    }
-
-    /** Replaces the file in one step. */
+    /** Replaces the file in one step. How many pictures there are is known last, so they wait in a file without a name. */
     static void write(Path file, Pictures pictures) throws IOException {
-        AtomicFile.write(file, out -> {
-            DigestingChannel digesting = new DigestingChannel(out);
-            writeFully(digesting, ByteBuffer.wrap(MAGIC));
-            Index index = pictures.writeTo(digesting);
-            long indexAt = digesting.count();
-            byte[] json = new Gson().toJson(index).getBytes(StandardCharsets.UTF_8);
-            writeFully(digesting, ByteBuffer.wrap(json));
-            ByteBuffer place = ByteBuffer.allocate(Long.BYTES + Integer.BYTES);
-            writeFully(digesting, place.putLong(indexAt).putInt(json.length).flip());
-            writeFully(out, ByteBuffer.wrap(digesting.digest()));
-        });
+        Path folder = file.toAbsolutePath().getParent();
+        Path spool = Files.createTempFile(folder, "emoji-", ".drawing");
+        try (FileChannel drawn = FileChannel.open(spool, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            Files.delete(spool); // its bytes live as long as the channel
+            Index index = pictures.writeTo(drawn);
+            Map<String, TensorSource> tensors = new LinkedHashMap<>();
+            long at = 0;
+            for (Map.Entry<String, Shape> tensor : index.tensors().entrySet()) {
+                tensors.put(tensor.getKey(), new DrawnTensor(drawn, at, tensor.getValue()));
+                at += tensor.getValue().size();
+            }
+            String json = new Gson().toJson(index);
+            SafetensorsWriter.write(
+                    file,
+                    new StateDict("the drawn emoji", tensors),
+                    Map.of("index", json, "sha256", sha256(json, tensors)));
+        }
     }
 
     /**
      * Maps the pictures after checking every byte of the file.
      *
-     * @throws UnusableCacheException if the file is damaged or holds something else than {@code key}
+     * @throws CheckpointFormatException if the file is damaged or holds something else than {@code key}
      */
-    static MappedPictures open(Path file, String key) throws IOException {
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            long length = channel.size();
-            if (length < MAGIC.length + TRAILER_BYTES) {
-                throw new UnusableCacheException("it has only " + length + " bytes");
+    static MappedPictures open(Path path, String key) throws IOException {
+        try (SafetensorsFile file = SafetensorsFile.open(path)) {
+            String json = file.metadata().getOrDefault("index", "");
+            if (!sha256(json, file.stateDict().tensors()).equals(file.metadata().get("sha256"))) {
+                throw new CheckpointFormatException(path, "its checksum does not match its content");
             }
-            checkDigest(channel, length);
-            byte[] magic = readFully(channel, 0, MAGIC.length);
-            if (!Arrays.equals(magic, MAGIC)) {
-                throw new UnusableCacheException("it is not a file of drawn emoji");
-            }
-            ByteBuffer place = ByteBuffer.wrap(readFully(channel, length - TRAILER_BYTES, Long.BYTES + Integer.BYTES));
-            Index index = index(channel, place.getLong(), place.getInt(), length);
+            Index index = index(path, json);
             if (!index.key().equals(key)) {
-                throw new UnusableCacheException("it was drawn from [" + index.key() + "], not [" + key + "]");
+                throw new CheckpointFormatException(path, "it was drawn from [" + index.key() + "], not [" + key + "]");
             }
-            return map(channel, index);
+            Map<String, Shape> found = new LinkedHashMap<>();
+            for (TensorInfo info : file.tensors().values()) {
+                found.put(info.name(), info.type() == TensorType.U8 ? info.shape() : new Shape());
+            }
+            if (!found.equals(index.tensors())) {
+                throw new CheckpointFormatException(path, "its index does not fit its pictures");
+            }
+            List<ByteBuffer> mappings = new ArrayList<>();
+            for (String name : index.tensors().keySet()) {
+                mappings.add(file.data(name));
+            }
+            return new MappedPictures(index, List.copyOf(mappings));
         }
     }
 
-    private static void checkDigest(FileChannel channel, long length) throws IOException {
-        MessageDigest sha256 = sha256();
-        ByteBuffer buffer = ByteBuffer.allocateDirect(1 << 20);
-        long at = 0;
-        long end = length - DIGEST_BYTES;
-        while (at < end) {
-            buffer.clear().limit((int) Math.min(buffer.capacity(), end - at));
-            int count = channel.read(buffer, at);
-            if (count < 0) {
-                throw new UnusableCacheException("it ends early");
-            }
-            sha256.update(buffer.flip());
-            at += count;
-        }
-        if (!MessageDigest.isEqual(sha256.digest(), readFully(channel, end, DIGEST_BYTES))) {
-            throw new UnusableCacheException("its checksum does not match its content");
-        }
-    }
-
-    private static Index index(FileChannel channel, long at, int bytes, long length) throws IOException {
-        if (at < MAGIC.length || bytes < 0 || at + bytes != length - TRAILER_BYTES) {
-            throw new UnusableCacheException("its index lies outside the file");
-        }
-        String json = new String(readFully(channel, at, bytes), StandardCharsets.UTF_8);
-        Index index;
+    private static Index index(Path path, String json) throws CheckpointFormatException {
         try {
-            index = new Gson().fromJson(json, Index.class);
+            Index index = new Gson().fromJson(json, Index.class);
+            if (index != null) {
+                return index;
+            }
         } catch (JsonParseException e) {
-            throw new UnusableCacheException("its index cannot be read: " + e.getMessage());
+            throw new CheckpointFormatException(path, "its index cannot be read: " + e.getMessage(), e);
         }
-        long pictureBytes = 3L * index.size() * index.size();
-        if (pictureBytes * index.entries().size() != at - MAGIC.length) {
-            throw new UnusableCacheException("its index does not fit its pictures");
-        }
-        return index;
+        throw new CheckpointFormatException(path, "it has no index");
     }
 
-    private static MappedPictures map(FileChannel channel, Index index) throws IOException {
-        int pictureBytes = 3 * index.size() * index.size();
-        int perMapping = MAX_MAPPING / pictureBytes;
-        int count = index.entries().size();
-        List<MappedByteBuffer> mappings = new ArrayList<>();
-        for (int first = 0; first < count; first += perMapping) {
-            long bytes = (long) Math.min(perMapping, count - first) * pictureBytes;
-            mappings.add(channel.map(MapMode.READ_ONLY, MAGIC.length + (long) first * pictureBytes, bytes));
-        }
-        return new MappedPictures(index, List.copyOf(mappings), perMapping);
-    }
-
-    private static byte[] readFully(FileChannel channel, long at, int count) throws IOException {
-        ByteBuffer buffer = ByteBuffer.allocate(count);
-        while (buffer.hasRemaining()) {
-            if (channel.read(buffer, at + buffer.position()) < 0) {
-                throw new EOFException("The file ends at byte " + (at + buffer.position()));
-            }
-        }
-        return buffer.array();
-    }
-
-    private static void writeFully(WritableByteChannel out, ByteBuffer bytes) throws IOException {
-        while (bytes.hasRemaining()) {
-            out.write(bytes);
-        }
-    }
-
-    private static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
+    private static String sha256(String index, Map<String, TensorSource> tensors) throws IOException {
+        return Digests.sha256(index + Digests.sha256(tensors));
     }
 
     /** The mapped pictures of a file. Safe for use by several threads. */
-    record MappedPictures(Index index, List<MappedByteBuffer> mappings, int perMapping) {
+    record MappedPictures(Index index, List<ByteBuffer> mappings) {
         /** Copies the bytes (3, S, S) of picture {@code i} to {@code target}, from {@code offset}. */
         void copyInto(int i, byte[] target, int offset) {
-            int pictureBytes = 3 * index.size() * index.size();
-            mappings.get(i / perMapping).get(i % perMapping * pictureBytes, target, offset, pictureBytes);
+            int bytes = index.pictureBytes();
+            mappings.get(i / index.perTensor()).get(i % index.perTensor() * bytes, target, offset, bytes);
         }
     }
 
-    /** Counts and digests what passes through. */
-    private static final class DigestingChannel implements WritableByteChannel {
-        private final WritableByteChannel out;
-        private final MessageDigest sha256 = sha256();
-        private long count;
-
-        DigestingChannel(WritableByteChannel out) {
-            this.out = out;
+    /** Pictures that were just drawn, from byte {@code begin} of their file. */
+    private record DrawnTensor(FileChannel drawn, long begin, Shape shape) implements TensorSource {
+        @Override
+        public TensorType type() {
+            return TensorType.U8;
         }
 
         @Override
-        public int write(ByteBuffer bytes) throws IOException {
-            ByteBuffer written = bytes.duplicate();
-            int n = out.write(bytes);
-            sha256.update(written.limit(written.position() + n));
-            count += n;
-            return n;
-        }
-
-        long count() {
-            return count;
-        }
-
-        byte[] digest() {
-            return sha256.digest();
-        }
-
-        @Override
-        public boolean isOpen() {
-            return out.isOpen();
-        }
-
-        @Override
-        public void close() {
-            // the channel belongs to the writer of the file
+        public void sendTo(Sink sink) throws IOException {
+            ByteBuffer chunk = ByteBuffer.allocate(CHUNK_BYTES);
+            for (long at = 0; at < shape.size(); at += CHUNK_BYTES) {
+                chunk.clear().limit((int) Math.min(CHUNK_BYTES, shape.size() - at));
+                PositionedReads.fill(drawn, begin + at, chunk);
+                sink.accept(chunk.flip());
+            }
         }
     }
 }

@@ -1,9 +1,8 @@
 package io.github.maskalign.examples.emoji;
 
+import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.examples.emoji.EmojiCacheFile.Index;
 import io.github.maskalign.examples.emoji.EmojiCacheFile.MappedPictures;
-import io.github.maskalign.examples.emoji.EmojiCacheFile.UnusableCacheException;
-import java.io.EOFException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
@@ -79,8 +78,8 @@ public final class EmojiSet {
         if (Files.exists(file)) {
             try {
                 return new EmojiSet(config, EmojiCacheFile.open(file, key));
-            } catch (UnusableCacheException | EOFException e) {
-                LOG.warn("Drawing the emoji again, as {} cannot be used: {}", file, e.getMessage());
+            } catch (CheckpointFormatException e) {
+                LOG.warn("Drawing the emoji again, as their file cannot be used: {}", e.getMessage());
             }
         }
         draw(config, key, file, progress, EmojiSelection.of(config, limitPerSet, sets.get()));
@@ -165,6 +164,35 @@ public final class EmojiSet {
     private static String fileName(String content, int size) {
         CRC32 crc = new CRC32();
         crc.update(content.getBytes(StandardCharsets.UTF_8));
-        return String.format(Locale.ROOT, "emoji-%dpx-%08x.bin", size, crc.getValue());
+        return String.format(Locale.ROOT, "emoji-%dpx-%08x.safetensors", size, crc.getValue());
+    }
+
+    /** The text that credits the artists of pictures drawn from their sets, as their licences ask. */
+    static final class Attribution {
+        private Attribution() {}
+
+        static String text(List<SetInfo> credits) {
+            StringBuilder out = new StringBuilder(
+                    "These pictures are, or were made by a model trained on, drawings of emoji by these"
+                            + " artists.\nThe drawings were turned into pixels on a plain background; nothing else was changed.\n");
+            for (SetInfo set : credits) {
+                out.append('\n')
+                        .append(set.title())
+                        .append(" (")
+                        .append(set.set())
+                        .append(")\n");
+                line(out, "by", set.author(), set.authorUrl());
+                line(out, "licence", set.licence(), set.licenceUrl());
+            }
+            return out.toString();
+        }
+
+        private static void line(StringBuilder out, String what, String name, String url) {
+            out.append("  ").append(what).append(": ").append(name);
+            if (!url.isEmpty()) {
+                out.append(", ").append(url);
+            }
+            out.append('\n');
+        }
     }
 }

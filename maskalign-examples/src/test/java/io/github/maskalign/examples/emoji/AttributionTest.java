@@ -2,6 +2,7 @@ package io.github.maskalign.examples.emoji;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.maskalign.examples.emoji.EmojiSet.Attribution;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;

@@ -3,7 +3,12 @@ package io.github.maskalign.examples.emoji;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.files.SafetensorsFile;
+import io.github.maskalign.core.files.TensorType;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -85,6 +90,40 @@ class EmojiSetTest {
     }
 
     @Test
+    void fileIsSafetensorsAndOneOfTheFormatBeforeIsIgnored() throws Exception {
+        open(SMALL);
+        Path file = onlyFile();
+        Path old = file.resolveSibling(file.getFileName().toString().replace(".safetensors", ".bin"));
+        Files.writeString(old, "MASKALIGN-EMOJI1");
+
+        EmojiSet set = open(SMALL);
+
+        assertThat(old).hasContent("MASKALIGN-EMOJI1");
+        try (SafetensorsFile opened = SafetensorsFile.open(file)) {
+            assertThat(opened.tensors()).containsOnlyKeys("pictures.0");
+            assertThat(opened.tensor("pictures.0").type()).isEqualTo(TensorType.U8);
+            assertThat(opened.tensor("pictures.0").shape()).isEqualTo(new Shape(18, 3, 17, 17));
+            byte[] third = new byte[set.pictureBytes()];
+            opened.read("pictures.0", 2L * set.pictureBytes(), ByteBuffer.wrap(third));
+            assertThat(third).isEqualTo(set.pixels(2));
+            assertThat(opened.metadata()).containsOnlyKeys("index", "sha256");
+        }
+    }
+
+    @Test
+    void changedIndexIsDrawnAgain() throws Exception {
+        EmojiSet good = open(SMALL);
+        String text = Files.readString(onlyFile(), StandardCharsets.ISO_8859_1);
+        String changed = text.replaceFirst("twemoji", "twemojj");
+        assertThat(changed).isNotEqualTo(text);
+        Files.writeString(onlyFile(), changed, StandardCharsets.ISO_8859_1);
+        progress.clear();
+
+        assertSame(open(SMALL), good);
+        assertThat(progress).endsWith("18/18");
+    }
+
+    @Test
     void drawingAgainGivesTheSameFile() throws Exception {
         open(SMALL);
         byte[] file = Files.readAllBytes(onlyFile());
@@ -104,7 +143,7 @@ class EmojiSetTest {
 
             EmojiSet set = open(SMALL);
 
-            assertThat(onlyFile().getFileName().toString()).matches("emoji-17px-[0-9a-f]{8}\\.bin");
+            assertThat(onlyFile().getFileName().toString()).matches("emoji-17px-[0-9a-f]{8}\\.safetensors");
             assertThat(set.size()).isEqualTo(2 * LIMIT);
         } finally {
             Locale.setDefault(before);

@@ -11,6 +11,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.script.ScriptFunction;
+import io.github.maskalign.examples.teacher.TeacherObjective.ContrastiveHead;
 import org.junit.jupiter.api.Test;
 
 class ContrastiveHeadTest {
