@@ -96,7 +96,8 @@ final class TrainingParts {
         problems.require(data.size() >= 1, "the data must have a sample");
         problems.require(
                 data.classes() <= model.model().numClasses(),
-                "the data have " + data.classes() + " classes but the model has " + model.model().numClasses());
+                "the data have " + data.classes() + " classes but the model has "
+                        + model.model().numClasses());
         problems.run(() -> SiTObjective.requireTokens(model, data, plan.encoder));
         if (data.size() >= 1) {
             try (NDManager scratch = manager.newSubManager()) {
@@ -109,7 +110,10 @@ final class TrainingParts {
     private static void sampleProblems(TrainingPlan plan, TrainingBatch sample, TrainingPlan.Problems problems) {
         SiTConfig model = plan.model();
         Shape latent = sample.latents().getShape().slice(1);
-        Shape wanted = new Shape(model.model().inChannels(), model.model().inputSize(), model.model().inputSize());
+        Shape wanted = new Shape(
+                model.model().inChannels(),
+                model.model().inputSize(),
+                model.model().inputSize());
         problems.require(
                 latent.equals(wanted),
                 "the data's samples are " + latent + " but the model takes (channels, height, width) " + wanted);

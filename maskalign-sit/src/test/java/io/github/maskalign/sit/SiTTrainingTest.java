@@ -106,7 +106,9 @@ class SiTTrainingTest {
         }
         assertRefused(tiny().optSeed(1), "seed was 0 and is now 1");
         assertRefused(tiny().optOptim(OptimConfig.PAPER.withLr(1e-3)), "optim.lr was 1.0e-4 and is now 0.001");
-        assertRefused(tiny().setModel(MODEL.withSubset(SubsetConfig.defaults().withRatio(0.5))), "subset.ratio was 0.25 and is now 0.5");
+        assertRefused(
+                tiny().setModel(MODEL.withSubset(SubsetConfig.defaults().withRatio(0.5))),
+                "subset.ratio was 0.25 and is now 0.5");
         assertRefused(tiny().setModel(MODEL.withLossWeights(0.1, 0.5)), "cls.beta was 0.03 and is now 0.1");
         assertRefused(tiny().setBatch(4), "train.globalBatch was 8 and is now 4");
         assertRefused(tiny().optSetting("data", "other"), "data was absent and is now other");

@@ -1,6 +1,5 @@
 package io.github.maskalign.sit.parity;
 
-import io.github.maskalign.sit.parity.internal.ParityConfig;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -17,6 +16,7 @@ import io.github.maskalign.core.nn.ParameterKeys;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.parity.internal.ParityConfig;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.LinkedHashMap;

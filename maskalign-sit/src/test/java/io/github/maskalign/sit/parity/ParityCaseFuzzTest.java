@@ -3,7 +3,6 @@ package io.github.maskalign.sit.parity;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.maskalign.sit.parity.internal.ParityConfig;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -17,6 +16,7 @@ import io.github.maskalign.core.fuzz.Fuzz;
 import io.github.maskalign.core.nn.ParameterKeys;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.parity.internal.ParityConfig;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
