@@ -63,6 +63,14 @@ public final class SiTLoss {
         rows = new TokenRows(model.config().hasClassToken());
     }
 
+    SiT model() {
+        return model;
+    }
+
+    Interpolant path() {
+        return path;
+    }
+
     /**
      * Computes the loss; results belong to the manager of {@code in.clean()}.
      *

@@ -12,7 +12,7 @@ import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.TrainingBatch;
 import io.github.maskalign.core.data.TrainingData;
-import io.github.maskalign.core.diffusion.DiffusionConfig;
+import io.github.maskalign.core.diffusion.TimestepSampler;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.OwnedArrays;
 import io.github.maskalign.core.nn.ParameterKeys;
@@ -36,7 +36,7 @@ public final class SiTObjective implements Objective {
     private final SiTLoss loss;
     private final TrainingData data;
     private final @Nullable RepresentationEncoder encoder;
-    private final DiffusionConfig diffusion;
+    private final TimestepSampler timesteps;
     private final TokenSubsetSampler subsets;
     private final Draws draws;
     private final ParameterStore store;
@@ -46,70 +46,65 @@ public final class SiTObjective implements Objective {
     /**
      * Creates the objective.
      *
-     * @param model an initialised model
-     * @param store where its arrays come from
-     * @param loss the loss over this model
+     * @param loss the loss over an initialised model
+     * @param timesteps how training times are drawn
      * @param data training samples
      * @param encoder gives the clean-image tokens; needed if the model aligns or has a class token and they do not
      *     come with the data
-     * @param diffusion path and timesteps
-     * @param subsets draws the kept tokens, for the placement that the model has
-     * @param draws the run's random numbers
+     * @param subsets draws the kept tokens, for the placement that the model has; its random numbers are the run's
      * @throws IllegalArgumentException if the encoder is missing or its width is not the model's, or if model and
      *     subsets differ in their placement or route
      */
     public SiTObjective(
-            SiT model,
-            ParameterStore store,
             SiTLoss loss,
+            TimestepSampler timesteps,
             TrainingData data,
             @Nullable RepresentationEncoder encoder,
-            DiffusionConfig diffusion,
-            TokenSubsetSampler subsets,
-            Draws draws) {
-        this(model, store, loss, data, encoder, diffusion, subsets, draws, 0);
+            TokenSubsetSampler subsets) {
+        this(loss, timesteps, data, encoder, subsets, 0);
     }
 
-    /**
-     * Creates the objective; see the other constructor.
-     *
-     * @param activationCheckpointing 0 keeps what the blocks compute for the backward pass; 1 computes it again in
-     *     every block, 2 in every second one, and so on, see {@link Recomputation}; the gradients are the same
-     */
-    public SiTObjective(
-            SiT model,
-            ParameterStore store,
+    private SiTObjective(
             SiTLoss loss,
+            TimestepSampler timesteps,
             TrainingData data,
             @Nullable RepresentationEncoder encoder,
-            DiffusionConfig diffusion,
             TokenSubsetSampler subsets,
-            Draws draws,
             int activationCheckpointing) {
+        SiT model = loss.model();
         SiTConfig config = model.config();
-        if (activationCheckpointing < 0) {
-            throw new IllegalArgumentException(
-                    "activationCheckpointing must be at least 0 but was " + activationCheckpointing);
-        }
-        int width = encoder == null ? data.tokenWidth() : encoder.width();
-        if (config.needsEncoder() && width == 0) {
-            throw new IllegalArgumentException("the model aligns or has a class token but there is no encoder");
-        }
-        if (width > 0) {
-            checkWidths(config, width);
-        }
+        requireTokens(config, data, encoder);
         config.requirePlacement(subsets.config());
         subsets.config().requireTokensLeft(config.tokens());
         this.model = model;
-        this.store = store;
         this.loss = loss;
+        this.timesteps = timesteps;
         this.data = data;
         this.encoder = config.needsEncoder() ? encoder : null;
-        this.diffusion = diffusion;
         this.subsets = subsets;
-        this.draws = draws;
+        draws = subsets.draws();
         parameters = ParameterKeys.of(model);
+        NDManager owner = parameters.values().iterator().next().getArray().getManager();
+        store = new ParameterStore(owner, false);
         checkpointing = activationCheckpointing;
+    }
+
+    /**
+     * Returns the same objective with other use of memory.
+     *
+     * @param every 0 keeps what the blocks compute for the backward pass; 1 computes it again in every block, 2 in
+     *     every second one, and so on, see {@link Recomputation}; the gradients are the same
+     */
+    public SiTObjective withActivationCheckpointing(int every) {
+        if (every < 0) {
+            throw new IllegalArgumentException("activationCheckpointing must be at least 0 but was " + every);
+        }
+        return new SiTObjective(loss, timesteps, data, encoder, subsets, every);
+    }
+
+    /** Returns the model that is trained. */
+    public SiT model() {
+        return model;
     }
 
     @Override
@@ -142,7 +137,7 @@ public final class SiTObjective implements Objective {
         Shape shape = batch.latents().getShape();
         int values = Math.toIntExact(shape.size() / count);
         float[] noise = draws.normal(RandomStream.NOISE, first, count, values);
-        float[] t = diffusion.timesteps().draw(draws, diffusion.path(), first, count);
+        float[] t = timesteps.draw(draws, loss.path(), first, count);
         NDArray keep = subsets.draw(step, first, count, config.tokens())
                 .map(subset -> subset.toNDArray(scratch))
                 .orElse(null);
@@ -196,6 +191,17 @@ public final class SiTObjective implements Objective {
             u[i] = u[i] < probability ? 1 : 0;
         }
         return OwnedArrays.of(scratch, new Shape(count), u);
+    }
+
+    /** @throws IllegalArgumentException if the model needs tokens that nobody gives, or of another width */
+    static void requireTokens(SiTConfig config, TrainingData data, @Nullable RepresentationEncoder encoder) {
+        int width = encoder == null ? data.tokenWidth() : encoder.width();
+        if (config.needsEncoder() && width == 0) {
+            throw new IllegalArgumentException("the model aligns or has a class token but there is no encoder");
+        }
+        if (width > 0) {
+            checkWidths(config, width);
+        }
     }
 
     private static void checkWidths(SiTConfig config, int width) {

@@ -15,8 +15,8 @@ import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.TrainingBatch;
 import io.github.maskalign.core.data.TrainingData;
-import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.diffusion.Interpolant;
+import io.github.maskalign.core.diffusion.TimestepSampler;
 import io.github.maskalign.core.random.Draws;
 import java.util.Arrays;
 import java.util.stream.Stream;
@@ -110,14 +110,7 @@ class OnePlacementTest {
 
     private static SiTObjective objective(SiT model, TokenSubsetSampler subsets, NDManager manager) {
         return new SiTObjective(
-                model,
-                new ParameterStore(manager, false),
-                new SiTLoss(model, Interpolant.LINEAR, 0.03, 0.5),
-                new Zeros(),
-                null,
-                DiffusionConfig.defaults(),
-                subsets,
-                DRAWS);
+                new SiTLoss(model, Interpolant.LINEAR, 0.03, 0.5), TimestepSampler.UNIFORM, new Zeros(), null, subsets);
     }
 
     /** Latents and tokens of the right sizes. */

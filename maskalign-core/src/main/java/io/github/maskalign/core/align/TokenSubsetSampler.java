@@ -40,6 +40,11 @@ public final class TokenSubsetSampler {
         this.totalSteps = totalSteps;
     }
 
+    /** Returns the random numbers of the run. */
+    public Draws draws() {
+        return draws;
+    }
+
     /** Returns what is drawn. */
     public SubsetConfig config() {
         return config;

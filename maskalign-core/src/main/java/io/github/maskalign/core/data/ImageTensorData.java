@@ -5,6 +5,7 @@ import io.github.maskalign.core.data.internal.BufferedData;
 import io.github.maskalign.core.data.internal.EpochOrder;
 import io.github.maskalign.core.data.internal.SampleBuffer;
 import io.github.maskalign.core.random.Draws;
+import java.util.Arrays;
 
 /**
  * Pictures held in memory that are themselves the latents: diffusion in pixel space.
@@ -46,6 +47,11 @@ public final class ImageTensorData implements BufferedData {
     @Override
     public long size() {
         return pixels.length;
+    }
+
+    @Override
+    public int classes() {
+        return 1 + Arrays.stream(labels).max().orElse(-1);
     }
 
     @Override

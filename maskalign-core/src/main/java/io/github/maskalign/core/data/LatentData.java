@@ -11,6 +11,7 @@ import io.github.maskalign.core.random.SplitMix64;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Latents of a prepared set as training data.
@@ -27,50 +28,61 @@ public final class LatentData implements BufferedData {
     private final float scale;
     private final float bias;
     private final boolean images;
-    private final boolean tokens;
-    private final TokenChoice choice;
-
-    /** Creates data whose tokens are all read. */
-    public LatentData(PreparedSamples samples, Draws draws, double scale, double bias, boolean images, boolean tokens) {
-        this(samples, draws, scale, bias, images, tokens, TokenChoice.ALL);
-    }
+    private final @Nullable TokenChoice choice; // null: no tokens
 
     /**
-     * Creates the data.
+     * Creates data of latents and labels alone.
      *
      * @param samples where they lie; left open
      * @param draws the run's random numbers
      * @param scale factor of the latents
      * @param bias subtracted before
-     * @param images whether the pictures are read, for an encoder
-     * @param tokens whether the encoder's tokens are read
-     * @param choice which of them
-     * @throws IllegalArgumentException if the set lacks what is asked for
      */
-    public LatentData(
+    public LatentData(PreparedSamples samples, Draws draws, double scale, double bias) {
+        this(samples, draws, (float) scale, (float) bias, false, null);
+    }
+
+    private LatentData(
             PreparedSamples samples,
             Draws draws,
-            double scale,
-            double bias,
+            float scale,
+            float bias,
             boolean images,
-            boolean tokens,
-            TokenChoice choice) {
-        if (images && samples.layout().imageSide() == 0) {
+            @Nullable TokenChoice choice) {
+        this.samples = samples;
+        this.draws = draws;
+        this.scale = scale;
+        this.bias = bias;
+        this.images = images;
+        this.choice = choice;
+        order = new EpochOrder(draws, samples.size());
+    }
+
+    /**
+     * Returns these data with the pictures, for an encoder.
+     *
+     * @throws IllegalArgumentException if the set has none
+     */
+    public LatentData withImages() {
+        if (samples.layout().imageSide() == 0) {
             throw new IllegalArgumentException("the prepared set has no pictures for the encoder;"
                     + " prepare it with pictures, or with the encoder's tokens");
         }
-        if (tokens && samples.layout().tokens() == 0) {
+        return new LatentData(samples, draws, scale, bias, true, choice);
+    }
+
+    /**
+     * Returns these data with the encoder's tokens.
+     *
+     * @param which which of them are read
+     * @throws IllegalArgumentException if the set has none
+     */
+    public LatentData withTokens(TokenChoice which) {
+        if (samples.layout().tokens() == 0) {
             throw new IllegalArgumentException(
                     "the prepared set has no encoder tokens; prepare it with an encoder, or encode while training");
         }
-        this.samples = samples;
-        this.draws = draws;
-        this.scale = (float) scale;
-        this.bias = (float) bias;
-        this.images = images;
-        this.tokens = tokens;
-        this.choice = choice;
-        order = new EpochOrder(draws, samples.size());
+        return new LatentData(samples, draws, scale, bias, images, which);
     }
 
     @Override
@@ -80,7 +92,12 @@ public final class LatentData implements BufferedData {
 
     @Override
     public int tokenWidth() {
-        return tokens ? samples.layout().tokenWidth() : 0;
+        return choice == null ? 0 : samples.layout().tokenWidth();
+    }
+
+    @Override
+    public int classes() {
+        return samples.classes();
     }
 
     /** {@inheritDoc} @throws UncheckedIOException if a shard cannot be read */
@@ -91,7 +108,8 @@ public final class LatentData implements BufferedData {
         float[] latents = new float[BufferedData.values(count, values)];
         long[] labels = new long[count];
         byte[] pixels = new byte[images ? BufferedData.values(count, layout.imageBytes()) : 0];
-        int[][] rows = tokens ? choice.rows(first, count).orElse(null) : null;
+        boolean tokens = choice != null;
+        int[][] rows = choice == null ? null : choice.rows(first, count).orElse(null);
         int chosen = rows == null ? layout.tokens() : rows[0].length;
         int tokenValues = tokens ? Math.multiplyExact(chosen, layout.tokenWidth()) : 0;
         float[] features = new float[BufferedData.values(count, tokenValues)];

@@ -76,6 +76,11 @@ public final class ReadAheadData implements TrainingData, AutoCloseable {
         return source.tokenWidth();
     }
 
+    @Override
+    public int classes() {
+        return source.classes();
+    }
+
     /**
      * {@inheritDoc}
      *

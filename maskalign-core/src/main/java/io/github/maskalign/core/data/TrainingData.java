@@ -13,6 +13,11 @@ public interface TrainingData {
         return 0;
     }
 
+    /** Returns a number that all labels are below; 0 if it is not known. */
+    default int classes() {
+        return 0;
+    }
+
     /**
      * Returns the samples at positions {@code [first, first + count)}.
      *

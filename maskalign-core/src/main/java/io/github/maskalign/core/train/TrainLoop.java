@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
  * memory and tries again, for {@link TrainConfig.FailedSaves#saveWaitSeconds}. One thread runs the loop; {@link #requestStop} may be
  * called from any.
  *
- * <p>With several ranks each has a loop of its own over a state of its own; rank 0 loads, saves and usually is the only
+ * <p>With several ranks, see {@link #withAgreement}, each has a loop of its own over a state of its own; rank 0 loads, saves and usually is the only
  * one with listeners. The others start with a copy of its state, all take each step together, and all end when one is
  * asked to stop or fails. Before a state is saved the ranks compare their weights.
  */
@@ -37,6 +37,7 @@ public final class TrainLoop {
     private final Agreement agreement;
     private final RankedState ranked;
     private final OptimConfig optim;
+    private final Objective objective;
     private final List<TrainListener> listeners;
     private final TrainStep step;
     private SaveRetry retry = new SaveRetry();
@@ -46,13 +47,12 @@ public final class TrainLoop {
     private boolean interrupted;
 
     /**
-     * Prepares a run.
+     * Prepares a run of one process that saves nothing.
      *
      * @param config length and rhythm
      * @param optim settings of the optimiser
      * @param objective what to minimise
      * @param state fresh state over the objective's parameters
-     * @param checkpoints where states and snapshots are saved, and what to start from
      * @param listeners who watches
      */
     public TrainLoop(
@@ -60,50 +60,52 @@ public final class TrainLoop {
             OptimConfig optim,
             Objective objective,
             TrainState state,
-            RunCheckpoints checkpoints,
             List<? extends TrainListener> listeners) {
-        this(
-                config,
-                optim,
-                objective,
-                state,
-                Optional.of(checkpoints),
-                listeners,
-                new Agreement(new LocalCommunicator()));
+        this(config, optim, objective, state, listeners, Optional.empty(), new Agreement(new LocalCommunicator()));
     }
 
-    /**
-     * Prepares one rank of a run.
-     *
-     * @param config length and rhythm, the same on every rank
-     * @param optim settings of the optimiser, the same on every rank
-     * @param objective what to minimise; must give the same loss for the same positions on every rank
-     * @param state fresh state over the objective's parameters
-     * @param checkpoints where states and snapshots are saved, and what to start from; on rank 0 alone
-     * @param listeners who watches; calls that take long keep the other ranks waiting
-     * @param agreement how the ranks go on together
-     * @throws IllegalArgumentException if rank 0 has no checkpoints or another rank has
-     */
-    public TrainLoop(
+    private TrainLoop(
             TrainConfig config,
             OptimConfig optim,
             Objective objective,
             TrainState state,
-            Optional<RunCheckpoints> checkpoints,
             List<? extends TrainListener> listeners,
+            Optional<RunCheckpoints> checkpoints,
             Agreement agreement) {
-        if (checkpoints.isPresent() != agreement.ranks().isRoot()) {
+        if (checkpoints.isPresent() && !agreement.ranks().isRoot()) {
             throw new IllegalArgumentException("rank 0, and no other, must have checkpoints; this is rank "
                     + agreement.ranks().rank());
         }
         this.config = config;
         this.optim = optim;
+        this.objective = objective;
         this.state = state;
         this.checkpoints = checkpoints;
         this.listeners = List.copyOf(listeners);
         this.agreement = agreement;
         ranked = new RankedState(state, agreement);
         step = new TrainStep(objective, state, optim, BatchPlan.of(config, agreement.ranks()), agreement);
+    }
+
+    /**
+     * Returns this loop, which has not run, as one that starts from files and saves to them.
+     *
+     * @param files where states and snapshots are saved, and what to start from; for rank 0 alone
+     * @throws IllegalArgumentException for another rank
+     */
+    public TrainLoop withCheckpoints(RunCheckpoints files) {
+        return new TrainLoop(config, optim, objective, state, listeners, Optional.of(files), agreement);
+    }
+
+    /**
+     * Returns this loop, which has not run, as that of one of several ranks. Configs must be the same on every rank and
+     * objectives must give the same loss for the same positions; listeners' calls that take long keep the others waiting.
+     *
+     * @param ranks how the ranks go on together
+     * @throws IllegalArgumentException if this has checkpoints and is not to be rank 0
+     */
+    public TrainLoop withAgreement(Agreement ranks) {
+        return new TrainLoop(config, optim, objective, state, listeners, checkpoints, ranks);
     }
 
     /** Replaces clock and sleep, for tests. */

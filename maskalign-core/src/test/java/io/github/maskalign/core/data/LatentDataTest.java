@@ -35,7 +35,10 @@ class LatentDataTest {
 
         try (ShardSet set = ShardSet.open(folder);
                 NDManager manager = NDManager.newBaseManager()) {
-            TrainingBatch batch = new LatentData(set, DRAWS, 0.18215, 0.5, true, true).batch(manager, 5, 4);
+            TrainingBatch batch = new LatentData(set, DRAWS, 0.18215, 0.5)
+                    .withImages()
+                    .withTokens(TokenChoice.ALL)
+                    .batch(manager, 5, 4);
 
             assertThat(batch.latents().getShape()).isEqualTo(new Shape(4, 2, 3, 3));
             assertThat(batch.images().getShape()).isEqualTo(new Shape(4, 3, 5, 5));
@@ -60,7 +63,7 @@ class LatentDataTest {
         Prepared.write(folder, LAYOUT, 7);
         try (ShardSet set = ShardSet.open(folder);
                 NDManager manager = NDManager.newBaseManager()) {
-            LatentData data = new LatentData(set, DRAWS, 1, 0, false, false);
+            LatentData data = new LatentData(set, DRAWS, 1, 0);
 
             float[] whole = data.batch(manager, 3, 6).latents().toFloatArray();
             float[] part = data.batch(manager, 6, 2).latents().toFloatArray();
@@ -76,7 +79,7 @@ class LatentDataTest {
         try (ShardSet set = ShardSet.open(folder);
                 NDManager manager = NDManager.newBaseManager()) {
             TokenChoice choice = (first, count) -> first == 2 && count == 3 ? Optional.of(rows) : Optional.empty();
-            LatentData data = new LatentData(set, DRAWS, 1, 0, false, true, choice);
+            LatentData data = new LatentData(set, DRAWS, 1, 0).withTokens(choice);
             float[] all = data.batch(manager, 1, 4).tokens().toFloatArray();
 
             NDArray chosen = data.batch(manager, 2, 3).tokens();
@@ -95,9 +98,9 @@ class LatentDataTest {
     void whatTheSetLacksIsNamed() throws Exception {
         Prepared.write(folder, SampleLayout.latents(4, 2, FloatCode.FLOAT32), 2);
         try (ShardSet set = ShardSet.open(folder)) {
-            assertThatThrownBy(() -> new LatentData(set, DRAWS, 1, 0, true, false))
+            assertThatThrownBy(() -> new LatentData(set, DRAWS, 1, 0).withImages())
                     .hasMessageContaining("no pictures");
-            assertThatThrownBy(() -> new LatentData(set, DRAWS, 1, 0, false, true))
+            assertThatThrownBy(() -> new LatentData(set, DRAWS, 1, 0).withTokens(TokenChoice.ALL))
                     .hasMessageContaining("no encoder tokens");
         }
     }

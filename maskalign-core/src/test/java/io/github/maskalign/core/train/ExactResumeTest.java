@@ -86,7 +86,9 @@ class ExactResumeTest {
                 RunIdentity identity =
                         RunIdentity.of("tiny", Map.of(), facts).withExact(exact).withLater(Set.of("blas"));
                 RunCheckpoints files = RunCheckpoints.open(folder, identity, 2);
-                return new TrainLoop(config, RunningTiny.OPTIM, objective, state, files, List.of()).run();
+                return new TrainLoop(config, RunningTiny.OPTIM, objective, state, List.of())
+                        .withCheckpoints(files)
+                        .run();
             }
         }
     }

@@ -58,8 +58,10 @@ public final class RankedTraining {
                                 RunIdentity.of("tiny", Map.of("optim.lr", "0.01"), Map.of("torch", "any")),
                                 2))
                         : Optional.empty();
-                TrainLoop loop = new TrainLoop(
-                        config, RunningTiny.OPTIM, objective, state, files, List.of(new Speaker(ranks)), agreement);
+                TrainLoop alone =
+                        new TrainLoop(config, RunningTiny.OPTIM, objective, state, List.of(new Speaker(ranks)));
+                TrainLoop ranked = alone.withAgreement(agreement);
+                TrainLoop loop = files.map(ranked::withCheckpoints).orElse(ranked);
                 prepare(args[3], last, objective, loop, state);
                 loop.run();
             }

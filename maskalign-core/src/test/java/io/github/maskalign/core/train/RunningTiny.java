@@ -58,7 +58,7 @@ final class RunningTiny implements AutoCloseable {
         RunIdentity identity = RunIdentity.of("tiny", settings, Map.of("torch", "any"));
         RunCheckpoints files = start.apply(
                 RunCheckpoints.open(folder, identity, config.saving().keepLast(), config.keepEvery()));
-        loop = new TrainLoop(config, optim, this.objective, state, files, List.of(listeners));
+        loop = new TrainLoop(config, optim, this.objective, state, List.of(listeners)).withCheckpoints(files);
     }
 
     TinyObjective objective() {

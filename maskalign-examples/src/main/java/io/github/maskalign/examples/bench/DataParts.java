@@ -107,7 +107,7 @@ public final class DataParts {
         SubsetConfig subset = SubsetConfig.defaults().withRatio(ratio);
         SiTConfig model = SiTVariant.B_2.config().withPlacement(SubsetPlacement.DROP, 0, 0);
         KeptTokens kept = new KeptTokens(model, new TokenSubsetSampler(subset, draws, Long.MAX_VALUE), batch);
-        ReadAheadData data = new ReadAheadData(new LatentData(samples, draws, SD_SCALE, 0, false, true, kept), 2);
+        ReadAheadData data = new ReadAheadData(new LatentData(samples, draws, SD_SCALE, 0).withTokens(kept), 2);
         long[] next = {0};
         return new PartBenchmark(
                 "batches of " + batch + " with tokens, ratio " + ratio,

@@ -5,7 +5,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
-import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.engine.GradMode;
@@ -70,23 +69,19 @@ public final class StepBenchmark implements AutoCloseable {
                 ? config.classTokenWidth()
                 : config.encoderWidths().isEmpty() ? 0 : config.encoderWidths().get(0);
         encoder = width == 0 ? null : new PrecomputedTokens(manager, batch, config.tokens(), width);
-        ParameterStore store = new ParameterStore(manager, false);
         Draws draws = new Draws(what.seed());
         int side = config.model().inputSize();
         SiTObjective objective = new SiTObjective(
-                model,
-                store,
-                new SiTLoss(model, what.diffusion().path()),
-                new RandomData(
-                        new Shape(config.model().inChannels(), side, side),
-                        config.model().numClasses(),
-                        batch,
-                        what.seed()),
-                encoder,
-                what.diffusion(),
-                new TokenSubsetSampler(config.subset(), draws, Integer.MAX_VALUE),
-                draws,
-                what.activationCheckpointing());
+                        new SiTLoss(model, what.diffusion().path()),
+                        what.diffusion().timesteps(),
+                        new RandomData(
+                                new Shape(config.model().inChannels(), side, side),
+                                config.model().numClasses(),
+                                batch,
+                                what.seed()),
+                        encoder,
+                        new TokenSubsetSampler(config.subset(), draws, Integer.MAX_VALUE))
+                .withActivationCheckpointing(what.activationCheckpointing());
         state = new TrainState(manager, objective.parameters());
         parameters = objective.parameters().values().stream()
                 .filter(Parameter::requiresGradient)

@@ -2,49 +2,26 @@ package io.github.maskalign.examples.imagenet;
 
 import ai.djl.Device;
 import ai.djl.engine.Engine;
-import ai.djl.ndarray.NDManager;
-import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.MixerConfig;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.align.SubsetConfig;
-import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.LatentData;
 import io.github.maskalign.core.data.PreparedSamples;
 import io.github.maskalign.core.data.PreparedSets;
 import io.github.maskalign.core.data.ReadAheadData;
 import io.github.maskalign.core.data.internal.RepaFolders;
 import io.github.maskalign.core.data.internal.SampleLayout;
-import io.github.maskalign.core.diffusion.DiffusionConfig;
-import io.github.maskalign.core.diffusion.Interpolant;
-import io.github.maskalign.core.files.RunLock;
-import io.github.maskalign.core.metrics.JsonlSink;
-import io.github.maskalign.core.nn.Precision;
-import io.github.maskalign.core.random.Draws;
-import io.github.maskalign.core.random.RandomStream;
 import io.github.maskalign.core.script.ScriptTrust;
-import io.github.maskalign.core.train.MetricListener;
-import io.github.maskalign.core.train.OptimConfig;
-import io.github.maskalign.core.train.RunCheckpoints;
-import io.github.maskalign.core.train.RunIdentity;
 import io.github.maskalign.core.train.StopReason;
 import io.github.maskalign.core.train.TrainConfig;
-import io.github.maskalign.core.train.TrainLoop;
-import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.encoders.Encoders;
 import io.github.maskalign.encoders.Preprocessing;
-import io.github.maskalign.sit.KeptTokens;
-import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
-import io.github.maskalign.sit.SiTLoss;
-import io.github.maskalign.sit.SiTObjective;
+import io.github.maskalign.sit.SiTTraining;
 import io.github.maskalign.sit.SiTVariant;
-import io.github.maskalign.sit.weights.ModelSettings;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -62,7 +39,6 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  */
 public final class TrainOnImageNet {
-    private static final int SEED = 0;
     private static final double LATENT_SCALE = 0.18215; // Stable Diffusion's
 
     private TrainOnImageNet() {}
@@ -95,53 +71,29 @@ public final class TrainOnImageNet {
     static StopReason train(
             Path set, Path run, SiTVariant variant, TrainConfig rhythm, @Nullable EncoderFile encoderFile)
             throws IOException {
-        Files.createDirectories(run);
-        try (RunLock lock = RunLock.acquire(run);
-                PreparedSamples samples =
+        try (PreparedSamples samples =
                         PreparedSets.open(new RepaFolders(set, RepaFolders.IMAGES, RepaFolders.LATENTS));
-                NDManager manager = NDManager.newBaseManager();
-                RepresentationEncoder encoder = encoderFile == null ? null : open(encoderFile, manager.getDevice())) {
-            int width = encoder == null ? samples.layout().tokenWidth() : encoder.width();
+                RepresentationEncoder encoder = encoderFile == null
+                        ? null
+                        : open(encoderFile, Engine.getInstance().defaultDevice())) {
             samples.watch().ifPresent(System.err::println); // from now on damaged files end the run
-            SiTConfig config = maskAlign(variant, samples.layout(), samples.classes(), width);
-            Draws draws = new Draws(SEED); // every random number of the run, by its position
-            TokenSubsetSampler subsets = new TokenSubsetSampler(config.subset(), draws, rhythm.steps());
-            LatentData latents = new LatentData(
-                    samples,
-                    draws,
-                    LATENT_SCALE,
-                    0,
-                    encoder != null, // pictures
-                    encoder == null, // the encoder's tokens, and of these only what the loss looks at
-                    new KeptTokens(config, subsets, rhythm.globalBatch()));
-            Engine.getInstance().setRandomSeed(draws.at(RandomStream.INIT, 0).nextInt());
-            SiT model = new SiT(config, Precision.FLOAT32);
-            model.initialize(manager);
-            try (ReadAheadData data = new ReadAheadData(latents, 2)) {
-                SiTObjective objective = new SiTObjective(
-                        model,
-                        new ParameterStore(manager, false),
-                        new SiTLoss(model, Interpolant.LINEAR),
-                        data,
-                        encoder,
-                        DiffusionConfig.defaults(),
-                        subsets,
-                        draws);
-                return train(
-                        run, rhythm, objective, manager, identity(config, samples, rhythm.globalBatch(), encoderFile));
+            int width = encoder == null ? samples.layout().tokenWidth() : encoder.width();
+            SiTTraining.Builder training = SiTTraining.builder()
+                    .setModel(maskAlign(variant, samples.layout(), samples.classes(), width))
+                    .setData((draws, kept) -> {
+                        LatentData latents = new LatentData(samples, draws, LATENT_SCALE, 0);
+                        return new ReadAheadData(encoder == null ? latents.withTokens(kept) : latents.withImages(), 2);
+                    })
+                    .setTrain(rhythm)
+                    .optFolder(run)
+                    .optSetting("data", samples.identity()) // with another set or encoder this is another run
+                    .optSetting("encoder", encoderFile == null ? "cached" : encoderFile.sha256());
+            if (encoder != null) {
+                training.optEncoder(encoder);
             }
-        }
-    }
-
-    private static StopReason train(
-            Path run, TrainConfig rhythm, SiTObjective objective, NDManager manager, RunIdentity identity)
-            throws IOException {
-        try (TrainState state = new TrainState(manager, objective.parameters())) {
-            RunCheckpoints checkpoints =
-                    RunCheckpoints.open(run, identity, rhythm.saving().keepLast());
-            MetricListener metrics =
-                    new MetricListener(firstStep -> JsonlSink.open(run.resolve("stats.jsonl"), firstStep), 10);
-            return new TrainLoop(rhythm, OptimConfig.PAPER, objective, state, checkpoints, List.of(metrics)).run();
+            try (SiTTraining built = training.build()) {
+                return built.run();
+            }
         }
     }
 
@@ -164,16 +116,5 @@ public final class TrainOnImageNet {
                 .withAlignment(variant.alignDepth(), 2048, List.of(encoderWidth))
                 .withMixer(MixerConfig.PAPER)
                 .withSubset(SubsetConfig.defaults());
-    }
-
-    /** What must be the same for the run to go on; snapshots carry it too. */
-    private static RunIdentity identity(
-            SiTConfig config, PreparedSamples samples, int globalBatch, @Nullable EncoderFile encoderFile) {
-        Map<String, String> settings = new TreeMap<>(ModelSettings.of(config));
-        settings.put("data", samples.identity());
-        settings.put("seed", Integer.toString(SEED));
-        settings.put("globalBatch", Integer.toString(globalBatch)); // a sample's position depends on it
-        settings.put("encoder", encoderFile == null ? "cached" : encoderFile.sha256());
-        return RunIdentity.of("maskalign", settings, Map.of());
     }
 }

@@ -102,12 +102,12 @@ public final class TeacherRun {
                 RunCheckpoints checkpoints = RunCheckpoints.open(
                         folder, identity, teacher.train().saving().keepLast());
                 TrainLoop loop = new TrainLoop(
-                        teacher.train(),
-                        teacher.optim(),
-                        objective,
-                        state,
-                        checkpoints,
-                        List.of(new Records(), new MetricListener(this::sinks, LOG_EVERY)));
+                                teacher.train(),
+                                teacher.optim(),
+                                objective,
+                                state,
+                                List.of(new Records(), new MetricListener(this::sinks, LOG_EVERY)))
+                        .withCheckpoints(checkpoints);
                 running = loop;
                 if (stopRequested) {
                     loop.requestStop();

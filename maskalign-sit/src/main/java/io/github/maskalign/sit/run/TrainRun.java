@@ -150,8 +150,9 @@ public final class TrainRun {
                 }
                 listeners.add(new PictureListener(run, folder, parts.manager(), sinks));
             }
-            TrainLoop loop = new TrainLoop(
-                    run.train(), run.optim(), parts.objective(), state, checkpoints, listeners, agreement);
+            TrainLoop ranked = new TrainLoop(run.train(), run.optim(), parts.objective(), state, listeners)
+                    .withAgreement(agreement);
+            TrainLoop loop = checkpoints.map(ranked::withCheckpoints).orElse(ranked);
             running = loop;
             if (stopRequested) {
                 loop.requestStop();

@@ -2,6 +2,7 @@ package io.github.maskalign.sit.weights;
 
 import io.github.maskalign.core.align.MixerConfig;
 import io.github.maskalign.core.align.MixerConfig.Conditioning;
+import io.github.maskalign.core.align.SubsetPlacement;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTVariant;
 import java.util.List;
@@ -22,6 +23,14 @@ public final class ModelSettings {
 
     private ModelSettings(Map<String, String> metadata) {
         this.metadata = metadata;
+    }
+
+    /** Returns the method that a model is made for: {@code sit}, {@code repa}, {@code reg} or {@code maskalign}. */
+    public static String family(SiTConfig config) {
+        if (config.mixer().layers() > 0 || config.subset().placement() != SubsetPlacement.NONE) {
+            return "maskalign";
+        }
+        return config.hasClassToken() ? "reg" : config.encoderWidths().isEmpty() ? "sit" : "repa";
     }
 
     /** Returns the settings of a model. */

@@ -1,18 +1,13 @@
 package io.github.maskalign.sit.run.internal;
 
-import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDManager;
-import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.RepresentationEncoder;
-import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.engine.internal.NativeThreads;
 import io.github.maskalign.core.random.Draws;
-import io.github.maskalign.core.random.RandomStream;
-import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
-import io.github.maskalign.sit.SiTLoss;
 import io.github.maskalign.sit.SiTObjective;
+import io.github.maskalign.sit.SiTTraining;
 import io.github.maskalign.sit.run.RunConfig;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -41,24 +36,20 @@ public final class ExperimentParts implements AutoCloseable {
         RunData data = null;
         RepresentationEncoder encoder = null;
         try {
-            Draws draws = new Draws(config.seed());
             SiTConfig plan = RunPlan.model(config);
-            data = RunData.open(config, cache, draws, ranks);
+            data = RunData.open(config, cache, new Draws(config.seed()), ranks);
             encoder = EncoderChoice.open(config, plan, data.pictureSide(), manager.getDevice());
-            Engine.getInstance().setRandomSeed(draws.at(RandomStream.INIT, 0).nextInt());
-            SiT model = new SiT(plan, config.runtime().precision().ofBlocks());
-            model.initialize(manager);
-            SiTObjective objective = new SiTObjective(
-                    model,
-                    new ParameterStore(manager, false),
-                    new SiTLoss(model, config.diffusion().path()),
-                    data.data(),
-                    encoder,
-                    config.diffusion(),
-                    new TokenSubsetSampler(
-                            config.subset(), draws, config.train().steps()),
-                    draws,
-                    config.train().activationCheckpointing());
+            SiTTraining.Builder training = SiTTraining.builder()
+                    .setModel(plan)
+                    .setData(data.data())
+                    .setTrain(config.train())
+                    .optSeed(config.seed())
+                    .optPrecision(config.runtime().precision().ofBlocks())
+                    .optDiffusion(config.diffusion());
+            if (encoder != null) {
+                training.optEncoder(encoder);
+            }
+            SiTObjective objective = training.buildObjective(manager);
             return new ExperimentParts(manager, encoder, objective, data);
         } catch (IOException | RuntimeException | Error e) {
             if (encoder != null) {

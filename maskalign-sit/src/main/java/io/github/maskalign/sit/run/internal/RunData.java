@@ -91,7 +91,9 @@ public record RunData(
             TokenSubsetSampler subsets = new TokenSubsetSampler(
                     config.subset(), draws, config.train().steps());
             KeptTokens kept = new KeptTokens(RunPlan.model(config), subsets, plan.globalBatch());
-            LatentData latents = new LatentData(set, draws, section.scale(), section.bias(), encodes, cached, kept);
+            LatentData plain = new LatentData(set, draws, section.scale(), section.bias());
+            LatentData seen = encodes ? plain.withImages() : plain;
+            LatentData latents = cached ? seen.withTokens(kept) : seen;
             LOG.info("{} prepared latents in {} classes", set.size(), set.classes());
             if (ranks.localRank() == 0) { // once on each machine, as each may have files of its own
                 set.watch()
