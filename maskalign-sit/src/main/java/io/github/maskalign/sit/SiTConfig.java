@@ -113,9 +113,14 @@ public record SiTConfig(
         return new SiTConfig(model, align, cls, mixer, config, encoderWidths, classTokenWidth, learnSigma);
     }
 
-    /** Sets where dropped tokens leave and return, and nothing else of the subset; the route is used by ROUTE only. */
+    /**
+     * Sets where dropped tokens leave and return; the route is used by ROUTE only. A subset without a ratio gets the
+     * paper's, so that a placement never means that nothing is dropped.
+     */
     public SiTConfig withPlacement(SubsetPlacement where, int routeStart, int routeEnd) {
-        return withSubset(subset.withPlacement(where).withRoute(routeStart, routeEnd));
+        SubsetConfig placed = subset.withPlacement(where).withRoute(routeStart, routeEnd);
+        boolean none = where.usesSubset() && placed.dropping().ratio() == 0;
+        return withSubset(none ? placed.withRatio(SubsetConfig.defaults().dropping().ratio()) : placed);
     }
 
     /** Sets MLP ratio, label dropout, q/k norm, and whether the head predicts sigma too. */

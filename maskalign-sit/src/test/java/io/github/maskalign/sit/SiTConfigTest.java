@@ -115,7 +115,7 @@ class SiTConfigTest {
                 new AlignConfig(true, 3, 0.7, 20),
                 new ClassTokenConfig(true, 0.04),
                 MixerConfig.PAPER,
-                SubsetConfig.none().withPlacement(SubsetPlacement.ROUTE).withRoute(1, 4),
+                SubsetConfig.none().withPlacement(SubsetPlacement.ROUTE).withRatio(0.25).withRoute(1, 4),
                 List.of(12),
                 12,
                 true);
@@ -145,5 +145,17 @@ class SiTConfigTest {
         assertThatThrownBy(() ->
                         new SiTConfig(model, reg.align(), reg.cls(), reg.mixer(), reg.subset(), List.of(12), 0, false))
                 .hasMessage("cls.enabled must say whether there is a classTokenWidth, here 0, but was true");
+    }
+
+    @Test
+    void aPlacementNeverMeansThatNothingIsDropped() {
+        assertThat(PLAIN.withPlacement(SubsetPlacement.DROP, 0, 0).subset().dropping().ratio()).isEqualTo(0.25);
+        assertThat(PLAIN.withSubset(SubsetConfig.defaults().withRatio(0.5))
+                        .withPlacement(SubsetPlacement.ROUTE, 1, 3)
+                        .subset()
+                        .dropping()
+                        .ratio())
+                .isEqualTo(0.5);
+        assertThat(PLAIN.withPlacement(SubsetPlacement.NONE, 0, 0).subset().dropping().ratio()).isZero();
     }
 }
