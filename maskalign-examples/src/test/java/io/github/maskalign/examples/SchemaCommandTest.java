@@ -9,11 +9,9 @@ import dev.harrel.jsonschema.Error;
 import dev.harrel.jsonschema.Validator;
 import dev.harrel.jsonschema.ValidatorFactory;
 import dev.harrel.jsonschema.providers.GsonNode;
-import io.github.maskalign.sit.run.RunConfig;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
-import java.lang.reflect.RecordComponent;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,19 +41,19 @@ class SchemaCommandTest {
     void everyKeyAndEverySectionSaysWhatItMeans() {
         JsonObject properties =
                 JsonParser.parseString(schema()).getAsJsonObject().getAsJsonObject("properties");
-        for (RecordComponent key : RunConfig.class.getRecordComponents()) {
-            JsonObject described = properties.getAsJsonObject(key.getName());
-            assertThat(described.get("description")).as(key.getName()).isNotNull();
-            if (key.getType().isRecord()) {
-                described
-                        .getAsJsonObject("properties")
-                        .asMap()
-                        .forEach((name, value) -> assertThat(
-                                        value.getAsJsonObject().get("description"))
-                                .as(key.getName() + "." + name)
+        assertThat(properties.keySet()).contains("name", "seed", "model", "train", "evaluate");
+        properties.asMap().forEach((key, value) -> {
+            JsonObject described = value.getAsJsonObject();
+            assertThat(described.get("description")).as(key).isNotNull();
+            JsonObject inside = described.getAsJsonObject("properties");
+            if (inside != null) {
+                inside.asMap()
+                        .forEach((name, part) -> assertThat(
+                                        part.getAsJsonObject().get("description"))
+                                .as(key + "." + name)
                                 .isNotNull());
             }
-        }
+        });
     }
 
     static Stream<Path> trainingConfigs() throws IOException {

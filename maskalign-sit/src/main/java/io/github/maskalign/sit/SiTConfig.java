@@ -120,7 +120,8 @@ public record SiTConfig(
     public SiTConfig withPlacement(SubsetPlacement where, int routeStart, int routeEnd) {
         SubsetConfig placed = subset.withPlacement(where).withRoute(routeStart, routeEnd);
         boolean none = where.usesSubset() && placed.dropping().ratio() == 0;
-        return withSubset(none ? placed.withRatio(SubsetConfig.defaults().dropping().ratio()) : placed);
+        return withSubset(
+                none ? placed.withRatio(SubsetConfig.defaults().dropping().ratio()) : placed);
     }
 
     /** Sets MLP ratio, label dropout, q/k norm, and whether the head predicts sigma too. */

@@ -115,7 +115,10 @@ class SiTConfigTest {
                 new AlignConfig(true, 3, 0.7, 20),
                 new ClassTokenConfig(true, 0.04),
                 MixerConfig.PAPER,
-                SubsetConfig.none().withPlacement(SubsetPlacement.ROUTE).withRatio(0.25).withRoute(1, 4),
+                SubsetConfig.none()
+                        .withPlacement(SubsetPlacement.ROUTE)
+                        .withRatio(0.25)
+                        .withRoute(1, 4),
                 List.of(12),
                 12,
                 true);
@@ -149,13 +152,21 @@ class SiTConfigTest {
 
     @Test
     void aPlacementNeverMeansThatNothingIsDropped() {
-        assertThat(PLAIN.withPlacement(SubsetPlacement.DROP, 0, 0).subset().dropping().ratio()).isEqualTo(0.25);
+        assertThat(PLAIN.withPlacement(SubsetPlacement.DROP, 0, 0)
+                        .subset()
+                        .dropping()
+                        .ratio())
+                .isEqualTo(0.25);
         assertThat(PLAIN.withSubset(SubsetConfig.defaults().withRatio(0.5))
                         .withPlacement(SubsetPlacement.ROUTE, 1, 3)
                         .subset()
                         .dropping()
                         .ratio())
                 .isEqualTo(0.5);
-        assertThat(PLAIN.withPlacement(SubsetPlacement.NONE, 0, 0).subset().dropping().ratio()).isZero();
+        assertThat(PLAIN.withPlacement(SubsetPlacement.NONE, 0, 0)
+                        .subset()
+                        .dropping()
+                        .ratio())
+                .isZero();
     }
 }

@@ -2,13 +2,16 @@ package io.github.maskalign.examples.docs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import io.github.maskalign.core.config.ConfigSchema;
 import io.github.maskalign.sit.run.RunConfig;
 import java.io.IOException;
-import java.lang.reflect.RecordComponent;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -38,13 +41,16 @@ class DocumentsTest {
     @Test
     void everyKeyOfATrainingConfigHasOneRow() throws IOException {
         List<String> keys = new ArrayList<>();
-        for (RecordComponent section : RunConfig.class.getRecordComponents()) {
-            if (section.getType().isRecord()) {
-                for (RecordComponent key : section.getType().getRecordComponents()) {
-                    keys.add(section.getName() + "." + key.getName());
-                }
-            }
-        }
+        JsonParser.parseString(ConfigSchema.json(RunConfig.class, Map.of()))
+                .getAsJsonObject()
+                .getAsJsonObject("properties")
+                .asMap()
+                .forEach((section, value) -> {
+                    JsonObject inside = value.getAsJsonObject().getAsJsonObject("properties");
+                    if (inside != null) {
+                        inside.keySet().forEach(key -> keys.add(section + "." + key));
+                    }
+                });
         List<String> rows = KEY_ROW.matcher(Files.readString(ROOT.resolve("docs/configs.md")))
                 .results()
                 .map(row -> row.group(1))
