@@ -223,7 +223,7 @@ public final class StrictJson {
             case BEGIN_OBJECT -> {
                 reader.beginObject();
                 while (reader.hasNext()) {
-                    reader.nextName();
+                    wellFormed(reader.nextName(), where + "an object");
                     skip(depth + 1);
                 }
                 reader.endObject();
