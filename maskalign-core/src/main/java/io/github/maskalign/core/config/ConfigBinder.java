@@ -21,7 +21,7 @@ import java.util.Optional;
  * <pre>{@code
  * record TrainConfig(
  *         @Positive int steps,
- *         @Range(min = 0, max = 1, maxExclusive = true) double maskRatio,
+ *         @Range(min = 0, max = 1, maxExclusive = true) double ratio,
  *         SiTVariant model,                            // an enum; SiT-B/2 if it is Identified
  *         @NonNegative List<Integer> encoderWidths,    // limits hold for each item
  *         @Default("null") Optional<Path> teacher) {   // may be left out
@@ -43,7 +43,7 @@ import java.util.Optional;
  * name: toy
  * train:
  *   steps: 400
- *   maskRatio: 0.25
+ *   ratio: 0.25
  *   model: SiT-B/2
  *   encoderWidths: [768]
  * }</pre>
