@@ -6,7 +6,7 @@ import io.github.maskalign.core.script.ScriptTrust;
 import io.github.maskalign.encoders.vae.Autoencoder;
 import io.github.maskalign.encoders.vae.NativeAutoencoder;
 import io.github.maskalign.encoders.vae.TorchScriptAutoencoder;
-import io.github.maskalign.sit.run.internal.AutoencoderChoice;
+import io.github.maskalign.sit.run.internal.SampleSettings.AutoencoderChoice;
 import io.github.maskalign.sit.run.internal.ScriptPin;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -1,6 +1,8 @@
 package io.github.maskalign.examples;
 
 import com.google.gson.JsonObject;
+import io.github.maskalign.examples.CommandFailure.ExitCode;
+import io.github.maskalign.examples.Main.UsesEngine;
 import io.github.maskalign.examples.bench.BenchReport;
 import io.github.maskalign.examples.bench.StepBenchmark;
 import io.github.maskalign.sit.run.RunConfig;

@@ -2,6 +2,8 @@ package io.github.maskalign.examples;
 
 import io.github.maskalign.core.engine.internal.NativeThreads;
 import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.examples.CommandFailure.ExitCode;
+import io.github.maskalign.examples.Main.UsesEngine;
 import io.github.maskalign.examples.bench.DataParts;
 import io.github.maskalign.examples.bench.MetricParts;
 import io.github.maskalign.examples.bench.PartBenchmark;

@@ -1,7 +1,7 @@
 package io.github.maskalign.examples;
 
-import io.github.maskalign.core.config.Bound;
 import io.github.maskalign.core.config.ConfigBinder;
+import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.internal.RunPlan;
 import java.nio.file.Path;

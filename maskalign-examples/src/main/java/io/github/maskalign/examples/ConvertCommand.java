@@ -1,9 +1,10 @@
 package io.github.maskalign.examples;
 
 import io.github.maskalign.core.files.TensorType;
+import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.sit.run.internal.Conversion;
+import io.github.maskalign.sit.run.internal.Conversion.WeightsFormat;
 import io.github.maskalign.sit.run.internal.OpenWeights;
-import io.github.maskalign.sit.run.internal.WeightsFormat;
 import io.github.maskalign.sit.weights.SiTWeights;
 import io.github.maskalign.sit.weights.WeightsExport;
 import io.github.maskalign.sit.weights.WeightsFamily;

@@ -1,8 +1,9 @@
 package io.github.maskalign.examples;
 
-import io.github.maskalign.examples.doctor.Check;
+import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.examples.doctor.Diagnosis;
-import io.github.maskalign.examples.doctor.Section;
+import io.github.maskalign.examples.doctor.Diagnosis.Check;
+import io.github.maskalign.examples.doctor.Diagnosis.Section;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Locale;

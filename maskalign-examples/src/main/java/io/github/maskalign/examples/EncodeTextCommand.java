@@ -8,6 +8,8 @@ import com.google.gson.JsonObject;
 import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.encoders.text.ClipTextEncoder;
+import io.github.maskalign.examples.CommandFailure.ExitCode;
+import io.github.maskalign.examples.Main.UsesEngine;
 import io.github.maskalign.examples.text.EncodedCaptions;
 import io.github.maskalign.sit.run.Progress;
 import java.io.IOException;

@@ -1,8 +1,10 @@
 package io.github.maskalign.examples;
 
 import io.github.maskalign.core.engine.internal.NativeThreads;
-import io.github.maskalign.core.evaluate.CollectorConfig;
+import io.github.maskalign.core.evaluate.FeatureCollector.CollectorConfig;
 import io.github.maskalign.core.files.AtomicFile;
+import io.github.maskalign.examples.CommandFailure.ExitCode;
+import io.github.maskalign.examples.Main.UsesEngine;
 import io.github.maskalign.sit.run.EvaluationReport;
 import io.github.maskalign.sit.run.EvaluationRun;
 import java.io.IOException;

@@ -1,6 +1,6 @@
 package io.github.maskalign.examples;
 
-import io.github.maskalign.core.files.internal.Unknown;
+import io.github.maskalign.core.files.WeightsFile.Unknown;
 import io.github.maskalign.sit.run.internal.OpenWeights;
 import io.github.maskalign.sit.run.internal.TrainedWeights;
 import io.github.maskalign.sit.weights.ImportOptions;

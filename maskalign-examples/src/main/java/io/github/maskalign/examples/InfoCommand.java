@@ -1,5 +1,6 @@
 package io.github.maskalign.examples;
 
+import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.internal.ModelSummary;
 import java.io.PrintWriter;

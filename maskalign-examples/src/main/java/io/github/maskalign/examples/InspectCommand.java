@@ -2,6 +2,7 @@ package io.github.maskalign.examples;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
+import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.sit.run.internal.OpenWeights;
 import io.github.maskalign.sit.run.internal.WeightsReport;
 import java.io.IOException;

@@ -1,6 +1,7 @@
 package io.github.maskalign.examples;
 
 import io.github.maskalign.core.files.internal.MessageText;
+import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.examples.Failures.Failure;
 import io.github.maskalign.examples.natives.EngineNatives;
 import java.io.FileDescriptor;
@@ -185,5 +186,33 @@ public final class Main implements Runnable {
             root = root.getParent();
         }
         return root;
+    }
+
+    /** What {@link Main} adds to every command: help, version and the exit codes. */
+    @Command(
+            mixinStandardHelpOptions = true,
+            versionProvider = Version.class,
+            sortOptions = false,
+            showDefaultValues = true,
+            abbreviateSynopsis = true,
+            usageHelpAutoWidth = true,
+            exitCodeListHeading = "%nExit codes:%n",
+            exitCodeList = {
+                "  0:done",
+                "  1:a check or the run failed",
+                "  2:wrong usage, config or input file",
+                "  3:training diverged: too many losses or gradients were not finite",
+                "  4:cannot write: disk full, no permission, folder in use",
+                "130:ended by SIGINT (Ctrl-C)",
+                "143:ended by SIGTERM"
+            })
+    static final class StandardOptions {}
+
+    /** A command that computes with the engine, whose native libraries are made ready before it runs. */
+    interface UsesEngine {
+        /** Tells whether this call of the command does, once its options are known. */
+        default boolean usesEngine() {
+            return true;
+        }
     }
 }

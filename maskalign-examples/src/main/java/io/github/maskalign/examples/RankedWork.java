@@ -6,6 +6,7 @@ import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.Communicators;
 import io.github.maskalign.core.distributed.Launch;
+import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.sit.run.internal.LocalGpu;
 import java.io.IOException;
 import java.time.Duration;

@@ -5,6 +5,8 @@ import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Launch;
 import io.github.maskalign.core.sample.SamplerConfig;
+import io.github.maskalign.examples.CommandFailure.ExitCode;
+import io.github.maskalign.examples.Main.UsesEngine;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.SamplingRun;
 import io.github.maskalign.sit.run.internal.RunPrecision;

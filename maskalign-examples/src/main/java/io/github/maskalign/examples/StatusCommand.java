@@ -1,5 +1,6 @@
 package io.github.maskalign.examples;
 
+import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.sit.run.RunStatus;
 import java.io.IOException;
 import java.io.PrintWriter;

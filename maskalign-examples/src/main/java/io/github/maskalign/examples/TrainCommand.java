@@ -1,8 +1,10 @@
 package io.github.maskalign.examples;
 
-import io.github.maskalign.core.config.Bound;
+import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.distributed.Launch;
-import io.github.maskalign.core.train.StopReason;
+import io.github.maskalign.core.train.TrainListener.StopReason;
+import io.github.maskalign.examples.CommandFailure.ExitCode;
+import io.github.maskalign.examples.Main.UsesEngine;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.TrainingRun;
 import io.github.maskalign.sit.run.internal.RunFiles;

@@ -1,8 +1,10 @@
 package io.github.maskalign.examples;
 
-import io.github.maskalign.core.config.Bound;
 import io.github.maskalign.core.config.ConfigBinder;
-import io.github.maskalign.core.train.StopReason;
+import io.github.maskalign.core.config.ConfigBinder.Bound;
+import io.github.maskalign.core.train.TrainListener.StopReason;
+import io.github.maskalign.examples.CommandFailure.ExitCode;
+import io.github.maskalign.examples.Main.UsesEngine;
 import io.github.maskalign.examples.teacher.TeacherConfig;
 import io.github.maskalign.examples.teacher.TeacherRun;
 import java.io.IOException;

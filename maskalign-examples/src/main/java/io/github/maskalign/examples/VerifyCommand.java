@@ -6,6 +6,7 @@ import io.github.maskalign.core.data.internal.RepaVerifier;
 import io.github.maskalign.core.data.internal.ShardIndex;
 import io.github.maskalign.core.data.internal.ShardSet;
 import io.github.maskalign.core.data.internal.ShardVerifier;
+import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.sit.run.Progress;
 import java.io.IOException;
 import java.io.PrintWriter;

@@ -10,6 +10,7 @@ import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.RunLock;
 import io.github.maskalign.core.image.PictureFormatException;
+import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.examples.Failures.Failure;
 import java.io.EOFException;
 import java.io.FileNotFoundException;

@@ -3,6 +3,7 @@ package io.github.maskalign.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.maskalign.examples.SamplerOptions.Interval;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;

@@ -2,6 +2,7 @@ package io.github.maskalign.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.maskalign.examples.CommandFailure.ExitCode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -6,6 +6,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.maskalign.core.distributed.MpiRun;
 import io.github.maskalign.core.train.KillAndResume;
+import io.github.maskalign.examples.CommandFailure.ExitCode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,6 +1,6 @@
 package io.github.maskalign.sit;
 
-import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.nn.Precision;
 import java.util.ArrayList;
 import java.util.List;

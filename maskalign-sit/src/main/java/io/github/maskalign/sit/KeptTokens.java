@@ -2,7 +2,7 @@ package io.github.maskalign.sit;
 
 import io.github.maskalign.core.align.TokenSubset;
 import io.github.maskalign.core.align.TokenSubsetSampler;
-import io.github.maskalign.core.data.TokenChoice;
+import io.github.maskalign.core.data.LatentData.TokenChoice;
 import java.util.Arrays;
 import java.util.Optional;
 

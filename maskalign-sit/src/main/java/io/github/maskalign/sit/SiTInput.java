@@ -3,7 +3,7 @@ package io.github.maskalign.sit;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

@@ -6,13 +6,15 @@ import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.AlignmentLoss;
-import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.diffusion.VelocityLoss;
 import io.github.maskalign.core.nn.BlockRunner;
 import io.github.maskalign.core.nn.TokenRows;
 import io.github.maskalign.core.script.ScriptFunction;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -177,6 +179,67 @@ public final class SiTLoss {
                     config.hasClassToken()
                             ? "the model has a class token but classNoise is missing"
                             : "classNoise was given but the model has no class token");
+        }
+    }
+
+    /**
+     * The parts of a training loss, each 0-d float32.
+     *
+     * @param total {@code velocity + β·classVelocity + λ·alignment}
+     * @param velocity mean squared error of the velocity
+     * @param classVelocity mean squared error of the class token's velocity, if there is one
+     * @param alignment minus the mean cosine, if the model aligns
+     */
+    public record SiTLosses(
+            NDArray total,
+            NDArray velocity,
+            @Nullable NDArray classVelocity,
+            @Nullable NDArray alignment) {
+
+        /** Returns the parts that exist by the names used in logs. */
+        public Map<String, NDArray> parts() {
+            Map<String, NDArray> parts = new LinkedHashMap<>();
+            parts.put("velocity", velocity);
+            if (classVelocity != null) {
+                parts.put("class", classVelocity);
+            }
+            if (alignment != null) {
+                parts.put("align", alignment);
+            }
+            return parts;
+        }
+    }
+
+    /**
+     * What one training loss is computed from; every random number is already drawn.
+     *
+     * @param clean clean latents x* (N, C, H, W), float32
+     * @param noise ε (N, C, H, W), standard normal
+     * @param t timesteps (N) in [0, 1]; 0 is data
+     * @param y labels (N), int64
+     * @param targets for each encoder its clean-image tokens (N, 1+T, Z), the class token first, or where the alignment
+     *     is over a subset those it needs (N, 1+K, Z); may be empty if the model neither aligns nor has a class token
+     * @param classNoise noise of the class token (N, Z), exactly if the model has one
+     * @param keep kept patches (N, K), int64; null keeps all
+     * @param dropped which labels become the null class (N), 0 or 1; null drops none
+     */
+    public record SiTLossInput(
+            NDArray clean,
+            NDArray noise,
+            NDArray t,
+            NDArray y,
+            List<NDArray> targets,
+            @Nullable NDArray classNoise,
+            @Nullable NDArray keep,
+            @Nullable NDArray dropped) {
+        /** Copies the list. */
+        public SiTLossInput {
+            targets = List.copyOf(targets);
+        }
+
+        /** Returns the same batch with other targets. */
+        public SiTLossInput withTargets(List<NDArray> others) {
+            return new SiTLossInput(clean, noise, t, y, others, classNoise, keep, dropped);
         }
     }
 }

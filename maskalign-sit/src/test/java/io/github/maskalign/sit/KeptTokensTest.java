@@ -3,7 +3,7 @@ package io.github.maskalign.sit;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.maskalign.core.align.SubsetConfig;
-import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenSubset;
 import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.random.Draws;

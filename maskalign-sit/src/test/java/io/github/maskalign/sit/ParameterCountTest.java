@@ -2,8 +2,8 @@ package io.github.maskalign.sit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.maskalign.core.align.MixerConfig;
-import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.nn.ParameterKeys;
 import java.util.List;
 import java.util.Map;

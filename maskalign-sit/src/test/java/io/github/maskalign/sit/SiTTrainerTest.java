@@ -19,6 +19,7 @@ import ai.djl.training.tracker.Tracker;
 import ai.djl.translate.Batchifier;
 import io.github.maskalign.core.align.AlignmentLoss;
 import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.sit.SiTLoss.SiTLossInput;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;

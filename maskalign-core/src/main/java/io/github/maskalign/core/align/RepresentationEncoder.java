@@ -30,4 +30,12 @@ public interface RepresentationEncoder extends AutoCloseable {
 
     @Override
     void close();
+
+    /**
+     * What a frozen encoder says about clean pictures.
+     *
+     * @param classToken one token for the whole picture (N, Z), float32
+     * @param patchTokens one token for each patch, row-major (N, T, Z), float32
+     */
+    record EncoderTokens(NDArray classToken, NDArray patchTokens) {}
 }

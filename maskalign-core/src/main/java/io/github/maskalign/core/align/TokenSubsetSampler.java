@@ -1,7 +1,7 @@
 package io.github.maskalign.core.align;
 
 import io.github.maskalign.core.random.Draws;
-import io.github.maskalign.core.random.RandomStream;
+import io.github.maskalign.core.random.Draws.RandomStream;
 import io.github.maskalign.core.random.SplitMix64;
 import java.util.Arrays;
 import java.util.Optional;

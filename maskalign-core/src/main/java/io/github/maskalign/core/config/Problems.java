@@ -1,5 +1,6 @@
 package io.github.maskalign.core.config;
 
+import io.github.maskalign.core.config.ConfigException.ConfigProblem;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;

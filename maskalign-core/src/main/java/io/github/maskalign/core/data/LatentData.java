@@ -6,10 +6,11 @@ import io.github.maskalign.core.data.internal.EpochOrder;
 import io.github.maskalign.core.data.internal.SampleBuffer;
 import io.github.maskalign.core.data.internal.SampleLayout;
 import io.github.maskalign.core.random.Draws;
-import io.github.maskalign.core.random.RandomStream;
+import io.github.maskalign.core.random.Draws.RandomStream;
 import io.github.maskalign.core.random.SplitMix64;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -147,5 +148,22 @@ public final class LatentData implements BufferedData {
             float z = moments[k] + moments[values + k] * (float) random.nextGaussian();
             target[from + k] = (z - bias) * scale;
         }
+    }
+
+    /** Which encoder tokens training will look at, where that is known before the samples are read. */
+    @FunctionalInterface
+    public interface TokenChoice {
+        /** All tokens of all samples. */
+        TokenChoice ALL = (first, count) -> Optional.empty();
+
+        /**
+         * Chooses tokens.
+         *
+         * @param first position of the first sample in the run's stream
+         * @param count number of samples
+         * @return for each sample the same number of different indices among its 1+T tokens, of which 0 is the class token;
+         *     empty for all tokens in order
+         */
+        Optional<int[][]> rows(long first, int count);
     }
 }

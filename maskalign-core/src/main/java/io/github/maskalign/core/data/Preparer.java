@@ -1,16 +1,15 @@
 package io.github.maskalign.core.data;
 
 import io.github.maskalign.core.data.internal.Decoder;
-import io.github.maskalign.core.data.internal.LabelledPicture;
 import io.github.maskalign.core.data.internal.PictureEncoder;
 import io.github.maskalign.core.data.internal.PictureSet;
+import io.github.maskalign.core.data.internal.PictureSet.LabelledPicture;
 import io.github.maskalign.core.data.internal.PrepareException;
-import io.github.maskalign.core.data.internal.PrepareListener;
-import io.github.maskalign.core.data.internal.PreparedSample;
 import io.github.maskalign.core.data.internal.PreparedStore;
+import io.github.maskalign.core.data.internal.PreparedStore.PreparedSample;
+import io.github.maskalign.core.data.internal.PreparedStore.SkippedPicture;
 import io.github.maskalign.core.data.internal.SampleLayout;
 import io.github.maskalign.core.data.internal.ShardRecord;
-import io.github.maskalign.core.data.internal.SkippedPicture;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.ArrayList;
@@ -19,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -257,5 +257,52 @@ public final class Preparer {
             computed += work ? pictures : 0;
             listener.onProgress(done, computed, total);
         }
+    }
+
+    /**
+     * How a set is prepared.
+     *
+     * @param side side of the crop in pixels, at least 1
+     * @param shardPictures pictures of the source in each shard, at least 1; work that is lost when the process is killed
+     * @param batch pictures encoded together, at least 1; changes no number but by rounding
+     * @param threads threads that decode and crop, at least 1
+     */
+    public record PreparePlan(int side, int shardPictures, int batch, int threads) {
+        /** @throws IllegalArgumentException if a number is below 1 */
+        public PreparePlan {
+            require("side", side);
+            require("shardPictures", shardPictures);
+            require("batch", batch);
+            require("threads", threads);
+        }
+
+        /** Returns everything that the content of a shard depends on, by name. */
+        Map<String, String> settings(SampleLayout layout, PictureEncoder encoder, int pictures) {
+            Map<String, String> out = new TreeMap<>(encoder.settings());
+            out.put("crop", "adm " + side);
+            out.put("shard_pictures", Integer.toString(shardPictures));
+            out.put("source_pictures", Integer.toString(pictures));
+            out.put("layout", layout.toString());
+            return out;
+        }
+
+        private static void require(String name, int value) {
+            if (value < 1) {
+                throw new IllegalArgumentException(name + " must be at least 1 but was " + value);
+            }
+        }
+    }
+
+    /** Told how preparing goes on, on the thread that prepares. */
+    @FunctionalInterface
+    public interface PrepareListener {
+        /**
+         * Called after each batch.
+         *
+         * @param done pictures of this process that are behind us, those of earlier runs included
+         * @param computed pictures that this call has encoded
+         * @param total pictures of this process
+         */
+        void onProgress(int done, int computed, int total);
     }
 }

@@ -1,6 +1,7 @@
 package io.github.maskalign.core.data;
 
 import ai.djl.ndarray.NDManager;
+import io.github.maskalign.core.data.TrainingData.TrainingBatch;
 import io.github.maskalign.core.data.internal.BufferedData;
 import io.github.maskalign.core.data.internal.SampleBuffer;
 import io.github.maskalign.core.data.internal.SampleRange;

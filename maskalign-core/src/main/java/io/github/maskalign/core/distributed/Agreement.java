@@ -1,6 +1,6 @@
 package io.github.maskalign.core.distributed;
 
-import io.github.maskalign.core.distributed.internal.RankFailedException;
+import io.github.maskalign.core.distributed.Communicator.CommunicationException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -178,5 +178,21 @@ public final class Agreement {
 
     private static String hex(byte[] digest) {
         return HexFormat.of().formatHex(digest, 0, Math.min(digest.length, 8));
+    }
+
+    /** This rank ends in order because another one failed; the message says which and why. */
+    public static final class RankFailedException extends RuntimeException {
+        private final int failedRank;
+
+        /** Creates the exception with what the other rank said. */
+        public RankFailedException(int failedRank, String message) {
+            super(message);
+            this.failedRank = failedRank;
+        }
+
+        /** Returns the first rank that failed. */
+        public int failedRank() {
+            return failedRank;
+        }
     }
 }

@@ -1,5 +1,6 @@
 package io.github.maskalign.core.distributed;
 
+import io.github.maskalign.core.distributed.Communicator.CommunicationException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

@@ -7,6 +7,7 @@ import com.sun.jna.Pointer;
 import com.sun.jna.Structure;
 import com.sun.jna.ptr.IntByReference;
 import com.sun.jna.ptr.PointerByReference;
+import io.github.maskalign.core.distributed.Communicator.CommunicationException;
 import io.github.maskalign.core.engine.internal.LoadedLibraries;
 import java.nio.file.Path;
 import java.util.ArrayList;

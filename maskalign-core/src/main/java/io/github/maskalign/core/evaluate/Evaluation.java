@@ -1,6 +1,8 @@
 package io.github.maskalign.core.evaluate;
 
 import ai.djl.ndarray.NDManager;
+import io.github.maskalign.core.evaluate.FeatureExtractor.FeatureSpace;
+import io.github.maskalign.core.evaluate.internal.FeatureMatrix;
 import io.github.maskalign.core.evaluate.internal.FeatureStatistics;
 import io.github.maskalign.core.evaluate.internal.FrechetDistance;
 import io.github.maskalign.core.evaluate.internal.KernelDistance;
@@ -11,6 +13,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -188,6 +191,72 @@ public record Evaluation(Set<Metric> metrics, int neighbours, KernelDistance ker
         if (metrics.contains(metric) && n <= width) {
             warnings.add("There are " + n + " " + what + " for " + width
                     + " features, so their covariance is singular and " + metric.id() + " far from its limit.");
+        }
+    }
+
+    /**
+     * What came out.
+     *
+     * @param samples number of samples
+     * @param space whose features were compared
+     * @param values one for each metric, in the order of {@link Metric}
+     * @param warnings what a reader of the numbers must know, in sentences
+     */
+    public record EvaluationResult(long samples, FeatureSpace space, List<MetricValue> values, List<String> warnings) {
+        /** Copies the lists. */
+        public EvaluationResult {
+            values = List.copyOf(values);
+            warnings = List.copyOf(warnings);
+        }
+
+        /** Returns the number of a metric, if it was measured. */
+        public Optional<Estimate> get(Metric metric) {
+            return values.stream()
+                    .filter(v -> v.metric() == metric)
+                    .map(MetricValue::estimate)
+                    .findFirst();
+        }
+    }
+
+    /**
+     * One number of a result.
+     *
+     * @param metric what was measured
+     * @param title what to call it; says so if it is not the metric of the literature
+     * @param estimate the number and its error
+     */
+    public record MetricValue(Metric metric, String title, Estimate estimate) {}
+
+    /**
+     * What samples are compared with.
+     *
+     * @param identity identity of the feature space; empty if the file does not say
+     * @param pictures pictures the statistics were taken from; 0 if that is not known
+     * @param resolution width and height of the pictures, such as {@code 256x256}; empty if that is not known
+     * @param pooled statistics of the pooled features, for FID
+     * @param spatial statistics of the spatial features, for sFID
+     * @param rows features of pictures, for precision, recall and KID; owned by whoever made them
+     */
+    public record Reference(
+            String identity,
+            long pictures,
+            String resolution,
+            @Nullable FeatureStatistics pooled,
+            @Nullable FeatureStatistics spatial,
+            @Nullable FeatureMatrix rows) {
+        /** Returns this reference of pictures of a known size. */
+        public Reference withResolution(String found) {
+            return new Reference(identity, pictures, found, pooled, spatial, rows);
+        }
+
+        /** Returns whether there is what a metric needs of the reference. */
+        public boolean supports(Metric metric) {
+            return switch (metric) {
+                case FID -> pooled != null;
+                case SFID -> spatial != null;
+                case IS -> true;
+                case PRECISION, RECALL, KID -> rows != null;
+            };
         }
     }
 }

@@ -1,5 +1,6 @@
 package io.github.maskalign.core.evaluate;
 
+import io.github.maskalign.core.evaluate.FeatureExtractor.FeatureSpace;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.stream.Collectors;

@@ -9,7 +9,8 @@ import java.util.List;
  * The content of a file breaks a rule of its format, or is not what the reader needs. The message names the file,
  * the key or tensor, what was found and what is allowed; when several things are wrong, all of them.
  */
-public sealed class CheckpointFormatException extends IOException permits NewerFormatException {
+public sealed class CheckpointFormatException extends IOException
+        permits CheckpointFormatException.NewerFormatException {
     private static final int PROBLEMS_IN_MESSAGE = 50;
 
     private final List<String> problems;
@@ -59,5 +60,15 @@ public sealed class CheckpointFormatException extends IOException permits NewerF
                     .append(" more");
         }
         return text.toString();
+    }
+
+    /** The file is whole, but a newer release wrote it in a format version that this one does not read. */
+    public static final class NewerFormatException extends CheckpointFormatException {
+        public NewerFormatException(Path file, long found, long newestKnown) {
+            super(
+                    file,
+                    "it has format version " + found + " but this release reads up to version " + newestKnown
+                            + "; use the release that wrote it, or a later one");
+        }
     }
 }

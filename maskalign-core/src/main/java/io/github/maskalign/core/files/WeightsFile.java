@@ -5,7 +5,7 @@ import io.github.maskalign.core.files.internal.SafetensorsWeights;
 import io.github.maskalign.core.files.internal.Sections;
 import io.github.maskalign.core.files.internal.ShardedWeights;
 import io.github.maskalign.core.files.internal.TorchFile;
-import io.github.maskalign.core.files.internal.Unknown;
+import io.github.maskalign.core.files.internal.TorchValue;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
@@ -80,4 +80,12 @@ public interface WeightsFile extends AutoCloseable {
 
     @Override
     void close() throws IOException;
+
+    /** What to do with a class that a checkpoint names and that {@code KnownNames} does not list. Neither loads it. */
+    enum Unknown {
+        /** The file is refused; the message names the class. */
+        REFUSE,
+        /** Objects of the class become {@link TorchValue.Opaque}: the name stays, the content is skipped. */
+        OPAQUE
+    }
 }

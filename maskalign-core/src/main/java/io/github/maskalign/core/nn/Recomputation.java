@@ -6,7 +6,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Block;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.script.Differentiation;
+import io.github.maskalign.core.script.Autograd.Differentiation;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
 import java.util.Collections;

@@ -9,7 +9,7 @@ import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
 import io.github.maskalign.core.script.ScriptFunction;
-import io.github.maskalign.core.script.ScriptParameter;
+import io.github.maskalign.core.script.ScriptFunction.ScriptParameter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,6 +1,11 @@
 package io.github.maskalign.core.sample;
 
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.core.random.Draws.RandomStream;
+import io.github.maskalign.core.random.SplitMix64;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -75,5 +80,76 @@ public record SampleRequest(long first, long[] labels, Shape latentShape, int cl
     public String toString() {
         return "SampleRequest[" + size() + " from " + first + ", latent " + latentShape + ", class token "
                 + classTokenWidth + "]";
+    }
+
+    /**
+     * Where a sampler takes its standard normal numbers from. Each call returns one array for each of {@link
+     * SampleRequest#stateShapes}, the latent's drawn before the class token's.
+     */
+    public interface NoiseSource {
+        /**
+         * The state at t = 1. Its data type, float32 or float64, is the one in which the field is called.
+         *
+         * @param manager owner of the result
+         */
+        NDList initial(NDManager manager, SampleRequest request);
+
+        /**
+         * The noise a stochastic sampler adds, float64. Asked for in order of the steps, before the field.
+         *
+         * @param manager owner of the result
+         * @param step number of the step, the first is 0
+         */
+        NDList path(NDManager manager, SampleRequest request, int step);
+
+        /** Returns the noise that belongs to the positions of a run: the same picture gets the same numbers always. */
+        static NoiseSource of(Draws draws) {
+            return new DrawnNoise(draws);
+        }
+    }
+
+    /**
+     * Noise addressed by (run seed, picture, step): float32 at t = 1, as the references start, float64 on the way.
+     */
+    record DrawnNoise(Draws draws) implements NoiseSource {
+        private static final long POSITIONS_PER_PICTURE = 2L * SamplerConfig.MAX_STEPS;
+        private static final RandomStream[] INITIAL = {RandomStream.SAMPLE_NOISE, RandomStream.SAMPLE_CLASS_NOISE};
+
+        @Override
+        public NDList initial(NDManager manager, SampleRequest request) {
+            List<Shape> shapes = request.stateShapes();
+            NDList noise = new NDList(shapes.size());
+            for (int part = 0; part < shapes.size(); part++) {
+                Shape shape = shapes.get(part);
+                float[] values = draws.normal(INITIAL[part], request.first(), request.size(), width(shape));
+                noise.add(manager.create(values, shape));
+            }
+            return noise;
+        }
+
+        @Override
+        public NDList path(NDManager manager, SampleRequest request, int step) {
+            List<Shape> shapes = request.stateShapes();
+            NDList noise = new NDList(shapes.size());
+            for (int part = 0; part < shapes.size(); part++) {
+                Shape shape = shapes.get(part);
+                int width = width(shape);
+                double[] values = new double[Math.multiplyExact(request.size(), width)];
+                for (int i = 0; i < request.size(); i++) {
+                    long picture = Math.addExact(request.first(), i);
+                    long position = Math.addExact(Math.multiplyExact(picture, POSITIONS_PER_PICTURE), 2L * step + part);
+                    SplitMix64 random = draws.at(RandomStream.SAMPLE_PATH, position);
+                    for (int k = 0; k < width; k++) {
+                        values[i * width + k] = random.nextGaussian();
+                    }
+                }
+                noise.add(manager.create(values, shape));
+            }
+            return noise;
+        }
+
+        private static int width(Shape shape) {
+            return Math.toIntExact(shape.size() / shape.get(0));
+        }
     }
 }

@@ -6,6 +6,9 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.diffusion.Interpolant;
+import io.github.maskalign.core.sample.Guidance.GuidedField;
+import io.github.maskalign.core.sample.SampleRequest.NoiseSource;
+import io.github.maskalign.core.sample.SamplerConfig.DiffusionScale;
 import java.util.Arrays;
 
 /**
@@ -112,5 +115,150 @@ public final class Sampler {
             }
         }
         return start;
+    }
+
+    /** Told of the progress of a sampler; what it throws ends the sampling. */
+    @FunctionalInterface
+    public interface SampleListener {
+        /** Does nothing. */
+        SampleListener NONE = (done, total, t) -> {};
+
+        /**
+         * Called after each step.
+         *
+         * @param done number of steps done, from 1
+         * @param total number of steps S
+         * @param t the time reached, in [0, 1)
+         */
+        void onStep(int done, int total, double t);
+    }
+
+    /** One step of a sampler. */
+    interface StepRule {
+        /**
+         * Goes from point {@code i} of the time grid to the next.
+         *
+         * @param step owner of the state and of all that is made here
+         * @param state float64 arrays at the time of point i
+         * @return the state at the time of point i + 1, owned by {@code step}
+         */
+        NDList advance(NDManager step, NDList state, int i);
+
+        /** Returns state + dt · slope for each array. */
+        static NDList move(NDList state, NDList slope, double dt) {
+            NDList moved = new NDList(state.size());
+            for (int k = 0; k < state.size(); k++) {
+                NDArray x = state.get(k);
+                moved.add(x.add(slope.get(k).mul(dt)));
+            }
+            return moved;
+        }
+    }
+
+    /** x ← x + (t' - t) v(x, t). */
+    record EulerStep(GuidedField field, double[] grid) implements StepRule {
+        @Override
+        public NDList advance(NDManager step, NDList state, int i) {
+            NDList v = field.velocity(step, state, grid[i], grid[i]);
+            return StepRule.move(state, v, grid[i + 1] - grid[i]);
+        }
+    }
+
+    /**
+     * x ← x + (t' - t)(½ v(x, t) + ½ v(x̃, t')) with the Euler prediction x̃; the last step is an Euler step. The
+     * time t decides for both calls whether they are guided.
+     */
+    record HeunStep(GuidedField field, double[] grid) implements StepRule {
+        @Override
+        public NDList advance(NDManager step, NDList state, int i) {
+            double t = grid[i];
+            double next = grid[i + 1];
+            NDList v = field.velocity(step, state, t, t);
+            NDList predicted = StepRule.move(state, v, next - t);
+            if (i == grid.length - 2) {
+                return predicted;
+            }
+            NDList ahead = field.velocity(step, predicted, next, t);
+            NDList mean = new NDList(v.size());
+            for (int k = 0; k < v.size(); k++) {
+                NDArray half = v.get(k).mul(0.5);
+                mean.add(half.add(ahead.get(k).mul(0.5)));
+            }
+            return StepRule.move(state, mean, next - t);
+        }
+    }
+
+    /**
+     * x ← x + (v - ½ w s) dt + √w n √|dt| with the score s of the velocity; the last step adds no noise.
+     *
+     * <p>The drift is affine in v, so it is taken once, of the guided velocity. The noise is drawn before the
+     * field is called.
+     */
+    record EulerMaruyamaStep(
+            GuidedField field,
+            double[] grid,
+            Interpolant path,
+            DiffusionScale diffusion,
+            NoiseSource noise,
+            SampleRequest request)
+            implements StepRule {
+        @Override
+        public NDList advance(NDManager step, NDList state, int i) {
+            double t = grid[i];
+            double dt = grid[i + 1] - t;
+            double w = diffusion.at(t, path);
+            boolean last = i == grid.length - 2;
+            NDList n = last ? new NDList() : noise.path(step, request, i);
+            NDList v = field.velocity(step, state, t, t);
+            NDList next = StepRule.move(state, drift(step, v, state, t, w), dt);
+            if (last) {
+                return next;
+            }
+            NDList noisy = new NDList(next.size());
+            for (int k = 0; k < next.size(); k++) {
+                noisy.add(next.get(k).add(n.get(k).mul(Math.sqrt(Math.abs(dt))).mul(Math.sqrt(w))));
+            }
+            return noisy;
+        }
+
+        private NDList drift(NDManager step, NDList velocity, NDList state, double t, double w) {
+            double[] times = new double[request.size()];
+            Arrays.fill(times, t);
+            NDArray time = step.create(times); // (N)
+            NDList drift = new NDList(velocity.size());
+            for (int k = 0; k < velocity.size(); k++) {
+                NDArray v = velocity.get(k);
+                drift.add(v.sub(path.score(v, state.get(k), time).mul(0.5 * w)));
+            }
+            return drift;
+        }
+    }
+
+    /** The times a sampler stops at, from 1 to 0 in float64. */
+    static final class TimeGrid {
+        private TimeGrid() {}
+
+        /** Returns S + 1 equal points from 1 to 0. */
+        static double[] equal(int steps) {
+            return linspace(1, 0, steps + 1);
+        }
+
+        /** Returns S equal points from 1 to {@code last}, followed by 0. */
+        static double[] withLastStep(int steps, double last) {
+            double[] grid = new double[steps + 1];
+            System.arraycopy(linspace(1, last, steps), 0, grid, 0, steps);
+            return grid;
+        }
+
+        /** PyTorch's linspace to the bit: each half is counted from its own end, with one rounding a point. */
+        private static double[] linspace(double start, double end, int points) {
+            double[] out = new double[points];
+            out[0] = start;
+            double step = (end - start) / (points - 1);
+            for (int i = 1; i < points; i++) {
+                out[i] = i < points / 2 ? Math.fma(step, i, start) : Math.fma(-step, points - 1 - i, end);
+            }
+            return out;
+        }
     }
 }

@@ -2,6 +2,7 @@ package io.github.maskalign.core.sample;
 
 import io.github.maskalign.core.config.Default;
 import io.github.maskalign.core.config.NonNegative;
+import io.github.maskalign.core.diffusion.Interpolant;
 import java.util.Objects;
 
 /**
@@ -79,5 +80,40 @@ public record SamplerConfig(
                 lastStep,
                 diffusion,
                 guidance.legacyGuidedChannels());
+    }
+
+    /** How the way from noise to data is cut into steps. S is the number of steps. */
+    public enum SamplerMethod {
+        /** Probability-flow ODE, x ← x + (t' - t) v, on S + 1 equal points from 1 to 0; S calls of the field. */
+        EULER,
+
+        /**
+         * Heun's rule on the same points, the last step an Euler step; 2S - 1 calls. Whether the second call of a
+         * step is guided is decided by the time at which the step starts.
+         */
+        HEUN,
+
+        /**
+         * The reverse SDE with drift v - ½ w s on S points from 1 to the last step's size, then without noise to
+         * 0; S calls. The sampler of the published numbers (250 steps).
+         */
+        EULER_MARUYAMA
+    }
+
+    /** The strength w(t) of the noise that {@link SamplerMethod#EULER_MARUYAMA} adds. */
+    public enum DiffusionScale {
+        /** w = 2t whatever the path: the code of REPA and REG, and what the published numbers were made with. */
+        TWO_T,
+
+        /** w = σ(t): what the papers write. */
+        SIGMA;
+
+        /** Returns w at time {@code t} in [0, 1]. */
+        public double at(double t, Interpolant path) {
+            return switch (this) {
+                case TWO_T -> 2 * t;
+                case SIGMA -> path.sigma(t);
+            };
+        }
     }
 }

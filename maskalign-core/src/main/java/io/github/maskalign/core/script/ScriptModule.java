@@ -195,4 +195,19 @@ public final class ScriptModule implements AutoCloseable {
     private static String firstLine(Exception e) {
         return String.valueOf(e.getMessage()).lines().findFirst().orElse("");
     }
+
+    /**
+     * A file is no TorchScript archive that the engine can open, or not the one whose hash was given; the message names it
+     * and what was found.
+     */
+    public static final class ScriptFormatException extends IOException {
+        ScriptFormatException(String name, String reason, Throwable cause) {
+            super(name + " is not a TorchScript archive that can be opened: " + reason, cause);
+        }
+
+        ScriptFormatException(String name, String pinned, String found) {
+            super(name + ": must have the SHA-256 " + pinned + " but has " + found
+                    + "; it is damaged or another version and was not opened");
+        }
+    }
 }

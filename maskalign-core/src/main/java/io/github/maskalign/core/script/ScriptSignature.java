@@ -1,5 +1,6 @@
 package io.github.maskalign.core.script;
 
+import io.github.maskalign.core.script.ScriptFunction.ScriptParameter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;

@@ -1,5 +1,6 @@
 package io.github.maskalign.core.script;
 
+import io.github.maskalign.core.script.ScriptModule.ScriptFormatException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Locale;

@@ -3,6 +3,8 @@ package io.github.maskalign.core.train;
 import io.github.maskalign.core.engine.internal.DeviceMemory;
 import io.github.maskalign.core.engine.internal.ProcessStatus;
 import io.github.maskalign.core.metrics.MetricSink;
+import io.github.maskalign.core.train.TrainListener.StartKind;
+import io.github.maskalign.core.train.TrainListener.StopReason;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.LinkedHashMap;

@@ -4,6 +4,8 @@ import ai.djl.ndarray.NDArray;
 import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.files.TensorSource;
+import io.github.maskalign.core.train.RunCheckpoints.StateArrays;
+import io.github.maskalign.core.train.TrainListener.StartKind;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;

@@ -1,5 +1,6 @@
 package io.github.maskalign.core.train;
 
+import io.github.maskalign.core.train.RunCheckpoints.StateArrays;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;

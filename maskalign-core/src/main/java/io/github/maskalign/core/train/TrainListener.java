@@ -30,4 +30,26 @@ public interface TrainListener {
 
     /** The loop is over; called once, also after an exception. */
     default void onEnd(StopReason reason, TrainState state) {}
+
+    /** How a training loop started. */
+    enum StartKind {
+        /** From the newest saved state of its run folder. */
+        RESUMED,
+        /** At step 0, with the weights of a snapshot. */
+        INITIALIZED,
+        /** At step 0, with fresh weights. */
+        SCRATCH
+    }
+
+    /** Why a training loop ended. */
+    enum StopReason {
+        /** All steps are done. */
+        COMPLETED,
+        /** Somebody asked for it, or interrupted the thread; the state is saved and the run can be resumed. */
+        STOP_REQUESTED,
+        /** Too many steps had numbers that were not finite; the last saved state can be resumed. */
+        DIVERGED,
+        /** An exception ended the run; the last saved state can be resumed. */
+        FAILED
+    }
 }

@@ -2,8 +2,10 @@ package io.github.maskalign.core.train;
 
 import ai.djl.TrainingDivergedException;
 import io.github.maskalign.core.distributed.Agreement;
-import io.github.maskalign.core.distributed.LocalCommunicator;
+import io.github.maskalign.core.distributed.Communicators.LocalCommunicator;
 import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.train.TrainListener.StartKind;
+import io.github.maskalign.core.train.TrainListener.StopReason;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;

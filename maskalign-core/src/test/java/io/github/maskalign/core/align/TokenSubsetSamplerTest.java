@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.within;
 import io.github.maskalign.core.align.SubsetConfig.Order;
 import io.github.maskalign.core.align.SubsetConfig.Rounding;
 import io.github.maskalign.core.align.SubsetConfig.Scope;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
+import io.github.maskalign.core.align.SubsetConfig.SubsetSchedule;
 import io.github.maskalign.core.random.Draws;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;

@@ -3,6 +3,8 @@ package io.github.maskalign.core.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.maskalign.core.config.ConfigBinder.Bound;
+import io.github.maskalign.core.config.ConfigException.ConfigProblem;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

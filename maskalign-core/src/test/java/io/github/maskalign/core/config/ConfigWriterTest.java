@@ -3,8 +3,8 @@ package io.github.maskalign.core.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.maskalign.core.align.MixerConfig;
 import io.github.maskalign.core.align.SubsetConfig;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.train.OptimConfig;

@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.data.TrainingData.TrainingBatch;
 import io.github.maskalign.core.data.internal.EpochOrder;
 import io.github.maskalign.core.data.internal.SampleBuffer;
 import io.github.maskalign.core.random.Draws;

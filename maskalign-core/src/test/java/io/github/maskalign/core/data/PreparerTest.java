@@ -3,15 +3,16 @@ package io.github.maskalign.core.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.maskalign.core.data.Preparer.PreparePlan;
 import io.github.maskalign.core.data.internal.FirstPixels;
 import io.github.maskalign.core.data.internal.PictureEncoder;
 import io.github.maskalign.core.data.internal.PictureSet;
 import io.github.maskalign.core.data.internal.PrepareException;
 import io.github.maskalign.core.data.internal.PreparedStore;
+import io.github.maskalign.core.data.internal.PreparedStore.SkippedPicture;
 import io.github.maskalign.core.data.internal.ShardIndex;
 import io.github.maskalign.core.data.internal.ShardSet;
 import io.github.maskalign.core.data.internal.ShardVerifier;
-import io.github.maskalign.core.data.internal.SkippedPicture;
 import io.github.maskalign.core.image.CentreCrop;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureReader;

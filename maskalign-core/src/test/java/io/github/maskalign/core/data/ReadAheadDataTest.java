@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.data.TrainingData.TrainingBatch;
 import io.github.maskalign.core.data.internal.BufferedData;
 import io.github.maskalign.core.data.internal.SampleBuffer;
 import java.util.List;

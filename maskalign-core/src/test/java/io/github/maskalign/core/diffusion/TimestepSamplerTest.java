@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.maskalign.core.diffusion.DiffusionConfig.TimestepSampler;
 import io.github.maskalign.core.random.Draws;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;

@@ -3,7 +3,9 @@ package io.github.maskalign.core.distributed;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.maskalign.core.distributed.internal.RankFailedException;
+import io.github.maskalign.core.distributed.Agreement.RankFailedException;
+import io.github.maskalign.core.distributed.Communicator.CommunicationException;
+import io.github.maskalign.core.distributed.Communicators.LocalCommunicator;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

@@ -8,6 +8,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.distributed.Communicator.CommunicationException;
+import io.github.maskalign.core.distributed.Communicators.LocalCommunicator;
 import io.github.maskalign.core.distributed.internal.GradientBuckets;
 import io.github.maskalign.core.distributed.internal.MpiLibrary;
 import io.github.maskalign.core.distributed.internal.Share;

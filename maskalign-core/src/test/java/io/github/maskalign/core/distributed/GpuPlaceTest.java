@@ -3,6 +3,7 @@ package io.github.maskalign.core.distributed;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.maskalign.core.distributed.Communicator.CommunicationException;
 import org.junit.jupiter.api.Test;
 
 class GpuPlaceTest {

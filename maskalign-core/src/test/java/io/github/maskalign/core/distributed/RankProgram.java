@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.distributed.Communicator.CommunicationException;
 import io.github.maskalign.core.distributed.internal.GradientBuckets;
 import io.github.maskalign.core.distributed.internal.MpiCommunicator;
 import io.github.maskalign.core.distributed.internal.MpiCommunicatorTest;

@@ -1,6 +1,7 @@
 package io.github.maskalign.core.distributed;
 
 import ai.djl.ndarray.NDArray;
+import io.github.maskalign.core.distributed.Communicator.CommunicationException;
 import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.evaluate.Evaluation.Reference;
 import io.github.maskalign.core.evaluate.internal.FeatureMatrix;
 import io.github.maskalign.core.evaluate.internal.FeatureStatistics;
 import io.github.maskalign.core.evaluate.internal.Rows;

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.files.internal.RowStream;
+import io.github.maskalign.core.files.NpzWriter.RowStream;
 import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;

@@ -2,7 +2,7 @@ package io.github.maskalign.core.files;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.maskalign.core.files.internal.TensorInfo;
+import io.github.maskalign.core.files.internal.SafetensorsHeader.TensorInfo;
 import io.github.maskalign.core.fuzz.Fuzz;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -9,6 +9,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.core.sample.SampleRequest.NoiseSource;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Set;

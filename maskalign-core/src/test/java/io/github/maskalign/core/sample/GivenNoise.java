@@ -3,6 +3,7 @@ package io.github.maskalign.core.sample;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.sample.SampleRequest.NoiseSource;
 
 /** Noise as a function; float64 from the start, so that whole samplers can be compared in float64. */
 record GivenNoise(Value value) implements NoiseSource {

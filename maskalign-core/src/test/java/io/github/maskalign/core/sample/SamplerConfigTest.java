@@ -7,6 +7,9 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.core.sample.SampleRequest.NoiseSource;
+import io.github.maskalign.core.sample.SamplerConfig.DiffusionScale;
+import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import org.junit.jupiter.api.Test;
 
 class SamplerConfigTest {

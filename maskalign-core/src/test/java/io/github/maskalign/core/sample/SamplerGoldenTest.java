@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.diffusion.Interpolant;
+import io.github.maskalign.core.sample.SampleRequest.NoiseSource;
+import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import java.util.Arrays;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;

@@ -1,6 +1,8 @@
 package io.github.maskalign.core.sample;
 
 import io.github.maskalign.core.diffusion.Interpolant;
+import io.github.maskalign.core.sample.SamplerConfig.DiffusionScale;
+import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 
 /** The samplers once more, for one coordinate, in plain Java. */
 final class ScalarReference {

@@ -9,6 +9,8 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.diffusion.GoldenFile;
 import io.github.maskalign.core.diffusion.Interpolant;
+import io.github.maskalign.core.sample.SampleRequest.NoiseSource;
+import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;

@@ -17,6 +17,7 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.nn.AdaLnZeroBlock;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.core.script.ScriptModule.ScriptFormatException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

@@ -2,6 +2,7 @@ package io.github.maskalign.core.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.maskalign.core.train.TrainListener.StopReason;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

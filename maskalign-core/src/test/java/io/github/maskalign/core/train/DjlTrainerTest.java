@@ -17,7 +17,7 @@ import ai.djl.training.tracker.Tracker;
 import io.github.maskalign.core.nn.AdaLnZeroBlock;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.random.Draws;
-import io.github.maskalign.core.random.RandomStream;
+import io.github.maskalign.core.random.Draws.RandomStream;
 import org.junit.jupiter.api.Test;
 
 /** Our blocks are DJL blocks: DJL's own trainer, loss and optimiser train them too. */

@@ -8,6 +8,7 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.train.TrainListener.StopReason;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;

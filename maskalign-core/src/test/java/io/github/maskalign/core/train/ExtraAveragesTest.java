@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.SafetensorsFile;
+import io.github.maskalign.core.train.TrainListener.StartKind;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -5,6 +5,8 @@ import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.Launch;
 import io.github.maskalign.core.distributed.internal.MpiCommunicator;
+import io.github.maskalign.core.train.TrainListener.StartKind;
+import io.github.maskalign.core.train.TrainListener.StopReason;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;

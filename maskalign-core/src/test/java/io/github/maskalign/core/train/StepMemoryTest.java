@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.engine.internal.MemoryShortage;
+import io.github.maskalign.core.train.TrainListener.StopReason;
+import io.github.maskalign.core.train.TrainStep.StepMemoryException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,5 +1,7 @@
 package io.github.maskalign.core.train;
 
+import io.github.maskalign.core.train.TrainListener.StartKind;
+import io.github.maskalign.core.train.TrainListener.StopReason;
 import java.nio.file.Path;
 
 /**

@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.TrainingDivergedException;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.train.TrainListener.StartKind;
+import io.github.maskalign.core.train.TrainListener.StopReason;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -9,6 +9,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.train.Objective.StepLosses;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

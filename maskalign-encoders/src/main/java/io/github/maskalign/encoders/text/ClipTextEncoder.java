@@ -15,6 +15,7 @@ import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.WeightsFile;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.encoders.text.TextEncoder.TextTokens;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -5,6 +5,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.encoders.text.TokenizerJson.AddedToken;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;

@@ -2,6 +2,7 @@ package io.github.maskalign.encoders.text;
 
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.internal.StrictJson;
+import io.github.maskalign.encoders.text.TokenizerJson.AddedToken;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

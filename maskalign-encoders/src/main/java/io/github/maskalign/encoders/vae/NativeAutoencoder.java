@@ -17,6 +17,8 @@ import io.github.maskalign.core.files.WeightsFile;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.script.ScriptFunction;
+import io.github.maskalign.encoders.vae.Autoencoder.LatentMoments;
+import io.github.maskalign.encoders.vae.Autoencoder.LatentScaling;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -10,6 +10,7 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.script.ScriptFunction;
 import io.github.maskalign.core.script.ScriptModule;
 import io.github.maskalign.core.script.ScriptTrust;
+import io.github.maskalign.encoders.vae.Autoencoder.LatentMoments;
 import java.io.IOException;
 import java.nio.file.Path;
 

@@ -11,14 +11,18 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
+import io.github.maskalign.core.nn.Initializers;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.ScriptedBlock;
 import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.core.nn.internal.SinCosPositions;
 import io.github.maskalign.core.script.ScriptExporter;
 import io.github.maskalign.core.script.ScriptFunction;
+import io.github.maskalign.encoders.vit.VitParts.Activation;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -149,6 +153,82 @@ public final class Vit extends AbstractBlock {
             super(ScriptFunction.of(TokenNorm.class, "vit.py", "token_norm").bind("eps", eps));
             parameter("weight", new Shape(width), Initializer.ONES);
             parameter("bias", new Shape(width), Initializer.ZEROS);
+        }
+    }
+
+    /** From pictures (N, 3, H, W) to tokens with positions (N, T, D), class token and registers first. */
+    static final class TokenEmbedding extends ScriptedBlock {
+        private final int patch;
+        private final int width;
+        private final int before;
+
+        TokenEmbedding(VitConfig config) {
+            super(ScriptFunction.of(TokenEmbedding.class, "vit.py", "token_embedding")
+                    .bind("patch", config.patchSize())
+                    .bind("grid", config.grid())
+                    .bind("rule", config.parts().positions().scriptRule));
+            VitParts parts = config.parts();
+            patch = config.patchSize();
+            width = config.width();
+            before = parts.before();
+            int table = parts.classToken() ? 1 : 0;
+            if (parts.classToken()) {
+                parameter("cls_token", new Shape(1, 1, width), Initializers.NORMAL_002);
+            }
+            // from sines and cosines on, so that a fresh model can already tell patches apart
+            Initializer positions = width % 4 == 0
+                    ? Initializers.constant(SinCosPositions.table(width, config.grid(), table))
+                    : Initializers.NORMAL_002;
+            parameter("pos_embed", new Shape(1, (long) table + config.grid() * config.grid(), width), positions);
+            if (parts.registers() > 0) {
+                parameter("register_tokens", new Shape(1, parts.registers(), width), Initializers.NORMAL_002);
+            }
+            parameter("patch_embed.proj.weight", new Shape(width, 3, patch, patch), Initializers.XAVIER_UNIFORM);
+            if (parts.patchBias()) {
+                parameter("patch_embed.proj.bias", new Shape(width), Initializer.ZEROS);
+            }
+        }
+
+        @Override
+        public Shape[] getOutputShapes(Shape[] inputShapes) {
+            Shape image = inputShapes[0];
+            return new Shape[] {new Shape(image.get(0), before + image.get(2) / patch * (image.get(3) / patch), width)};
+        }
+    }
+
+    /** {@code x + γ₁ Attention(LN(x))}, then {@code x + γ₂ MLP(LN(x))}, on (N, T, D); with LayerScale or γ = 1. */
+    static final class TransformerBlock extends ScriptedBlock {
+        TransformerBlock(VitConfig config, Precision precision) {
+            super(function(config.parts().activation())
+                    .bind("heads", config.heads())
+                    .bind("eps", config.parts().eps())
+                    .bind("bf16", precision == Precision.BFLOAT16));
+            int width = config.width();
+            VitParts parts = config.parts();
+            boolean gated = parts.activation() == Activation.SWIGLU;
+            norm("norm1", width);
+            linear("attn.qkv", width, 3L * width);
+            linear("attn.proj", width, width);
+            scale("ls1.gamma", config);
+            norm("norm2", width);
+            linear(gated ? "mlp.w12" : "mlp.fc1", width, gated ? 2L * config.hidden() : config.hidden());
+            linear(gated ? "mlp.w3" : "mlp.fc2", config.hidden(), width);
+            scale("ls2.gamma", config);
+        }
+
+        private static ScriptFunction function(Activation activation) {
+            return activation == Activation.SWIGLU
+                    ? ScriptFunction.of(TransformerBlock.class, "vit.py", "swiglu_vit_block")
+                    : ScriptFunction.of(TransformerBlock.class, "vit.py", "vit_block")
+                            .bind("quick", activation == Activation.QUICK_GELU);
+        }
+
+        private void scale(String name, VitConfig config) {
+            if (config.parts().layerScale()) {
+                float[] factors = new float[config.width()];
+                Arrays.fill(factors, (float) config.layerScaleInit());
+                parameter(name, new Shape(factors.length), Initializers.constant(factors));
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.github.maskalign.core.evaluate.Features;
+import io.github.maskalign.core.evaluate.FeatureExtractor.Features;
 import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.core.script.ScriptTrust;
 import java.io.ByteArrayOutputStream;

@@ -9,6 +9,7 @@ import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonParser;
 import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.encoders.text.TextEncoder.TextTokens;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -7,6 +7,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.data.PixelScaling;
+import io.github.maskalign.encoders.vae.Autoencoder.LatentMoments;
+import io.github.maskalign.encoders.vae.Autoencoder.LatentScaling;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;

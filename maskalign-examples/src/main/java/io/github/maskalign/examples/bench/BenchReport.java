@@ -5,7 +5,7 @@ import com.google.gson.JsonObject;
 import io.github.maskalign.core.engine.internal.NativeThreads;
 import io.github.maskalign.core.engine.internal.ProcessStatus;
 import io.github.maskalign.core.train.StepResult;
-import io.github.maskalign.core.train.StepTimes;
+import io.github.maskalign.core.train.StepResult.StepTimes;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.internal.RunPlan;

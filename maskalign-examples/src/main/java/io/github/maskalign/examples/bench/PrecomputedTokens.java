@@ -3,8 +3,8 @@ package io.github.maskalign.examples.bench;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.align.EncoderTokens;
 import io.github.maskalign.core.align.RepresentationEncoder;
+import io.github.maskalign.core.align.RepresentationEncoder.EncoderTokens;
 
 /** Random tokens made once: targets as they come from a cache, so that the encoder is not measured. */
 final class PrecomputedTokens implements RepresentationEncoder {

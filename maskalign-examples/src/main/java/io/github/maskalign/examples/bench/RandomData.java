@@ -2,11 +2,11 @@ package io.github.maskalign.examples.bench;
 
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.data.TrainingBatch;
 import io.github.maskalign.core.data.TrainingData;
+import io.github.maskalign.core.data.TrainingData.TrainingBatch;
 import io.github.maskalign.core.files.OwnedArrays;
 import io.github.maskalign.core.random.Draws;
-import io.github.maskalign.core.random.RandomStream;
+import io.github.maskalign.core.random.Draws.RandomStream;
 
 /** A few batches of random latents that repeat; never zeros, which some hardware multiplies faster. */
 final class RandomData implements TrainingData {

@@ -3,14 +3,17 @@ package io.github.maskalign.examples.doctor;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import io.github.maskalign.examples.doctor.Check.Result;
+import io.github.maskalign.examples.doctor.Diagnosis.Check.Result;
 import io.github.maskalign.examples.natives.EngineNatives;
-import io.github.maskalign.examples.natives.NativesException;
+import io.github.maskalign.examples.natives.EngineNatives.NativesException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 
 /**
  * Everything that was found out.
@@ -93,5 +96,50 @@ public record Diagnosis(List<Section> sections, List<Check> checks) {
                 .setPrettyPrinting()
                 .create()
                 .toJson(all);
+    }
+
+    /**
+     * Facts that belong together.
+     *
+     * @param title heading
+     * @param facts name and value of each fact, in the order of display
+     */
+    public record Section(String title, Map<String, String> facts) {
+        /** Keeps the order. */
+        public Section {
+            facts = Collections.unmodifiableMap(new LinkedHashMap<>(facts));
+        }
+    }
+
+    /**
+     * One thing that was checked.
+     *
+     * @param name what has to hold
+     * @param result whether it does
+     * @param detail what was found
+     * @param remedy what to do about it; empty if nothing has to be done
+     */
+    public record Check(String name, Result result, String detail, String remedy) {
+        /** How a check ended. */
+        public enum Result {
+            /** It holds. */
+            OK,
+            /** It does not hold, and training works nevertheless. */
+            WARNING,
+            /** It does not hold, and something will not work. */
+            FAILED
+        }
+
+        static Check ok(String name, String detail) {
+            return new Check(name, Result.OK, detail, "");
+        }
+
+        static Check warning(String name, String detail, String remedy) {
+            return new Check(name, Result.WARNING, detail, remedy);
+        }
+
+        static Check failed(String name, String detail, String remedy) {
+            return new Check(name, Result.FAILED, detail, remedy);
+        }
     }
 }

@@ -1,5 +1,7 @@
 package io.github.maskalign.examples.doctor;
 
+import io.github.maskalign.examples.doctor.Diagnosis.Check;
+import io.github.maskalign.examples.doctor.Diagnosis.Section;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URL;

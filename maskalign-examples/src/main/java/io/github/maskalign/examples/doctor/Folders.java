@@ -1,6 +1,9 @@
 package io.github.maskalign.examples.doctor;
 
 import ai.djl.util.Utils;
+import io.github.maskalign.examples.doctor.Diagnosis.Check;
+import io.github.maskalign.examples.doctor.Diagnosis.Section;
+import io.github.maskalign.examples.doctor.Machine.Sizes;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -11,7 +11,7 @@ import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.TensorType;
 import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.core.files.internal.PositionedReads;
-import io.github.maskalign.core.files.internal.TensorInfo;
+import io.github.maskalign.core.files.internal.SafetensorsHeader.TensorInfo;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;

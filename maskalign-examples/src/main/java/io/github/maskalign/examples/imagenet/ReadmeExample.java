@@ -2,9 +2,9 @@ package io.github.maskalign.examples.imagenet;
 
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.align.MixerConfig;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.align.SubsetConfig;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.data.ImageTensorData;
 import io.github.maskalign.encoders.Encoders;
 import io.github.maskalign.sit.SiTConfig;

@@ -1,5 +1,6 @@
 package io.github.maskalign.examples.natives;
 
+import io.github.maskalign.examples.natives.EngineNatives.NativesException;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;

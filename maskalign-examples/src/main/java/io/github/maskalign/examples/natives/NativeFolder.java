@@ -1,6 +1,7 @@
 package io.github.maskalign.examples.natives;
 
 import io.github.maskalign.core.files.AtomicFile;
+import io.github.maskalign.examples.natives.EngineNatives.NativesException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;

@@ -3,8 +3,8 @@ package io.github.maskalign.examples.teacher;
 import io.github.maskalign.core.config.Default;
 import io.github.maskalign.core.config.Positive;
 import io.github.maskalign.core.nn.Precision;
-import io.github.maskalign.core.train.LrSchedule;
 import io.github.maskalign.core.train.OptimConfig;
+import io.github.maskalign.core.train.OptimConfig.LrSchedule;
 import io.github.maskalign.core.train.TrainConfig;
 import java.util.List;
 

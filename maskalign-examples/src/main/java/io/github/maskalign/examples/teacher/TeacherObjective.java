@@ -12,7 +12,7 @@ import io.github.maskalign.core.nn.ParameterKeys;
 import io.github.maskalign.core.nn.ScriptedBlock;
 import io.github.maskalign.core.script.ScriptFunction;
 import io.github.maskalign.core.train.Objective;
-import io.github.maskalign.core.train.StepLosses;
+import io.github.maskalign.core.train.Objective.StepLosses;
 import io.github.maskalign.encoders.Preprocessing;
 import io.github.maskalign.encoders.vit.Vit;
 import io.github.maskalign.encoders.vit.VitConfig;

@@ -5,7 +5,7 @@ import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import io.github.maskalign.core.config.Bound;
+import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.examples.emoji.EmojiEntry;
 import io.github.maskalign.examples.emoji.EmojiSet;

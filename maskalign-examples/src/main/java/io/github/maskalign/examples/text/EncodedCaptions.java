@@ -7,7 +7,7 @@ import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.TensorType;
 import io.github.maskalign.encoders.text.TextEncoder;
-import io.github.maskalign.encoders.text.TextTokens;
+import io.github.maskalign.encoders.text.TextEncoder.TextTokens;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -2,6 +2,8 @@ package io.github.maskalign.examples.doctor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.maskalign.examples.doctor.Machine.CpuInfo;
+import io.github.maskalign.examples.doctor.Machine.Sizes;
 import org.junit.jupiter.api.Test;
 
 class CpuInfoTest {

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.github.maskalign.examples.doctor.Diagnosis.Check;
+import io.github.maskalign.examples.doctor.Diagnosis.Section;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;

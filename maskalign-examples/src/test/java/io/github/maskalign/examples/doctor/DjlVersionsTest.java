@@ -2,7 +2,8 @@ package io.github.maskalign.examples.doctor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.maskalign.examples.doctor.Check.Result;
+import io.github.maskalign.examples.doctor.Diagnosis.Check;
+import io.github.maskalign.examples.doctor.Diagnosis.Check.Result;
 import java.io.IOException;
 import java.net.MalformedURLException;
 import java.net.URL;

@@ -3,8 +3,8 @@ package io.github.maskalign.examples.imagenet;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.maskalign.core.train.StopReason;
 import io.github.maskalign.core.train.TrainConfig;
+import io.github.maskalign.core.train.TrainListener.StopReason;
 import io.github.maskalign.examples.CommandRun;
 import io.github.maskalign.sit.SiTVariant;
 import java.io.IOException;

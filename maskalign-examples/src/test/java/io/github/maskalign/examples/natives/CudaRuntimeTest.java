@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.sun.jna.NativeLibrary;
+import io.github.maskalign.examples.natives.EngineNatives.NativesException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

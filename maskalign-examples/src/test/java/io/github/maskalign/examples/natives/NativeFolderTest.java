@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.maskalign.examples.ChildJvm;
+import io.github.maskalign.examples.natives.EngineNatives.NativesException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;

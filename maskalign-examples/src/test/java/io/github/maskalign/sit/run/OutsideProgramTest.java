@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.data.internal.FloatCode;
-import io.github.maskalign.core.data.internal.PreparedSample;
+import io.github.maskalign.core.data.internal.PreparedStore.PreparedSample;
 import io.github.maskalign.core.data.internal.SampleLayout;
 import io.github.maskalign.core.data.internal.ShardBuilder;
 import io.github.maskalign.core.data.internal.ShardIndex;

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import io.github.maskalign.core.config.Bound;
 import io.github.maskalign.core.config.ConfigBinder;
+import io.github.maskalign.core.config.ConfigBinder.Bound;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

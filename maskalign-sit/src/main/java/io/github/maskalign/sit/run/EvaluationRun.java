@@ -4,7 +4,7 @@ import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.engine.internal.NativeThreads;
-import io.github.maskalign.core.evaluate.CollectorConfig;
+import io.github.maskalign.core.evaluate.FeatureCollector.CollectorConfig;
 import io.github.maskalign.core.evaluate.FeatureExtractor;
 import io.github.maskalign.encoders.inception.InceptionSuite;
 import io.github.maskalign.sit.run.internal.Comparison;

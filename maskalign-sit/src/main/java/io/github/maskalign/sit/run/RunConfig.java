@@ -1,8 +1,8 @@
 package io.github.maskalign.sit.run;
 
-import io.github.maskalign.core.align.MixerConfig;
 import io.github.maskalign.core.align.SubsetConfig;
-import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.config.Default;
 import io.github.maskalign.core.config.Inline;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
@@ -10,8 +10,8 @@ import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.core.train.TrainConfig;
-import io.github.maskalign.sit.AlignConfig;
-import io.github.maskalign.sit.ClassTokenConfig;
+import io.github.maskalign.sit.SiTConfig.AlignConfig;
+import io.github.maskalign.sit.SiTConfig.ClassTokenConfig;
 import io.github.maskalign.sit.run.internal.DataSection;
 import io.github.maskalign.sit.run.internal.EncoderSection;
 import io.github.maskalign.sit.run.internal.EvaluateSection;

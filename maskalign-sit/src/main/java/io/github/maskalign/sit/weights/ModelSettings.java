@@ -1,8 +1,8 @@
 package io.github.maskalign.sit.weights;
 
-import io.github.maskalign.core.align.MixerConfig;
-import io.github.maskalign.core.align.MixerConfig.Conditioning;
-import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTVariant;
 import java.util.List;

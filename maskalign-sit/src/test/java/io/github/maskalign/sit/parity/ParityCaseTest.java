@@ -9,6 +9,7 @@ import io.github.maskalign.core.files.SafetensorsWriter;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.golden.GoldenCase;
+import io.github.maskalign.sit.parity.ParityCase.ParityResult;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Path;

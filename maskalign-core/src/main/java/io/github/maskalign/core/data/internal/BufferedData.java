@@ -2,8 +2,8 @@ package io.github.maskalign.core.data.internal;
 
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.data.ReadAheadData;
-import io.github.maskalign.core.data.TrainingBatch;
 import io.github.maskalign.core.data.TrainingData;
+import io.github.maskalign.core.data.TrainingData.TrainingBatch;
 
 /**
  * Training samples that can be read without the engine, so that {@link ReadAheadData} may do it on another thread.

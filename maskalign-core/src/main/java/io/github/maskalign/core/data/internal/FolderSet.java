@@ -1,5 +1,6 @@
 package io.github.maskalign.core.data.internal;
 
+import io.github.maskalign.core.data.internal.PictureSet.LabelledPicture;
 import java.io.IOException;
 import java.nio.file.FileVisitOption;
 import java.nio.file.Files;

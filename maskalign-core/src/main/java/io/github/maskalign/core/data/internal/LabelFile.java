@@ -1,5 +1,6 @@
 package io.github.maskalign.core.data.internal;
 
+import io.github.maskalign.core.data.internal.PictureSet.LabelledPicture;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.internal.MessageText;
 import io.github.maskalign.core.files.internal.StrictJson;

@@ -1,6 +1,7 @@
 package io.github.maskalign.core.data.internal;
 
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.data.internal.ShardIndex.Column;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.SafetensorsFile;
 import io.github.maskalign.core.files.TensorSource;

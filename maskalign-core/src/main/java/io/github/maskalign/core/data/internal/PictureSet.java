@@ -19,4 +19,12 @@ public interface PictureSet extends AutoCloseable {
 
     @Override
     void close() throws IOException;
+
+    /**
+     * One picture of a set.
+     *
+     * @param name where it is in the set, such as {@code n01440764/n01440764_10026.JPEG}
+     * @param label its class
+     */
+    record LabelledPicture(String name, int label) {}
 }

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Where prepared pictures go: part by part, and at last what makes the parts a set. */
 public interface PreparedStore {
@@ -81,4 +82,87 @@ public interface PreparedStore {
      * @param skipped those that were left out
      */
     record Numbers(int first, int end, Set<Integer> skipped) {}
+
+    /**
+     * What storing tokens as small numbers changes.
+     *
+     * @param squaredError Σ (x' − x)² over all numbers, x' being what is read back
+     * @param squaredValues Σ x² over all numbers
+     * @param worstCosine smallest cosine between a token and what is read back; 1 if there are none
+     */
+    record TokenError(double squaredError, double squaredValues, double worstCosine) {
+        /** Nothing has been stored. */
+        public static final TokenError NONE = new TokenError(0, 0, 1);
+
+        /** Compares numbers of some tokens with what is read back. */
+        static TokenError of(float[] values, float[] stored, int width) {
+            TokenError sum = NONE;
+            for (int from = 0; from < values.length; from += width) {
+                double error = 0;
+                double square = 0;
+                double other = 0;
+                double product = 0;
+                for (int i = from; i < from + width; i++) {
+                    error += Math.pow((double) stored[i] - values[i], 2);
+                    square += Math.pow(values[i], 2);
+                    other += Math.pow(stored[i], 2);
+                    product += (double) values[i] * stored[i];
+                }
+                double cosine = square == 0 ? 1 : product / Math.sqrt(square * other);
+                sum = sum.plus(new TokenError(error, square, cosine));
+            }
+            return sum;
+        }
+
+        /** Returns both together. */
+        public TokenError plus(TokenError more) {
+            return new TokenError(
+                    squaredError + more.squaredError,
+                    squaredValues + more.squaredValues,
+                    Math.min(worstCosine, more.worstCosine));
+        }
+
+        /** Returns √(Σ (x' − x)² / Σ x²); 0 if there is nothing. */
+        public double relative() {
+            return squaredValues == 0 ? 0 : Math.sqrt(squaredError / squaredValues);
+        }
+    }
+
+    /**
+     * One prepared picture. The arrays are not copied and must not change afterwards.
+     *
+     * @param name where the picture came from, such as {@code n01440764/n01440764_10026.JPEG}
+     * @param label its class, at least 0
+     * @param moments mean and standard deviation of its latent, (2C, H, W) row-major
+     * @param image its bytes (3, side, side), exactly if the layout has pictures
+     * @param tokens its encoder tokens (1+T, Z), the class token first, exactly if the layout has tokens
+     */
+    record PreparedSample(String name, int label, float[] moments, byte @Nullable [] image, float @Nullable [] tokens) {
+
+        /** @throws IllegalArgumentException if the sample is not what the layout says */
+        void requireFits(SampleLayout layout) {
+            if (label < 0) {
+                throw new IllegalArgumentException("the label of " + name + " must be at least 0 but was " + label);
+            }
+            check("moments", moments.length, layout.momentValues());
+            check("image", image == null ? 0 : image.length, layout.imageBytes());
+            check("tokens", tokens == null ? 0 : tokens.length, layout.tokenValues());
+        }
+
+        private void check(String what, int found, int expected) {
+            if (found != expected) {
+                throw new IllegalArgumentException(
+                        what + " of " + name + " must have " + expected + " values but has " + found);
+            }
+        }
+    }
+
+    /**
+     * A picture that cannot be read and is left out.
+     *
+     * @param index its place in the source
+     * @param name its name in the source
+     * @param reason why
+     */
+    record SkippedPicture(int index, String name, String reason) {}
 }

@@ -4,6 +4,8 @@ import ai.djl.ndarray.types.Shape;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import io.github.maskalign.core.data.internal.PreparedStore.PreparedSample;
+import io.github.maskalign.core.data.internal.PreparedStore.TokenError;
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.internal.Digests;

@@ -2,7 +2,7 @@ package io.github.maskalign.core.data.internal;
 
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.data.TrainingBatch;
+import io.github.maskalign.core.data.TrainingData.TrainingBatch;
 import io.github.maskalign.core.files.OwnedArrays;
 import org.jspecify.annotations.Nullable;
 

@@ -1,5 +1,6 @@
 package io.github.maskalign.core.data.internal;
 
+import io.github.maskalign.core.data.internal.Shard.SamplePart;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.SafetensorsFile;
 import java.io.IOException;

@@ -1,10 +1,14 @@
 package io.github.maskalign.core.data.internal;
 
+import io.github.maskalign.core.data.internal.PreparedStore.PreparedSample;
+import io.github.maskalign.core.data.internal.PreparedStore.TokenError;
+import io.github.maskalign.core.data.internal.Shard.SamplePart;
+import io.github.maskalign.core.data.internal.ShardIndex.Column;
 import io.github.maskalign.core.files.SafetensorsWriter;
+import io.github.maskalign.core.files.SafetensorsWriter.WrittenFile;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.TensorType;
-import io.github.maskalign.core.files.internal.WrittenFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

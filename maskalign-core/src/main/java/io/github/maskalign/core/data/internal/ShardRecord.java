@@ -3,6 +3,8 @@ package io.github.maskalign.core.data.internal;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParseException;
+import io.github.maskalign.core.data.internal.PreparedStore.SkippedPicture;
+import io.github.maskalign.core.data.internal.PreparedStore.TokenError;
 import io.github.maskalign.core.files.AtomicFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

@@ -1,7 +1,9 @@
 package io.github.maskalign.core.data.internal;
 
+import io.github.maskalign.core.data.internal.PreparedStore.PreparedSample;
+import io.github.maskalign.core.data.internal.PreparedStore.TokenError;
+import io.github.maskalign.core.files.SafetensorsWriter.WrittenFile;
 import io.github.maskalign.core.files.internal.Digests;
-import io.github.maskalign.core.files.internal.WrittenFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

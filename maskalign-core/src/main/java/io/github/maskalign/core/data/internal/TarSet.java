@@ -1,5 +1,6 @@
 package io.github.maskalign.core.data.internal;
 
+import io.github.maskalign.core.data.internal.PictureSet.LabelledPicture;
 import io.github.maskalign.core.files.internal.MessageText;
 import java.io.IOException;
 import java.nio.channels.FileChannel;

@@ -1,5 +1,6 @@
 package io.github.maskalign.core.data.internal;
 
+import io.github.maskalign.core.data.internal.PictureSet.LabelledPicture;
 import io.github.maskalign.core.files.internal.ZipArchive;
 import io.github.maskalign.core.files.internal.ZipEntryInfo;
 import io.github.maskalign.core.files.internal.ZipRules;

@@ -1,6 +1,6 @@
 package io.github.maskalign.core.distributed.internal;
 
-import io.github.maskalign.core.distributed.CommunicationException;
+import io.github.maskalign.core.distributed.Communicator.CommunicationException;
 import io.github.maskalign.core.distributed.Launch;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;

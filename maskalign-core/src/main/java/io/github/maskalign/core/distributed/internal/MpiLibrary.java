@@ -6,7 +6,7 @@ import com.sun.jna.Memory;
 import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
 import com.sun.jna.ptr.IntByReference;
-import io.github.maskalign.core.distributed.CommunicationException;
+import io.github.maskalign.core.distributed.Communicator.CommunicationException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;

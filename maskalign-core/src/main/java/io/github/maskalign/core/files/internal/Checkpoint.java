@@ -1,7 +1,7 @@
 package io.github.maskalign.core.files.internal;
 
 import io.github.maskalign.core.files.CheckpointFormatException;
-import io.github.maskalign.core.files.NewerFormatException;
+import io.github.maskalign.core.files.CheckpointFormatException.NewerFormatException;
 import io.github.maskalign.core.files.SafetensorsFile;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.internal.CheckpointManifest.Entry;

@@ -1,7 +1,7 @@
 package io.github.maskalign.core.files.internal;
 
 import io.github.maskalign.core.files.CheckpointFormatException;
-import io.github.maskalign.core.files.NewerFormatException;
+import io.github.maskalign.core.files.CheckpointFormatException.NewerFormatException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;

@@ -2,8 +2,10 @@ package io.github.maskalign.core.files.internal;
 
 import static io.github.maskalign.core.files.CheckpointFormatException.quote;
 
+import io.github.maskalign.core.files.WeightsFile.Unknown;
 import io.github.maskalign.core.files.internal.KnownNames.Meaning;
 import io.github.maskalign.core.files.internal.KnownNames.Role;
+import io.github.maskalign.core.files.internal.Storages.StorageRecord;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 

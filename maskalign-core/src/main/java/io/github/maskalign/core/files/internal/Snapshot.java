@@ -1,6 +1,7 @@
 package io.github.maskalign.core.files.internal;
 
 import io.github.maskalign.core.files.SafetensorsWriter;
+import io.github.maskalign.core.files.SafetensorsWriter.WrittenFile;
 import io.github.maskalign.core.files.StateDict;
 import java.io.IOException;
 import java.math.BigDecimal;

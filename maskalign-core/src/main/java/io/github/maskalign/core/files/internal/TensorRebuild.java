@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.files.TensorType;
 import io.github.maskalign.core.files.internal.KnownNames.Meaning;
 import io.github.maskalign.core.files.internal.KnownNames.Role;
+import io.github.maskalign.core.files.internal.Storages.StorageRecord;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

@@ -1,6 +1,7 @@
 package io.github.maskalign.core.files.internal;
 
 import io.github.maskalign.core.files.TensorSource;
+import io.github.maskalign.core.files.internal.Storages.StorageRecord;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Collections;

@@ -1,5 +1,6 @@
 package io.github.maskalign.core.files.internal;
 
+import io.github.maskalign.core.files.internal.ZipBytes.ZipProblem;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;

@@ -31,4 +31,11 @@ record ZipBytes(FileChannel channel, long size, ZipProblem problems) {
     IOException problem(String text, @Nullable Throwable cause) {
         return problems.of(text, cause);
     }
+
+    /** Makes the exception that the format documents out of what is wrong with its zip file. */
+    @FunctionalInterface
+    public interface ZipProblem {
+        /** Returns the exception for a problem, a sentence without the file's name, and what led to it if anything did. */
+        IOException of(String problem, @Nullable Throwable cause);
+    }
 }

@@ -4,10 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.data.PictureSets;
-import io.github.maskalign.core.data.PreparePlan;
 import io.github.maskalign.core.data.PreparedSamples;
 import io.github.maskalign.core.data.PreparedSets;
 import io.github.maskalign.core.data.Preparer;
+import io.github.maskalign.core.data.Preparer.PreparePlan;
+import io.github.maskalign.core.data.internal.PictureSet.LabelledPicture;
+import io.github.maskalign.core.data.internal.PreparedStore.PreparedSample;
+import io.github.maskalign.core.data.internal.PreparedStore.SkippedPicture;
 import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureReader;

@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.maskalign.core.data.internal.PreparedStore.PreparedSample;
+import io.github.maskalign.core.data.internal.Shard.SamplePart;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.SafetensorsFile;
-import io.github.maskalign.core.files.internal.TensorInfo;
+import io.github.maskalign.core.files.internal.SafetensorsHeader.TensorInfo;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.DirectoryStream;

@@ -3,6 +3,8 @@ package io.github.maskalign.core.data.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.maskalign.core.data.internal.PreparedStore.PreparedSample;
+import io.github.maskalign.core.data.internal.PreparedStore.TokenError;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 

@@ -3,7 +3,7 @@ package io.github.maskalign.core.distributed.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.maskalign.core.distributed.CommunicationException;
+import io.github.maskalign.core.distributed.Communicator.CommunicationException;
 import io.github.maskalign.core.distributed.Launch;
 import java.io.DataOutputStream;
 import java.io.IOException;

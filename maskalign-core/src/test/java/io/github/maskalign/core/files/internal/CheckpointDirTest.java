@@ -5,8 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.github.maskalign.core.files.CheckpointFormatException;
-import io.github.maskalign.core.files.NewerFormatException;
+import io.github.maskalign.core.files.CheckpointFormatException.NewerFormatException;
 import io.github.maskalign.core.files.SafetensorsFile;
+import io.github.maskalign.core.files.SafetensorsWriter.WrittenFile;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TestFiles;
 import io.github.maskalign.core.files.internal.CheckpointDir.Latest;

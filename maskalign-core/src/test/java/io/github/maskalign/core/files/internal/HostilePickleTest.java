@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.WeightsFile.Unknown;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.WeightsFile;
+import io.github.maskalign.core.files.WeightsFile.Unknown;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;

@@ -3,6 +3,7 @@ package io.github.maskalign.core.files.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.maskalign.core.files.WeightsFile.Unknown;
 import io.github.maskalign.core.files.internal.TorchValue.Bool;
 import io.github.maskalign.core.files.internal.TorchValue.None;
 import io.github.maskalign.core.files.internal.TorchValue.Real;

@@ -3,6 +3,7 @@ package io.github.maskalign.core.files.internal;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.WeightsFile.Unknown;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.function.UnaryOperator;

@@ -7,6 +7,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.NpzFile;
 import io.github.maskalign.core.files.NpzWriter;
+import io.github.maskalign.core.files.NpzWriter.RowStream;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.TensorType;
 import java.io.IOException;

@@ -8,6 +8,7 @@ import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.SafetensorsFile;
 import io.github.maskalign.core.files.TensorType;
 import io.github.maskalign.core.files.TestFiles;
+import io.github.maskalign.core.files.internal.SafetensorsHeader.TensorInfo;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.WeightsFile;
+import io.github.maskalign.core.files.WeightsFile.Unknown;
 import io.github.maskalign.core.fuzz.Bytes;
 import io.github.maskalign.core.fuzz.Fuzz;
 import java.io.IOException;

@@ -12,6 +12,7 @@ import io.github.maskalign.core.files.SafetensorsFile;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.WeightsFile;
+import io.github.maskalign.core.files.WeightsFile.Unknown;
 import java.nio.file.Files;
 import java.security.MessageDigest;
 import java.util.HexFormat;

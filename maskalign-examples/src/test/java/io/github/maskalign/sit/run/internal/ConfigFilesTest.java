@@ -3,9 +3,9 @@ package io.github.maskalign.sit.run.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.maskalign.core.align.SubsetPlacement;
-import io.github.maskalign.core.config.Bound;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.config.ConfigBinder;
+import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.config.ConfigException;
 import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.sit.run.RunConfig;

@@ -3,7 +3,7 @@ package io.github.maskalign.sit.run.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.maskalign.core.config.ConfigBinder;
-import io.github.maskalign.core.distributed.LocalCommunicator;
+import io.github.maskalign.core.distributed.Communicators.LocalCommunicator;
 import io.github.maskalign.core.engine.Processor;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.sit.run.RunConfig;

@@ -2,8 +2,8 @@ package io.github.maskalign.sit.run.internal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.maskalign.core.config.Bound;
 import io.github.maskalign.core.config.ConfigBinder;
+import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.engine.internal.TensorFloat32;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.sit.run.RunConfig;

@@ -4,7 +4,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
-import io.github.maskalign.core.align.MixerConfig;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.files.internal.MessageText;
 import io.github.maskalign.sit.SiTConfig;
 import java.util.ArrayList;

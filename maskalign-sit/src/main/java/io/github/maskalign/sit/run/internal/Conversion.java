@@ -14,7 +14,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * Weights on their way from one file to another; tensors are read while they are written.
@@ -77,6 +79,23 @@ public record Conversion(StateDict tensors, Map<String, String> metadata, List<S
             content.put(AVERAGED, tensors);
             content.putAll(metadata);
             TorchFileWriter.write(file, content);
+        }
+    }
+
+    /** Kinds of files that weights are written to, known by how the name ends. */
+    public enum WeightsFormat {
+        /** {@code .safetensors}. */
+        SAFETENSORS,
+        /** {@code .pt} or {@code .pth}, as {@code torch.save} writes it. */
+        TORCH;
+
+        /** Returns the kind a name stands for; empty if it ends in something else. */
+        public static Optional<WeightsFormat> of(Path file) {
+            String name = String.valueOf(file.getFileName()).toLowerCase(Locale.ROOT);
+            if (name.endsWith(".safetensors")) {
+                return Optional.of(SAFETENSORS);
+            }
+            return name.endsWith(".pt") || name.endsWith(".pth") ? Optional.of(TORCH) : Optional.empty();
         }
     }
 }

@@ -1,12 +1,12 @@
 package io.github.maskalign.sit.run.internal;
 
 import ai.djl.ndarray.NDArray;
-import io.github.maskalign.core.align.EncoderTokens;
 import io.github.maskalign.core.align.RepresentationEncoder;
+import io.github.maskalign.core.align.RepresentationEncoder.EncoderTokens;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.evaluate.FeatureExtractor;
-import io.github.maskalign.core.evaluate.FeatureSpace;
-import io.github.maskalign.core.evaluate.Features;
+import io.github.maskalign.core.evaluate.FeatureExtractor.FeatureSpace;
+import io.github.maskalign.core.evaluate.FeatureExtractor.Features;
 
 /**
  * Features of an encoder that training aligns with: its class token (N, Z), or the mean of its patch tokens if it has

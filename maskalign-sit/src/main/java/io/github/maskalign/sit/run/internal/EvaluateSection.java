@@ -7,7 +7,7 @@ import io.github.maskalign.core.config.Positive;
 import io.github.maskalign.core.evaluate.Metric;
 import io.github.maskalign.core.sample.Guidance;
 import io.github.maskalign.core.sample.SamplerConfig;
-import io.github.maskalign.core.sample.SamplerMethod;
+import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import io.github.maskalign.encoders.inception.InceptionSuite;
 import java.nio.file.Path;
 import java.util.List;

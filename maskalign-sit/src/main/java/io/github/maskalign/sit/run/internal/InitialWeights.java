@@ -1,7 +1,7 @@
 package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.files.SafetensorsWriter;
-import io.github.maskalign.core.files.internal.Unknown;
+import io.github.maskalign.core.files.WeightsFile.Unknown;
 import io.github.maskalign.core.train.RunCheckpoints;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.weights.ImportOptions;

@@ -1,6 +1,6 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.core.evaluate.Reference;
+import io.github.maskalign.core.evaluate.Evaluation.Reference;
 import io.github.maskalign.core.evaluate.ReferenceFile;
 import io.github.maskalign.core.files.SafetensorsFile;
 import io.github.maskalign.core.files.internal.Digests;

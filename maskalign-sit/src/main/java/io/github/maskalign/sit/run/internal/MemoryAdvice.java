@@ -1,6 +1,6 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.engine.internal.MemoryShortage;
 import io.github.maskalign.core.train.TrainConfig;
 import io.github.maskalign.sit.run.RunConfig;

@@ -1,16 +1,16 @@
 package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.align.SubsetConfig;
-import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.engine.internal.DeviceMemory;
 import io.github.maskalign.core.engine.internal.MemoryShortage;
 import io.github.maskalign.core.engine.internal.ProcessStatus;
 import io.github.maskalign.core.train.BatchPlan;
-import io.github.maskalign.core.train.StartKind;
-import io.github.maskalign.core.train.StateMemory;
 import io.github.maskalign.core.train.StepResult;
 import io.github.maskalign.core.train.TrainListener;
+import io.github.maskalign.core.train.TrainListener.StartKind;
 import io.github.maskalign.core.train.TrainState;
+import io.github.maskalign.core.train.TrainState.StateMemory;
 import io.github.maskalign.sit.ActivationMemory;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.RunConfig;

@@ -3,7 +3,7 @@ package io.github.maskalign.sit.run.internal;
 import com.google.gson.FieldNamingPolicy;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
-import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.nn.ParameterKeys;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;

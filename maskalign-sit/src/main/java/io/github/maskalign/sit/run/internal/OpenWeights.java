@@ -3,7 +3,7 @@ package io.github.maskalign.sit.run.internal;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.WeightsFile;
-import io.github.maskalign.core.files.internal.Unknown;
+import io.github.maskalign.core.files.WeightsFile.Unknown;
 import io.github.maskalign.sit.weights.ImportOptions;
 import io.github.maskalign.sit.weights.SiTWeights;
 import java.io.IOException;

@@ -8,7 +8,7 @@ import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.core.files.OwnedArrays;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.encoders.vae.Autoencoder;
-import io.github.maskalign.encoders.vae.LatentScaling;
+import io.github.maskalign.encoders.vae.Autoencoder.LatentScaling;
 import io.github.maskalign.encoders.vae.NativeAutoencoder;
 import io.github.maskalign.encoders.vae.TiledDecoder;
 import io.github.maskalign.sit.SiTConfig;

@@ -1,6 +1,8 @@
 package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.image.Picture;
+import io.github.maskalign.sit.run.internal.Chart.ChartPen;
+import io.github.maskalign.sit.run.internal.Chart.ChartSheet;
 import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Font;

@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.nn.Weights;
-import io.github.maskalign.core.sample.SampleListener;
+import io.github.maskalign.core.sample.Sampler.SampleListener;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.sit.SiT;

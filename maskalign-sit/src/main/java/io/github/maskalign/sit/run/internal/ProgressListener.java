@@ -1,9 +1,9 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.core.train.StartKind;
 import io.github.maskalign.core.train.StepResult;
-import io.github.maskalign.core.train.StopReason;
 import io.github.maskalign.core.train.TrainListener;
+import io.github.maskalign.core.train.TrainListener.StartKind;
+import io.github.maskalign.core.train.TrainListener.StopReason;
 import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.RunConfig;

@@ -4,7 +4,7 @@ import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.util.cuda.CudaUtils;
 import com.google.gson.GsonBuilder;
-import io.github.maskalign.core.config.Bound;
+import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.engine.Processor;
 import io.github.maskalign.core.engine.internal.NativeThreads;

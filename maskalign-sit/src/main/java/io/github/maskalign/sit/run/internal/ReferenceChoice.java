@@ -1,11 +1,11 @@
 package io.github.maskalign.sit.run.internal;
 
 import ai.djl.ndarray.NDManager;
-import io.github.maskalign.core.evaluate.CollectorConfig;
+import io.github.maskalign.core.evaluate.Evaluation.Reference;
 import io.github.maskalign.core.evaluate.FeatureCollector;
-import io.github.maskalign.core.evaluate.FeatureSpace;
+import io.github.maskalign.core.evaluate.FeatureCollector.CollectorConfig;
+import io.github.maskalign.core.evaluate.FeatureExtractor.FeatureSpace;
 import io.github.maskalign.core.evaluate.Metric;
-import io.github.maskalign.core.evaluate.Reference;
 import io.github.maskalign.core.evaluate.ReferenceFile;
 import io.github.maskalign.core.files.NpzFile;
 import java.io.IOException;

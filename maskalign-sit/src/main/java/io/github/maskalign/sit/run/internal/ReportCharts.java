@@ -1,5 +1,6 @@
 package io.github.maskalign.sit.run.internal;
 
+import io.github.maskalign.sit.run.internal.Chart.ChartSheet;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

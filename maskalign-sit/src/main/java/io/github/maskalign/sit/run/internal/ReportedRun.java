@@ -1,7 +1,7 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.core.align.MixerConfig;
-import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.config.ConfigWriter;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureReader;

@@ -2,14 +2,14 @@ package io.github.maskalign.sit.run.internal;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.github.maskalign.core.evaluate.CollectorConfig;
 import io.github.maskalign.core.evaluate.Evaluation;
-import io.github.maskalign.core.evaluate.EvaluationResult;
+import io.github.maskalign.core.evaluate.Evaluation.EvaluationResult;
+import io.github.maskalign.core.evaluate.Evaluation.Reference;
 import io.github.maskalign.core.evaluate.FeatureCollector;
+import io.github.maskalign.core.evaluate.FeatureCollector.CollectorConfig;
 import io.github.maskalign.core.evaluate.FeatureExtractor;
-import io.github.maskalign.core.evaluate.FeatureSpace;
+import io.github.maskalign.core.evaluate.FeatureExtractor.FeatureSpace;
 import io.github.maskalign.core.evaluate.Metric;
-import io.github.maskalign.core.evaluate.Reference;
 import io.github.maskalign.core.evaluate.internal.KernelDistance;
 import io.github.maskalign.core.evaluate.internal.PrecisionRecall;
 import io.github.maskalign.encoders.inception.InceptionSuite;

@@ -1,7 +1,7 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.core.align.SubsetPlacement;
-import io.github.maskalign.core.align.SubsetSchedule;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
+import io.github.maskalign.core.align.SubsetConfig.SubsetSchedule;
 import io.github.maskalign.core.config.ConfigWriter;
 import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.sit.SiTConfig;

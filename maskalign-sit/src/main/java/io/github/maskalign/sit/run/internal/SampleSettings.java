@@ -1,8 +1,11 @@
 package io.github.maskalign.sit.run.internal;
 
+import ai.djl.Device;
 import io.github.maskalign.core.data.PixelScaling;
-import io.github.maskalign.core.files.internal.Unknown;
+import io.github.maskalign.core.files.WeightsFile.Unknown;
+import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.sample.SamplerConfig;
+import io.github.maskalign.encoders.vae.Autoencoder;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.weights.ImportOptions;
@@ -129,4 +132,22 @@ public final class SampleSettings {
      * @param notes what is told of a file of weights
      */
     public record Audience(Progress.Display display, Consumer<String> notes) {}
+
+    /**
+     * Which autoencoder makes pictures of latents.
+     *
+     * @param name what was named, which provenance states
+     * @param opening opens it
+     */
+    public record AutoencoderChoice(String name, Opening opening) {
+        /** What provenance says of no autoencoder. */
+        public static final String NONE = "[]";
+
+        /** Opens an autoencoder. */
+        @FunctionalInterface
+        public interface Opening {
+            /** Returns it; the caller closes it. */
+            Autoencoder open(Device device, Precision precision) throws IOException;
+        }
+    }
 }

@@ -8,7 +8,7 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.VelocityField;
-import io.github.maskalign.encoders.vae.LatentScaling;
+import io.github.maskalign.encoders.vae.Autoencoder.LatentScaling;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTVelocityField;

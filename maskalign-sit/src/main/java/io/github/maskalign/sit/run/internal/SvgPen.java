@@ -1,5 +1,7 @@
 package io.github.maskalign.sit.run.internal;
 
+import io.github.maskalign.sit.run.internal.Chart.ChartPen;
+import io.github.maskalign.sit.run.internal.Chart.ChartSheet;
 import java.util.Locale;
 
 /** Draws charts as SVG that takes its colours from the page. */

@@ -1,9 +1,9 @@
 package io.github.maskalign.sit.weights.internal;
 
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.align.MixerConfig;
-import io.github.maskalign.core.align.MixerConfig.Conditioning;
-import io.github.maskalign.core.align.SubsetPlacement;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.sit.SiTConfig;
