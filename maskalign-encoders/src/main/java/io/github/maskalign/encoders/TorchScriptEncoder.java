@@ -22,7 +22,7 @@ import java.util.List;
  * tuple (class token (N, Z), patch tokens (N, T, Z)) or one tensor (N, 1 + T, Z) with the class token first.
  * Belongs to the thread that opened it.
  */
-public final class TorchScriptEncoder implements RepresentationEncoder {
+final class TorchScriptEncoder implements RepresentationEncoder {
     private final String name;
     private final ScriptModule module;
     private final Preprocessing preprocessing;

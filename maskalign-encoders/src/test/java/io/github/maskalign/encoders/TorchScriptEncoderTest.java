@@ -13,7 +13,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.align.RepresentationEncoder.EncoderTokens;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.files.OwnedArrays;
+import io.github.maskalign.core.files.internal.OwnedArrays;
 import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.core.script.ScriptExporter;

@@ -2,7 +2,7 @@ package io.github.maskalign.examples;
 
 import ai.djl.Device;
 import ai.djl.engine.Engine;
-import io.github.maskalign.encoders.inception.InceptionSuite;
+import io.github.maskalign.encoders.inception.InceptionExtractor.InceptionSuite;
 import io.github.maskalign.sit.run.internal.ExtractorChoice;
 import io.github.maskalign.sit.run.internal.LocalGpu;
 import io.github.maskalign.sit.run.internal.ScriptPin;

@@ -3,7 +3,7 @@ package io.github.maskalign.examples;
 import io.github.maskalign.core.files.WeightsFile.Unknown;
 import io.github.maskalign.sit.run.internal.OpenWeights;
 import io.github.maskalign.sit.run.internal.TrainedWeights;
-import io.github.maskalign.sit.weights.ImportOptions;
+import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
 import io.github.maskalign.sit.weights.WeightsFamily;
 import java.io.IOException;
 import java.nio.file.Files;

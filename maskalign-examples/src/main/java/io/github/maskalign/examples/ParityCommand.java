@@ -5,7 +5,7 @@ import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonObject;
 import io.github.maskalign.encoders.Preprocessing;
-import io.github.maskalign.encoders.published.EncoderName;
+import io.github.maskalign.encoders.published.NativeEncoder.EncoderName;
 import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.examples.Main.UsesEngine;
 import io.github.maskalign.sit.parity.ParityCase;

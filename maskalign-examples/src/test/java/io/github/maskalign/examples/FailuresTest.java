@@ -8,7 +8,7 @@ import ai.djl.engine.EngineException;
 import io.github.maskalign.core.data.PictureSets;
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.CheckpointFormatException;
-import io.github.maskalign.core.files.RunLock;
+import io.github.maskalign.core.files.internal.RunLock;
 import io.github.maskalign.core.image.PictureFormatException;
 import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.examples.Failures.Failure;

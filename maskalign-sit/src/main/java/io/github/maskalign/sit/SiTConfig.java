@@ -3,9 +3,9 @@ package io.github.maskalign.sit;
 import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
-import io.github.maskalign.core.config.NonNegative;
-import io.github.maskalign.core.config.Positive;
-import io.github.maskalign.core.config.Range;
+import io.github.maskalign.core.config.ConfigKey.NonNegative;
+import io.github.maskalign.core.config.ConfigKey.Positive;
+import io.github.maskalign.core.config.ConfigKey.Range;
 import java.util.List;
 import java.util.Objects;
 
@@ -153,7 +153,7 @@ public record SiTConfig(
     }
 
     /** The blocks of ROUTE, both counted from 0. */
-    SubsetConfig.Route route() {
+    public SubsetConfig.Route route() {
         return subset.route().in(model.depth());
     }
 

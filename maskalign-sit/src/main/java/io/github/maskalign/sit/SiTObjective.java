@@ -9,22 +9,26 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.align.RepresentationEncoder.EncoderTokens;
+import io.github.maskalign.core.align.TokenSubset;
 import io.github.maskalign.core.align.TokenSubsetSampler;
+import io.github.maskalign.core.data.LatentData.TokenChoice;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
 import io.github.maskalign.core.diffusion.DiffusionConfig.TimestepSampler;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.files.OwnedArrays;
-import io.github.maskalign.core.nn.ParameterKeys;
-import io.github.maskalign.core.nn.Recomputation;
+import io.github.maskalign.core.files.internal.OwnedArrays;
+import io.github.maskalign.core.nn.internal.ParameterKeys;
+import io.github.maskalign.core.nn.internal.Recomputation;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.Draws.RandomStream;
 import io.github.maskalign.core.train.Objective;
 import io.github.maskalign.core.train.Objective.StepLosses;
 import io.github.maskalign.sit.SiTLoss.SiTLossInput;
 import io.github.maskalign.sit.SiTLoss.SiTLosses;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -213,6 +217,41 @@ public final class SiTObjective implements Objective {
             throw new IllegalArgumentException(
                     "the encoder gives tokens of width " + width + " but the model aligns with "
                             + config.encoderWidths() + " and has a class token of width " + config.classTokenWidth());
+        }
+    }
+
+    /**
+     * The encoder tokens that a run's loss looks at: the class token and, where alignment is over a subset, the kept
+     * patches. Subsets are drawn by position, so they are known before a sample is read.
+     *
+     * @param model the model
+     * @param subsets what the run draws, for the placement that the model has
+     * @param globalBatch samples of one step over all ranks
+     */
+    public record KeptTokens(SiTConfig model, TokenSubsetSampler subsets, int globalBatch) implements TokenChoice {
+        /** @throws IllegalArgumentException if model and subsets differ in their placement or route */
+        public KeptTokens {
+            model.requirePlacement(subsets.config());
+        }
+
+        @Override
+        public Optional<int[][]> rows(long first, int count) {
+            long step = first / globalBatch;
+            if (!model.alignsSubset() || (first + count - 1) / globalBatch != step) {
+                return Optional.empty();
+            }
+            return subsets.draw(step, first, count, model.tokens())
+                    .filter(subset -> !subset.isFull())
+                    .map(subset -> indices(subset.withClassToken()));
+        }
+
+        private static int[][] indices(TokenSubset subset) {
+            int[][] rows = new int[subset.rows()][];
+            for (int n = 0; n < rows.length; n++) {
+                rows[n] =
+                        Arrays.stream(subset.row(n)).mapToInt(Math::toIntExact).toArray();
+            }
+            return rows;
         }
     }
 }

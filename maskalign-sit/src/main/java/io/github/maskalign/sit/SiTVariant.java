@@ -1,6 +1,6 @@
 package io.github.maskalign.sit;
 
-import io.github.maskalign.core.config.Identified;
+import io.github.maskalign.core.config.ConfigKey.Identified;
 import java.util.Arrays;
 import java.util.stream.Collectors;
 

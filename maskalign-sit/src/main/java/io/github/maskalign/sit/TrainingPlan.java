@@ -18,6 +18,7 @@ import io.github.maskalign.core.train.MetricListener;
 import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.core.train.TrainConfig;
 import io.github.maskalign.core.train.TrainListener;
+import io.github.maskalign.sit.SiTObjective.KeptTokens;
 import io.github.maskalign.sit.weights.ModelSettings;
 import java.io.IOException;
 import java.nio.file.Files;

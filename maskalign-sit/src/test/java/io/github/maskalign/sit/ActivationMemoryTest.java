@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.sit.run.internal.ActivationMemory;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

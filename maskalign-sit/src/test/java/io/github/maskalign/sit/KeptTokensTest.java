@@ -7,6 +7,7 @@ import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenSubset;
 import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.sit.SiTObjective.KeptTokens;
 import org.junit.jupiter.api.Test;
 
 /** What is read ahead is what the loss will draw. */

@@ -19,6 +19,7 @@ import io.github.maskalign.core.diffusion.DiffusionConfig.TimestepSampler;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.sit.SiTLoss.SiTLossInput;
+import io.github.maskalign.sit.SiTObjective.KeptTokens;
 import java.util.Arrays;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
-import io.github.maskalign.core.nn.ParameterKeys;
+import io.github.maskalign.core.nn.internal.ParameterKeys;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;

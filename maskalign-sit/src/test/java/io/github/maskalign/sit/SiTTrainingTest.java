@@ -15,7 +15,7 @@ import io.github.maskalign.core.data.ImageTensorData;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
 import io.github.maskalign.core.files.CheckpointFormatException;
-import io.github.maskalign.core.files.RunLock;
+import io.github.maskalign.core.files.internal.RunLock;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.core.train.StepResult;

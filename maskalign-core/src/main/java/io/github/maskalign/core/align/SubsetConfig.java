@@ -1,6 +1,6 @@
 package io.github.maskalign.core.align;
 
-import io.github.maskalign.core.config.Inline;
+import io.github.maskalign.core.config.ConfigKey.Inline;
 import java.util.Objects;
 import java.util.function.DoubleSupplier;
 

@@ -11,10 +11,10 @@ import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
 import io.github.maskalign.core.nn.AdaLnZeroBlock;
-import io.github.maskalign.core.nn.BlockRunner;
-import io.github.maskalign.core.nn.Initializers;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.ScriptedBlock;
+import io.github.maskalign.core.nn.internal.BlockRunner;
+import io.github.maskalign.core.nn.internal.Initializers;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
 import java.util.List;
@@ -64,7 +64,10 @@ public final class TokenMixer extends AbstractBlock {
                 : Initializer.ZEROS;
         for (int i = 0; i < config.layers(); i++) {
             Block layer = conditioned
-                    ? new AdaLnZeroBlock(layerWidth, width, heads, config.mlpRatio(), false, modulation, precision)
+                    ? new AdaLnZeroBlock(
+                            new AdaLnZeroBlock.Size(layerWidth, width, heads, config.mlpRatio(), false),
+                            modulation,
+                            precision)
                     : new PreNormBlock(layerWidth, heads, config.mlpRatio(), precision);
             layers.add(addChildBlock(Integer.toString(i), layer));
         }

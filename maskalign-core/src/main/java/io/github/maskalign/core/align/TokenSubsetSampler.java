@@ -2,7 +2,7 @@ package io.github.maskalign.core.align;
 
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.Draws.RandomStream;
-import io.github.maskalign.core.random.SplitMix64;
+import io.github.maskalign.core.random.internal.SplitMix64;
 import java.util.Arrays;
 import java.util.Optional;
 

@@ -1,6 +1,12 @@
 package io.github.maskalign.core.config;
 
 import io.github.maskalign.core.config.ConfigException.ConfigProblem;
+import io.github.maskalign.core.config.ConfigKey.Default;
+import io.github.maskalign.core.config.ConfigKey.Identified;
+import io.github.maskalign.core.config.ConfigKey.NonNegative;
+import io.github.maskalign.core.config.ConfigKey.OneOf;
+import io.github.maskalign.core.config.ConfigKey.Positive;
+import io.github.maskalign.core.config.ConfigKey.Range;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;

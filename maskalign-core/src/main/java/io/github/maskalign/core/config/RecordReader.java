@@ -1,5 +1,11 @@
 package io.github.maskalign.core.config;
 
+import io.github.maskalign.core.config.ConfigKey.Default;
+import io.github.maskalign.core.config.ConfigKey.Inline;
+import io.github.maskalign.core.config.ConfigKey.NonNegative;
+import io.github.maskalign.core.config.ConfigKey.OneOf;
+import io.github.maskalign.core.config.ConfigKey.Positive;
+import io.github.maskalign.core.config.ConfigKey.Range;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Method;
 import java.lang.reflect.ParameterizedType;

@@ -1,5 +1,6 @@
 package io.github.maskalign.core.config;
 
+import io.github.maskalign.core.config.ConfigKey.Identified;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.nio.file.InvalidPathException;

@@ -7,7 +7,7 @@ import io.github.maskalign.core.data.internal.SampleBuffer;
 import io.github.maskalign.core.data.internal.SampleLayout;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.Draws.RandomStream;
-import io.github.maskalign.core.random.SplitMix64;
+import io.github.maskalign.core.random.internal.SplitMix64;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Optional;

@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.maskalign.core.distributed.Communicator.CommunicationException;
 import io.github.maskalign.core.distributed.internal.MpiCommunicator;
 import io.github.maskalign.core.distributed.internal.NcclCommunicator;
+import io.github.maskalign.core.distributed.internal.NcclLibrary;
 import java.time.Duration;
 import java.util.function.IntConsumer;
 

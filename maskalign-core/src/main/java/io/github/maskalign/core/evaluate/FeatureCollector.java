@@ -8,6 +8,7 @@ import io.github.maskalign.core.evaluate.FeatureExtractor.Features;
 import io.github.maskalign.core.evaluate.internal.FeatureAccumulator;
 import io.github.maskalign.core.evaluate.internal.FeatureMatrix;
 import io.github.maskalign.core.evaluate.internal.FeatureStatistics;
+import io.github.maskalign.core.evaluate.internal.GroupedAccumulator;
 import io.github.maskalign.core.evaluate.internal.InceptionScore;
 import java.util.Optional;
 import java.util.Set;

@@ -2,6 +2,7 @@ package io.github.maskalign.core.files;
 
 import io.github.maskalign.core.files.internal.CheckpointWriteException;
 import io.github.maskalign.core.files.internal.FileOperations;
+import io.github.maskalign.core.files.internal.RunLock;
 import io.github.maskalign.core.files.internal.SystemFileOperations;
 import io.github.maskalign.core.files.internal.TemporaryName;
 import java.io.IOException;

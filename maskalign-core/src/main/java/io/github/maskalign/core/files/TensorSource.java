@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.files.internal.ArrayTensor;
 import io.github.maskalign.core.files.internal.HeapTensor;
+import io.github.maskalign.core.files.internal.OwnedArrays;
 import io.github.maskalign.core.files.internal.TensorValues;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -18,48 +18,51 @@ import io.github.maskalign.core.script.ScriptFunction;
  * fresh block is the identity. Source: DiT section 3.2 (arXiv 2212.09748), SiT (arXiv 2401.08740).
  */
 public final class AdaLnZeroBlock extends ScriptedBlock {
-    /** Creates a block whose condition is as wide as its tokens. */
-    public AdaLnZeroBlock(int width, int heads, double mlpRatio, boolean qkNorm, Precision precision) {
-        this(width, width, heads, mlpRatio, qkNorm, Initializer.ZEROS, precision);
-    }
-
     /**
-     * Creates a block.
+     * The sizes of a block.
      *
      * @param width token width D
      * @param conditionWidth width of the condition c
      * @param heads attention heads; must divide D
      * @param mlpRatio width of the MLP's hidden layer over D
      * @param qkNorm whether q and k are normalised over the head width
+     */
+    public record Size(int width, int conditionWidth, int heads, double mlpRatio, boolean qkNorm) {
+        /** @throws IllegalArgumentException if heads does not divide width */
+        public Size {
+            if (heads < 1 || width % heads != 0) {
+                throw new IllegalArgumentException("numHeads must divide hiddenSize " + width + " but was " + heads);
+            }
+        }
+    }
+
+    /** Creates a block whose condition is as wide as its tokens and that starts as the identity. */
+    public AdaLnZeroBlock(int width, int heads, double mlpRatio, boolean qkNorm, Precision precision) {
+        this(new Size(width, width, heads, mlpRatio, qkNorm), Initializer.ZEROS, precision);
+    }
+
+    /**
+     * Creates a block.
+     *
      * @param modulation initial weights of the modulation; zeros make the block start as the identity
      * @param precision arithmetic of the matrix products
-     * @throws IllegalArgumentException if heads does not divide width
      */
-    public AdaLnZeroBlock(
-            int width,
-            int conditionWidth,
-            int heads,
-            double mlpRatio,
-            boolean qkNorm,
-            Initializer modulation,
-            Precision precision) {
+    public AdaLnZeroBlock(Size size, Initializer modulation, Precision precision) {
         super(ScriptFunction.of(AdaLnZeroBlock.class, "block.py", "ada_ln_zero_block")
-                .bind("heads", heads)
+                .bind("heads", size.heads())
                 .bind("bf16", precision == Precision.BFLOAT16));
-        if (heads < 1 || width % heads != 0) {
-            throw new IllegalArgumentException("numHeads must divide hiddenSize " + width + " but was " + heads);
-        }
-        long hidden = (long) (width * mlpRatio);
+        int width = size.width();
+        long hidden = (long) (width * size.mlpRatio());
         linear("attn.qkv", width, 3L * width);
-        if (qkNorm) {
-            int d = width / heads;
+        if (size.qkNorm()) {
+            int d = width / size.heads();
             norm("attn.q_norm", d);
             norm("attn.k_norm", d);
         }
         linear("attn.proj", width, width);
         linear("mlp.fc1", width, hidden);
         linear("mlp.fc2", hidden, width);
-        parameter("adaLN_modulation.1.weight", new Shape(6L * width, conditionWidth), modulation);
+        parameter("adaLN_modulation.1.weight", new Shape(6L * width, size.conditionWidth()), modulation);
         parameter("adaLN_modulation.1.bias", new Shape(6L * width), Initializer.ZEROS);
     }
 }

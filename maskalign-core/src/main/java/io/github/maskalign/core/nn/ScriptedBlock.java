@@ -8,6 +8,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
+import io.github.maskalign.core.nn.internal.Initializers;
 import io.github.maskalign.core.script.ScriptFunction;
 import io.github.maskalign.core.script.ScriptFunction.ScriptParameter;
 import java.util.ArrayList;

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
+import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.core.script.internal.InPlace;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

@@ -1,5 +1,6 @@
 package io.github.maskalign.core.random;
 
+import io.github.maskalign.core.random.internal.SplitMix64;
 import java.util.stream.IntStream;
 
 /**

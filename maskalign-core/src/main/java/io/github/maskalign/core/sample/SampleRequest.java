@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.Draws.RandomStream;
-import io.github.maskalign.core.random.SplitMix64;
+import io.github.maskalign.core.random.internal.SplitMix64;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

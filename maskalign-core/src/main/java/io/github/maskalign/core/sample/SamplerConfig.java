@@ -1,7 +1,7 @@
 package io.github.maskalign.core.sample;
 
-import io.github.maskalign.core.config.Default;
-import io.github.maskalign.core.config.NonNegative;
+import io.github.maskalign.core.config.ConfigKey.Default;
+import io.github.maskalign.core.config.ConfigKey.NonNegative;
 import io.github.maskalign.core.diffusion.Interpolant;
 import java.util.Objects;
 

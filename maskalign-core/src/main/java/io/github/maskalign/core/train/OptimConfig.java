@@ -1,7 +1,7 @@
 package io.github.maskalign.core.train;
 
-import io.github.maskalign.core.config.Default;
-import io.github.maskalign.core.config.Inline;
+import io.github.maskalign.core.config.ConfigKey.Default;
+import io.github.maskalign.core.config.ConfigKey.Inline;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;

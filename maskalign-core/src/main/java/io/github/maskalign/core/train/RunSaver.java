@@ -1,6 +1,7 @@
 package io.github.maskalign.core.train;
 
 import io.github.maskalign.core.train.RunCheckpoints.StateArrays;
+import io.github.maskalign.core.train.TrainLoop.UnsavedStateException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;

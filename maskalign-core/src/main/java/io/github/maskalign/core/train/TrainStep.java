@@ -14,6 +14,7 @@ import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.core.script.ScriptFunction;
 import io.github.maskalign.core.train.Objective.StepLosses;
 import io.github.maskalign.core.train.StepResult.StepTimes;
+import io.github.maskalign.core.train.TrainConfig.BatchPlan;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -5,6 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.config.ConfigException.ConfigProblem;
+import io.github.maskalign.core.config.ConfigKey.Default;
+import io.github.maskalign.core.config.ConfigKey.Identified;
+import io.github.maskalign.core.config.ConfigKey.Positive;
+import io.github.maskalign.core.config.ConfigKey.Range;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

@@ -2,6 +2,9 @@ package io.github.maskalign.core.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.maskalign.core.config.ConfigKey.Default;
+import io.github.maskalign.core.config.ConfigKey.Positive;
+import io.github.maskalign.core.config.ConfigKey.Range;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;

@@ -3,6 +3,11 @@ package io.github.maskalign.core.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.maskalign.core.config.ConfigKey.Default;
+import io.github.maskalign.core.config.ConfigKey.NonNegative;
+import io.github.maskalign.core.config.ConfigKey.OneOf;
+import io.github.maskalign.core.config.ConfigKey.Positive;
+import io.github.maskalign.core.config.ConfigKey.Range;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -3,6 +3,8 @@ package io.github.maskalign.core.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.maskalign.core.config.ConfigKey.Default;
+import io.github.maskalign.core.config.ConfigKey.Inline;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

@@ -14,7 +14,7 @@ import io.github.maskalign.core.distributed.internal.GradientBuckets;
 import io.github.maskalign.core.distributed.internal.MpiLibrary;
 import io.github.maskalign.core.distributed.internal.Share;
 import io.github.maskalign.core.distributed.internal.Watchdog;
-import io.github.maskalign.core.files.OwnedArrays;
+import io.github.maskalign.core.files.internal.OwnedArrays;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;

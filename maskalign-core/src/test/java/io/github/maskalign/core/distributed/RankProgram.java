@@ -10,7 +10,7 @@ import io.github.maskalign.core.distributed.internal.GradientBuckets;
 import io.github.maskalign.core.distributed.internal.MpiCommunicator;
 import io.github.maskalign.core.distributed.internal.MpiCommunicatorTest;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.files.OwnedArrays;
+import io.github.maskalign.core.files.internal.OwnedArrays;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.SplittableRandom;

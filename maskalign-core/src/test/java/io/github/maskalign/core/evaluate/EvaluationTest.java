@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.evaluate.Evaluation.Estimate;
 import io.github.maskalign.core.evaluate.Evaluation.EvaluationResult;
 import io.github.maskalign.core.evaluate.Evaluation.MetricValue;
 import io.github.maskalign.core.evaluate.Evaluation.Reference;

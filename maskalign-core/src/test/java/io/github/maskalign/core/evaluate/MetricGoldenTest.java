@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.withinPercentage;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.github.maskalign.core.evaluate.Evaluation.Estimate;
 import io.github.maskalign.core.evaluate.internal.FeatureMatrix;
 import io.github.maskalign.core.evaluate.internal.FeatureStatistics;
 import io.github.maskalign.core.evaluate.internal.FrechetDistance;

@@ -11,6 +11,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.core.script.Autograd;
 import java.util.Map;
 import org.junit.jupiter.api.Test;

@@ -29,7 +29,9 @@ class BlockContractTest {
         for (boolean qkNorm : new boolean[] {false, true}) {
             BlockContract.verify(new AdaLnZeroBlock(24, 3, 4, qkNorm, precision), TOKENS, CONDITION);
             BlockContract.verify(
-                    new AdaLnZeroBlock(24, 20, 2, 1.5, qkNorm, Initializer.ONES, precision), TOKENS, new Shape(2, 20));
+                    new AdaLnZeroBlock(new AdaLnZeroBlock.Size(24, 20, 2, 1.5, qkNorm), Initializer.ONES, precision),
+                    TOKENS,
+                    new Shape(2, 20));
         }
     }
 

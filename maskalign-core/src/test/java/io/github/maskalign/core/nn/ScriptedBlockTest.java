@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.List;
 import org.junit.jupiter.api.Test;

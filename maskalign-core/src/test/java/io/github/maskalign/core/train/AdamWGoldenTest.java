@@ -9,7 +9,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Parameter;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.engine.Processor;
+import io.github.maskalign.core.engine.internal.Processor;
 import io.github.maskalign.core.files.SafetensorsFile;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.data.internal.SampleRange;
+import io.github.maskalign.core.train.TrainConfig.BatchPlan;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.metrics.MetricSink;
-import io.github.maskalign.core.metrics.MetricSinks;
+import io.github.maskalign.core.metrics.MetricSink.MetricSinks;
 import io.github.maskalign.core.train.TrainState.StateMemory;
 import java.io.IOException;
 import java.nio.file.Path;

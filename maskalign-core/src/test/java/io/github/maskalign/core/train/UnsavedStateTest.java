@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.train.TrainListener.StopReason;
+import io.github.maskalign.core.train.TrainLoop.UnsavedStateException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

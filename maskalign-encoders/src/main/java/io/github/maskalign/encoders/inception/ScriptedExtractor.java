@@ -13,6 +13,7 @@ import io.github.maskalign.core.evaluate.FeatureExtractor.Features;
 import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.core.script.ScriptModule;
 import io.github.maskalign.core.script.ScriptTrust;
+import io.github.maskalign.encoders.inception.InceptionExtractor.InceptionSuite;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

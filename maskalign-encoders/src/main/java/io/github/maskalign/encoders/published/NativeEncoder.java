@@ -14,17 +14,24 @@ import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.WeightsFile;
-import io.github.maskalign.core.nn.ParameterKeys;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.encoders.Preprocessing;
 import io.github.maskalign.encoders.vit.Vit;
+import io.github.maskalign.encoders.vit.Vit.VitParts;
+import io.github.maskalign.encoders.vit.Vit.VitParts.Activation;
 import io.github.maskalign.encoders.vit.VitConfig;
-import io.github.maskalign.encoders.vit.VitParts;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.OptionalInt;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A published encoder, computed by the library's own transformer from the published weights: safetensors of Hugging Face
@@ -200,5 +207,127 @@ public final class NativeEncoder implements RepresentationEncoder {
     @Override
     public void close() {
         manager.close();
+    }
+
+    /**
+     * An encoder as REPA's {@code --enc-type} names it, such as {@code dinov2-vit-b}, or a family alone, such as
+     * {@code dinov2}, for any size.
+     *
+     * @param family the family
+     * @param registers whether the name says that there are registers
+     * @param width width that the size letter stands for; empty without one
+     */
+    public record EncoderName(EncoderFamily family, boolean registers, OptionalInt width) {
+        private static final Pattern NAME = Pattern.compile("([a-z0-9]+)(?:-vit-([a-z]))?");
+        private static final Map<String, EncoderFamily> FAMILIES = Map.of(
+                "dinov2", EncoderFamily.DINOV2,
+                "dinov2reg", EncoderFamily.DINOV2,
+                "dinov1", EncoderFamily.DINO,
+                "mocov3", EncoderFamily.MOCOV3,
+                "mae", EncoderFamily.MAE,
+                "clip", EncoderFamily.CLIP,
+                "jepa", EncoderFamily.IJEPA);
+        private static final Map<String, Integer> WIDTHS = Map.of("s", 384, "b", 768, "l", 1024, "g", 1536, "h", 1280);
+
+        /**
+         * Reads a name; capitals do not matter.
+         *
+         * @throws IllegalArgumentException if it is not known; says which are
+         */
+        public static EncoderName parse(String name) {
+            Matcher parts = NAME.matcher(name.toLowerCase(Locale.ROOT));
+            if (!parts.matches() || !FAMILIES.containsKey(parts.group(1))) {
+                throw unknown(name);
+            }
+            EncoderFamily family = FAMILIES.getOrDefault(parts.group(1), EncoderFamily.DINOV2);
+            boolean registers = parts.group(1).equals("dinov2reg");
+            if (parts.group(2) == null) {
+                return new EncoderName(family, registers, OptionalInt.empty());
+            }
+            Integer width = WIDTHS.get(parts.group(2));
+            if (width == null) {
+                throw unknown(name);
+            }
+            return new EncoderName(family, registers, OptionalInt.of(width));
+        }
+
+        private static IllegalArgumentException unknown(String name) {
+            return new IllegalArgumentException(
+                    "the encoder must be dinov2, dinov2reg, dinov1, mocov3, mae, clip or jepa,"
+                            + " with or without a size such as -vit-s, -vit-b, -vit-l, -vit-h or -vit-g, but was "
+                            + name);
+        }
+    }
+
+    /**
+     * Encoders that REPA aligns with. Which tokens count and which norms come last is REPA's choice ({@code utils.py},
+     * {@code train.py}); the transformers are those of the papers.
+     */
+    public enum EncoderFamily {
+        /** DINOv2 (arXiv 2304.07193), with or without registers; tokens after the closing norm. */
+        DINOV2(List.of(), Preprocessing.DINOV2, true, Activation.GELU, 1e-6),
+        /** DINO (arXiv 2104.14294); tokens after the closing norm. */
+        DINO(List.of("teacher"), Preprocessing.IMAGENET, true, Activation.GELU, 1e-6),
+        /** MoCo v3 (arXiv 2104.02057); tokens after the closing norm. */
+        MOCOV3(List.of("state_dict"), Preprocessing.IMAGENET, true, Activation.GELU, 1e-6),
+        /** MAE (arXiv 2111.06377); tokens of the last block, without the closing norm. */
+        MAE(List.of("model"), Preprocessing.IMAGENET, false, Activation.GELU, 1e-6),
+        /** CLIP's vision tower (arXiv 2103.00020); tokens of the last block, without closing norm and projection. */
+        CLIP(List.of(), Preprocessing.CLIP, false, Activation.QUICK_GELU, 1e-5),
+        /** I-JEPA (arXiv 2301.08243); no class token; tokens after the closing norm. */
+        IJEPA(List.of("encoder"), Preprocessing.DINOV2, true, Activation.GELU, 1e-6);
+
+        private final List<String> sections;
+        private final Preprocessing preprocessing;
+        private final boolean normAfter;
+        private final Activation activation;
+        private final double eps;
+
+        EncoderFamily(
+                List<String> sections,
+                Preprocessing preprocessing,
+                boolean normAfter,
+                Activation activation,
+                double eps) {
+            this.sections = sections;
+            this.preprocessing = preprocessing;
+            this.normAfter = normAfter;
+            this.activation = activation;
+            this.eps = eps;
+        }
+
+        /** Returns how pictures are standardised and resized. */
+        public Preprocessing preprocessing() {
+            return preprocessing;
+        }
+
+        /** Returns the section of a training checkpoint that holds the encoder; null if it may be the only one. */
+        @Nullable
+        String section() {
+            return sections.isEmpty() ? null : sections.get(0);
+        }
+
+        boolean normAfter() {
+            return normAfter;
+        }
+
+        Activation activation() {
+            return activation;
+        }
+
+        double eps() {
+            return eps;
+        }
+
+        /**
+         * Returns the attention heads of the published models of a width: 64 numbers each, but 32 in MoCo v3's small model and
+         * 80 in I-JEPA's.
+         */
+        int headsFor(int width) {
+            if (this == MOCOV3 && width == 384) {
+                return 12;
+            }
+            return this == IJEPA && width == 1280 ? 16 : Math.max(1, width / 64);
+        }
     }
 }

@@ -4,6 +4,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
+import io.github.maskalign.encoders.published.NativeEncoder.EncoderFamily;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

@@ -25,7 +25,7 @@ import java.util.function.Supplier;
  * @param endId id of the end token, whose state is the pooled vector at its first place; with 2, which stands in files
  *     before transformers 4.31, the highest id of the caption takes its part
  */
-public record ClipTextConfig(
+record ClipTextConfig(
         int vocabulary,
         int length,
         int width,

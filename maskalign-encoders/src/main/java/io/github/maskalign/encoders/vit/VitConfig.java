@@ -1,5 +1,7 @@
 package io.github.maskalign.encoders.vit;
 
+import io.github.maskalign.encoders.vit.Vit.VitParts;
+
 /**
  * Shape of a {@link Vit}.
  *
@@ -22,7 +24,7 @@ public record VitConfig(
         double layerScaleInit,
         VitParts parts) {
     /** The teacher that comes with the library: 32-pixel pictures, 8 × 8 patches, 1.2 million weights. */
-    public static final VitConfig EMOJI = new VitConfig(32, 4, 128, 6, 4, 4.0, 1);
+    public static final VitConfig EMOJI = new VitConfig(32, 4, 128, 6, 4);
 
     /** @throws IllegalArgumentException if a number is out of range or does not divide another */
     public VitConfig {
@@ -41,10 +43,9 @@ public record VitConfig(
         }
     }
 
-    /** DINOv2's parts, with an MLP of {@code mlpRatio} times the width. */
-    public VitConfig(
-            int imageSize, int patchSize, int width, int depth, int heads, double mlpRatio, double layerScaleInit) {
-        this(imageSize, patchSize, width, depth, heads, (int) (width * mlpRatio), layerScaleInit, VitParts.DINOV2);
+    /** DINOv2's parts, with an MLP of four times the width and LayerScale's factors at 1. */
+    public VitConfig(int imageSize, int patchSize, int width, int depth, int heads) {
+        this(imageSize, patchSize, width, depth, heads, 4 * width, 1, VitParts.DINOV2);
     }
 
     /** Returns the patches along one side of the position table's grid. */

@@ -12,6 +12,7 @@ import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.core.files.internal.Streams;
 import io.github.maskalign.core.script.ScriptTrust;
+import io.github.maskalign.encoders.inception.InceptionExtractor.InceptionSuite;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

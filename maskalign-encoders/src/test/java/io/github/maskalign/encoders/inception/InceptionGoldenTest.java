@@ -8,6 +8,7 @@ import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.evaluate.FeatureExtractor.Features;
 import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.core.script.ScriptTrust;
+import io.github.maskalign.encoders.inception.InceptionExtractor.InceptionSuite;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;

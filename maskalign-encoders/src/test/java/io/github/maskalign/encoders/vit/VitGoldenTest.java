@@ -11,9 +11,9 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.golden.GoldenCase;
-import io.github.maskalign.core.nn.ParameterKeys;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.core.script.Autograd;
 import java.util.ArrayList;
 import java.util.List;
@@ -95,9 +95,7 @@ class VitGoldenTest {
                 number(metadata, "patch_size"),
                 number(metadata, "width"),
                 number(metadata, "depth"),
-                number(metadata, "heads"),
-                4.0,
-                1);
+                number(metadata, "heads"));
     }
 
     private static int number(Map<String, String> metadata, String key) {

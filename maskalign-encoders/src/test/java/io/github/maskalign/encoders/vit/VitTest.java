@@ -11,12 +11,13 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.align.RepresentationEncoder.EncoderTokens;
-import io.github.maskalign.core.files.OwnedArrays;
+import io.github.maskalign.core.files.internal.OwnedArrays;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.script.ScriptTrust;
 import io.github.maskalign.encoders.Encoders;
 import io.github.maskalign.encoders.Preprocessing;
+import io.github.maskalign.encoders.vit.Vit.VitParts;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -33,7 +34,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class VitTest {
     private static final int SEED = 5;
-    private static final VitConfig SMALL = new VitConfig(12, 4, 24, 2, 3, 4.0, 0.5);
+    private static final VitConfig SMALL = new VitConfig(12, 4, 24, 2, 3, 96, 0.5, VitParts.DINOV2);
 
     private NDManager manager;
     private Vit vit;
@@ -137,12 +138,11 @@ class VitTest {
 
     @Test
     void configsThatDoNotFitAreRefused() {
-        assertThatThrownBy(() -> new VitConfig(30, 4, 24, 2, 3, 4.0, 1))
+        assertThatThrownBy(() -> new VitConfig(30, 4, 24, 2, 3))
                 .hasMessageContaining("imageSize must be a multiple of patchSize 4 but was 30");
-        assertThatThrownBy(() -> new VitConfig(32, 4, 25, 2, 3, 4.0, 1)).hasMessageContaining("multiple of heads 3");
-        assertThatThrownBy(() -> new VitConfig(32, 4, 24, 0, 3, 4.0, 1))
-                .hasMessageContaining("depth must be at least 1");
-        assertThatThrownBy(() -> new VitConfig(32, 4, 24, 2, 3, 0.0, 1))
+        assertThatThrownBy(() -> new VitConfig(32, 4, 25, 2, 3)).hasMessageContaining("multiple of heads 3");
+        assertThatThrownBy(() -> new VitConfig(32, 4, 24, 0, 3)).hasMessageContaining("depth must be at least 1");
+        assertThatThrownBy(() -> new VitConfig(32, 4, 24, 2, 3, 0, 1, VitParts.DINOV2))
                 .hasMessageContaining("hidden must be at least 1");
     }
 

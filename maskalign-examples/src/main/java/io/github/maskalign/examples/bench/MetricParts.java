@@ -13,9 +13,9 @@ import io.github.maskalign.core.evaluate.internal.FeatureMatrix;
 import io.github.maskalign.core.evaluate.internal.FeatureStatistics;
 import io.github.maskalign.core.evaluate.internal.FrechetDistance;
 import io.github.maskalign.core.evaluate.internal.PrecisionRecall;
-import io.github.maskalign.core.nn.ParameterKeys;
+import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.encoders.inception.Inception;
-import io.github.maskalign.encoders.inception.InceptionSuite;
+import io.github.maskalign.encoders.inception.InceptionExtractor.InceptionSuite;
 import java.util.List;
 
 /** Stopwatches for what evaluation computes. */

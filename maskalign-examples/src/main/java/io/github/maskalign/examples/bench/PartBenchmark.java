@@ -74,7 +74,7 @@ public final class PartBenchmark implements AutoCloseable {
     /** DINOv2 ViT-B/14 with random weights on pictures of 224 pixels. */
     public static PartBenchmark encoder(int batch, Precision precision) {
         NDManager manager = NDManager.newBaseManager(Device.cpu());
-        Vit transformer = new Vit(new VitConfig(518, 14, 768, 12, 12, 4.0, 1), precision);
+        Vit transformer = new Vit(new VitConfig(518, 14, 768, 12, 12), precision);
         NDArray pictures = manager.randomNormal(new Shape(batch, 3, PICTURE, PICTURE));
         transformer.initialize(manager, DataType.FLOAT32, pictures.getShape());
         ParameterStore store = new ParameterStore(manager, false);

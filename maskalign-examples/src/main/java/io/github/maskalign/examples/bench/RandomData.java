@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
-import io.github.maskalign.core.files.OwnedArrays;
+import io.github.maskalign.core.files.internal.OwnedArrays;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.Draws.RandomStream;
 

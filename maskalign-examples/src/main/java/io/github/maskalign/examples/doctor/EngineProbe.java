@@ -9,7 +9,7 @@ import ai.djl.util.Platform;
 import ai.djl.util.Utils;
 import ai.djl.util.cuda.CudaUtils;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.engine.Processor;
+import io.github.maskalign.core.engine.internal.Processor;
 import io.github.maskalign.core.script.ScriptFunction;
 import io.github.maskalign.examples.doctor.Diagnosis.Check;
 import io.github.maskalign.examples.doctor.Diagnosis.Section;

@@ -1,7 +1,7 @@
 package io.github.maskalign.examples.doctor;
 
 import com.sun.management.OperatingSystemMXBean;
-import io.github.maskalign.core.engine.Processor;
+import io.github.maskalign.core.engine.internal.Processor;
 import io.github.maskalign.examples.doctor.Diagnosis.Section;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;

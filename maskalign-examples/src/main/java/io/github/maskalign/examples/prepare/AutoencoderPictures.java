@@ -10,7 +10,7 @@ import io.github.maskalign.core.data.internal.FloatCode;
 import io.github.maskalign.core.data.internal.PictureEncoder;
 import io.github.maskalign.core.data.internal.SampleLayout;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.files.OwnedArrays;
+import io.github.maskalign.core.files.internal.OwnedArrays;
 import io.github.maskalign.encoders.vae.Autoencoder;
 import io.github.maskalign.encoders.vae.Autoencoder.LatentMoments;
 import java.util.ArrayList;

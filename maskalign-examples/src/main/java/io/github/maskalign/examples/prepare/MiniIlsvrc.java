@@ -35,7 +35,7 @@ public final class MiniIlsvrc {
     public static final String ARCHIVE = "ILSVRC2012_img_train.tar";
 
     private static final VaeConfig VAE = new VaeConfig(4, List.of(8, 8, 16, 16), 1, 4, true, true, 0.18215);
-    private static final VitConfig DINO = new VitConfig(56, 14, 48, 2, 3, 4.0, 1);
+    private static final VitConfig DINO = new VitConfig(56, 14, 48, 2, 3);
 
     private MiniIlsvrc() {}
 

@@ -1,6 +1,6 @@
 package io.github.maskalign.examples.teacher;
 
-import io.github.maskalign.core.random.SplitMix64;
+import io.github.maskalign.core.random.internal.SplitMix64;
 
 /**
  * Random views of a drawing: zoom, shift, colours. Never mirrored, as some emoji differ in nothing else.

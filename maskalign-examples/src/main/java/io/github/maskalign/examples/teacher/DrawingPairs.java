@@ -3,7 +3,7 @@ package io.github.maskalign.examples.teacher;
 import io.github.maskalign.core.data.internal.EpochOrder;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.Draws.RandomStream;
-import io.github.maskalign.core.random.SplitMix64;
+import io.github.maskalign.core.random.internal.SplitMix64;
 import io.github.maskalign.examples.emoji.EmojiSet;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,7 +1,7 @@
 package io.github.maskalign.examples.teacher;
 
-import io.github.maskalign.core.config.Default;
-import io.github.maskalign.core.config.Positive;
+import io.github.maskalign.core.config.ConfigKey.Default;
+import io.github.maskalign.core.config.ConfigKey.Positive;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.core.train.OptimConfig.LrSchedule;

@@ -2,7 +2,7 @@ package io.github.maskalign.examples.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.maskalign.core.engine.Processor;
+import io.github.maskalign.core.engine.internal.Processor;
 import io.github.maskalign.core.train.KillAndResume;
 import io.github.maskalign.examples.Main;
 import java.io.IOException;

@@ -2,7 +2,7 @@ package io.github.maskalign.examples.teacher;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.maskalign.core.random.SplitMix64;
+import io.github.maskalign.core.random.internal.SplitMix64;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;

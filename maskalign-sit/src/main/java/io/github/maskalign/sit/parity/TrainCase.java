@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
-import io.github.maskalign.core.nn.ParameterKeys;
+import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.core.train.Objective;
 import io.github.maskalign.core.train.Objective.StepLosses;
 import io.github.maskalign.core.train.OptimConfig;

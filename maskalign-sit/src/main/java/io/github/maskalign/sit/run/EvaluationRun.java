@@ -6,7 +6,7 @@ import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.engine.internal.NativeThreads;
 import io.github.maskalign.core.evaluate.FeatureCollector.CollectorConfig;
 import io.github.maskalign.core.evaluate.FeatureExtractor;
-import io.github.maskalign.encoders.inception.InceptionSuite;
+import io.github.maskalign.encoders.inception.InceptionExtractor.InceptionSuite;
 import io.github.maskalign.sit.run.internal.Comparison;
 import io.github.maskalign.sit.run.internal.ExtractorChoice;
 import io.github.maskalign.sit.run.internal.FeatureRun;

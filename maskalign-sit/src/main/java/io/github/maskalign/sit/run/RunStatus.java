@@ -3,8 +3,8 @@ package io.github.maskalign.sit.run;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import io.github.maskalign.core.config.ConfigBinder;
-import io.github.maskalign.core.files.RunLock;
 import io.github.maskalign.core.files.internal.CheckpointDir;
+import io.github.maskalign.core.files.internal.RunLock;
 import io.github.maskalign.sit.run.internal.RecentRecords;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -31,9 +31,7 @@ import org.jspecify.annotations.Nullable;
  * @param owner who has the folder, if anybody
  * @param step last step that is recorded or saved; 0 before the first
  * @param steps steps of the whole run
- * @param imagesPerSecond over the last records; NaN before there are any
- * @param secondsLeft what the rest takes at that rate; NaN if there is none
- * @param secondsSinceRecord age of the last record; NaN before there is one
+ * @param pace how fast it goes
  * @param values last recorded losses, norms, counts, memory and scores, by name
  * @param checkpoints saved states, oldest first
  */
@@ -44,13 +42,20 @@ public record RunStatus(
         @Nullable String owner,
         long step,
         long steps,
-        double imagesPerSecond,
-        double secondsLeft,
-        double secondsSinceRecord,
+        Pace pace,
         Map<String, Double> values,
         List<SavedState> checkpoints) {
     private static final Pattern PROCESS = Pattern.compile("process (\\d+) .*");
     private static final int RECENT = 20;
+
+    /**
+     * How fast a run goes.
+     *
+     * @param imagesPerSecond over the last records; NaN before there are any
+     * @param secondsLeft what the rest takes at that rate; NaN if there is none
+     * @param secondsSinceRecord age of the last record; NaN before there is one
+     */
+    public record Pace(double imagesPerSecond, double secondsLeft, double secondsSinceRecord) {}
 
     /** What a run is doing. */
     public enum Phase {
@@ -102,9 +107,10 @@ public record RunStatus(
                 phase == Phase.RUNNING ? owner : null,
                 step,
                 steps,
-                run.train().globalBatch() / records.medianSeconds(),
-                (steps - step) * records.medianSeconds(),
-                Instant.now().toEpochMilli() * 1e-3 - records.time(),
+                new Pace(
+                        run.train().globalBatch() / records.medianSeconds(),
+                        (steps - step) * records.medianSeconds(),
+                        Instant.now().toEpochMilli() * 1e-3 - records.time()),
                 records.last(),
                 states);
     }
@@ -181,9 +187,9 @@ public record RunStatus(
         out.addProperty("owner", owner);
         out.addProperty("step", step);
         out.addProperty("steps", steps);
-        finite(out, "images_per_second", imagesPerSecond);
-        finite(out, "seconds_since_record", secondsSinceRecord);
-        finite(out, "seconds_left", secondsLeft);
+        finite(out, "images_per_second", pace.imagesPerSecond);
+        finite(out, "seconds_since_record", pace.secondsSinceRecord);
+        finite(out, "seconds_left", pace.secondsLeft);
         JsonObject last = new JsonObject();
         values.forEach((key, value) -> finite(last, key, value));
         out.add("last", last);
@@ -219,13 +225,13 @@ public record RunStatus(
                 owner == null ? "" : ", " + owner));
         text.append(
                 String.format(Locale.ROOT, "  step        %,d of %,d (%.1f %%)", step, steps, 100.0 * step / steps));
-        if (Double.isFinite(secondsSinceRecord)) {
-            text.append(", recorded ").append(duration(secondsSinceRecord)).append(" ago");
+        if (Double.isFinite(pace.secondsSinceRecord)) {
+            text.append(", recorded ").append(duration(pace.secondsSinceRecord)).append(" ago");
         }
-        if (Double.isFinite(imagesPerSecond)) {
-            text.append(String.format(Locale.ROOT, "%n  rate        %.3g images/s", imagesPerSecond));
+        if (Double.isFinite(pace.imagesPerSecond)) {
+            text.append(String.format(Locale.ROOT, "%n  rate        %.3g images/s", pace.imagesPerSecond));
             if (phase != Phase.COMPLETED) {
-                text.append(", ").append(duration(secondsLeft)).append(" left");
+                text.append(", ").append(duration(pace.secondsLeft)).append(" left");
             }
         }
         values.forEach((key, value) -> {

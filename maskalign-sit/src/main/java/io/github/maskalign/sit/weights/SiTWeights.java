@@ -7,9 +7,9 @@ import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
-import io.github.maskalign.core.nn.ParameterKeys;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.core.nn.internal.SinCosPositions;
 import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.sit.SiT;
@@ -29,6 +29,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Weights of the family under our names, with the model they belong to. Nothing is loaded before it is needed, so the
@@ -335,6 +336,51 @@ public final class SiTWeights {
         if (!(largest <= POSITION_TOLERANCE)) {
             notes.add(Keys.POSITIONS + " differs from the sine-cosine formula by " + largest
                     + ", more than the average of a training run does; it is kept as stored");
+        }
+    }
+
+    /**
+     * What is known about a file beyond what is in it.
+     *
+     * @param family where it comes from; null to tell it from the tensors and the metadata
+     * @param numHeads attention heads h, which no tensor shows; 0 to take them from the metadata or the published size
+     * @param alignDepth number of blocks before the projectors (official {@code encoder_depth}), which no tensor shows
+     *     either; 0 as for the heads
+     * @param withoutProjectors whether projectors are left out: sampling does not need them
+     */
+    public record ImportOptions(
+            @Nullable WeightsFamily family, int numHeads, int alignDepth, boolean withoutProjectors) {
+        /** Nothing is known. */
+        public static final ImportOptions AUTO = new ImportOptions(null, 0, 0, false);
+
+        /** Checks the ranges. */
+        public ImportOptions {
+            if (numHeads < 0) {
+                throw new IllegalArgumentException("numHeads must be 0 or positive but was " + numHeads);
+            }
+            if (alignDepth < 0) {
+                throw new IllegalArgumentException("align.depth must be 0 or positive but was " + alignDepth);
+            }
+        }
+
+        /** Says where the file comes from. */
+        public ImportOptions from(@Nullable WeightsFamily origin) {
+            return new ImportOptions(origin, numHeads, alignDepth, withoutProjectors);
+        }
+
+        /** Says how many heads the model has. */
+        public ImportOptions withNumHeads(int heads) {
+            return new ImportOptions(family, heads, alignDepth, withoutProjectors);
+        }
+
+        /** Says at which depth the model was aligned. */
+        public ImportOptions withAlignDepth(int depth) {
+            return new ImportOptions(family, numHeads, depth, withoutProjectors);
+        }
+
+        /** Leaves the projectors out. */
+        public ImportOptions leavingProjectorsOut() {
+            return new ImportOptions(family, numHeads, alignDepth, true);
         }
     }
 }

@@ -4,6 +4,7 @@ import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
 import io.github.maskalign.sit.weights.internal.Geometry;
 import io.github.maskalign.sit.weights.internal.Keys;
 import io.github.maskalign.sit.weights.internal.ModelMetadata;

@@ -1,6 +1,6 @@
 package io.github.maskalign.sit.weights;
 
-import io.github.maskalign.core.config.Identified;
+import io.github.maskalign.core.config.ConfigKey.Identified;
 import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.sit.weights.internal.TimeConvention;
 import java.util.Arrays;

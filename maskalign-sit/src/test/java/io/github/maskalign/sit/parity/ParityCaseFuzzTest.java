@@ -13,7 +13,7 @@ import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.internal.StrictJson;
 import io.github.maskalign.core.fuzz.Bytes;
 import io.github.maskalign.core.fuzz.Fuzz;
-import io.github.maskalign.core.nn.ParameterKeys;
+import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.parity.internal.ParityConfig;

@@ -10,6 +10,7 @@ import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTInput;
 import io.github.maskalign.sit.SiTOutput;
+import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Path;

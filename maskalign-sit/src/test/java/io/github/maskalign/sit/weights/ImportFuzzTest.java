@@ -9,6 +9,7 @@ import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.TensorType;
 import io.github.maskalign.core.files.WeightsFile;
 import io.github.maskalign.core.fuzz.Fuzz;
+import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;

@@ -19,6 +19,7 @@ import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerConfig.DiffusionScale;
 import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import io.github.maskalign.core.sample.VelocityField;
+import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
 import java.io.IOException;
 import java.util.Map;
 import java.util.stream.Stream;

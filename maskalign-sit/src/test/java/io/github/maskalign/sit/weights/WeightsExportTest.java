@@ -12,6 +12,7 @@ import io.github.maskalign.core.files.internal.TorchFileWriter;
 import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.sit.SiTOutput;
+import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
 import io.github.maskalign.sit.weights.WeightsExport.Extra;
 import java.io.IOException;
 import java.nio.file.Path;

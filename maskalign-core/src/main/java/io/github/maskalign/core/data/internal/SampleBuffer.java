@@ -3,7 +3,7 @@ package io.github.maskalign.core.data.internal;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
-import io.github.maskalign.core.files.OwnedArrays;
+import io.github.maskalign.core.files.internal.OwnedArrays;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -6,7 +6,6 @@ import com.sun.jna.Pointer;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.Communicator.CommunicationException;
 import io.github.maskalign.core.distributed.Launch;
-import io.github.maskalign.core.distributed.SummedType;
 import java.time.Duration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;

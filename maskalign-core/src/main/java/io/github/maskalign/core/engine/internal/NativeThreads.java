@@ -2,7 +2,6 @@ package io.github.maskalign.core.engine.internal;
 
 import ai.djl.engine.Engine;
 import ai.djl.pytorch.jni.JniUtils;
-import io.github.maskalign.core.engine.Processor;
 
 /**
  * Threads that the engine splits one operation over.

@@ -1,7 +1,6 @@
 package io.github.maskalign.core.engine.internal;
 
 import ai.djl.engine.EngineException;
-import io.github.maskalign.core.engine.EngineSettings;
 
 /**
  * Lets GPUs round the operands of float32 matrix products to TensorFloat-32 (10 bits after the point instead of 23), in

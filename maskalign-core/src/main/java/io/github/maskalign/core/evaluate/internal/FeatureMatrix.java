@@ -7,7 +7,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.files.OwnedArrays;
+import io.github.maskalign.core.files.internal.OwnedArrays;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
 import java.util.List;

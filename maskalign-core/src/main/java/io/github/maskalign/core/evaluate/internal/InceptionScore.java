@@ -3,7 +3,7 @@ package io.github.maskalign.core.evaluate.internal;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.evaluate.Estimate;
+import io.github.maskalign.core.evaluate.Evaluation.Estimate;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -3,10 +3,10 @@ package io.github.maskalign.core.evaluate.internal;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.evaluate.Estimate;
+import io.github.maskalign.core.evaluate.Evaluation.Estimate;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.Draws.RandomStream;
-import io.github.maskalign.core.random.SplitMix64;
+import io.github.maskalign.core.random.internal.SplitMix64;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.BitSet;
 

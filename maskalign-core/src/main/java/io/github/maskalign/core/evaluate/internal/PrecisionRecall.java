@@ -6,7 +6,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.evaluate.Estimate;
+import io.github.maskalign.core.evaluate.Evaluation.Estimate;
 import io.github.maskalign.core.script.ScriptFunction;
 
 /**

@@ -3,7 +3,6 @@ package io.github.maskalign.core.files.internal;
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.CheckpointFormatException.NewerFormatException;
-import io.github.maskalign.core.files.RunLock;
 import io.github.maskalign.core.files.SafetensorsWriter;
 import io.github.maskalign.core.files.SafetensorsWriter.WrittenFile;
 import io.github.maskalign.core.files.StateDict;

@@ -3,7 +3,7 @@ package io.github.maskalign.core.evaluate.internal;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.files.OwnedArrays;
+import io.github.maskalign.core.files.internal.OwnedArrays;
 import java.util.Random;
 
 /** Features for tests. */

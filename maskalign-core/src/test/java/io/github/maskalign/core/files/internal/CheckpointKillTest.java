@@ -2,7 +2,6 @@ package io.github.maskalign.core.files.internal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.maskalign.core.files.RunLock;
 import io.github.maskalign.core.files.SafetensorsFile;
 import io.github.maskalign.core.files.TestFiles;
 import io.github.maskalign.core.files.internal.CheckpointDir.Latest;

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.config.ConfigBinder;
-import io.github.maskalign.core.engine.Determinism;
+import io.github.maskalign.core.engine.internal.Determinism;
 import io.github.maskalign.sit.run.RunConfig;
 import java.nio.file.Path;
 import java.util.List;

@@ -15,7 +15,7 @@ import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.config.ConfigException;
 import io.github.maskalign.core.distributed.Communicators.LocalCommunicator;
-import io.github.maskalign.core.evaluate.Estimate;
+import io.github.maskalign.core.evaluate.Evaluation.Estimate;
 import io.github.maskalign.core.evaluate.Evaluation.EvaluationResult;
 import io.github.maskalign.core.evaluate.Evaluation.MetricValue;
 import io.github.maskalign.core.evaluate.FeatureExtractor.FeatureSpace;

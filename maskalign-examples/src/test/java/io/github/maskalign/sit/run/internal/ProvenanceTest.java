@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.distributed.Communicators.LocalCommunicator;
-import io.github.maskalign.core.engine.Processor;
+import io.github.maskalign.core.engine.internal.Processor;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.sit.run.RunConfig;
 import java.nio.file.Path;

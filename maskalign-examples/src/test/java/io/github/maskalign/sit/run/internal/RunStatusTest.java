@@ -6,10 +6,10 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.config.ConfigBinder;
-import io.github.maskalign.core.files.RunLock;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.internal.CheckpointDir;
+import io.github.maskalign.core.files.internal.RunLock;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunStatus;
 import java.nio.channels.FileChannel;
@@ -51,8 +51,8 @@ class RunStatusTest {
         assertThat(status.phase()).isEqualTo(RunStatus.Phase.STOPPED);
         assertThat(status.step()).isEqualTo(120);
         assertThat(status.steps()).isEqualTo(400);
-        assertThat(status.imagesPerSecond()).isEqualTo(8 / 0.5);
-        assertThat(status.secondsLeft()).isCloseTo(280 * 0.5, within(1e-9));
+        assertThat(status.pace().imagesPerSecond()).isEqualTo(8 / 0.5);
+        assertThat(status.pace().secondsLeft()).isCloseTo(280 * 0.5, within(1e-9));
         assertThat(status.values()).containsEntry("loss", -1.0);
         assertThat(status.toText()).contains("120 of 400 (30.0 %)", "16.0 images/s", "0:02:20 left");
         assertThat(status.toJson().get("step").getAsLong()).isEqualTo(120);
@@ -69,7 +69,7 @@ class RunStatusTest {
         RunStatus status = RunStatus.read(folder, false);
 
         assertThat(status.values()).containsEntry("loss", -1.0).containsEntry("eval/frechet", 12.5);
-        assertThat(status.secondsLeft()).isCloseTo(280 * 0.5, within(1e-9));
+        assertThat(status.pace().secondsLeft()).isCloseTo(280 * 0.5, within(1e-9));
         assertThat(status.toText()).contains("eval/frechet       12.5");
     }
 
@@ -127,7 +127,7 @@ class RunStatusTest {
         record(110, 0.5);
         record(120, 60); // it also saved
 
-        assertThat(RunStatus.read(folder, false).secondsLeft()).isCloseTo(280 * 0.5, within(1e-9));
+        assertThat(RunStatus.read(folder, false).pace().secondsLeft()).isCloseTo(280 * 0.5, within(1e-9));
     }
 
     @Test

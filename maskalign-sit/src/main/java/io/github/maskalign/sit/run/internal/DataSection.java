@@ -1,9 +1,9 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.core.config.Default;
-import io.github.maskalign.core.config.Inline;
-import io.github.maskalign.core.config.NonNegative;
-import io.github.maskalign.core.config.Positive;
+import io.github.maskalign.core.config.ConfigKey.Default;
+import io.github.maskalign.core.config.ConfigKey.Inline;
+import io.github.maskalign.core.config.ConfigKey.NonNegative;
+import io.github.maskalign.core.config.ConfigKey.Positive;
 import io.github.maskalign.core.data.PixelScaling;
 import java.nio.file.Path;
 import java.util.List;

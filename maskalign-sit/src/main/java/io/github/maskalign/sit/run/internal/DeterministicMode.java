@@ -1,6 +1,6 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.core.engine.Determinism;
+import io.github.maskalign.core.engine.internal.Determinism;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;

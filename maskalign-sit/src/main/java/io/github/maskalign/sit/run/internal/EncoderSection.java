@@ -1,10 +1,10 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.core.config.Default;
-import io.github.maskalign.core.config.NonNegative;
-import io.github.maskalign.core.config.Range;
-import io.github.maskalign.encoders.published.EncoderName;
-import io.github.maskalign.encoders.vit.VitParts;
+import io.github.maskalign.core.config.ConfigKey.Default;
+import io.github.maskalign.core.config.ConfigKey.NonNegative;
+import io.github.maskalign.core.config.ConfigKey.Range;
+import io.github.maskalign.encoders.published.NativeEncoder.EncoderName;
+import io.github.maskalign.encoders.vit.Vit.VitParts;
 import java.nio.file.Path;
 import java.util.Optional;
 

@@ -1,14 +1,14 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.core.config.Default;
-import io.github.maskalign.core.config.Inline;
-import io.github.maskalign.core.config.NonNegative;
-import io.github.maskalign.core.config.Positive;
+import io.github.maskalign.core.config.ConfigKey.Default;
+import io.github.maskalign.core.config.ConfigKey.Inline;
+import io.github.maskalign.core.config.ConfigKey.NonNegative;
+import io.github.maskalign.core.config.ConfigKey.Positive;
 import io.github.maskalign.core.evaluate.Metric;
 import io.github.maskalign.core.sample.Guidance;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
-import io.github.maskalign.encoders.inception.InceptionSuite;
+import io.github.maskalign.encoders.inception.InceptionExtractor.InceptionSuite;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;

@@ -1,7 +1,7 @@
 package io.github.maskalign.sit.run.internal;
 
 import ai.djl.ndarray.NDArray;
-import io.github.maskalign.core.evaluate.Estimate;
+import io.github.maskalign.core.evaluate.Evaluation.Estimate;
 import io.github.maskalign.core.evaluate.Evaluation.EvaluationResult;
 import io.github.maskalign.core.evaluate.Evaluation.MetricValue;
 import io.github.maskalign.core.evaluate.FeatureExtractor.FeatureSpace;

@@ -6,7 +6,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.evaluate.FeatureCollector;
 import io.github.maskalign.core.evaluate.FeatureCollector.CollectorConfig;
 import io.github.maskalign.core.evaluate.FeatureExtractor;
-import io.github.maskalign.core.files.OwnedArrays;
+import io.github.maskalign.core.files.internal.OwnedArrays;
 import io.github.maskalign.sit.run.Progress;
 import java.io.IOException;
 import java.io.InterruptedIOException;

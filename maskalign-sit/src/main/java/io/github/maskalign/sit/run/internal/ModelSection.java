@@ -1,8 +1,8 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.core.config.Default;
-import io.github.maskalign.core.config.Inline;
-import io.github.maskalign.core.config.Range;
+import io.github.maskalign.core.config.ConfigKey.Default;
+import io.github.maskalign.core.config.ConfigKey.Inline;
+import io.github.maskalign.core.config.ConfigKey.Range;
 import io.github.maskalign.sit.SiTConfig.ModelConfig;
 import io.github.maskalign.sit.SiTVariant;
 import java.util.Optional;

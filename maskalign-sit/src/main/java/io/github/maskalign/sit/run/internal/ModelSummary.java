@@ -4,7 +4,7 @@ import com.google.gson.FieldNamingPolicy;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
-import io.github.maskalign.core.nn.ParameterKeys;
+import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.RunConfig;

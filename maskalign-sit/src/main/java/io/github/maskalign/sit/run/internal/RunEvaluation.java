@@ -12,7 +12,7 @@ import io.github.maskalign.core.evaluate.FeatureExtractor.FeatureSpace;
 import io.github.maskalign.core.evaluate.Metric;
 import io.github.maskalign.core.evaluate.internal.KernelDistance;
 import io.github.maskalign.core.evaluate.internal.PrecisionRecall;
-import io.github.maskalign.encoders.inception.InceptionSuite;
+import io.github.maskalign.encoders.inception.InceptionExtractor.InceptionSuite;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.RunConfig;

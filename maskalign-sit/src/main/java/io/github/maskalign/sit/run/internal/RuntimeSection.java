@@ -2,11 +2,11 @@ package io.github.maskalign.sit.run.internal;
 
 import ai.djl.Device;
 import ai.djl.engine.Engine;
-import io.github.maskalign.core.config.Default;
-import io.github.maskalign.core.config.NonNegative;
-import io.github.maskalign.core.config.OneOf;
-import io.github.maskalign.core.config.Positive;
-import io.github.maskalign.core.config.Range;
+import io.github.maskalign.core.config.ConfigKey.Default;
+import io.github.maskalign.core.config.ConfigKey.NonNegative;
+import io.github.maskalign.core.config.ConfigKey.OneOf;
+import io.github.maskalign.core.config.ConfigKey.Positive;
+import io.github.maskalign.core.config.ConfigKey.Range;
 import io.github.maskalign.core.engine.internal.NativeThreads;
 
 /**

@@ -8,7 +8,7 @@ import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.encoders.vae.Autoencoder;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.Progress;
-import io.github.maskalign.sit.weights.ImportOptions;
+import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -8,7 +8,7 @@ import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTVariant;
-import io.github.maskalign.sit.weights.ImportOptions;
+import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -2,7 +2,7 @@ package io.github.maskalign.sit.weights.internal;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
-import io.github.maskalign.core.config.Identified;
+import io.github.maskalign.core.config.ConfigKey.Identified;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.sit.weights.SiTWeights;

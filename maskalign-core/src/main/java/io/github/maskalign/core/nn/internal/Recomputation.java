@@ -1,0 +1,236 @@
+package io.github.maskalign.core.nn.internal;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.nn.Block;
+import ai.djl.training.ParameterStore;
+import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.core.script.Autograd.Differentiation;
+import io.github.maskalign.core.script.ScriptFunction;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Activation checkpointing (Chen et al., arXiv 1604.06174): blocks forget what they computed inside, and compute it
+ * again for the backward pass.
+ *
+ * <pre>
+ * forward    hᵢ = fᵢ(hᵢ₋₁, c; θᵢ)                        only hᵢ is kept, nothing is recorded
+ *            ℓ  = g(h₁, …, h_L, c)                       recorded: all that happens outside the blocks
+ * backward   h̄ᵢ = ∂g/∂hᵢ                                 ∂ℓ/∂hᵢ on the ways that miss block i + 1
+ *            for i = L … 1, fᵢ once more, recorded:
+ *              h̄ᵢ₋₁ += (∂fᵢ/∂hᵢ₋₁)ᵀ h̄ᵢ,   c̄ += (∂fᵢ/∂c)ᵀ h̄ᵢ,   θ̄ᵢ = (∂fᵢ/∂θᵢ)ᵀ h̄ᵢ
+ * </pre>
+ *
+ * <p>So the inner arrays of one block exist at a time, for a third more arithmetic. The operations and the order of the
+ * sums are those of the plain pass, and so are the bits of the gradients.
+ *
+ * <p>One instance serves one forward and one backward pass of one thread.
+ */
+public final class Recomputation implements BlockRunner, Differentiation {
+    private static final String FILE = "recomputation.py";
+    private static final ScriptFunction LEAF = ScriptFunction.of(Recomputation.class, FILE, "leaf");
+    private static final ScriptFunction VECTOR_JACOBIAN =
+            ScriptFunction.of(Recomputation.class, FILE, "vector_jacobian");
+    private static final ScriptFunction SUM = ScriptFunction.of(Recomputation.class, FILE, "sum_of_two");
+
+    private final int every;
+    private final List<Part> parts = new ArrayList<>();
+    private final Set<NDArray> leaves = Collections.newSetFromMap(new IdentityHashMap<>());
+    private int blocks;
+    private boolean used;
+
+    /**
+     * A piece of the forward pass that ends in a leaf.
+     *
+     * @param again computes it once more; null if the piece is nothing but the step from an array to its leaf
+     * @param weights what it is differentiated for besides its inputs
+     * @param inputs float32 arrays where it begins
+     * @param result its result without a past
+     */
+    private record Part(@Nullable Forward again, NDList weights, NDArray[] inputs, NDArray result) {}
+
+    @FunctionalInterface
+    private interface Forward {
+        NDArray of(NDArray[] inputs);
+    }
+
+    /** Runs every block so. */
+    public Recomputation() {
+        this(1);
+    }
+
+    /**
+     * Runs one block of every so many so, the first among them, and the others plainly.
+     *
+     * @param every 1 saves the most memory, 2 about half of that for half the time, and so on
+     */
+    public Recomputation(int every) {
+        if (every < 1) {
+            throw new IllegalArgumentException("blocks are recomputed every 1 or more but every was " + every);
+        }
+        this.every = every;
+    }
+
+    @Override
+    public NDArray run(Block block, ParameterStore store, boolean training, NDArray... inputs) {
+        if (blocks++ % every != 0) {
+            NDArray[] joined = inputs.clone();
+            joined[0] = join(joined[0]); // what comes before is differentiated after it: the order of the plain pass
+            return PLAIN.run(block, store, training, joined);
+        }
+        Forward forward = given -> PLAIN.run(block, store, training, given);
+        NDArray leaf;
+        try (GradMode values = GradMode.off();
+                NDArray result = forward.of(inputs)) {
+            leaf = LEAF.callForOne(result);
+        }
+        parts.add(new Part(forward, Weights.trainable(block), inputs.clone(), leaf));
+        leaves.add(leaf);
+        return leaf;
+    }
+
+    @Override
+    public NDArray join(NDArray x) {
+        if (leaves.contains(x)) {
+            return x;
+        }
+        NDArray leaf = LEAF.callForOne(x);
+        parts.add(new Part(null, new NDList(), new NDArray[] {x}, leaf));
+        leaves.add(leaf);
+        return leaf;
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * <p>Closes the results of {@link #run} and {@link #join}.
+     *
+     * @throws IllegalStateException if it was called before
+     */
+    @Override
+    public NDList gradients(NDArray loss, NDList parameters, NDManager owner) {
+        if (loss.size() != 1) {
+            throw new IllegalArgumentException("a loss must be one number but has shape " + loss.getShape());
+        }
+        if (used) {
+            throw new IllegalStateException("the gradients of this forward pass were already asked for");
+        }
+        used = true;
+        try (NDManager scratch = owner.newSubManager()) {
+            scratch.setName("recomputation");
+            Sums sums = new Sums(parameters, scratch);
+            sums.differentiate(loss, scratch.ones(loss.getShape(), loss.getDataType()));
+            for (int i = parts.size() - 1; i >= 0; i--) {
+                Part part = parts.get(i);
+                NDArray seed = sums.takeLast();
+                if (seed != null) {
+                    backward(part, seed, sums, scratch);
+                    seed.close();
+                }
+                part.result.close();
+            }
+            return sums.result(owner);
+        }
+    }
+
+    private static void backward(Part part, NDArray seed, Sums sums, NDManager scratch) {
+        if (part.again == null) {
+            sums.reach(part.inputs[0], seed);
+            return;
+        }
+        NDList gradients;
+        try (NDManager inner = scratch.newSubManager()) {
+            NDArray[] inputs = new NDArray[part.inputs.length];
+            for (int k = 0; k < inputs.length; k++) {
+                inputs[k] = LEAF.callOn(inner, part.inputs[k]).singletonOrThrow();
+            }
+            NDList wanted = new NDList(inputs);
+            wanted.addAll(part.weights);
+            NDArray result;
+            try (GradMode recording = GradMode.on()) {
+                result = part.again.of(inputs);
+            }
+            gradients = VECTOR_JACOBIAN.callOn(scratch, result, seed, wanted);
+        }
+        int inputs = part.inputs.length;
+        for (int k = 0; k < part.weights.size(); k++) {
+            sums.add(part.weights.get(k), gradients.get(inputs + k));
+        }
+        for (int k = inputs - 1; k >= 0; k--) { // the stream x comes first and is followed last: it leads further back
+            sums.reach(part.inputs[k], gradients.get(k));
+        }
+    }
+
+    /** Gradients of leaves and parameters as far as they are known. */
+    private final class Sums {
+        private final Map<NDArray, NDArray> known = new IdentityHashMap<>();
+        private final NDList parameters;
+        private final NDManager scratch;
+        private int open = parts.size();
+
+        Sums(NDList parameters, NDManager scratch) {
+            this.parameters = parameters;
+            this.scratch = scratch;
+        }
+
+        /** Takes in the gradient of an input of a part: of a leaf, or of what was recorded since the leaves before. */
+        void reach(NDArray array, NDArray gradient) {
+            if (leaves.contains(array)) {
+                add(array, gradient);
+            } else {
+                differentiate(array, gradient);
+            }
+        }
+
+        void differentiate(NDArray root, NDArray seed) {
+            NDList wanted = new NDList();
+            parts.subList(0, open).forEach(part -> wanted.add(part.result)); // no array depends on a later leaf
+            wanted.addAll(parameters);
+            NDList found = VECTOR_JACOBIAN.callOn(scratch, root, seed, wanted);
+            for (int i = 0; i < wanted.size(); i++) {
+                add(wanted.get(i), found.get(i));
+            }
+        }
+
+        /** Adds to what is known; empty means nothing to add. */
+        void add(NDArray array, NDArray gradient) {
+            if (gradient.size() == 0) {
+                gradient.close();
+                return;
+            }
+            NDArray before = known.get(array);
+            if (before == null) {
+                known.put(array, gradient);
+                return;
+            }
+            known.put(array, SUM.callOn(scratch, before, gradient).singletonOrThrow());
+            before.close();
+            gradient.close();
+        }
+
+        /** Returns the whole gradient of the last leaf; from now on it is the one before. */
+        @Nullable
+        NDArray takeLast() {
+            open--;
+            return known.remove(parts.get(open).result);
+        }
+
+        NDList result(NDManager owner) {
+            NDList out = new NDList();
+            for (NDArray parameter : parameters) {
+                NDArray gradient = known.get(parameter);
+                out.add(gradient == null ? parameter.zerosLike() : gradient);
+            }
+            out.attach(owner);
+            return out;
+        }
+    }
+}
