@@ -18,7 +18,8 @@ import java.util.Map;
  * caption that is longer loses its end. The text is normalised (NFC, one space for any white space, lower case), and a
  * special token that is spelled out in it counts as that token.
  *
- * <p>The work is done by Hugging Face's tokenizers, a native library in DJL's jar, which DJL copies to its cache folder.
+ * <p>The work is done by Hugging Face's tokenizers, a native library in DJL's jar, which DJL copies to its cache folder. That
+ * jar, {@code ai.djl.huggingface:tokenizers}, is an optional dependency: a program that reads captions names it itself.
  */
 public final class ClipTokenizer implements AutoCloseable {
     /** Longest caption in UTF-16 units; far more than any model reads. */
@@ -54,6 +55,7 @@ public final class ClipTokenizer implements AutoCloseable {
      *     published, {@code tokenizer_config.json} and {@code special_tokens_map.json}
      * @param length T, at least 2
      * @throws CheckpointFormatException if the files are damaged or of another kind of tokenizer
+     * @throws IllegalStateException if the tokenizers library is not on the class path
      */
     public static ClipTokenizer open(Path folder, int length) throws IOException {
         if (length < 2) {
@@ -65,6 +67,11 @@ public final class ClipTokenizer implements AutoCloseable {
             HuggingFaceTokenizer tokenizer =
                     HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(definition), OPTIONS);
             return new ClipTokenizer(tokenizer, vocabulary, length);
+        } catch (NoClassDefFoundError e) {
+            throw new IllegalStateException(
+                    "captions need ai.djl.huggingface:tokenizers, an optional dependency: add it, in DJL's version,"
+                            + " to the dependencies of the program",
+                    e);
         } catch (RuntimeException e) { // all that the native library throws
             throw new CheckpointFormatException(
                     folder, "the tokenizers library refuses the vocabulary: " + e.getMessage(), e);
