@@ -1,5 +1,6 @@
 package io.github.maskalign.core.config;
 
+import io.github.maskalign.core.config.ScalarType.DecimalText;
 import java.math.BigDecimal;
 
 /** An interval of numbers; an infinite end is no limit. */

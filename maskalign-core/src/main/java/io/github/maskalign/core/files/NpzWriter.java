@@ -2,8 +2,8 @@ package io.github.maskalign.core.files;
 
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.files.internal.CountedSink;
+import io.github.maskalign.core.files.internal.NpyFile.NpyType;
 import io.github.maskalign.core.files.internal.NpyHeader;
-import io.github.maskalign.core.files.internal.NpyType;
 import io.github.maskalign.core.files.internal.ZipRecords;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -2,9 +2,9 @@ package io.github.maskalign.core.files;
 
 import io.github.maskalign.core.files.internal.FileKind;
 import io.github.maskalign.core.files.internal.SafetensorsWeights;
-import io.github.maskalign.core.files.internal.Sections;
 import io.github.maskalign.core.files.internal.ShardedWeights;
 import io.github.maskalign.core.files.internal.TorchFile;
+import io.github.maskalign.core.files.internal.TorchFile.Sections;
 import io.github.maskalign.core.files.internal.TorchValue;
 import java.io.IOException;
 import java.nio.file.Path;

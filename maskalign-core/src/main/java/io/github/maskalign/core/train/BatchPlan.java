@@ -1,6 +1,6 @@
 package io.github.maskalign.core.train;
 
-import io.github.maskalign.core.data.internal.SampleRange;
+import io.github.maskalign.core.data.internal.SampleBuffer.SampleRange;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.internal.Share;
 

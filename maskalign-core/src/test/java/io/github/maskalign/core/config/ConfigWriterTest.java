@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
+import io.github.maskalign.core.config.YamlLoader.YamlText;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.train.OptimConfig;

@@ -8,7 +8,7 @@ import io.github.maskalign.core.files.internal.CheckpointWriteException;
 import io.github.maskalign.core.files.internal.FaultyFiles;
 import io.github.maskalign.core.files.internal.FaultyFiles.Fault;
 import io.github.maskalign.core.files.internal.FileOperations;
-import io.github.maskalign.core.files.internal.TemporaryName;
+import io.github.maskalign.core.files.internal.FileOperations.TemporaryName;
 import io.github.maskalign.core.files.internal.UndeletableFiles;
 import java.io.IOException;
 import java.nio.ByteBuffer;

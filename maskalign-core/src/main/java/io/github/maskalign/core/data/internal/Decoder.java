@@ -1,5 +1,6 @@
 package io.github.maskalign.core.data.internal;
 
+import io.github.maskalign.core.data.internal.PreparedStore.PrepareException;
 import io.github.maskalign.core.image.CentreCrop;
 import io.github.maskalign.core.image.PictureFormatException;
 import io.github.maskalign.core.image.PictureReader;

@@ -1,9 +1,13 @@
 package io.github.maskalign.core.data.internal;
 
+import io.github.maskalign.core.data.internal.LabelFile.ClassFolders;
 import io.github.maskalign.core.data.internal.PictureSet.LabelledPicture;
+import io.github.maskalign.core.data.internal.PictureSet.PictureFormatNames;
+import io.github.maskalign.core.data.internal.PictureSet.PictureSetException;
+import io.github.maskalign.core.data.internal.TarSet.FileSlice;
 import io.github.maskalign.core.files.internal.ZipArchive;
-import io.github.maskalign.core.files.internal.ZipEntryInfo;
-import io.github.maskalign.core.files.internal.ZipRules;
+import io.github.maskalign.core.files.internal.ZipArchive.ZipEntryInfo;
+import io.github.maskalign.core.files.internal.ZipArchive.ZipRules;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;

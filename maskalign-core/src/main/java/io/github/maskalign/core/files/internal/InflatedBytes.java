@@ -1,5 +1,6 @@
 package io.github.maskalign.core.files.internal;
 
+import io.github.maskalign.core.files.internal.ZipArchive.ZipEntryInfo;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.zip.CRC32;

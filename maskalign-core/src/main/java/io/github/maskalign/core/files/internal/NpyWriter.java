@@ -2,6 +2,7 @@ package io.github.maskalign.core.files.internal;
 
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.TensorSource;
+import io.github.maskalign.core.files.internal.NpyFile.NpyType;
 import java.io.IOException;
 import java.nio.file.Path;
 

@@ -4,6 +4,7 @@ import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.SafetensorsFile;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.WeightsFile;
+import io.github.maskalign.core.files.internal.TorchFile.Sections;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;

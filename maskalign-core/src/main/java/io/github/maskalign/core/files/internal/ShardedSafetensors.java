@@ -4,6 +4,7 @@ import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.SafetensorsFile;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
+import io.github.maskalign.core.files.internal.FileOperations.SystemFileOperations;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;

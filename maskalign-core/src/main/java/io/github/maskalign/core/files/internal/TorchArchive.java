@@ -2,6 +2,8 @@ package io.github.maskalign.core.files.internal;
 
 import static io.github.maskalign.core.files.CheckpointFormatException.quote;
 
+import io.github.maskalign.core.files.internal.ZipArchive.ZipEntryInfo;
+import io.github.maskalign.core.files.internal.ZipArchive.ZipRules;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;

@@ -1,6 +1,7 @@
 package io.github.maskalign.core.files.internal;
 
 import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.internal.ZipArchive.ZipEntryInfo;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.data.PreparedSamples;
 import io.github.maskalign.core.data.PreparedSets;
+import io.github.maskalign.core.data.internal.RepaFolders.RepaVerifier;
+import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.internal.NpyFile;
 import io.github.maskalign.core.fuzz.Bytes;
