@@ -10,7 +10,7 @@ import io.github.maskalign.core.distributed.Communicator.CommunicationException;
 import io.github.maskalign.core.engine.internal.MemoryShortage;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.RunLock.RunLockedException;
-import io.github.maskalign.core.files.internal.CheckpointWriteException;
+import io.github.maskalign.core.files.internal.FileOperations.CheckpointWriteException;
 import io.github.maskalign.core.image.PictureFormatException;
 import io.github.maskalign.core.script.ScriptModule.ScriptFormatException;
 import io.github.maskalign.core.train.TrainStep.StepMemoryException;

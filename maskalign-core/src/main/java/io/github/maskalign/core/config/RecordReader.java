@@ -1,5 +1,6 @@
 package io.github.maskalign.core.config;
 
+import io.github.maskalign.core.config.ConfigType.Interval;
 import io.github.maskalign.core.config.YamlNode.Found;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Method;

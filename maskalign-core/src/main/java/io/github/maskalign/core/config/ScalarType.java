@@ -1,5 +1,6 @@
 package io.github.maskalign.core.config;
 
+import io.github.maskalign.core.config.ConfigType.Interval;
 import io.github.maskalign.core.config.Problems.Suggestion;
 import io.github.maskalign.core.config.YamlLoader.YamlText;
 import io.github.maskalign.core.config.YamlNode.Found;

@@ -6,6 +6,7 @@ import io.github.maskalign.core.evaluate.Evaluation.Reference;
 import io.github.maskalign.core.evaluate.FeatureExtractor.FeatureSpace;
 import io.github.maskalign.core.evaluate.FeatureExtractor.Features;
 import io.github.maskalign.core.evaluate.internal.FeatureAccumulator;
+import io.github.maskalign.core.evaluate.internal.FeatureAccumulator.GroupedAccumulator;
 import io.github.maskalign.core.evaluate.internal.FeatureMatrix;
 import io.github.maskalign.core.evaluate.internal.FeatureStatistics;
 import io.github.maskalign.core.evaluate.internal.InceptionScore;

@@ -1,7 +1,7 @@
 package io.github.maskalign.core.files;
 
-import io.github.maskalign.core.files.internal.CheckpointWriteException;
 import io.github.maskalign.core.files.internal.FileOperations;
+import io.github.maskalign.core.files.internal.FileOperations.CheckpointWriteException;
 import io.github.maskalign.core.files.internal.FileOperations.SystemFileOperations;
 import io.github.maskalign.core.files.internal.FileOperations.TemporaryName;
 import java.io.IOException;

@@ -1,22 +1,20 @@
 package io.github.maskalign.core.files;
 
 import io.github.maskalign.core.files.internal.ByteSupply;
+import io.github.maskalign.core.files.internal.FileBytes;
 import io.github.maskalign.core.files.internal.NpyFile.NpyArray;
 import io.github.maskalign.core.files.internal.NpyHeader;
 import io.github.maskalign.core.files.internal.ZipArchive;
 import io.github.maskalign.core.files.internal.ZipArchive.ZipEntryInfo;
 import io.github.maskalign.core.files.internal.ZipArchive.ZipRules;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /**
  * An open {@code .npz} file, as {@code numpy.savez} and {@code numpy.savez_compressed} write them: a zip file of
@@ -32,13 +30,11 @@ import org.jspecify.annotations.Nullable;
 public final class NpzFile implements AutoCloseable {
     private static final String ENDING = ".npy";
 
-    private final Path path;
-    private final FileChannel channel;
+    private final FileBytes file;
     private final Map<String, NpyArray> arrays;
 
-    private NpzFile(Path path, FileChannel channel, Map<String, NpyArray> arrays) {
-        this.path = path;
-        this.channel = channel;
+    private NpzFile(FileBytes file, Map<String, NpyArray> arrays) {
+        this.file = file;
         this.arrays = arrays;
     }
 
@@ -49,33 +45,24 @@ public final class NpzFile implements AutoCloseable {
 
     /** Opens a file within these limits. */
     public static NpzFile open(Path path, NpzLimits limits) throws IOException {
-        FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
+        FileBytes file = FileBytes.open(path);
         Map<String, NpyArray> arrays = new LinkedHashMap<>();
         try {
-            ZipArchive zip = ZipArchive.open(
-                    channel, limits.rules(), (problem, cause) -> damaged(path.toString(), problem, cause));
+            ZipArchive zip = ZipArchive.open(file, limits.rules());
             for (ZipEntryInfo entry : zip.entries()) {
                 long begin = zip.begin(entry);
                 if (entry.name().endsWith(ENDING)) {
                     String key = entry.name().substring(0, entry.name().length() - ENDING.length());
                     String origin = path + ", array " + CheckpointFormatException.quote(key);
-                    arrays.put(key, array(channel, zip, entry, begin, origin));
+                    arrays.put(key, array(file, zip, entry, begin, origin));
                 }
             }
-            return new NpzFile(path, channel, Collections.unmodifiableMap(arrays));
+            return new NpzFile(file, Collections.unmodifiableMap(arrays));
         } catch (IOException | RuntimeException | Error e) {
             arrays.values().forEach(array -> array.shared().close());
-            channel.close();
+            file.close();
             throw e;
         }
-    }
-
-    private static CheckpointFormatException damaged(String origin, String problem, @Nullable Throwable cause) {
-        CheckpointFormatException damaged = new CheckpointFormatException(origin, List.of(problem));
-        if (cause != null) {
-            damaged.initCause(cause);
-        }
-        return damaged;
     }
 
     /** Returns the names of the arrays, in the order of the file. */
@@ -109,27 +96,28 @@ public final class NpzFile implements AutoCloseable {
     @Override
     public void close() throws IOException {
         arrays.values().forEach(array -> array.shared().close());
-        channel.close();
+        file.close();
     }
 
     private NpyArray array(String name) throws CheckpointFormatException {
         NpyArray array = arrays.get(name);
         if (array == null) {
             throw new CheckpointFormatException(
-                    path, "there is no array " + CheckpointFormatException.quote(name) + " among its " + arrays.size());
+                    file.path(),
+                    "there is no array " + CheckpointFormatException.quote(name) + " among its " + arrays.size());
         }
         return array;
     }
 
-    private static NpyArray array(FileChannel channel, ZipArchive zip, ZipEntryInfo entry, long begin, String origin)
+    private static NpyArray array(FileBytes file, ZipArchive zip, ZipEntryInfo entry, long begin, String origin)
             throws IOException {
         NpyArray.Opener opener;
         ByteSupply shared;
         if (entry.deflated()) {
-            shared = new ByteSupply.Inflated(zip.inflated(entry));
-            opener = () -> new ByteSupply.Inflated(zip.inflated(entry));
+            shared = zip.inflated(entry);
+            opener = () -> zip.inflated(entry);
         } else {
-            ByteSupply bytes = new ByteSupply.OfFile(channel, begin, origin);
+            ByteSupply bytes = new ByteSupply.OfFile(file.channel(), begin, origin);
             shared = bytes;
             opener = () -> new ByteSupply.Checked(bytes, entry.size(), entry.crc(), origin);
         }

@@ -3,10 +3,11 @@ package io.github.maskalign.core.files;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.files.internal.PositionedReads;
+import io.github.maskalign.core.files.internal.FileBytes;
 import io.github.maskalign.core.files.internal.SafetensorsHeader;
 import io.github.maskalign.core.files.internal.SafetensorsHeader.TensorInfo;
 import io.github.maskalign.core.files.internal.StrictJson;
+import io.github.maskalign.core.files.internal.TorchFile.Sections;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -18,6 +19,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * An open safetensors file: its header is checked and in memory, tensors are read when they are asked for.
@@ -29,7 +31,7 @@ import java.util.Map;
  *
  * <p>All methods may be called by several threads at once.
  */
-public final class SafetensorsFile implements AutoCloseable {
+public final class SafetensorsFile implements WeightsFile {
     private static final int CHUNK_BYTES = 1 << 20;
 
     private final Path path;
@@ -65,12 +67,13 @@ public final class SafetensorsFile implements AutoCloseable {
         }
     }
 
-    /** Returns the file's path. */
+    @Override
     public Path path() {
         return path;
     }
 
     /** Returns the texts stored with the tensors, in the order of the file. */
+    @Override
     public Map<String, String> metadata() {
         return header.metadata();
     }
@@ -86,6 +89,7 @@ public final class SafetensorsFile implements AutoCloseable {
     }
 
     /** Returns all tensors; the file must be open when they are read. */
+    @Override
     public StateDict stateDict() {
         Map<String, TensorSource> sources = new LinkedHashMap<>();
         tensors().forEach((name, info) -> sources.put(name, new FileTensor(this, info)));
@@ -127,7 +131,7 @@ public final class SafetensorsFile implements AutoCloseable {
                             + " were asked for");
         }
         try {
-            PositionedReads.fill(channel, header.dataStart() + info.begin() + offset, target);
+            FileBytes.fill(channel, header.dataStart() + info.begin() + offset, target);
         } catch (EOFException e) {
             throw new CheckpointFormatException(path, "the file became shorter while it was read", e);
         }
@@ -146,6 +150,22 @@ public final class SafetensorsFile implements AutoCloseable {
     /** Returns a tensor as a new array that owns its memory, see {@link TensorSource#read(NDManager)}. */
     public NDArray read(String name, NDManager manager) throws IOException {
         return tensor(name).read(manager);
+    }
+
+    @Override
+    public String format() {
+        return "safetensors";
+    }
+
+    @Override
+    public Set<String> sections() {
+        return Sections.BARE;
+    }
+
+    @Override
+    public StateDict stateDict(String section) throws CheckpointFormatException {
+        Sections.require(path(), sections(), section);
+        return stateDict();
     }
 
     @Override
@@ -199,7 +219,7 @@ public final class SafetensorsFile implements AutoCloseable {
 
         private void read(long position, ByteBuffer target) throws IOException {
             try {
-                PositionedReads.fill(file.channel, file.header.dataStart() + position, target);
+                FileBytes.fill(file.channel, file.header.dataStart() + position, target);
             } catch (EOFException e) {
                 throw new CheckpointFormatException(
                         origin(), List.of("the file became shorter while it was read (" + e.getMessage() + ")"));

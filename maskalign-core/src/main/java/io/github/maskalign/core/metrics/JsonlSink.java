@@ -10,7 +10,6 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.io.RandomAccessFile;
 import java.io.StringReader;
 import java.io.StringWriter;
 import java.math.BigDecimal;
@@ -37,19 +36,9 @@ import org.slf4j.LoggerFactory;
  * handed to the operating system before the call returns, and a record that could only be written in part
  * is overwritten by the next one. Pictures are not recorded.
  */
-public final class JsonlSink implements MetricSink {
-    private final Path file;
-    private final Clock clock;
-
-    // Not a FileChannel: a thread that is interrupted while it uses one closes it.
-    private final RandomAccessFile out;
-    private long end;
-
+public final class JsonlSink extends FileSink {
     private JsonlSink(Path file, Clock clock) throws IOException {
-        this.file = file;
-        this.clock = clock;
-        this.out = new RandomAccessFile(file.toFile(), "rw");
-        this.end = out.length();
+        super(file, clock);
     }
 
     /**
@@ -67,50 +56,21 @@ public final class JsonlSink implements MetricSink {
     }
 
     static JsonlSink open(Path file, long firstStep, Clock clock) throws IOException {
-        if (firstStep < 0) {
-            throw new IllegalArgumentException("firstStep must be >= 0 but was " + firstStep);
-        }
+        requireFirstStep(firstStep);
         JsonlResume.dropFrom(file, firstStep);
         return new JsonlSink(file, clock);
     }
 
     @Override
     public void scalars(long step, Map<String, Double> values) throws IOException {
-        byte[] line = line(step, values).getBytes(StandardCharsets.UTF_8);
-        if (out.length() != end) {
-            out.setLength(end); // the rest of a record that failed half-way
-        }
-        out.seek(end);
-        out.write(line);
-        end += line.length;
+        append(line(checked(step), values).getBytes(StandardCharsets.UTF_8));
     }
 
     /** Does nothing: the file is for numbers. */
     @Override
     public void image(long step, String tag, byte[] png, int width, int height) {}
 
-    @Override
-    public void sync() throws IOException {
-        out.getFD().sync();
-    }
-
-    /** Forces everything to disk and closes the file. */
-    @Override
-    public void close() throws IOException {
-        try (out) {
-            out.getFD().sync();
-        }
-    }
-
-    @Override
-    public String toString() {
-        return file.toString();
-    }
-
     private String line(long step, Map<String, Double> values) throws IOException {
-        if (step < 0) {
-            throw new IllegalArgumentException("step must be >= 0 but was " + step);
-        }
         StringWriter text = new StringWriter();
         try (JsonWriter json = new JsonWriter(text)) {
             json.beginObject();
@@ -137,7 +97,7 @@ public final class JsonlSink implements MetricSink {
 
     /** Cuts a JSON Lines file back to the records before a step. */
     static final class JsonlResume {
-        private static final Logger LOG = LoggerFactory.getLogger(JsonlResume.class);
+        private static final Logger LOG = LoggerFactory.getLogger(JsonlSink.class);
 
         private JsonlResume() {}
 

@@ -2,7 +2,6 @@ package io.github.maskalign.core.metrics;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -21,23 +20,14 @@ import java.util.zip.CRC32C;
  * file says from which step on it replaces the older ones, so no step is drawn twice. A record that could
  * only be written in part is overwritten by the next one.
  */
-public final class TensorBoardSink implements MetricSink {
+public final class TensorBoardSink extends FileSink {
     /** Signature, then IHDR: length, type, width, height, bit depth, colour type. */
     private static final int PNG_HEADER_BYTES = 26;
 
     private static final long PNG_SIGNATURE = 0x89504E470D0A1A0AL;
 
-    private final Path file;
-    private final Clock clock;
-
-    // Not a FileChannel: a thread that is interrupted while it uses one closes it.
-    private final RandomAccessFile out;
-    private long end;
-
     private TensorBoardSink(Path file, Clock clock) throws IOException {
-        this.file = file;
-        this.clock = clock;
-        this.out = new RandomAccessFile(file.toFile(), "rw");
+        super(file, clock);
     }
 
     /**
@@ -52,9 +42,7 @@ public final class TensorBoardSink implements MetricSink {
     }
 
     static TensorBoardSink open(Path folder, long firstStep, Clock clock, String host) throws IOException {
-        if (firstStep < 0) {
-            throw new IllegalArgumentException("firstStep must be >= 0 but was " + firstStep);
-        }
+        requireFirstStep(firstStep);
         Files.createDirectories(folder);
         String name = "events.out.tfevents." + clock.millis() / 1000 + "." + host;
         TensorBoardSink sink = new TensorBoardSink(createNew(folder, name), clock);
@@ -62,7 +50,7 @@ public final class TensorBoardSink implements MetricSink {
             sink.append(EventEncoder.fileVersion(sink.now()));
             sink.append(EventEncoder.sessionStart(sink.now(), firstStep));
         } catch (IOException e) {
-            sink.out.close();
+            sink.abandon();
             throw e;
         }
         return sink;
@@ -86,42 +74,8 @@ public final class TensorBoardSink implements MetricSink {
         append(EventEncoder.image(now(), checked(step), tag, png, width, height, channels(png[25])));
     }
 
-    @Override
-    public void sync() throws IOException {
-        out.getFD().sync();
-    }
-
-    /** Forces everything to disk and closes the file. */
-    @Override
-    public void close() throws IOException {
-        try (out) {
-            out.getFD().sync();
-        }
-    }
-
-    @Override
-    public String toString() {
-        return file.toString();
-    }
-
-    private void append(byte[] record) throws IOException {
-        if (out.length() != end) {
-            out.setLength(end); // the rest of a record that failed half-way
-        }
-        out.seek(end);
-        out.write(record);
-        end += record.length;
-    }
-
     private double now() {
         return clock.millis() / 1000.0;
-    }
-
-    private static long checked(long step) {
-        if (step < 0) {
-            throw new IllegalArgumentException("step must be >= 0 but was " + step);
-        }
-        return step;
     }
 
     private static int channels(byte pngColourType) {

@@ -7,6 +7,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.maskalign.core.random.Draws.RandomStream;
+import io.github.maskalign.core.random.SplitMix64.Ziggurat;
 import java.io.InputStreamReader;
 import java.io.Reader;
 import java.nio.ByteBuffer;

@@ -2,11 +2,17 @@ package io.github.maskalign.core.data.internal;
 
 import io.github.maskalign.core.data.internal.LabelFile.ClassFolders;
 import io.github.maskalign.core.data.internal.TarSet.FileSlice;
+import io.github.maskalign.core.files.internal.FileBytes;
 import io.github.maskalign.core.files.internal.MessageText;
+import io.github.maskalign.core.files.internal.ZipArchive;
+import io.github.maskalign.core.files.internal.ZipArchive.ZipEntryInfo;
+import io.github.maskalign.core.files.internal.ZipArchive.ZipRules;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -86,16 +92,39 @@ public interface PictureSet extends AutoCloseable {
         }
     }
 
-    /** Picture files below a folder for each class. */
-    final class FolderSet implements PictureSet {
-        private final Path folder;
+    /** A set whose pictures are listed in memory, labels included. */
+    abstract class Listed implements PictureSet {
         private final List<String> classes;
         private final List<LabelledPicture> pictures;
 
-        private FolderSet(Path folder, List<String> classes, List<LabelledPicture> pictures) {
-            this.folder = folder;
+        Listed(List<String> classes, List<LabelledPicture> pictures) {
             this.classes = classes;
             this.pictures = pictures;
+        }
+
+        @Override
+        public List<String> classes() {
+            return classes;
+        }
+
+        @Override
+        public int size() {
+            return pictures.size();
+        }
+
+        @Override
+        public LabelledPicture picture(int index) {
+            return pictures.get(index);
+        }
+    }
+
+    /** Picture files below a folder for each class. */
+    final class FolderSet extends Listed {
+        private final Path folder;
+
+        private FolderSet(Path folder, List<String> classes, List<LabelledPicture> pictures) {
+            super(classes, pictures);
+            this.folder = folder;
         }
 
         public static FolderSet open(Path folder) throws IOException {
@@ -125,26 +154,79 @@ public interface PictureSet extends AutoCloseable {
         }
 
         @Override
-        public List<String> classes() {
-            return classes;
-        }
-
-        @Override
-        public int size() {
-            return pictures.size();
-        }
-
-        @Override
-        public LabelledPicture picture(int index) {
-            return pictures.get(index);
-        }
-
-        @Override
         public byte[] read(int index) throws IOException {
-            return FileSlice.readWhole(folder.resolve(pictures.get(index).name()));
+            return FileSlice.readWhole(folder.resolve(picture(index).name()));
         }
 
         @Override
         public void close() {}
+    }
+
+    /** Pictures of class folders in a zip archive, stored or deflated, as Info-ZIP, Python, macOS and Windows write them. */
+    final class ZipSet extends PictureSet.Listed {
+        private static final int MAX_NAME_BYTES = 4096;
+        private static final int MAX_ENTRIES = 1 << 24;
+        private static final int MAX_RATIO = 100;
+        private static final long FREE_BYTES = 1 << 20;
+
+        /** Names that are not marked are UTF-8 on macOS and Linux; what is none comes from DOS and Windows. */
+        private static final ZipRules RULES = new ZipRules(
+                ZipRules.Layout.ANY,
+                List.of(StandardCharsets.UTF_8, ZipRules.DOS),
+                MAX_NAME_BYTES,
+                MAX_ENTRIES,
+                MAX_RATIO,
+                FREE_BYTES,
+                Long.MAX_VALUE, // pictures are unpacked one at a time
+                "");
+
+        private final FileBytes file;
+        private final ZipArchive zip;
+        private final List<ZipEntryInfo> entries;
+
+        private ZipSet(FileBytes file, ZipArchive zip, List<ZipEntryInfo> entries, ClassFolders labels) {
+            super(
+                    labels.classes(),
+                    entries.stream().map(entry -> labels.label(entry.name())).toList());
+            this.file = file;
+            this.zip = zip;
+            this.entries = entries;
+        }
+
+        public static ZipSet open(Path path) throws IOException {
+            FileBytes file = FileBytes.open(
+                    path,
+                    (problem, cause) -> cause == null
+                            ? new PictureSetException(path, problem)
+                            : new PictureSetException(path, problem, cause));
+            try {
+                ZipArchive zip = ZipArchive.open(file, RULES);
+                List<ZipEntryInfo> entries = zip.entries().stream()
+                        .filter(entry -> !entry.isFolder() && PictureFormatNames.isPicture(entry.name()))
+                        .sorted(Comparator.comparing(ZipEntryInfo::name))
+                        .toList();
+                if (entries.isEmpty()) {
+                    throw new PictureSetException(path, "there is no .jpg, .jpeg or .png in the archive");
+                }
+                ClassFolders labels = ClassFolders.of(
+                        path, entries.stream().map(ZipEntryInfo::name).toList());
+                return new ZipSet(file, zip, entries, labels);
+            } catch (IOException | RuntimeException | Error e) {
+                file.close();
+                throw e;
+            }
+        }
+
+        @Override
+        public byte[] read(int index) throws IOException {
+            ZipEntryInfo entry = entries.get(index);
+            FileSlice.requireSmall(file.path(), entry.size());
+            return zip.content(entry);
+        }
+
+        @Override
+        public void close() throws IOException {
+            file.close();
+        }
     }
 }

@@ -11,7 +11,7 @@ import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.internal.Digests;
-import io.github.maskalign.core.files.internal.NpyWriter;
+import io.github.maskalign.core.files.internal.NpyFile;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureWriter;
 import java.io.IOException;
@@ -95,7 +95,7 @@ record RepaStore(RepaFolders folders) implements PreparedStore {
                 Files.createDirectories(latent.getParent());
                 AtomicFile.write(
                         image, PictureWriter.png(picture(planar, layout.imageSide()), PictureWriter.Packing.STORED));
-                NpyWriter.write(latent, TensorSource.of(shape, sample.moments()));
+                NpyFile.write(latent, TensorSource.of(shape, sample.moments()));
                 note(RepaFolders.imageName(index), image);
                 note(RepaFolders.latentName(index), latent);
                 samples++;

@@ -4,7 +4,9 @@ import io.github.maskalign.core.data.internal.LabelFile.ClassFolders;
 import io.github.maskalign.core.data.internal.PictureSet.LabelledPicture;
 import io.github.maskalign.core.data.internal.PictureSet.PictureFormatNames;
 import io.github.maskalign.core.data.internal.PictureSet.PictureSetException;
+import io.github.maskalign.core.files.internal.FileBytes;
 import io.github.maskalign.core.files.internal.MessageText;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -28,9 +30,7 @@ import org.apache.commons.compress.archivers.tar.TarFile;
  * Pictures in tar archives: ILSVRC2012's tar of tars, an archive of class folders, or WebDataset shards (each picture
  * beside a {@code .cls} with its class). Opening reads the headers; pictures are read where they lie.
  */
-public final class TarSet implements PictureSet {
-    private final List<String> classes;
-    private final List<LabelledPicture> pictures;
+public final class TarSet extends PictureSet.Listed {
     private final List<Where> places;
     private final List<FileChannel> files;
 
@@ -42,8 +42,7 @@ public final class TarSet implements PictureSet {
     }
 
     private TarSet(List<String> classes, List<LabelledPicture> pictures, List<Where> places, List<FileChannel> files) {
-        this.classes = classes;
-        this.pictures = pictures;
+        super(classes, pictures);
         this.places = places;
         this.files = files;
     }
@@ -151,21 +150,6 @@ public final class TarSet implements PictureSet {
     }
 
     @Override
-    public List<String> classes() {
-        return classes;
-    }
-
-    @Override
-    public int size() {
-        return pictures.size();
-    }
-
-    @Override
-    public LabelledPicture picture(int index) {
-        return pictures.get(index);
-    }
-
-    @Override
     public byte[] read(int index) throws IOException {
         return places.get(index).read();
     }
@@ -197,10 +181,10 @@ public final class TarSet implements PictureSet {
         static byte[] read(Path path, FileChannel file, long begin, long length) throws IOException {
             requireSmall(path, length);
             ByteBuffer bytes = ByteBuffer.allocate((int) length);
-            while (bytes.hasRemaining()) {
-                if (file.read(bytes, begin + bytes.position()) < 0) {
-                    throw new PictureSetException(path, "the archive ends inside a picture: it was cut off");
-                }
+            try {
+                FileBytes.fill(file, begin, bytes);
+            } catch (EOFException e) {
+                throw new PictureSetException(path, "the archive ends inside a picture: it was cut off");
             }
             return bytes.array();
         }

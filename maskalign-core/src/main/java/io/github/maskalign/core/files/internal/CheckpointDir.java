@@ -9,6 +9,7 @@ import io.github.maskalign.core.files.SafetensorsWriter.WrittenFile;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.internal.Checkpoint.CheckpointManifest;
 import io.github.maskalign.core.files.internal.Checkpoint.CheckpointManifest.Entry;
+import io.github.maskalign.core.files.internal.FileOperations.CheckpointWriteException;
 import io.github.maskalign.core.files.internal.FileOperations.TemporaryName;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -333,4 +333,20 @@ public interface FileOperations {
             });
         }
     }
+
+    /** A file or checkpoint could not be written: the disk is full, fails or is not writable. Says what is still there. */
+    final class CheckpointWriteException extends IOException {
+        public CheckpointWriteException(Path target, String whatIsThere, Throwable cause) {
+            super("could not write " + target + ": " + reason(cause) + "; " + whatIsThere, cause);
+        }
+
+        private static String reason(Throwable cause) {
+            String message = cause.getMessage();
+            // The messages of NoSuchFileException and its like are just a path.
+            boolean speaks = cause.getClass() == IOException.class || cause.getClass() == FileSystemException.class;
+            return speaks && message != null
+                    ? message
+                    : cause.getClass().getSimpleName() + (message == null ? "" : " (" + message + ")");
+        }
+    }
 }

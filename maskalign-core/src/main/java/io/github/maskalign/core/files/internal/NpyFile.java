@@ -1,9 +1,11 @@
 package io.github.maskalign.core.files.internal;
 
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.TensorType;
+import io.github.maskalign.core.files.internal.ZipWriter.CountedSink;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -44,6 +46,17 @@ public final class NpyFile implements AutoCloseable {
             channel.close();
             throw e;
         }
+    }
+
+    /**
+     * Replaces or creates a file, complete or not at all, see {@link AtomicFile}, byte for byte as {@code numpy.save}
+     * does with an array in C order.
+     *
+     * @throws IllegalArgumentException if NumPy has no such type, as for BF16
+     */
+    public static void write(Path file, TensorSource tensor) throws IOException {
+        String descr = NpyType.descr(tensor.type());
+        AtomicFile.write(file, out -> new CountedSink(out).accept(NpyHeader.bytes(descr, tensor.shape()), tensor));
     }
 
     /** Returns the type of the elements. */

@@ -109,7 +109,7 @@ final class TorchArchive implements AutoCloseable {
     }
 
     private static Map<String, Entry> entries(FileBytes file) throws IOException {
-        ZipArchive zip = ZipArchive.open(file.channel(), RULES, (problem, cause) -> file.problem(problem));
+        ZipArchive zip = ZipArchive.open(file, RULES);
         for (ZipEntryInfo line : zip.entries()) {
             requireNoProgram(file, line.name());
         }

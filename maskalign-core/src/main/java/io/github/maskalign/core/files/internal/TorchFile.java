@@ -158,7 +158,7 @@ public final class TorchFile implements WeightsFile {
      */
     public static final class Sections {
         /** The sections of a file that is one state dict. */
-        static final Set<String> BARE = Set.of("");
+        public static final Set<String> BARE = Set.of("");
         /** The key of a file that holds one tensor and nothing around it. */
         static final String LONE_TENSOR = "tensor";
 
@@ -193,7 +193,7 @@ public final class TorchFile implements WeightsFile {
                     .collect(Collectors.joining(", ", "", sections.size() > 50 ? ", …" : ""));
         }
 
-        static void require(Path file, Set<String> sections, String section) throws CheckpointFormatException {
+        public static void require(Path file, Set<String> sections, String section) throws CheckpointFormatException {
             if (!sections.contains(section)) {
                 throw missing(file, sections, section);
             }

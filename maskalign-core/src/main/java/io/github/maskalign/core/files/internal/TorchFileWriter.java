@@ -1,19 +1,15 @@
 package io.github.maskalign.core.files.internal;
 
-import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.TensorType;
 import io.github.maskalign.core.files.internal.TensorRebuild.TorchTypes;
-import java.io.ByteArrayOutputStream;
+import io.github.maskalign.core.script.internal.PickleOutput;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.CharBuffer;
 import java.nio.channels.WritableByteChannel;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -34,7 +30,7 @@ public final class TorchFileWriter {
     /**
      * Replaces {@code path} in one step, see {@link AtomicFile}, with a bare state dict.
      *
-     * @throws io.github.maskalign.core.files.internal.CheckpointWriteException when the file cannot be written
+     * @throws io.github.maskalign.core.files.internal.FileOperations.CheckpointWriteException when the file cannot be written
      * @throws IllegalArgumentException when a tensor has a type that PyTorch lacks; nothing is written then
      */
     public static void write(Path path, StateDict tensors) throws IOException {
@@ -60,29 +56,26 @@ public final class TorchFileWriter {
     }
 
     static void write(WritableByteChannel out, byte[] pickle, List<TensorSource> tensors) throws IOException {
-        ArchiveWriter archive = new ArchiveWriter(out, "archive");
-        archive.entry("data.pkl", pickle);
-        archive.entry("byteorder", "little".getBytes(StandardCharsets.US_ASCII));
+        ZipWriter archive = new ZipWriter(out, ZipWriter.Layout.TORCH);
+        archive.entry("archive/data.pkl", pickle);
+        archive.entry("archive/byteorder", "little".getBytes(StandardCharsets.US_ASCII));
         for (int i = 0; i < tensors.size(); i++) {
-            archive.entry("data/" + i, tensors.get(i));
+            archive.entry("archive/data/" + i, ByteBuffer.allocate(0), tensors.get(i));
         }
-        archive.entry("version", "3\n".getBytes(StandardCharsets.US_ASCII));
+        archive.entry("archive/version", "3\n".getBytes(StandardCharsets.US_ASCII));
         archive.finish();
     }
 
-    /** Writes the pickle of a checkpoint, in the operations of protocol 2 that torch.save uses, and collects its tensors. */
+    /** Writes the pickle of a checkpoint, in the operations that torch.save uses, and collects its tensors. */
     static final class PickleWriter {
         private static final int BATCH = 1_000;
 
-        private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+        private final PickleOutput out = new PickleOutput();
         private final List<TensorSource> tensors = new ArrayList<>();
 
         byte[] write(Object root) {
-            op(0x80);
-            out.write(2);
             value(root);
-            op('.');
-            return out.toByteArray();
+            return out.finish();
         }
 
         /** Returns the tensors: number i is the storage {@code data/i}. */
@@ -92,27 +85,25 @@ public final class TorchFileWriter {
 
         private void value(Object value) {
             if (value instanceof StateDict state) {
-                emptyOrderedDict();
+                out.emptyOrderedDict();
                 entries(state.tensors());
             } else if (value instanceof Map<?, ?> map) {
-                op('}');
+                out.op(PickleOutput.EMPTY_DICT);
                 entries(map);
             } else if (value instanceof List<?> list) {
-                op(']');
-                op('(');
+                out.op(PickleOutput.EMPTY_LIST).op(PickleOutput.MARK);
                 list.forEach(this::value);
-                op('e');
+                out.op(PickleOutput.APPENDS);
             } else if (value instanceof TensorSource tensor) {
                 tensor(tensor);
             } else if (value instanceof String text) {
                 text(text);
             } else if (value instanceof Boolean bool) {
-                bool(bool);
+                out.bool(bool);
             } else if (value instanceof Integer || value instanceof Long) {
-                integer(((Number) value).longValue());
+                out.integer(((Number) value).longValue());
             } else if (value instanceof Double real) {
-                op('G');
-                out.writeBytes(ByteBuffer.allocate(8).putDouble(real).array());
+                out.real(real);
             } else {
                 throw new IllegalArgumentException(
                         "a checkpoint must hold state dicts, tensors, maps, lists, texts, whole"
@@ -127,20 +118,20 @@ public final class TorchFileWriter {
             for (Map.Entry<?, ?> entry : entries) {
                 if (count++ % BATCH == 0) {
                     if (count > 1) {
-                        op('u');
+                        out.op(PickleOutput.SET_ITEMS);
                     }
-                    op('(');
+                    out.op(PickleOutput.MARK);
                 }
                 if (!(entry.getKey() instanceof String) && !(entry.getKey() instanceof Integer)) {
                     throw new IllegalArgumentException(
-                            "the key of a map in a checkpoint must be a String or an Integer but" + " was a "
+                            "the key of a map in a checkpoint must be a String or an Integer but was a "
                                     + entry.getKey().getClass().getName());
                 }
                 value(entry.getKey());
                 value(entry.getValue());
             }
             if (count > 0) {
-                op('u');
+                out.op(PickleOutput.SET_ITEMS);
             }
         }
 
@@ -152,97 +143,17 @@ public final class TorchFileWriter {
                         tensor.origin() + " has type " + type + ", which PyTorch lacks; convert it first");
             }
             String storage = TorchTypes.storage(type);
-            long bytes = tensor.byteSize();
-            name("torch._utils", storage == null ? "_rebuild_tensor_v3" : "_rebuild_tensor_v2");
-            op('(');
-            op('(');
-            text("storage");
-            name(storage == null ? "torch.storage" : "torch", storage == null ? "UntypedStorage" : storage);
-            text(Integer.toString(tensors.size()));
-            text("cpu");
-            integer(storage == null ? bytes : bytes / (type.bits() / 8));
-            op('t');
-            op('Q');
-            integer(0); // the offset
-            long[] sizes = tensor.shape().getShape();
-            integers(sizes);
-            integers(strides(tensor.shape()));
-            bool(false); // needs no gradient
-            emptyOrderedDict(); // has no hooks
-            if (storage == null) {
-                name("torch", dtype);
-            }
-            op('t');
-            op('R');
+            long count = tensor.byteSize() / (storage == null ? 1 : type.bits() / 8);
+            out.tensor(storage, tensors.size(), count, tensor.shape().getShape(), dtype);
             tensors.add(tensor);
         }
 
-        private static long[] strides(Shape shape) {
-            long[] strides = new long[shape.dimension()];
-            long stride = 1;
-            for (int i = strides.length - 1; i >= 0; i--) {
-                strides[i] = stride;
-                stride *= Math.max(1, shape.get(i)); // as PyTorch counts, so that no stride is 0
-            }
-            return strides;
-        }
-
-        private void emptyOrderedDict() {
-            name("collections", "OrderedDict");
-            op(')');
-            op('R');
-        }
-
-        private void name(String module, String name) {
-            op('c');
-            out.writeBytes((module + "\n" + name + "\n").getBytes(StandardCharsets.US_ASCII));
-        }
-
         private void text(String text) {
-            try {
-                ByteBuffer utf8 = StandardCharsets.UTF_8.newEncoder().encode(CharBuffer.wrap(text));
-                op('X');
-                little(4, utf8.remaining());
-                out.write(utf8.array(), utf8.position(), utf8.remaining());
-            } catch (CharacterCodingException e) {
+            if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
                 throw new IllegalArgumentException(
-                        "a text must not have half a surrogate pair: " + CheckpointFormatException.quote(text), e);
+                        "a text must not have half a surrogate pair: " + CheckpointFormatException.quote(text));
             }
-        }
-
-        private void integers(long[] values) {
-            op('(');
-            for (long value : values) {
-                integer(value);
-            }
-            op('t');
-        }
-
-        private void integer(long value) {
-            if (value == (int) value) {
-                op('J');
-                little(4, value);
-            } else {
-                op(0x8a);
-                out.write(8);
-                little(8, value);
-            }
-        }
-
-        private void bool(boolean value) {
-            op(value ? 0x88 : 0x89);
-        }
-
-        private void little(int bytes, long value) {
-            byte[] eight = ByteBuffer.allocate(8)
-                    .order(ByteOrder.LITTLE_ENDIAN)
-                    .putLong(value)
-                    .array();
-            out.write(eight, 0, bytes);
-        }
-
-        private void op(int code) {
-            out.write(code);
+            out.text(text);
         }
     }
 }

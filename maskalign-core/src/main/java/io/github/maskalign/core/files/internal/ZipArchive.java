@@ -1,13 +1,11 @@
 package io.github.maskalign.core.files.internal;
 
 import io.github.maskalign.core.files.CheckpointFormatException;
-import io.github.maskalign.core.files.internal.ZipBytes.ZipProblem;
 import io.github.maskalign.core.files.internal.ZipDirectory.ZipEnd;
 import io.github.maskalign.core.files.internal.ZipDirectory.ZipExtra;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -22,23 +20,22 @@ import java.util.zip.CRC32;
  *
  * <p>Opening reads the directory; the header in front of an entry is compared with it when the entry is asked for, so
  * that a set of a million pictures opens without a million reads. Memory is bounded by the size of the directory,
- * which is a part of the file. All methods may be called by several threads at once. Whoever opened the channel
+ * which is a part of the file. All methods may be called by several threads at once. Whoever opened the file
  * closes it.
  */
 public final class ZipArchive {
-    private final ZipBytes file;
+    private final FileBytes file;
     private final ZipRules rules;
     private final List<ZipEntryInfo> entries;
 
-    private ZipArchive(ZipBytes file, ZipRules rules, List<ZipEntryInfo> entries) {
+    private ZipArchive(FileBytes file, ZipRules rules, List<ZipEntryInfo> entries) {
         this.file = file;
         this.rules = rules;
         this.entries = entries;
     }
 
-    /** Reads the directory; what is wrong with it is thrown as {@code problems} makes it. */
-    public static ZipArchive open(FileChannel channel, ZipRules rules, ZipProblem problems) throws IOException {
-        ZipBytes file = new ZipBytes(channel, channel.size(), problems);
+    /** Reads the directory; what is wrong with it is thrown as the file makes it. */
+    public static ZipArchive open(FileBytes file, ZipRules rules) throws IOException {
         boolean sealed = rules.layout() == ZipRules.Layout.SEALED;
         ZipEnd end = ZipEnd.find(file, !sealed);
         List<ZipEntryInfo> entries = ZipDirectory.read(file, rules, end);
@@ -57,20 +54,20 @@ public final class ZipArchive {
     }
 
     /** Returns the bytes of a packed entry. */
-    public InflatedBytes inflated(ZipEntryInfo entry) throws IOException {
-        return new InflatedBytes(file, entry, begin(entry));
+    public ByteSupply inflated(ZipEntryInfo entry) throws IOException {
+        return new ByteSupply.Inflated(file, entry, begin(entry));
     }
 
     /** Returns the whole of an entry, whose checksum must be right. The caller has looked at its size. */
     public byte[] content(ZipEntryInfo entry) throws IOException {
         ByteBuffer out = ByteBuffer.allocate(Math.toIntExact(entry.size()));
         if (entry.deflated()) {
-            try (InflatedBytes bytes = inflated(entry)) {
+            try (ByteSupply bytes = inflated(entry)) {
                 bytes.read(0, out);
             }
             return out.array();
         }
-        file.fill(begin(entry), out);
+        file.read(begin(entry), out);
         CRC32 crc = new CRC32();
         crc.update(out.array());
         if (crc.getValue() != entry.crc()) {
@@ -80,7 +77,7 @@ public final class ZipArchive {
     }
 
     /** Tells each entry where it has to end. */
-    private static void requireApart(ZipBytes file, List<ZipEntryInfo> entries, long directory, boolean sealed)
+    private static void requireApart(FileBytes file, List<ZipEntryInfo> entries, long directory, boolean sealed)
             throws IOException {
         List<Integer> order = new ArrayList<>(entries.size());
         for (int i = 0; i < entries.size(); i++) {
@@ -236,7 +233,7 @@ public final class ZipArchive {
 
         private ZipLocalHeader() {}
 
-        static long begin(ZipBytes file, ZipEntryInfo entry, boolean sealed) throws IOException {
+        static long begin(FileBytes file, ZipEntryInfo entry, boolean sealed) throws IOException {
             ByteBuffer in = file.read(entry.start(), BYTES);
             int nameBytes = Short.toUnsignedInt(in.getShort(26));
             int extraBytes = Short.toUnsignedInt(in.getShort(28));
@@ -260,13 +257,13 @@ public final class ZipArchive {
             return begin;
         }
 
-        static IOException runsOn(ZipBytes file, ZipEntryInfo entry) {
+        static IOException runsOn(FileBytes file, ZipEntryInfo entry) {
             return file.problem("the entry " + entry.shown() + " of " + entry.packedSize()
                     + " bytes runs into the next, or into the directory, at " + entry.next());
         }
 
         private static boolean sizesFit(
-                ZipBytes file, ZipEntryInfo entry, ByteBuffer in, byte[] extra, long begin, boolean sealed)
+                FileBytes file, ZipEntryInfo entry, ByteBuffer in, byte[] extra, long begin, boolean sealed)
                 throws IOException {
             long crc = Integer.toUnsignedLong(in.getInt(14));
             long[] sizes = {Integer.toUnsignedLong(in.getInt(22)), Integer.toUnsignedLong(in.getInt(18))};
@@ -292,11 +289,11 @@ public final class ZipArchive {
         }
 
         /** A descriptor repeats checksum and sizes behind the data, in 4 or 8 bytes, with a mark in front or without. */
-        private static boolean descriptorFits(ZipBytes file, ZipEntryInfo entry, long at, boolean sealed)
+        private static boolean descriptorFits(FileBytes file, ZipEntryInfo entry, long at, boolean sealed)
                 throws IOException {
             long room = entry.next() - at;
             byte[] found = new byte[(int) Math.min(room, 24)];
-            file.fill(at, ByteBuffer.wrap(found));
+            file.read(at, ByteBuffer.wrap(found));
             for (boolean wide : new boolean[] {true, false}) {
                 ByteBuffer expected = ByteBuffer.allocate(24).order(ByteOrder.LITTLE_ENDIAN);
                 expected.putInt(DESCRIPTOR).putInt((int) entry.crc());

@@ -31,13 +31,13 @@ final class ZipDirectory {
 
     private static final int COUNTS = 1 << 16;
 
-    private final ZipBytes file;
+    private final FileBytes file;
     private final ZipRules rules;
     private final ZipEnd end;
     private final ByteBuffer window;
     private long loaded;
 
-    private ZipDirectory(ZipBytes file, ZipRules rules, ZipEnd end) {
+    private ZipDirectory(FileBytes file, ZipRules rules, ZipEnd end) {
         this.file = file;
         this.rules = rules;
         this.end = end;
@@ -47,7 +47,7 @@ final class ZipDirectory {
     }
 
     /** Returns the entries in the order of the directory. */
-    static List<ZipEntryInfo> read(ZipBytes file, ZipRules rules, ZipEnd end) throws IOException {
+    static List<ZipEntryInfo> read(FileBytes file, ZipRules rules, ZipEnd end) throws IOException {
         if (end.count() < 0 || end.count() > rules.maxEntries()) {
             throw file.problem("it must have at most " + rules.maxEntries() + " entries" + rules.setting("maxEntries")
                     + " but has " + Long.toUnsignedString(end.count()));
@@ -183,7 +183,7 @@ final class ZipDirectory {
         window.compact();
         window.limit((int) Math.min(window.capacity(), window.position() + (end.size() - loaded)));
         int room = window.remaining();
-        file.fill(end.begin() + loaded, window);
+        file.read(end.begin() + loaded, window);
         loaded += room;
         window.flip();
     }
@@ -204,7 +204,8 @@ final class ZipDirectory {
          *
          * @param exact whether that field may hold nothing else
          */
-        static void widen(ZipBytes file, String entry, byte[] extra, boolean exact, long... values) throws IOException {
+        static void widen(FileBytes file, String entry, byte[] extra, boolean exact, long... values)
+                throws IOException {
             int needed = 0;
             for (long value : values) {
                 needed += value == ALL_ONES ? 8 : 0;
@@ -257,7 +258,7 @@ final class ZipDirectory {
         private static final long ALL_ONES = 0xffff_ffffL;
         private static final int ALL_ONES_SHORT = 0xffff;
 
-        static ZipEnd find(ZipBytes file, boolean comment) throws IOException {
+        static ZipEnd find(FileBytes file, boolean comment) throws IOException {
             int tail = (int) Math.min(file.size(), END_BYTES + (comment ? MAX_COMMENT : 0));
             if (tail >= END_BYTES) {
                 ByteBuffer in = file.read(file.size() - tail, tail);
@@ -271,7 +272,7 @@ final class ZipDirectory {
             throw file.problem("it is no zip file, or does not end as one: it was cut off, or something was appended");
         }
 
-        private static ZipEnd parse(ZipBytes file, ByteBuffer in, long position) throws IOException {
+        private static ZipEnd parse(FileBytes file, ByteBuffer in, long position) throws IOException {
             int count = Short.toUnsignedInt(in.getShort(10));
             long size = Integer.toUnsignedLong(in.getInt(12));
             long begin = Integer.toUnsignedLong(in.getInt(16));
@@ -305,7 +306,7 @@ final class ZipDirectory {
             return found.checked(file, wideAt);
         }
 
-        private ZipEnd checked(ZipBytes file, long end) throws IOException {
+        private ZipEnd checked(FileBytes file, long end) throws IOException {
             if (begin < 0 || size < 0 || begin != end - size) {
                 throw file.problem("its directory of " + size + " bytes at " + begin
                         + " does not lie right before its end, which is at " + end);
@@ -313,7 +314,7 @@ final class ZipDirectory {
             return this;
         }
 
-        private static void requireOnePart(ZipBytes file, boolean one) throws IOException {
+        private static void requireOnePart(FileBytes file, boolean one) throws IOException {
             if (!one) {
                 throw file.problem("it must be in one part but its end record speaks of several");
             }

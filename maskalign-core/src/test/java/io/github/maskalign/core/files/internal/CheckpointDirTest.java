@@ -14,6 +14,7 @@ import io.github.maskalign.core.files.internal.Checkpoint.CheckpointManifest;
 import io.github.maskalign.core.files.internal.Checkpoint.Snapshot;
 import io.github.maskalign.core.files.internal.CheckpointDir.Latest;
 import io.github.maskalign.core.files.internal.FaultyFiles.Fault;
+import io.github.maskalign.core.files.internal.FileOperations.CheckpointWriteException;
 import io.github.maskalign.core.files.internal.FileOperations.TemporaryName;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
