@@ -19,7 +19,6 @@ import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /**
  * An open safetensors file: its header is checked and in memory, tensors are read when they are asked for.
@@ -31,9 +30,7 @@ import java.util.Set;
  *
  * <p>All methods may be called by several threads at once.
  */
-public final class SafetensorsFile implements WeightsFile {
-    private static final int CHUNK_BYTES = 1 << 20;
-
+public final class SafetensorsFile implements Sections.Bare {
     private final Path path;
     private final FileChannel channel;
     private final SafetensorsHeader header;
@@ -158,17 +155,6 @@ public final class SafetensorsFile implements WeightsFile {
     }
 
     @Override
-    public Set<String> sections() {
-        return Sections.BARE;
-    }
-
-    @Override
-    public StateDict stateDict(String section) throws CheckpointFormatException {
-        Sections.require(path(), sections(), section);
-        return stateDict();
-    }
-
-    @Override
     public void close() throws IOException {
         channel.close();
     }
@@ -203,13 +189,7 @@ public final class SafetensorsFile implements WeightsFile {
         @Override
         public void sendTo(Sink sink) throws IOException {
             // Plain reads: a file cut off meanwhile is an exception, where touching a mapping of it is a fault.
-            ByteBuffer chunk = ByteBuffer.allocate((int) Math.min(CHUNK_BYTES, info.byteSize()))
-                    .order(ByteOrder.LITTLE_ENDIAN);
-            for (long position = info.begin(); position < info.end(); position += chunk.limit()) {
-                chunk.clear().limit((int) Math.min(chunk.capacity(), info.end() - position));
-                read(position, chunk);
-                sink.accept(chunk.flip());
-            }
+            FileBytes.send(this::read, info.begin(), info.end(), sink);
         }
 
         @Override

@@ -1,6 +1,7 @@
 package io.github.maskalign.core.files.internal;
 
 import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.TensorSource;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record FileBytes(Path path, FileChannel channel, long size, Problems problems) implements AutoCloseable {
     private static final int PIECE_BYTES = 4 << 20;
+    private static final int CHUNK_BYTES = 1 << 20;
 
     /** Makes an exception out of what is wrong with a file. */
     @FunctionalInterface
@@ -76,6 +78,24 @@ public record FileBytes(Path path, FileChannel channel, long size, Problems prob
     @Override
     public void close() throws IOException {
         channel.close();
+    }
+
+    /** Reads at a place of a file, all that the buffer has room for. */
+    @FunctionalInterface
+    public interface Reads {
+        void read(long position, ByteBuffer target) throws IOException;
+    }
+
+    /** Sends bytes [begin, end) on, a MiB at a time. */
+    public static void send(Reads reads, long begin, long end, TensorSource.Sink sink) throws IOException {
+        ByteBuffer chunk =
+                ByteBuffer.allocate((int) Math.min(CHUNK_BYTES, end - begin)).order(ByteOrder.LITTLE_ENDIAN);
+        for (long position = begin; position < end; ) {
+            chunk.clear().limit((int) Math.min(chunk.capacity(), end - position));
+            reads.read(position, chunk);
+            position += chunk.flip().remaining();
+            sink.accept(chunk);
+        }
     }
 
     /**

@@ -12,8 +12,10 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An open {@code .npy} file: its header is checked and in memory, elements are read when they are asked for.
@@ -178,16 +180,10 @@ public final class NpyFile implements AutoCloseable {
         private void sendInOrder(ByteSupply bytes, Sink sink) throws IOException {
             long rowBytes = array.rowBytes();
             long position = array.header().dataStart() + first * rowBytes;
-            long end = position + byteSize();
-            ByteBuffer chunk = ByteBuffer.allocate((int) Math.min(CHUNK_BYTES, end - position))
-                    .order(ByteOrder.LITTLE_ENDIAN);
-            while (position < end) {
-                chunk.clear().limit((int) Math.min(chunk.capacity(), end - position));
-                bytes.read(position, chunk);
-                position += chunk.flip().remaining();
+            FileBytes.send(bytes::read, position, position + byteSize(), chunk -> {
                 swap(chunk);
                 sink.accept(chunk);
-            }
+            });
         }
 
         /** The whole array is in memory for this: each row has its elements all over the file. */
@@ -260,7 +256,9 @@ public final class NpyFile implements AutoCloseable {
                 return Optional.empty();
             }
             char order = descr.charAt(0);
-            Optional<TensorType> type = kind(descr.substring(1));
+            Optional<TensorType> type = Arrays.stream(TensorType.values())
+                    .filter(t -> descr.substring(1).equals(kind(t)))
+                    .findFirst();
             boolean oneByte = type.filter(t -> t.bits() == 8).isPresent();
             if (order != '<' && order != '>' && !(order == '|' && oneByte)) {
                 return Optional.empty();
@@ -270,26 +268,11 @@ public final class NpyFile implements AutoCloseable {
 
         /** Returns the {@code descr} of little-endian elements. */
         public static String descr(TensorType type) {
-            String kind = switch (type) {
-                case BOOL -> "|b1";
-                case I8 -> "|i1";
-                case U8 -> "|u1";
-                case I16 -> "<i2";
-                case I32 -> "<i4";
-                case I64 -> "<i8";
-                case U16 -> "<u2";
-                case U32 -> "<u4";
-                case U64 -> "<u8";
-                case F16 -> "<f2";
-                case F32 -> "<f4";
-                case F64 -> "<f8";
-                case C64 -> "<c8";
-                default -> "";
-            };
-            if (kind.isEmpty()) {
+            String kind = kind(type);
+            if (kind == null) {
                 throw new IllegalArgumentException("NumPy has no type for " + type + "; it has " + ALLOWED);
             }
-            return kind;
+            return (type.bits() == 8 ? "|" : "<") + kind;
         }
 
         /** Returns how many bytes change places when the byte order does: half an element for a complex number. */
@@ -297,24 +280,23 @@ public final class NpyFile implements AutoCloseable {
             return type == TensorType.C64 ? 4 : type.bits() / 8;
         }
 
-        private static Optional<TensorType> kind(String kind) {
-            return Optional.ofNullable(
-                    switch (kind) {
-                        case "b1" -> TensorType.BOOL;
-                        case "i1" -> TensorType.I8;
-                        case "u1" -> TensorType.U8;
-                        case "i2" -> TensorType.I16;
-                        case "i4" -> TensorType.I32;
-                        case "i8" -> TensorType.I64;
-                        case "u2" -> TensorType.U16;
-                        case "u4" -> TensorType.U32;
-                        case "u8" -> TensorType.U64;
-                        case "f2" -> TensorType.F16;
-                        case "f4" -> TensorType.F32;
-                        case "f8" -> TensorType.F64;
-                        case "c8" -> TensorType.C64;
-                        default -> null;
-                    });
+        private static @Nullable String kind(TensorType type) {
+            return switch (type) {
+                case BOOL -> "b1";
+                case I8 -> "i1";
+                case U8 -> "u1";
+                case I16 -> "i2";
+                case I32 -> "i4";
+                case I64 -> "i8";
+                case U16 -> "u2";
+                case U32 -> "u4";
+                case U64 -> "u8";
+                case F16 -> "f2";
+                case F32 -> "f4";
+                case F64 -> "f8";
+                case C64 -> "c8";
+                default -> null;
+            };
         }
     }
 }

@@ -4,7 +4,6 @@ import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.SafetensorsFile;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
-import io.github.maskalign.core.files.WeightsFile;
 import io.github.maskalign.core.files.internal.FileOperations.SystemFileOperations;
 import io.github.maskalign.core.files.internal.TorchFile.Sections;
 import java.io.IOException;
@@ -17,7 +16,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * <p>The index names files of its own folder, by plain names that end in {@code .safetensors}. It must name every tensor
  * of every file, and each where it is.
  */
-public final class ShardedSafetensors implements WeightsFile {
+public final class ShardedSafetensors implements Sections.Bare {
     private static final int MAX_INDEX_BYTES = SafetensorsHeader.DEFAULT_MAX_BYTES;
     private static final int MAX_SHARDS = 1_000;
 
@@ -82,17 +80,6 @@ public final class ShardedSafetensors implements WeightsFile {
     @Override
     public String format() {
         return "sharded safetensors";
-    }
-
-    @Override
-    public Set<String> sections() {
-        return Sections.BARE;
-    }
-
-    @Override
-    public StateDict stateDict(String section) throws CheckpointFormatException {
-        Sections.require(path(), sections(), section);
-        return stateDict();
     }
 
     @Override

@@ -14,7 +14,6 @@ import java.util.function.LongSupplier;
 
 /** A tensor in the storage of a checkpoint, possibly a view: transposed, with gaps or with repeated elements. */
 record StoredTensor(FileBytes file, String name, TensorType type, Shape shape, Layout layout) implements TensorSource {
-    private static final int CHUNK_BYTES = 1 << 20;
 
     /**
      * Where the elements are.
@@ -51,13 +50,7 @@ record StoredTensor(FileBytes file, String name, TensorType type, Shape shape, L
             return;
         }
         long begin = layout.place(layout.offset, type.bits() / 8);
-        ByteBuffer chunk =
-                ByteBuffer.allocate((int) Math.min(CHUNK_BYTES, bytes)).order(ByteOrder.LITTLE_ENDIAN);
-        for (long position = 0; position < bytes; position += chunk.limit()) {
-            chunk.clear().limit((int) Math.min(chunk.capacity(), bytes - position));
-            file.read(begin + position, chunk);
-            sink.accept(chunk.flip());
-        }
+        FileBytes.send(file::read, begin, begin + bytes, sink);
     }
 
     @Override

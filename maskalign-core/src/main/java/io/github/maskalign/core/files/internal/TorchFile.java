@@ -157,8 +157,6 @@ public final class TorchFile implements WeightsFile {
      * first number on, be it a key or a place in a list, the way is part of the tensor's key, as in {@code 0.exp_avg}.
      */
     public static final class Sections {
-        /** The sections of a file that is one state dict. */
-        public static final Set<String> BARE = Set.of("");
         /** The key of a file that holds one tensor and nothing around it. */
         static final String LONE_TENSOR = "tensor";
 
@@ -193,9 +191,22 @@ public final class TorchFile implements WeightsFile {
                     .collect(Collectors.joining(", ", "", sections.size() > 50 ? ", …" : ""));
         }
 
-        public static void require(Path file, Set<String> sections, String section) throws CheckpointFormatException {
-            if (!sections.contains(section)) {
-                throw missing(file, sections, section);
+        /** Weights without sections: all tensors are in the one of no name. */
+        public interface Bare extends WeightsFile {
+            @Override
+            default Set<String> sections() {
+                return Set.of("");
+            }
+
+            @Override
+            StateDict stateDict() throws CheckpointFormatException;
+
+            @Override
+            default StateDict stateDict(String section) throws CheckpointFormatException {
+                if (!section.isEmpty()) {
+                    throw missing(path(), sections(), section);
+                }
+                return stateDict();
             }
         }
 
