@@ -11,6 +11,8 @@ import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.training.ParameterStore;
+import io.github.maskalign.core.script.ScriptExporter.ScriptArchive;
+import io.github.maskalign.core.script.internal.PickleOutput;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -30,7 +32,7 @@ import org.jspecify.annotations.Nullable;
  * <p>libtorch keeps the switch of its graph optimiser per thread and ignores it for a method that has been
  * optimised once; a module used by two threads could so change its bits. Therefore each thread compiles
  * its own copy (a few milliseconds a function) after switching the optimiser off. Modules are native memory that
- * only {@link #release} frees: the end of the thread does not.
+ * the end of the thread does not free.
  */
 final class CompiledModules {
     private static final ThreadLocal<CompiledModules> THIS_THREAD = ThreadLocal.withInitial(CompiledModules::new);
@@ -52,13 +54,6 @@ final class CompiledModules {
     /** The owner of the modules and of each call's scalars. */
     NDManager manager() {
         return manager;
-    }
-
-    /** Frees the compiled functions of this thread; the next call compiles anew. */
-    static void release() {
-        CompiledModules own = THIS_THREAD.get();
-        THIS_THREAD.remove();
-        own.manager.close(); // and with it every module
     }
 
     NDList run(ScriptFunction function, NDManager owner, Object[] arguments) {
@@ -129,7 +124,11 @@ final class CompiledModules {
         return modules.computeIfAbsent(function.moduleCode(), code -> {
             ByteArrayOutputStream bytes = new ByteArrayOutputStream();
             try (ScriptArchive archive = new ScriptArchive(bytes)) {
-                archive.module(code, TensorPickle.flags("Fn", Map.of("training", true)));
+                PickleOutput pickle = new PickleOutput();
+                pickle.beginObject("Fn");
+                pickle.text("training").bool(true);
+                pickle.endObject();
+                archive.module(code, pickle.finish());
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }

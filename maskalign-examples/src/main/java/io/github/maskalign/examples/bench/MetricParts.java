@@ -11,7 +11,7 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.evaluate.internal.FeatureAccumulator;
 import io.github.maskalign.core.evaluate.internal.FeatureMatrix;
 import io.github.maskalign.core.evaluate.internal.FeatureStatistics;
-import io.github.maskalign.core.evaluate.internal.FrechetDistance;
+import io.github.maskalign.core.evaluate.internal.FeatureStatistics.FrechetDistance;
 import io.github.maskalign.core.evaluate.internal.PrecisionRecall;
 import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.encoders.inception.Inception;

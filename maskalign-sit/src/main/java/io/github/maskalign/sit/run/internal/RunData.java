@@ -3,7 +3,6 @@ package io.github.maskalign.sit.run.internal;
 import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.LatentData;
 import io.github.maskalign.core.data.PreparedSamples;
-import io.github.maskalign.core.data.PreparedSets;
 import io.github.maskalign.core.data.ReadAheadData;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.data.internal.RepaFolders;
@@ -125,7 +124,7 @@ public record RunData(
 
     static PreparedSamples openLatents(RunConfig config) throws IOException {
         DataSection section = config.data();
-        return PreparedSets.open(new RepaFolders(
+        return PreparedSamples.open(new RepaFolders(
                 section.path().orElseThrow(),
                 section.folders().imagesFolder(),
                 section.folders().latentsFolder()));

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class PositionedReadsTest {
+class FileBytesTest {
     private static final int SIZE = (17 << 20) + 13; // several pieces and an odd rest
 
     @TempDir
@@ -36,7 +36,7 @@ class PositionedReadsTest {
         target.position(3).limit(SIZE - 5);
 
         try (FileChannel channel = FileChannel.open(file)) {
-            PositionedReads.fill(channel, 7, target);
+            FileBytes.fill(channel, 7, target);
         }
 
         assertThat(target.position()).isEqualTo(SIZE - 5);
@@ -50,7 +50,7 @@ class PositionedReadsTest {
         ByteBuffer target = ByteBuffer.allocate(100);
 
         try (FileChannel channel = FileChannel.open(file)) {
-            PositionedReads.fill(channel, SIZE - 100L, target);
+            FileBytes.fill(channel, SIZE - 100L, target);
         }
 
         assertThat(target.array()).isEqualTo(Arrays.copyOfRange(content, SIZE - 100, SIZE));
@@ -60,7 +60,7 @@ class PositionedReadsTest {
     void aFileThatEndsTooEarlyIsAnEndOfFile() throws Exception {
         try (FileChannel channel = FileChannel.open(file)) {
             for (ByteBuffer target : new ByteBuffer[] {ByteBuffer.allocateDirect(SIZE), ByteBuffer.allocate(SIZE)}) {
-                assertThatThrownBy(() -> PositionedReads.fill(channel, 1, target))
+                assertThatThrownBy(() -> FileBytes.fill(channel, 1, target))
                         .isInstanceOf(EOFException.class)
                         .hasMessage("end of file at " + SIZE);
             }
