@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
  * <p>libtorch keeps the switch of its graph optimiser per thread and ignores it for a method that has been
  * optimised once; a module used by two threads could so change its bits. Therefore each thread compiles
  * its own copy (a few milliseconds a function) after switching the optimiser off. Modules are native memory that
- * the end of the thread does not free.
+ * only {@link #release} frees: the end of the thread does not.
  */
 final class CompiledModules {
     private static final ThreadLocal<CompiledModules> THIS_THREAD = ThreadLocal.withInitial(CompiledModules::new);
@@ -54,6 +54,13 @@ final class CompiledModules {
     /** The owner of the modules and of each call's scalars. */
     NDManager manager() {
         return manager;
+    }
+
+    /** Frees the compiled functions of this thread; the next call compiles anew. */
+    static void release() {
+        CompiledModules own = THIS_THREAD.get();
+        THIS_THREAD.remove();
+        own.manager.close(); // and with it every module
     }
 
     NDList run(ScriptFunction function, NDManager owner, Object[] arguments) {

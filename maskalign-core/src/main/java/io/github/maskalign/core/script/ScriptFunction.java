@@ -27,8 +27,8 @@ import java.util.Map;
  * gradient mode and by the arguments, as for any NDArray operation.
  *
  * <p>Instances are immutable and may be shared; the compiled module behind them belongs to one thread, with
- * the graph optimiser off, so that equal inputs give equal bits on every call. Compiled modules live until the JVM ends,
- * also those of a thread that ended. The same array may be given in several places.
+ * the graph optimiser off, so that equal inputs give equal bits on every call. Compiled modules live until the JVM ends;
+ * a thread that ends before it calls {@link #releaseThread} first. The same array may be given in several places.
  */
 public final class ScriptFunction {
     private final ScriptSource source;
@@ -111,6 +111,14 @@ public final class ScriptFunction {
             tape.record(this, arguments, results);
         }
         return results;
+    }
+
+    /**
+     * Frees the native modules that were compiled for calls from this thread. The functions stay usable: the next call
+     * compiles again.
+     */
+    public static void releaseThread() {
+        CompiledModules.release();
     }
 
     /** Returns the function's name. */

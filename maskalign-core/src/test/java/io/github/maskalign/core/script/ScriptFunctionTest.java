@@ -15,6 +15,7 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.engine.LeakCheck;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -190,6 +191,26 @@ class ScriptFunctionTest {
                 step -> increment.callOn(step, new NDList(x), new NDList(x)).close());
         LeakCheck.constantCount(
                 CompiledModules.ofThisThread().manager(), 30, step -> AFFINE.callOn(step, x, x, x, 0.5, false));
+    }
+
+    @Test
+    void releasedThreadCompilesAgain() throws Exception {
+        NDArray x = manager.ones(new Shape(2, 2));
+        ScriptFunction f = AFFINE.bind("scale", 1.0).bind("bf16", false);
+        float[] expected = f.callForOne(x, x, x.get(0)).toFloatArray();
+
+        float[] again = CompletableFuture.supplyAsync(() -> {
+                    f.callForOne(x, x, x).close();
+                    NDManager modules = CompiledModules.ofThisThread().manager();
+                    ScriptFunction.releaseThread();
+                    assertThat(modules.isOpen()).isFalse();
+                    float[] values = f.callForOne(x, x, x.get(0)).toFloatArray();
+                    ScriptFunction.releaseThread();
+                    return values;
+                })
+                .get();
+
+        assertThat(again).isEqualTo(expected);
     }
 
     @Test
