@@ -55,7 +55,6 @@ public final class Main implements Runnable {
                 new ReportCommand(),
                 new PrepareCommand(),
                 new VerifyCommand(),
-                new MiniIlsvrcCommand(),
                 new SampleCommand(),
                 new EvaluateCommand(),
                 new InfoCommand(),
@@ -64,15 +63,18 @@ public final class Main implements Runnable {
                 new ConvertCommand(),
                 new EncodeTextCommand(),
                 new ParityCommand(),
-                new BenchCommand(),
-                new BenchPartCommand());
+                new BenchCommand());
     }
 
     /** Runs a command and ends the JVM with its exit code. */
     public static void main(String[] args) {
         JvmDefaults.apply();
-        CommandLine line = commandLine().setExecutionStrategy(Main::executeReady);
-        int exitCode = run(line, args);
+        execute(commandLine(), args);
+    }
+
+    /** Runs a command of the line and ends the JVM with its exit code. */
+    static void execute(CommandLine line, String[] args) {
+        int exitCode = run(line.setExecutionStrategy(Main::executeReady), args);
         System.exit(exitCode == ExitCode.OK ? delivered() : exitCode);
     }
 
@@ -115,8 +117,12 @@ public final class Main implements Runnable {
     }
 
     static CommandLine commandLine() {
+        return commandLine(commands());
+    }
+
+    static CommandLine commandLine(List<Object> commands) {
         CommandLine line = new CommandLine(new Main());
-        for (Object command : commands()) {
+        for (Object command : commands) {
             line.addSubcommand(new CommandLine(command).addMixin("standard", new StandardOptions()));
         }
         line.addMixin("standard", new StandardOptions());

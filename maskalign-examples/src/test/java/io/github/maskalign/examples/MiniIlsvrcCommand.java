@@ -25,7 +25,7 @@ import picocli.CommandLine.Spec;
             "files, and writes a small random autoencoder and a small random DINOv2 to try prepare with."
         },
         footerHeading = "%nExamples:%n",
-        footer = "  maskalign mini-ilsvrc data/mini --per-class 12")
+        footer = "  workbench mini-ilsvrc data/mini --per-class 12")
 final class MiniIlsvrcCommand implements Callable<Integer>, UsesEngine {
     @Parameters(
             paramLabel = "DIR",
