@@ -24,10 +24,12 @@ import io.github.maskalign.sit.SiTObjective;
 import io.github.maskalign.sit.SiTTraining;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.internal.RunPlan;
+import io.github.maskalign.sit.weights.ModelSettings;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -54,7 +56,7 @@ public final class StepBenchmark implements AutoCloseable {
         if (config.runtime().threads() > 0) {
             NativeThreads.set(config.runtime().threads());
         }
-        manager = NDManager.newBaseManager(config.runtime().device(0));
+        manager = NDManager.newBaseManager(config.runtime().device(0, Map.of()));
         SiTConfig model = RunPlan.model(config);
         int side = model.model().inputSize();
         Shape latent = new Shape(model.model().inChannels(), side, side);
@@ -112,7 +114,7 @@ public final class StepBenchmark implements AutoCloseable {
         JsonObject out = new JsonObject();
         out.addProperty("name", config.name());
         out.addProperty("framework", "maskalign");
-        out.addProperty("family", RunPlan.family(config));
+        out.addProperty("family", ModelSettings.family(model));
         out.addProperty("width", model.model().hiddenSize());
         out.addProperty("depth", model.model().depth());
         out.addProperty("parameters", parameters);

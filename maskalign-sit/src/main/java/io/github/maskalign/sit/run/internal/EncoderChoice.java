@@ -13,7 +13,7 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /** Opens the encoder of a config and checks that it fits the model: one token for each of the model's patches. */
-final class EncoderChoice {
+public final class EncoderChoice {
     private EncoderChoice() {}
 
     /**
@@ -21,8 +21,8 @@ final class EncoderChoice {
      *
      * @param pictureSide side of the training pictures in pixels
      */
-    static @Nullable RepresentationEncoder open(RunConfig config, SiTConfig model, int pictureSide, Device device)
-            throws IOException {
+    public static @Nullable RepresentationEncoder open(
+            RunConfig config, SiTConfig model, int pictureSide, Device device) throws IOException {
         EncoderSection section = config.encoder();
         RepresentationEncoder encoder = switch (section.kind()) {
             case NONE, CACHED -> null;

@@ -50,7 +50,7 @@ public record RunData(
         void close() throws IOException;
     }
 
-    static RunData open(RunConfig config, Path cache, Draws draws, Communicator ranks) throws IOException {
+    public static RunData open(RunConfig config, Path cache, Draws draws, Communicator ranks) throws IOException {
         return switch (config.data().kind()) {
             case EMOJI -> {
                 TrainingSource.Opened source =

@@ -8,6 +8,7 @@ import io.github.maskalign.core.config.OneOf;
 import io.github.maskalign.core.config.Positive;
 import io.github.maskalign.core.config.Range;
 import io.github.maskalign.core.engine.internal.NativeThreads;
+import java.util.Map;
 
 /**
  * How a run uses its machine and what it shows.
@@ -39,9 +40,10 @@ public record RuntimeSection(
      * Returns the device of one of the processes on this machine.
      *
      * @param localRank which of them, from 0
+     * @param environment variables of this process
      * @throws IllegalArgumentException if there is no GPU for it, see {@link LocalGpu}
      */
-    public Device device(int localRank) {
+    public Device device(int localRank, Map<String, String> environment) {
         if (device.equals("cpu")) {
             return Device.cpu();
         }
@@ -50,6 +52,6 @@ public record RuntimeSection(
             throw new IllegalArgumentException(
                     "runtime.device is gpu but the engine sees none; run 'maskalign doctor', or set runtime.device=cpu");
         }
-        return LocalGpu.of(localRank, gpus, System.getenv());
+        return LocalGpu.of(localRank, gpus, environment);
     }
 }
