@@ -8,6 +8,7 @@ import io.github.maskalign.encoders.published.EncoderName;
 import io.github.maskalign.encoders.published.NativeEncoder;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig.EncoderSection;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -46,14 +47,14 @@ public final class EncoderChoice {
         Preprocessing usual = Preprocessing.named(section.preprocessing());
         Preprocessing fitting = usual.withSides(pictureSide, pictureSide / grid, usual.patchSize(), usual.patchSize());
         Path file = section.path().orElseThrow();
-        return Encoders.open(file, fitting, section.pin().trust(file), device);
+        return Encoders.open(file, fitting, ScriptPin.of(section).trust(file), device);
     }
 
     private static RepresentationEncoder published(RunConfig config, int grid, int pictureSide, Device device)
             throws IOException {
         EncoderSection section = config.encoder();
         Path file = section.path().orElseThrow();
-        section.pin().check(file);
+        ScriptPin.of(section).check(file);
         NativeEncoder.Options options = new NativeEncoder.Options(
                 EncoderName.parse(section.model()),
                 section.heads(),

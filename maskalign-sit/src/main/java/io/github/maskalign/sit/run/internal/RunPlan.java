@@ -5,6 +5,7 @@ import io.github.maskalign.core.config.ConfigWriter;
 import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig.DataSection;
 import io.github.maskalign.sit.weights.ModelSettings;
 import io.github.maskalign.sit.weights.WeightsFamily;
 import java.util.LinkedHashMap;
