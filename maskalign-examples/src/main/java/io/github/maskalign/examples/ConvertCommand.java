@@ -2,6 +2,7 @@ package io.github.maskalign.examples;
 
 import io.github.maskalign.core.files.TensorType;
 import io.github.maskalign.examples.CommandFailure.ExitCode;
+import io.github.maskalign.examples.CommandFailure.OutputFile;
 import io.github.maskalign.sit.run.internal.Conversion;
 import io.github.maskalign.sit.run.internal.Conversion.WeightsFormat;
 import io.github.maskalign.sit.run.internal.OpenWeights;

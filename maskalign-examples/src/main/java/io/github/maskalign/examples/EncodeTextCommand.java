@@ -9,6 +9,7 @@ import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.encoders.text.ClipTextEncoder;
 import io.github.maskalign.encoders.text.internal.EncodedCaptions;
 import io.github.maskalign.examples.CommandFailure.ExitCode;
+import io.github.maskalign.examples.CommandFailure.OutputFile;
 import io.github.maskalign.examples.Main.UsesEngine;
 import io.github.maskalign.sit.run.Progress;
 import java.io.IOException;

@@ -2,6 +2,7 @@ package io.github.maskalign.examples;
 
 import ai.djl.Device;
 import io.github.maskalign.core.distributed.Agreement;
+import io.github.maskalign.examples.CommandFailure.OutputFile;
 import io.github.maskalign.sit.run.SamplingRun;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -1,6 +1,7 @@
 package io.github.maskalign.examples;
 
 import io.github.maskalign.examples.CommandFailure.ExitCode;
+import io.github.maskalign.examples.ConfigOptions.CacheFolder;
 import io.github.maskalign.examples.Main.UsesEngine;
 import io.github.maskalign.examples.emoji.EmojiConfig;
 import io.github.maskalign.examples.emoji.EmojiSet;
