@@ -12,6 +12,9 @@ import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.train.TrainConfig.BatchPlan;
 import io.github.maskalign.sit.SiTObjective.KeptTokens;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig.DataSection;
+import io.github.maskalign.sit.run.RunConfig.EncoderSection;
+import io.github.maskalign.sit.run.RunConfig.ModelSection;
 import io.github.maskalign.sit.run.TrainingPictures;
 import io.github.maskalign.sit.run.TrainingSource;
 import java.io.IOException;
@@ -49,7 +52,7 @@ public record RunData(
         void close() throws IOException;
     }
 
-    static RunData open(RunConfig config, Path cache, Draws draws, Communicator ranks) throws IOException {
+    public static RunData open(RunConfig config, Path cache, Draws draws, Communicator ranks) throws IOException {
         return switch (config.data().kind()) {
             case EMOJI -> {
                 TrainingSource.Opened source =

@@ -1,6 +1,7 @@
 package io.github.maskalign.examples;
 
 import io.github.maskalign.examples.CommandFailure.ExitCode;
+import io.github.maskalign.examples.ConfigOptions.CacheFolder;
 import io.github.maskalign.examples.Main.UsesEngine;
 import io.github.maskalign.examples.emoji.EmojiConfig;
 import io.github.maskalign.examples.emoji.EmojiSet;
@@ -25,7 +26,7 @@ import picocli.CommandLine.Spec;
             "files, and writes a small random autoencoder and a small random DINOv2 to try prepare with."
         },
         footerHeading = "%nExamples:%n",
-        footer = "  maskalign mini-ilsvrc data/mini --per-class 12")
+        footer = "  workbench mini-ilsvrc data/mini --per-class 12")
 final class MiniIlsvrcCommand implements Callable<Integer>, UsesEngine {
     @Parameters(
             paramLabel = "DIR",

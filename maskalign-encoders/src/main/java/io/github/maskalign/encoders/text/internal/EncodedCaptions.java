@@ -1,12 +1,15 @@
-package io.github.maskalign.examples.text;
+package io.github.maskalign.encoders.text.internal;
 
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import com.google.gson.Gson;
+import com.google.gson.JsonObject;
 import io.github.maskalign.core.files.SafetensorsWriter;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.TensorType;
-import io.github.maskalign.encoders.text.TextEncoder;
+import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.encoders.text.ClipTextEncoder;
 import io.github.maskalign.encoders.text.TextEncoder.TextTokens;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -14,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
@@ -23,12 +27,18 @@ public final class EncodedCaptions {
     /** More captions are not compared with each other. */
     public static final int MOST_COMPARED = 12;
 
+    private static final int SHOWN = 20;
+
+    private final ClipTextEncoder encoder;
+    private final String hash;
     private final List<String> captions;
     private final List<Integer> counts = new ArrayList<>();
     private final List<float[]> compared = new ArrayList<>();
     private int truncated;
 
-    private EncodedCaptions(List<String> captions) {
+    private EncodedCaptions(ClipTextEncoder encoder, String hash, List<String> captions) {
+        this.encoder = encoder;
+        this.hash = hash;
         this.captions = List.copyOf(captions);
     }
 
@@ -37,20 +47,22 @@ public final class EncodedCaptions {
      *
      * @param batch how many at a time, at least 1
      * @param out safetensors file to write, or null
-     * @param metadata texts to store in the file
+     * @param precision the encoder's, which the file states
+     * @param hash SHA-256 of the encoder's weights, which the file states
      * @param done told after each batch how many captions are done
      */
     public static EncodedCaptions run(
-            TextEncoder encoder,
+            ClipTextEncoder encoder,
+            Precision precision,
+            String hash,
             List<String> captions,
             int batch,
             @Nullable Path out,
-            Map<String, String> metadata,
             IntConsumer done)
             throws IOException {
-        EncodedCaptions result = new EncodedCaptions(captions);
+        EncodedCaptions result = new EncodedCaptions(encoder, hash, captions);
         if (out == null) {
-            result.encode(encoder, batch, tokens -> {}, done);
+            result.encode(batch, tokens -> {}, done);
             return result;
         }
         Path folder = out.toAbsolutePath().getParent();
@@ -64,7 +76,6 @@ public final class EncodedCaptions {
                 SpooledRows idRows = SpooledRows.in(folder, TensorType.I64, ids);
                 SpooledRows mask = SpooledRows.in(folder, TensorType.I64, ids)) {
             result.encode(
-                    encoder,
                     batch,
                     part -> {
                         all.append(part.tokens());
@@ -78,7 +89,11 @@ public final class EncodedCaptions {
             tensors.put("pooled", pooled);
             tensors.put("ids", idRows);
             tensors.put("mask", mask);
-            Map<String, String> texts = new LinkedHashMap<>(metadata);
+            Map<String, String> texts = new LinkedHashMap<>();
+            texts.put("model", String.valueOf(encoder.file().getFileName()));
+            texts.put("model_sha256", hash);
+            texts.put("precision", precision.name().toLowerCase(Locale.ROOT));
+            texts.put("pad_id", Integer.toString(encoder.tokenizer().padId()));
             texts.put("truncated", Integer.toString(result.truncated));
             SafetensorsWriter.write(out, StateDict.ofTensors(tensors), texts);
         }
@@ -89,7 +104,7 @@ public final class EncodedCaptions {
         void accept(TextTokens part) throws IOException;
     }
 
-    private void encode(TextEncoder encoder, int batch, Sink sink, IntConsumer done) throws IOException {
+    private void encode(int batch, Sink sink, IntConsumer done) throws IOException {
         for (int from = 0; from < captions.size(); from += batch) {
             int to = Math.min(captions.size(), from + batch);
             try (NDManager manager = NDManager.newBaseManager();
@@ -111,26 +126,76 @@ public final class EncodedCaptions {
         }
     }
 
-    /** Returns the captions. */
-    public List<String> captions() {
-        return captions;
+    /** Returns what there is to say of it, for programs. */
+    public JsonObject json(@Nullable Path out) {
+        Gson gson = new Gson();
+        JsonObject object = new JsonObject();
+        object.addProperty("model", encoder.file().toString());
+        object.addProperty("model_sha256", hash);
+        object.addProperty("captions", captions.size());
+        object.addProperty("truncated", truncated);
+        object.addProperty("length", encoder.length());
+        object.addProperty("width", encoder.width());
+        object.addProperty("pooled_width", encoder.pooledWidth());
+        object.add("token_counts", gson.toJsonTree(counts));
+        if (!compared.isEmpty()) {
+            object.add("cosine", gson.toJsonTree(cosines()));
+        }
+        if (out != null) {
+            object.addProperty("out", out.toString());
+        }
+        return object;
     }
 
-    /** Returns how many tokens each caption has, start and end included. */
-    public List<Integer> counts() {
-        return List.copyOf(counts);
+    /** Returns what there is to say of it, for people. */
+    public String text(@Nullable Path out) {
+        int count = captions.size();
+        StringBuilder text = new StringBuilder();
+        add(text, "model      %s%n", encoder.file());
+        add(text, "captions   %,d, of which %,d were cut%n", count, truncated);
+        add(text, "tokens     (%d, %d, %d)%n", count, encoder.length(), encoder.width());
+        add(text, "pooled     (%d, %d)%n", count, encoder.pooledWidth());
+        if (out != null) {
+            add(text, "written    %s%n", out);
+        }
+        add(text, "%n  #  tokens  caption%n");
+        for (int i = 0; i < Math.min(SHOWN, count); i++) {
+            add(text, "%3d  %6d  %s%n", i, counts.get(i), printable(captions.get(i)));
+        }
+        if (count > SHOWN) {
+            add(text, "     and %,d more%n", count - SHOWN);
+        }
+        double[][] cosines = cosines();
+        if (cosines.length > 1) {
+            add(text, "%ncosine of the pooled vectors%n");
+            for (double[] row : cosines) {
+                for (double value : row) {
+                    add(text, " %7.4f", value);
+                }
+                add(text, "%n");
+            }
+        }
+        return text.toString();
     }
 
-    /** Returns how many captions lost their end. */
-    public int truncated() {
-        return truncated;
+    private static void add(StringBuilder text, String format, Object... values) {
+        text.append(String.format(Locale.ROOT, format, values));
+    }
+
+    /** A caption on one line of a terminal, whatever is in it. */
+    private static String printable(String caption) {
+        String line = caption.length() <= 60 ? caption : caption.substring(0, 59) + "…";
+        return line.codePoints()
+                .map(c -> Character.isISOControl(c) || Character.getType(c) == Character.SURROGATE ? '?' : c)
+                .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
+                .toString();
     }
 
     /**
      * Returns the cosine of the angle between each two pooled vectors, {@code a · b / (|a| |b|)}; empty for more than
      * {@link #MOST_COMPARED} captions.
      */
-    public double[][] cosines() {
+    double[][] cosines() {
         int n = compared.size();
         double[][] out = new double[n][n];
         for (int i = 0; i < n; i++) {

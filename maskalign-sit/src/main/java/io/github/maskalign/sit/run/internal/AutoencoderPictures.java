@@ -1,4 +1,4 @@
-package io.github.maskalign.examples.prepare;
+package io.github.maskalign.sit.run.internal;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
@@ -21,7 +21,7 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /** Latents by an autoencoder, and tokens by an encoder if there is one. */
-public final class AutoencoderPictures implements PictureEncoder {
+final class AutoencoderPictures implements PictureEncoder {
     private final Autoencoder autoencoder;
     private final @Nullable RepresentationEncoder encoder;
     private final NDManager manager;
@@ -29,21 +29,18 @@ public final class AutoencoderPictures implements PictureEncoder {
     private final SampleLayout layout;
     private final Map<String, String> settings;
 
-    /** How numbers are stored, and whether pictures are. */
-    public record Storage(FloatCode moments, FloatCode tokens, boolean images) {}
-
     /**
      * Joins the two; both are closed with this.
      *
      * @param side side of the pictures in pixels
      * @param settings what the numbers depend on, such as the hashes of the weights
      */
-    public AutoencoderPictures(
+    AutoencoderPictures(
             Autoencoder autoencoder,
             @Nullable RepresentationEncoder encoder,
             Device device,
             int side,
-            Storage storage,
+            PrepareRun.Storage storage,
             Map<String, String> settings) {
         if (side % autoencoder.reduction() != 0) {
             throw new IllegalArgumentException("pictures must have a side that is a multiple of "

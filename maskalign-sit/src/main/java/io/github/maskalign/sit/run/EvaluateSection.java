@@ -1,4 +1,4 @@
-package io.github.maskalign.sit.run.internal;
+package io.github.maskalign.sit.run;
 
 import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.Inline;
@@ -89,17 +89,12 @@ public record EvaluateSection(
         }
     }
 
-    /** What is said of the file of the Inception network. */
-    ScriptPin pin() {
-        return ScriptPin.ofSection("evaluate", network.sha256.orElse(null), network.trust);
-    }
-
     /**
      * Returns how samples are drawn.
      *
      * @param own how the run draws pictures
      */
-    SamplerConfig sampling(SamplerConfig own) {
+    public SamplerConfig sampling(SamplerConfig own) {
         return sampling(own, drawing.method, drawing.steps, drawing.cfgScale);
     }
 

@@ -28,7 +28,7 @@ import picocli.CommandLine.Spec;
         name = "bench-part",
         description = "Times one part alone; scripts/bench/parts takes turns with PyTorch.",
         footerHeading = "%nExamples:%n",
-        footer = {"  maskalign bench-part ENCODER --batch 8", "  maskalign bench-part LOAD --file sit-xl.pt"})
+        footer = {"  workbench bench-part ENCODER --batch 8", "  workbench bench-part LOAD --file sit-xl.pt"})
 final class BenchPartCommand implements Callable<Integer>, UsesEngine {
     /** Parts. */
     enum Part {

@@ -1,4 +1,4 @@
-package io.github.maskalign.examples.text;
+package io.github.maskalign.encoders.text.internal;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
