@@ -228,6 +228,11 @@ public final class SiT extends AbstractBlock {
     protected NDList forwardInternal(
             ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
         int next = config.hasClassToken() ? 4 : 3;
+        if (inputs.size() < next || inputs.size() > next + 1) {
+            throw new IllegalArgumentException("this model takes x, t, y"
+                    + (config.hasClassToken() ? ", classToken" : "") + " and, if patches are dropped, keep: " + next
+                    + " or " + (next + 1) + " arrays, but was given " + inputs.size());
+        }
         SiTInput in = new SiTInput(
                 inputs.get(0),
                 inputs.get(1),

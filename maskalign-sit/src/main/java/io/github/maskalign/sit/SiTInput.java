@@ -29,7 +29,8 @@ public record SiTInput(
         @Nullable NDArray dropped) {
 
     /**
-     * Checks all shapes and types at once.
+     * Checks all shapes and types at once, and on the CPU the ranges of labels and kept patches: on a GPU, reading them
+     * would make the host wait for it.
      *
      * @throws IllegalArgumentException with everything that does not fit the model
      */
@@ -62,8 +63,25 @@ public record SiTInput(
         } else if (dropped != null) {
             check(problems, "dropped", dropped, DataType.FLOAT32, n);
         }
+        if (problems.isEmpty() && !x.getDevice().isGpu()) {
+            boolean nullClass = config.model().classDropoutProb() > 0;
+            long labels = config.model().numClasses() + (nullClass ? 1L : 0L);
+            range(problems, "y", y, labels, nullClass ? ", of which the last is the null class" : "");
+            if (keep != null) {
+                range(problems, "keep", keep, config.tokens(), "");
+            }
+        }
         if (!problems.isEmpty()) {
             throw new IllegalArgumentException(String.join("; ", problems));
+        }
+    }
+
+    private static void range(List<String> problems, String name, NDArray array, long end, String note) {
+        for (long value : array.toLongArray()) {
+            if (value < 0 || value >= end) {
+                problems.add(name + " must lie in 0 to " + (end - 1) + note + ", but has a " + value);
+                return;
+            }
         }
     }
 

@@ -158,27 +158,46 @@ public final class SiTLoss {
             throw new IllegalArgumentException("the model needs the tokens of " + needed + " encoders but was given "
                     + in.targets().size());
         }
-        for (NDArray target : in.targets()) {
-            checkTokens(target.getShape(), in.keep(), config);
+        for (int i = 0; i < in.targets().size(); i++) {
+            checkTokens(i, in.targets().get(i).getShape(), in.keep(), config);
         }
-        checkShape(in.classNoise(), config);
+        checkNoise(in, config);
     }
 
-    private static void checkTokens(Shape target, @Nullable NDArray keep, SiTConfig config) {
+    private static void checkTokens(int encoder, Shape target, @Nullable NDArray keep, SiTConfig config) {
         long all = 1L + config.tokens();
         long kept = keep != null && config.alignsSubset() ? 1 + keep.getShape().get(1) : all;
         if (target.dimension() != 3 || target.get(1) != all && target.get(1) != kept) {
             throw new IllegalArgumentException("an encoder must give a class token and " + config.tokens() + " patches"
                     + (kept == all ? "" : ", or the " + (kept - 1) + " kept ones,") + " but gave " + target);
         }
+        boolean aligned = encoder < config.encoderWidths().size();
+        if (aligned && target.get(2) != config.encoderWidths().get(encoder)) {
+            throw new IllegalArgumentException("tokens of encoder " + encoder + " must have width "
+                    + config.encoderWidths().get(encoder) + " but have " + target.get(2));
+        }
+        if (encoder == 0 && config.hasClassToken() && target.get(2) != config.classTokenWidth()) {
+            throw new IllegalArgumentException("the class token must have width " + config.classTokenWidth()
+                    + ", as the model's, but the first encoder's has " + target.get(2));
+        }
     }
 
-    private static void checkShape(@Nullable NDArray classNoise, SiTConfig config) {
+    private static void checkNoise(SiTLossInput in, SiTConfig config) {
+        if (!in.noise().getShape().equals(in.clean().getShape())) {
+            throw new IllegalArgumentException("noise must have the shape of clean, "
+                    + in.clean().getShape() + ", but has " + in.noise().getShape());
+        }
+        NDArray classNoise = in.classNoise();
         if (config.hasClassToken() == (classNoise == null)) {
             throw new IllegalArgumentException(
                     config.hasClassToken()
                             ? "the model has a class token but classNoise is missing"
                             : "classNoise was given but the model has no class token");
+        }
+        Shape expected = new Shape(in.clean().getShape().get(0), config.classTokenWidth());
+        if (classNoise != null && !classNoise.getShape().equals(expected)) {
+            throw new IllegalArgumentException(
+                    "classNoise must have shape " + expected + " but has " + classNoise.getShape());
         }
     }
 

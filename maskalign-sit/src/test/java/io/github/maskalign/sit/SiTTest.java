@@ -246,6 +246,57 @@ class SiTTest {
     }
 
     @Test
+    void labelsAndPatchesOutOfRangeAreNamed() {
+        SiT sit = fresh(TinySiT.plain(), manager);
+        SiT dropping = fresh(TinySiT.reg().withPlacement(SubsetPlacement.DROP, 0, 0), manager);
+        int last = sit.config().model().numClasses();
+        SiTInput good = input(sit.config(), manager, null);
+        SiTInput kept = input(dropping.config(), manager, keepFive(manager));
+        NDArray label = manager.full(new Shape(N), last + 1, DataType.INT64);
+        NDArray negative = manager.full(new Shape(N), -1, DataType.INT64);
+        NDArray keep = manager.full(new Shape(N, 5), TinySiT.T, DataType.INT64);
+
+        assertThatThrownBy(() -> run(sit, new SiTInput(good.x(), good.t(), label, null, null, null)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("y must lie in 0 to %d, of which the last is the null class, but has a %d", last, last + 1);
+        assertThatThrownBy(() -> run(sit, new SiTInput(good.x(), good.t(), negative, null, null, null)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("but has a -1");
+        assertThatThrownBy(() -> run(
+                        dropping, new SiTInput(kept.x(), kept.t(), kept.y(), kept.classToken(), keep, null)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("keep must lie in 0 to %d, but has a %d", TinySiT.T - 1, TinySiT.T);
+    }
+
+    @Test
+    void tooFewOrTooManyInputsAreCounted() {
+        SiT reg = fresh(TinySiT.reg(), manager);
+        NDList in = TinySiT.list(input(reg.config(), manager, null));
+        NDList few = new NDList(in.get(0), in.get(1));
+        NDList many = new NDList(in).addAll(in);
+
+        for (NDList wrong : List.of(few, many)) {
+            assertThatThrownBy(() -> reg.forward(store, wrong, false))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageStartingWith("this model takes x, t, y, classToken and, if patches are dropped, keep")
+                    .hasMessageEndingWith("was given " + wrong.size());
+        }
+    }
+
+    @Test
+    void wrongWidthsOfTargetsAreNamed() {
+        SiT repa = fresh(TinySiT.repa(), manager);
+        SiTLossInput good = TinySiT.lossInput(TinySiT.repa(), manager, null);
+        int width = repa.config().encoderWidths().get(0);
+        NDArray wide = manager.ones(new Shape(N, 1 + TinySiT.T, width + 1));
+        SiTLoss loss = new SiTLoss(repa, Interpolant.LINEAR, 0.03, 0.5);
+
+        assertThatThrownBy(() -> loss.compute(store, good.withTargets(List.of(wide))))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("tokens of encoder 0 must have width %d but have %d", width, width + 1);
+    }
+
+    @Test
     void lossesNameMissingTargets() {
         SiT reg = fresh(TinySiT.reg(), manager);
         SiT repa = fresh(TinySiT.repa(), manager);

@@ -79,6 +79,10 @@ public final class TokenMixer extends AbstractBlock {
     @Override
     protected NDList forwardInternal(
             ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
+        if (inputs.size() != 2) {
+            throw new IllegalArgumentException(
+                    "TokenMixer takes tokens (N, T, D) and a condition (N, D) but was given " + inputs.size() + " inputs");
+        }
         return new NDList(forward(store, training, inputs.get(0), inputs.get(1), BlockRunner.PLAIN));
     }
 
@@ -104,8 +108,10 @@ public final class TokenMixer extends AbstractBlock {
     protected void initializeChildBlocks(NDManager manager, DataType dataType, Shape... inputShapes) {
         Shape tokens = inputShapes[0];
         Shape inner = new Shape(tokens.get(0), tokens.get(1), layerWidth);
-        Shape c = new Shape(tokens.get(0), conditionWidth);
-        layers.forEach(layer -> layer.initialize(manager, dataType, inner, c));
+        Shape[] in = conditioned
+                ? new Shape[] {inner, new Shape(tokens.get(0), conditionWidth)}
+                : new Shape[] {inner};
+        layers.forEach(layer -> layer.initialize(manager, dataType, in));
         if (down != null && up != null) {
             down.initialize(manager, dataType, tokens);
             up.initialize(manager, dataType, inner, tokens);

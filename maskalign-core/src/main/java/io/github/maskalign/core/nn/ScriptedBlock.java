@@ -33,6 +33,7 @@ public abstract class ScriptedBlock extends AbstractBlock {
 
     private final ScriptFunction plain;
     private final Map<String, Parameter> weights = new LinkedHashMap<>();
+    private Shape[] initial = {};
     private @Nullable ScriptFunction complete;
 
     /** Creates a block without parameters that computes the given function. */
@@ -44,6 +45,7 @@ public abstract class ScriptedBlock extends AbstractBlock {
     @Override
     protected NDList forwardInternal(
             ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
+        requireFits(inputs);
         Device device = inputs.get(0).getDevice();
         NDList values = new NDList();
         for (Parameter weight : weights.values()) {
@@ -60,7 +62,27 @@ public abstract class ScriptedBlock extends AbstractBlock {
 
     @Override
     protected void prepare(Shape[] inputShapes) {
+        initial = inputShapes.clone();
         function();
+    }
+
+    /** The engine would speak of matrices; a caller needs to know which input has the wrong width. */
+    private void requireFits(NDList inputs) {
+        String block = getClass().getSimpleName();
+        if (inputs.isEmpty() || inputs.size() < initial.length) {
+            throw new IllegalArgumentException(
+                    block + " takes " + Math.max(1, initial.length) + " inputs but was given " + inputs.size());
+        }
+        for (int i = 0; i < initial.length; i++) {
+            Shape given = inputs.get(i).getShape();
+            Shape known = initial[i];
+            boolean tokens = known.dimension() == 3; // (N, T, D)
+            if (given.dimension() != known.dimension() || tokens && given.get(2) != known.get(2)) {
+                throw new IllegalArgumentException(block + ": input " + i + " must have "
+                        + (tokens ? "shape (N, T, " + known.get(2) + ")" : known.dimension() + " dimensions")
+                        + " but has shape " + given);
+            }
+        }
     }
 
     /** The function with its optional weights fixed; checks that no other weight is missing. */

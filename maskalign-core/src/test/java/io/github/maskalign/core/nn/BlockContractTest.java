@@ -2,7 +2,9 @@ package io.github.maskalign.core.nn;
 
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
@@ -50,6 +52,24 @@ class BlockContractTest {
 
                 BlockContract.verify(new TokenMixer(config, 24, 4, precision), TOKENS, CONDITION);
             }
+        }
+    }
+
+    @Test
+    void wrongWidthsAndMissingInputsAreNamed() {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            AdaLnZeroBlock block = new AdaLnZeroBlock(24, 3, 4, false, Precision.FLOAT32);
+            block.initialize(manager, DataType.FLOAT32, TOKENS, CONDITION);
+            ParameterStore store = new ParameterStore(manager, false);
+            NDArray tokens = manager.ones(TOKENS);
+            NDArray narrow = manager.ones(new Shape(2, 5, 20));
+
+            assertThatThrownBy(() -> block.forward(store, new NDList(tokens), false))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("AdaLnZeroBlock takes 2 inputs but was given 1");
+            assertThatThrownBy(() -> block.forward(store, new NDList(narrow, manager.ones(CONDITION)), false))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("AdaLnZeroBlock: input 0 must have shape (N, T, 24) but has shape (2, 5, 20)");
         }
     }
 

@@ -151,6 +151,13 @@ final class ClipTextTower extends AbstractBlock {
             }
         }
 
+        /** The projection sees one token of each caption. */
+        @Override
+        protected void prepare(Shape[] inputShapes) {
+            Shape tokens = inputShapes[0];
+            super.prepare(new Shape[] {new Shape(tokens.get(0), tokens.get(2))});
+        }
+
         @Override
         protected NDList forwardInternal(
                 ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
