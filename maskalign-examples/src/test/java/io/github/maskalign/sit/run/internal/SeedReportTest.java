@@ -91,7 +91,8 @@ class SeedReportTest {
         "wide-seed3, wide",
         "wide_s12, wide",
         "wide.seed-4, wide",
-        "v2, v2", "vits8, vits8",
+        "v2, v2",
+        "vits8, vits8",
         "wide-3, wide-3",
         "seed7, quickstart"
     })

@@ -19,7 +19,8 @@ import java.util.stream.Collectors;
  * @param runs at least one
  */
 public record RunGroup(String label, List<ReportedRun> runs) {
-    private static final Pattern SEED = Pattern.compile("(?:[-_. ](?:seed|s)|seed)[-_=.]?\\d+$", Pattern.CASE_INSENSITIVE);
+    private static final Pattern SEED =
+            Pattern.compile("(?:[-_. ](?:seed|s)|seed)[-_=.]?\\d+$", Pattern.CASE_INSENSITIVE);
     private static final Set<String> OWN = Set.of("name", "seed");
     private static final int LONGEST = 60;
     private static final int MOST_KEYS = 2;
