@@ -23,12 +23,14 @@ import picocli.CommandLine.Spec;
         name = "report",
         description = {
             "Makes one HTML file of runs, going on or not: settings, curves, scores, samples, speed, origin.",
-            "It needs no other file and no network."
+            "It needs no other file and no network. Runs that differ in nothing but seed (and name) are shown",
+            "as a group: mean, sample standard deviation, number of runs."
         },
         footerHeading = "%nExamples:%n",
         footer = {
             "  maskalign report runs/quickstart",
             "  maskalign report runs/sit runs/repa runs/maskalign --out comparison.html --title Emoji",
+            "  maskalign report runs/repa-s* runs/maskalign-s* --csv numbers.csv --json groups.json",
             "  maskalign report runs/a --evaluation scores.json --png charts"
         })
 final class ReportCommand implements Callable<Integer> {
@@ -68,6 +70,25 @@ final class ReportCommand implements Callable<Integer> {
     @Nullable
     Path charts;
 
+    @Option(
+            names = "--csv",
+            paramLabel = "FILE",
+            description = "Also write every number: group, run, seed, step, metric, value.")
+    @Nullable
+    Path csv;
+
+    @Option(
+            names = "--json",
+            paramLabel = "FILE",
+            description = "Also write the groups: members, and n, mean and deviation of each metric and step.")
+    @Nullable
+    Path json;
+
+    @Option(
+            names = "--no-group",
+            description = "A line for each run, also for those that differ in nothing but seed and name.")
+    boolean noGroup;
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -75,14 +96,26 @@ final class ReportCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         CommandFailure.requireAtLeast(0, "--grids", grids);
         OutputFile.refuseFolder(out);
+        OutputFile.refuseFolder(csv);
+        OutputFile.refuseFolder(json);
         PrintWriter stdout = spec.commandLine().getOut();
         RunReport report = RunReport.read(runs, evaluations, grids);
         Path page = out != null ? out : runs.get(0).resolve("report.html");
+        report = noGroup ? report.withoutGroups() : report;
         report.writePage(page, title, Instant.now());
         stdout.println(page);
+        if (csv != null) {
+            report.writeCsv(csv);
+            stdout.println(csv);
+        }
+        if (json != null) {
+            report.writeJson(json);
+            stdout.println(json);
+        }
         if (charts != null) {
             report.writeCharts(charts).forEach(stdout::println);
         }
+        stdout.println(report.summary() + "; open " + page.toAbsolutePath() + " in a browser.");
         stdout.flush();
         return ExitCode.OK;
     }

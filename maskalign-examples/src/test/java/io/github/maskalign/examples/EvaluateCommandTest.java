@@ -53,17 +53,21 @@ class EvaluateCommandTest {
         JsonObject good = json(against(near, "--json"));
         JsonObject bad = json(against(far, "--json"));
 
-        assertThat(value(good, "fid")).isLessThan(value(bad, "fid"));
-        assertThat(value(good, "kid")).isLessThan(value(bad, "kid"));
+        assertThat(value(good, "fd_embedded_teacher")).isLessThan(value(bad, "fd_embedded_teacher"));
+        assertThat(value(good, "kd_embedded_teacher")).isLessThan(value(bad, "kd_embedded_teacher"));
         assertThat(value(good, "precision")).isGreaterThan(value(bad, "precision"));
         assertThat(good.getAsJsonObject("metrics").keySet())
-                .containsExactlyInAnyOrder("fid", "kid", "precision", "recall");
+                .containsExactlyInAnyOrder("fd_embedded_teacher", "kd_embedded_teacher", "precision", "recall");
         assertThat(good.getAsJsonObject("metrics")
-                        .getAsJsonObject("fid")
+                        .getAsJsonObject("fd_embedded_teacher")
                         .get("title")
                         .getAsString())
                 .isEqualTo("Fréchet distance (not FID)");
-        assertThat(good.getAsJsonArray("warnings").toString()).contains("There are 30 samples", "singular");
+        assertThat(good.getAsJsonArray("warnings").toString())
+                .contains("There are 30 samples", "singular and fd_embedded_teacher far from its limit")
+                .doesNotContain("fid");
+        assertThat(good.getAsJsonObject("settings").get("metrics").getAsString())
+                .isEqualTo("fd_embedded_teacher,precision,recall,kd_embedded_teacher");
         assertThat(good.getAsJsonObject("provenance").get("pytorch").getAsString())
                 .isNotEmpty();
     }
@@ -108,7 +112,7 @@ class EvaluateCommandTest {
                 .isZero();
         JsonObject found = json(compare(stored, near, "--json"));
 
-        assertThat(found.getAsJsonObject("metrics").keySet()).containsExactly("fid");
+        assertThat(found.getAsJsonObject("metrics").keySet()).containsExactly("fd_embedded_teacher");
         assertThat(found.getAsJsonArray("warnings").toString()).contains("does not say whose features");
         refuses("cannot be measured with embedded teacher", compare(stored, near, "--metrics", "fid,precision"));
     }
@@ -118,7 +122,7 @@ class EvaluateCommandTest {
         assertThat(run(against(near))).isZero();
 
         assertThat(command.out())
-                .contains("Fréchet distance (not FID)", "±", "jackknife over 10 groups")
+                .contains("fd_embedded_teacher", "Fréchet distance (not FID)", "±", "jackknife over 10 groups")
                 .contains("30 samples of", "features of embedded teacher", "warning: There are 30 samples");
     }
 

@@ -70,7 +70,7 @@ class EvaluateWhileTrainingTest {
         JsonObject command = JsonParser.parseString(Files.readString(result)).getAsJsonObject();
         assertThat(recorded.get("step").getAsInt()).isEqualTo(3);
         for (List<String> pair : List.of(
-                List.of("eval/frechet", "fid"),
+                List.of("eval/fd_embedded_teacher", "fd_embedded_teacher"),
                 List.of("eval/precision", "precision"),
                 List.of("eval/recall", "recall"))) {
             JsonObject metric = command.getAsJsonObject("metrics").getAsJsonObject(pair.get(1));
@@ -81,11 +81,11 @@ class EvaluateWhileTrainingTest {
                     .isEqualTo(metric.get("error").getAsDouble());
         }
         // both are without bias, but over subsets of another size
-        JsonObject kernel = command.getAsJsonObject("metrics").getAsJsonObject("kid");
-        assertThat(recorded.get("eval/kernel").getAsDouble())
+        JsonObject kernel = command.getAsJsonObject("metrics").getAsJsonObject("kd_embedded_teacher");
+        assertThat(recorded.get("eval/kd_embedded_teacher").getAsDouble())
                 .isCloseTo(
                         kernel.get("value").getAsDouble(),
-                        within(recorded.get("eval/kernel_se").getAsDouble()));
+                        within(recorded.get("eval/kd_embedded_teacher_se").getAsDouble()));
     }
 
     private static void run(String... args) {

@@ -101,7 +101,7 @@ class LatentPicturesTest {
         List<String> lines = Files.readAllLines(run.resolve("stats.jsonl"));
         JsonObject last = JsonParser.parseString(lines.get(lines.size() - 1)).getAsJsonObject();
         assertThat(last.get("step").getAsInt()).isEqualTo(2);
-        assertThat(last.get("eval/frechet").getAsDouble()).isPositive();
+        assertThat(last.get("eval/fd_embedded_teacher").getAsDouble()).isPositive();
 
         Path plain = prepare(0);
         assertThatThrownBy(() -> train("plain", plain, "data.vae=" + vae, "evaluate.every=1"))

@@ -87,7 +87,7 @@ class RankedCommandsTest {
         assertThat(scored.exitCode()).as(scored.text()).isZero();
         assertThat(plain.exitCode()).as(plain.text()).isZero();
         assertThat(statistics("scored").stream()
-                        .filter(record -> record.has("eval/frechet"))
+                        .filter(record -> record.has("eval/fd_embedded_teacher"))
                         .map(record -> record.get("step").getAsInt()))
                 .containsExactly(0, 2, 4, 5);
         for (String file : STATE) {

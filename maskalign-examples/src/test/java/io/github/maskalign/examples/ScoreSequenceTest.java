@@ -42,7 +42,8 @@ class ScoreSequenceTest {
 
         String page = Files.readString(run.resolve("report.html"));
         assertThat(page)
-                .contains("4 of 4", "Fréchet distance (not FID) over steps", "Velocity loss over steps", "step 4<")
+                .contains("4 of 4", "Fréchet distance (not FID), embedded teacher over steps")
+                .contains("Velocity loss over steps", "step 4<")
                 .contains("<caption>", "class=\"warning\"") // twelve samples are few
                 .doesNotContain("have not been evaluated");
     }

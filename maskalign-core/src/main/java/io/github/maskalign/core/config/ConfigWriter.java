@@ -6,7 +6,9 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 
 /**
@@ -45,6 +47,28 @@ public final class ConfigWriter {
             return HexFormat.of().formatHex(digest.digest(yaml(config).getBytes(StandardCharsets.UTF_8)));
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every Java has SHA-256", e);
+        }
+    }
+
+    /**
+     * Returns every setting by its key, {@code section.key} as {@code --set} takes it, in the order and with the text of
+     * {@link #yaml}.
+     *
+     * @throws IllegalArgumentException as {@link #yaml} does
+     */
+    public static Map<String, String> settings(Record config) {
+        Map<String, String> settings = new LinkedHashMap<>();
+        collect(RecordReader.read(config.getClass()).write(config, ""), "", settings);
+        return settings;
+    }
+
+    private static void collect(YamlNode node, String path, Map<String, String> settings) {
+        if (node instanceof YamlNode.Mapping mapping && !mapping.entries().isEmpty()) {
+            for (YamlNode.Entry entry : mapping.entries()) {
+                collect(entry.value(), Problems.join(path, entry.key()), settings);
+            }
+        } else {
+            settings.put(path, String.join(" ", lines(node)));
         }
     }
 

@@ -114,7 +114,7 @@ public record Evaluation(Set<Metric> metrics, int neighbours, KernelDistance ker
         List<String> problems = problems(reference, samples.space());
         for (Metric metric : EnumSet.copyOf(metrics)) {
             if (samples.space().supports(metric) && !collected(metric, samples)) {
-                problems.add("what " + metric.id() + " needs was not collected from the samples");
+                problems.add("what " + metric.id(samples.space()) + " needs was not collected from the samples");
             }
         }
         if (samples.count() < 2) {
@@ -133,9 +133,9 @@ public record Evaluation(Set<Metric> metrics, int neighbours, KernelDistance ker
         requireWidth(problems, "spatial", reference.spatial(), space.spatialWidth());
         for (Metric metric : EnumSet.copyOf(metrics)) {
             if (!space.supports(metric)) {
-                problems.add(space.name() + " has not what " + metric.id() + " needs");
+                problems.add(space.name() + " has not what " + metric.id(space) + " needs");
             } else if (!reference.supports(metric)) {
-                problems.add("the reference has not what " + metric.id() + " needs");
+                problems.add("the reference has not what " + metric.id(space) + " needs");
             }
         }
         return problems;
@@ -172,14 +172,14 @@ public record Evaluation(Set<Metric> metrics, int neighbours, KernelDistance ker
                     + " these numbers can be compared with each other at the same number of samples, not with published"
                     + " ones, which take 50000.");
         }
-        singular(warnings, Metric.FID, "samples", n, space.width());
-        singular(warnings, Metric.SFID, "samples", n, space.spatialWidth());
+        singular(warnings, Metric.FID, space, "samples", n);
+        singular(warnings, Metric.SFID, space, "samples", n);
         if (reference.pictures() > 0) {
-            singular(warnings, Metric.FID, "reference pictures", reference.pictures(), space.width());
-            singular(warnings, Metric.SFID, "reference pictures", reference.pictures(), space.spatialWidth());
+            singular(warnings, Metric.FID, space, "reference pictures", reference.pictures());
+            singular(warnings, Metric.SFID, space, "reference pictures", reference.pictures());
         }
         if (metrics.contains(Metric.KID) && n <= kernel.subsetSize()) {
-            warnings.add("Every subset of " + Metric.KID.id() + " holds all " + n
+            warnings.add("Every subset of " + Metric.KID.id(space) + " holds all " + n
                     + " samples, so its error says nothing of how far other samples would move it.");
         }
         if (reference.identity().isEmpty()) {
@@ -189,10 +189,11 @@ public record Evaluation(Set<Metric> metrics, int neighbours, KernelDistance ker
         return warnings;
     }
 
-    private void singular(List<String> warnings, Metric metric, String what, long n, int width) {
+    private void singular(List<String> warnings, Metric metric, FeatureSpace space, String what, long n) {
+        int width = metric == Metric.SFID ? space.spatialWidth() : space.width();
         if (metrics.contains(metric) && n <= width) {
             warnings.add("There are " + n + " " + what + " for " + width
-                    + " features, so their covariance is singular and " + metric.id() + " far from its limit.");
+                    + " features, so their covariance is singular and " + metric.id(space) + " far from its limit.");
         }
     }
 

@@ -1,6 +1,7 @@
 package io.github.maskalign.core.evaluate;
 
 import ai.djl.ndarray.NDArray;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -60,6 +61,18 @@ public interface FeatureExtractor extends AutoCloseable {
                                 + " and no or at least 2 classes but had " + width + ", " + spatialWidth + " and "
                                 + classes);
             }
+        }
+
+        /**
+         * Returns the name as a word of small letters, digits and {@code _} for the ids of metrics, without what it says in
+         * brackets: {@code dinov2_vit_b} of {@code dinov2-vit-b (weights.pth)}.
+         */
+        public String word() {
+            String word = name.replaceAll("\\(.*?\\)", "")
+                    .toLowerCase(Locale.ROOT)
+                    .replaceAll("[^a-z0-9]+", "_")
+                    .replaceAll("^_|_$", "");
+            return word.isEmpty() ? "other" : word;
         }
 
         /** Returns whether the space has what a metric needs. */

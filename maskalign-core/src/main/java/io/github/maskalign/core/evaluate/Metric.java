@@ -3,34 +3,54 @@ package io.github.maskalign.core.evaluate;
 import io.github.maskalign.core.evaluate.FeatureExtractor.FeatureSpace;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /** What can be measured of a set of pictures. */
 public enum Metric {
     /** Fréchet distance of the pooled features. */
-    FID("FID", true),
+    FID("FID", "fd", true),
     /** Fréchet distance of the spatial features. */
-    SFID("sFID", true),
+    SFID("sFID", "spatial_fd", true),
     /** Inception Score. */
-    IS("Inception Score", false),
+    IS("Inception Score", "classifier_score", false),
     /** Share of samples near the reference. */
-    PRECISION("precision", false),
+    PRECISION("precision", "", false),
     /** Share of the reference near samples. */
-    RECALL("recall", false),
+    RECALL("recall", "", false),
     /** Kernel distance of the pooled features. */
-    KID("KID", true);
+    KID("KID", "kd", true);
 
     private final String title;
+    private final String elsewhere;
     private final boolean lowerIsBetter;
 
-    Metric(String title, boolean lowerIsBetter) {
+    /** {@code elsewhere} starts the id in features other than Inception's; empty if the name is kept. */
+    Metric(String title, String elsewhere, boolean lowerIsBetter) {
         this.title = title;
+        this.elsewhere = elsewhere;
         this.lowerIsBetter = lowerIsBetter;
     }
 
-    /** Returns the name in options and files, such as {@code sfid}. */
+    /** Returns the name in options, which is that in Inception's features, such as {@code sfid}. */
     public String id() {
         return name().toLowerCase(Locale.ROOT);
+    }
+
+    /**
+     * Returns the name of the number in files: {@link #id()} in Inception's features. Elsewhere distances and classifier
+     * scores have a name of their own that ends with the space's, such as {@code fd_embedded_teacher}, {@code
+     * spatial_fd_…}, {@code kd_…} and {@code classifier_score_…}; precision and recall keep theirs.
+     */
+    public String id(FeatureSpace space) {
+        return space.inception() || elsewhere.isEmpty() ? id() : elsewhere + "_" + space.word();
+    }
+
+    /** Returns the metric of a name in files, in whatever space. */
+    public static Optional<Metric> ofFile(String id) {
+        return Arrays.stream(values())
+                .filter(m -> id.equals(m.id()) || !m.elsewhere.isEmpty() && id.startsWith(m.elsewhere + "_"))
+                .findFirst();
     }
 
     /** Returns whether smaller numbers are better. */

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.Supplier;
@@ -345,5 +346,16 @@ class ConfigWriterTest {
             text.appendCodePoint(c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE ? 'x' : c);
         }
         return text.toString();
+    }
+
+    @Test
+    void settingsAreTheKeysOfTheText() {
+        Map<String, String> settings = ConfigWriter.settings(TREE);
+
+        assertThat(settings).containsEntry("name", "toy").containsKeys("leaf.text", "leaf.count", "nothing");
+        assertThat(settings).doesNotContainKeys("leaf", "leaf.text.x");
+        String yaml = ConfigWriter.yaml(TREE);
+        assertThat(yaml)
+                .contains("  count: " + settings.get("leaf.count") + "\n", "\nreal: " + settings.get("real") + "\n");
     }
 }

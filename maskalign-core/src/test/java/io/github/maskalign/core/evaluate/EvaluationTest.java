@@ -107,7 +107,30 @@ class EvaluationTest {
 
             assertThat(found.values().stream().map(MetricValue::title))
                     .containsExactly("Fréchet distance (not FID)", "kernel distance (not KID)");
+            assertThat(found.warnings().toString())
+                    .contains("Every subset of kd_teacher holds")
+                    .doesNotContain("fid", "kid");
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "FID, fd_dinov2_vit_b",
+        "SFID, spatial_fd_dinov2_vit_b",
+        "IS, classifier_score_dinov2_vit_b",
+        "PRECISION, precision",
+        "RECALL, recall",
+        "KID, kd_dinov2_vit_b"
+    })
+    void idsInOtherFeaturesNameThem(Metric metric, String id) {
+        FeatureSpace other = new FeatureSpace("DINOv2-ViT-B (weights.pth)", "d/1", false, 6, 4, 5);
+
+        assertThat(metric.id(other)).isEqualTo(id);
+        assertThat(metric.id(SPACE)).isEqualTo(metric.id());
+        assertThat(Metric.ofFile(id)).contains(metric);
+        assertThat(Metric.ofFile(metric.id())).contains(metric);
+        assertThat(Metric.ofFile("samples")).isEmpty();
+        assertThat(new FeatureSpace("(v1)", "d/1", false, 6, 4, 5).word()).isEqualTo("other");
     }
 
     @Test

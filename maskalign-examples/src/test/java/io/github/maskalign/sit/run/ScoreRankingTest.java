@@ -41,8 +41,8 @@ class ScoreRankingTest {
         }
         assertThat(scores).extracting(record -> record.get("step").getAsLong()).containsExactly(0L, EARLY, LATE);
         for (int i = 1; i < scores.size(); i++) {
-            assertThat(gap(scores, i, "frechet")).isLessThan(-ERRORS);
-            assertThat(gap(scores, i, "kernel")).isLessThan(-ERRORS);
+            assertThat(gap(scores, i, "fd_embedded_teacher")).isLessThan(-ERRORS);
+            assertThat(gap(scores, i, "kd_embedded_teacher")).isLessThan(-ERRORS);
             assertThat(gap(scores, i, "precision")).isGreaterThan(ERRORS);
         }
         // before and early no picture of the data is near a sample: both are 0

@@ -34,7 +34,8 @@ public record EvaluationReport(
             Estimate estimate = value.estimate();
             text.append(String.format(
                     Locale.ROOT,
-                    "%-32s %12s%s%n",
+                    "%-24s %-36s %12s%s%n",
+                    value.metric().id(result.space()),
                     value.title(),
                     number(estimate.value()),
                     estimate.error().isPresent()
@@ -70,7 +71,7 @@ public record EvaluationReport(
                 one.add("error", JsonNull.INSTANCE);
             }
             one.addProperty("error_is", value.estimate().errorIs());
-            metrics.add(value.metric().id(), one);
+            metrics.add(value.metric().id(result.space()), one);
         }
         JsonObject features = new JsonObject();
         features.addProperty("name", result.space().name());

@@ -3,8 +3,10 @@ package io.github.maskalign.sit.run;
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.sit.run.internal.Png;
 import io.github.maskalign.sit.run.internal.ReportCharts;
+import io.github.maskalign.sit.run.internal.ReportData;
 import io.github.maskalign.sit.run.internal.ReportPage;
 import io.github.maskalign.sit.run.internal.ReportedRun;
+import io.github.maskalign.sit.run.internal.RunGroup;
 import io.github.maskalign.sit.run.internal.ScoreFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -20,16 +22,19 @@ import org.jspecify.annotations.Nullable;
 
 /** Training runs, finished or going on: read once, and written as a page that needs no other file, or as charts. */
 public final class RunReport {
-    private final List<ReportedRun> runs;
+    private static final int MOST_NAMES = 4;
+
+    private final List<RunGroup> groups;
     private final List<ScoreFile> scores;
 
-    private RunReport(List<ReportedRun> runs, List<ScoreFile> scores) {
-        this.runs = List.copyOf(runs);
+    private RunReport(List<RunGroup> groups, List<ScoreFile> scores) {
+        this.groups = List.copyOf(groups);
         this.scores = List.copyOf(scores);
     }
 
     /**
-     * Reads runs, finished or going on.
+     * Reads runs, finished or going on. Those that differ in {@code seed} and {@code name} alone form a group, of which
+     * means and sample standard deviations are shown.
      *
      * @param folders run folders, at least one
      * @param evaluations results of {@code evaluate --out} that lie elsewhere
@@ -54,31 +59,67 @@ public final class RunReport {
         for (Path file : evaluations) {
             scores.add(ScoreFile.read(file));
         }
-        return new RunReport(runs, scores);
+        return new RunReport(RunGroup.of(runs), scores);
+    }
+
+    /** Returns the report with one line for each run, whatever their seeds. */
+    public RunReport withoutGroups() {
+        return new RunReport(RunGroup.each(runs()), scores);
+    }
+
+    private List<ReportedRun> runs() {
+        return groups.stream().flatMap(group -> group.runs().stream()).toList();
+    }
+
+    /** Returns how many runs and groups it is of, in words. */
+    public String summary() {
+        return new ReportPage("", groups, scores, Instant.EPOCH).count();
     }
 
     /**
      * Writes the page in one step.
      *
-     * @param title headline; null for the names of the runs
+     * @param title headline; null for the names of the groups, if they are few
      * @param made the time it states
      */
     public void writePage(Path file, @Nullable String title, Instant made) throws IOException {
-        String headline = title != null
-                ? title
-                : String.join(", ", runs.stream().map(ReportedRun::label).toList());
+        String names = groups.size() > MOST_NAMES
+                ? summary()
+                : String.join(", ", groups.stream().map(RunGroup::label).toList());
+        write(file, new ReportPage(title != null ? title : names, groups, scores, made).html());
+    }
+
+    /**
+     * Writes every number as CSV (RFC 4180) in one step, a line each: group, run, seed, step, metric, value.
+     *
+     * @throws IOException if it cannot be written
+     */
+    public void writeCsv(Path file) throws IOException {
+        write(file, new ReportData(groups).csv());
+    }
+
+    /**
+     * Writes the groups as JSON in one step: members, settings that differ, and n, mean and sample standard deviation of
+     * each metric at each step.
+     *
+     * @throws IOException if it cannot be written
+     */
+    public void writeJson(Path file) throws IOException {
+        write(file, new ReportData(groups).json());
+    }
+
+    private static void write(Path file, String text) throws IOException {
         Path folder = file.toAbsolutePath().getParent();
         if (folder != null) {
             Files.createDirectories(folder);
         }
-        AtomicFile.write(
-                file, new ReportPage(headline, runs, scores, made).html().getBytes(StandardCharsets.UTF_8));
+        AtomicFile.write(file, text.getBytes(StandardCharsets.UTF_8));
     }
 
     /** Writes each chart of the page as a PNG file and returns the files. */
     public List<Path> writeCharts(Path folder) throws IOException {
         List<Path> files = new ArrayList<>();
-        for (Map.Entry<String, Png> chart : new ReportCharts(runs).pngs().entrySet()) {
+        for (Map.Entry<String, Png> chart : new ReportCharts(groups).pngs().entrySet()) {
             Path file = folder.resolve(chart.getKey());
             chart.getValue().write(file);
             files.add(file);

@@ -102,6 +102,57 @@ class ChartTest {
         }
     }
 
+    /** One deviation to both sides of the mean, behind the lines of the runs. */
+    @Test
+    void aGroupIsAMeanInABand() {
+        Chart chart = new Chart("Score", false, 0);
+        double[] steps = {0, 10};
+        List<Curve> curves = List.of(
+                new Curve("a", steps, new double[] {1, 3}),
+                new Curve("b", new double[] {0, 10, 20}, new double[] {3, 3, 9}),
+                new Curve("c", steps, new double[] {5, 3}));
+        Recorded pen = new Recorded();
+
+        List<Chart.Line> lines = Chart.Line.of(0, curves, chart);
+        chart.draw(lines, ChartSheet.PAGE, pen);
+
+        assertThat(lines).hasSize(1);
+        assertThat(lines.get(0).curve().steps()).containsExactly(0, 10); // which all of them have
+        assertThat(chart.last(lines.get(0), Chart::shortNumber, Markup::deviation))
+                .isEqualTo("3 ± 0");
+        assertThat(pen.faint).containsExactly(true, true, true, false);
+        assertThat(pen.dots).hasSize(2);
+        double[][] band = pen.bands.get(0);
+        double mean = pen.dots.get(0)[1];
+        double end = pen.dots.get(1)[1];
+        double unit = (band[1][0] - mean) / 2; // the deviation of 1, 3 and 5 is 2
+        assertThat(unit).isPositive();
+        assertThat(mean - band[2][0]).isCloseTo(2 * unit, within(1e-9));
+        assertThat(band[1][1]).isEqualTo(end).isEqualTo(band[2][1]);
+        assertThat(mean).as("the mean of both steps").isEqualTo(end);
+    }
+
+    /** Curves that were averaged are compared where one has a point and the others a line. */
+    @Test
+    void averagesOfRunsMeetBetweenTheirPoints() {
+        Chart chart = new Chart("Loss", false, 0.01);
+        List<Curve> curves = List.of(
+                new Curve("a", new double[] {0, 10, 20}, new double[] {1, 1, 1}),
+                new Curve("b", new double[] {5, 15}, new double[] {2, 4}));
+
+        MeanCurve mean = MeanCurve.of(curves, true).orElseThrow();
+
+        assertThat(mean.mean().steps()).containsExactly(10);
+        assertThat(mean.mean().values()).containsExactly(2); // 1 and 3
+        assertThat(MeanCurve.of(curves, false)).isEmpty();
+        assertThat(MeanCurve.of(curves.subList(0, 1), true)).isEmpty();
+        assertThat(Chart.Line.of(3, curves, new Chart("Score", false, 0)))
+                .as("no step in common: as they are")
+                .extracting(Chart.Line::isMean)
+                .containsExactly(false, false);
+        assertThat(Chart.Line.of(3, curves, chart)).hasSize(1);
+    }
+
     /** A headline, the names of both axes and the legend are drawn where no curve is. */
     @Test
     void aFileHasHeadlineNamesAndLegend() throws IOException {
@@ -139,6 +190,8 @@ class ChartTest {
     private static final class Recorded implements ChartPen {
         private final List<String> numbers = new ArrayList<>();
         private final List<double[]> dots = new ArrayList<>();
+        private final List<double[][]> bands = new ArrayList<>();
+        private final List<Boolean> faint = new ArrayList<>();
 
         @Override
         public void rule(double y, String number) {
@@ -154,7 +207,14 @@ class ChartTest {
         public void openPlot() {}
 
         @Override
-        public void curve(int run, boolean faint, double[] x, double[] y) {}
+        public void curve(int run, boolean behind, double[] x, double[] y) {
+            faint.add(behind);
+        }
+
+        @Override
+        public void band(int run, double[] x, double[] low, double[] high) {
+            bands.add(new double[][] {x, low, high});
+        }
 
         @Override
         public void dot(int run, double x, double y) {

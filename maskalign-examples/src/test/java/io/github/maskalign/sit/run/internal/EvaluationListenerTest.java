@@ -79,18 +79,18 @@ class EvaluationListenerTest {
                 .containsExactly(
                         "step",
                         "time",
-                        "eval/frechet",
-                        "eval/frechet_se",
+                        "eval/fd_embedded_teacher",
+                        "eval/fd_embedded_teacher_se",
                         "eval/precision",
                         "eval/precision_se",
                         "eval/recall",
                         "eval/recall_se",
-                        "eval/kernel",
-                        "eval/kernel_se",
+                        "eval/kd_embedded_teacher",
+                        "eval/kd_embedded_teacher_se",
                         "eval/samples",
                         "eval/seconds");
         assertThat(last.get("eval/samples").getAsInt()).isEqualTo(13);
-        assertThat(last.get("eval/frechet").getAsDouble()).isPositive();
+        assertThat(last.get("eval/fd_embedded_teacher").getAsDouble()).isPositive();
         assertThat(evaluated("without")).isEmpty();
         for (String file : STATE) {
             String name = "checkpoints/state-0000005/" + file + ".safetensors";
@@ -113,9 +113,9 @@ class EvaluationListenerTest {
         assertThat(evaluated("run")).containsExactly(0L, 2L, 3L, 4L, 6L);
         assertThat(evaluated("whole")).containsExactly(0L, 2L, 4L, 6L);
         for (long step : List.of(2L, 6L)) {
-            assertThat(at("run", step).get("eval/kernel"))
+            assertThat(at("run", step).get("eval/kd_embedded_teacher"))
                     .as("a resumed run measures the same")
-                    .isEqualTo(at("whole", step).get("eval/kernel"));
+                    .isEqualTo(at("whole", step).get("eval/kd_embedded_teacher"));
         }
     }
 
@@ -138,7 +138,9 @@ class EvaluationListenerTest {
         assertThat(evaluated("run")).containsExactly(0L, 1L, 2L, 3L, 4L);
 
         train("other", 1, "evaluate.every=9", "evaluate.reference=" + kept, "evaluate.metrics=[fid]");
-        assertThat(at("other", 1).keySet()).contains("eval/frechet").doesNotContain("eval/kernel");
+        assertThat(at("other", 1).keySet())
+                .contains("eval/fd_embedded_teacher")
+                .doesNotContain("eval/kd_embedded_teacher");
         assertThat(root.resolve("other/evaluate-reference.safetensors")).doesNotExist();
     }
 
@@ -208,8 +210,8 @@ class EvaluationListenerTest {
 
         assertThat(calls).containsExactly("check", "of", "of", "check", "of");
         JsonObject record = JsonParser.parseString(Files.readString(stats)).getAsJsonObject();
-        assertThat(record.get("eval/kernel").getAsDouble()).isEqualTo(0.5);
-        assertThat(record.get("eval/kernel_se").getAsDouble())
+        assertThat(record.get("eval/kd_test").getAsDouble()).isEqualTo(0.5);
+        assertThat(record.get("eval/kd_test_se").getAsDouble())
                 .as("halves of 100: the spread itself")
                 .isCloseTo(0.125, within(1e-12)); // a product of doubles
     }

@@ -3,6 +3,7 @@ package io.github.maskalign.sit.run.internal;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.DoubleFunction;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -18,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  *     points and their errors instead
  */
 record Chart(String title, boolean logarithmic, double smoothing) {
+    private static final int MOST_DOTS = 40;
+
     /** Checks the range. */
     Chart {
         if (!(smoothing >= 0 && smoothing < 0.5)) {
@@ -26,18 +29,42 @@ record Chart(String title, boolean logarithmic, double smoothing) {
     }
 
     /**
-     * A curve of a run.
+     * A curve of a run, or the mean of several.
      *
-     * @param run number of the run, which decides colour and dashes
+     * @param run number of the run or group, which decides colour and dashes
      * @param curve its points
      * @param errors their errors, at the same steps; null if there are none
+     * @param members the curves whose mean it is, {@code errors} being their deviation; empty for a curve of a run
      */
-    record Line(int run, Curve curve, @Nullable Curve errors) {
+    record Line(int run, Curve curve, @Nullable Curve errors, List<Curve> members) {
+        /** A curve of a run. */
+        Line(int run, Curve curve, @Nullable Curve errors) {
+            this(run, curve, errors, List.of());
+        }
+
         /** Returns curves of a number each, in their order. */
         static List<Line> of(List<Curve> curves) {
             return IntStream.range(0, curves.size())
                     .mapToObj(i -> new Line(i, curves.get(i), null))
                     .toList();
+        }
+
+        boolean isMean() {
+            return !members.isEmpty();
+        }
+
+        Line named(String label) {
+            return new Line(run, curve.named(label), errors, members);
+        }
+
+        /** Returns one line for each curve, or their mean if there are several with steps in common. */
+        static List<Line> of(int run, List<Curve> curves, Chart chart) {
+            List<Curve> averaged = curves.stream().map(chart::averaged).toList();
+            return MeanCurve.of(averaged, chart.smoothing > 0)
+                    .map(mean -> List.of(new Line(run, mean.mean(), mean.deviation(), averaged)))
+                    .orElseGet(() -> curves.stream()
+                            .map(curve -> new Line(run, curve, null))
+                            .toList());
         }
     }
 
@@ -65,8 +92,8 @@ record Chart(String title, boolean logarithmic, double smoothing) {
             draw(drawable, sheet, pen);
             pen.head(title, quantity);
             for (Line line : drawable) {
-                double last = lastFinite(averaged(line.curve()).values());
-                pen.legend(line.run(), line.curve().label() + "   " + shortNumber(last));
+                pen.legend(
+                        line.run(), line.curve().label() + "   " + last(line, Chart::shortNumber, Markup::deviation));
             }
             return Png.of(pen.picture());
         } finally {
@@ -84,6 +111,24 @@ record Chart(String title, boolean logarithmic, double smoothing) {
         return new Curve(curve.label(), curve.steps(), Smoothing.average(curve.values(), reach));
     }
 
+    /** Returns the average of a line: a mean of averages is one. */
+    private Curve averaged(Line line) {
+        return line.isMean() ? line.curve() : averaged(line.curve());
+    }
+
+    /** Returns the last average of a line, of a mean with its deviation. */
+    String last(Line line, DoubleFunction<String> number, DoubleFunction<String> error) {
+        double[] values = averaged(line).values();
+        int at = values.length - 1;
+        while (at > 0 && !Double.isFinite(values[at])) {
+            at--;
+        }
+        String deviation = line.isMean() && line.errors() != null
+                ? " ± " + error.apply(line.errors().values()[at])
+                : "";
+        return number.apply(values[at]) + deviation;
+    }
+
     /** Lays the lines out. */
     void draw(List<Line> lines, ChartSheet sheet, ChartPen pen) {
         Axis x = Axis.around(all(lines.stream().map(line -> line.curve().steps())), false);
@@ -96,8 +141,13 @@ record Chart(String title, boolean logarithmic, double smoothing) {
             pen.step(plot.across(tick), Axis.text(tick));
         }
         pen.openPlot();
+        lines.forEach(plot::band);
         for (Line line : lines) {
-            if (smoothing > 0) {
+            if (line.isMean()) {
+                line.members().forEach(member -> plot.curve(line.run(), true, member));
+                plot.curve(line.run(), false, line.curve());
+                plot.dots(line);
+            } else if (smoothing > 0) {
                 plot.curve(line.run(), true, line.curve().measured());
                 plot.curve(line.run(), false, averaged(line.curve()));
             } else {
@@ -116,6 +166,39 @@ record Chart(String title, boolean logarithmic, double smoothing) {
                     faint,
                     DoubleStream.of(curve.steps()).map(this::across).toArray(),
                     DoubleStream.of(curve.values()).map(this::down).toArray());
+        }
+
+        /** The mean and a deviation to both sides. */
+        void band(Line line) {
+            Curve deviation = line.errors();
+            if (!line.isMean() || deviation == null) {
+                return;
+            }
+            Curve mean = line.curve();
+            double[] low = new double[mean.values().length];
+            double[] high = new double[low.length];
+            for (int i = 0; i < low.length; i++) {
+                low[i] = lowEnd(mean.values()[i] - deviation.values()[i]);
+                high[i] = down(mean.values()[i] + deviation.values()[i]);
+            }
+            double[] steps = DoubleStream.of(mean.steps()).map(this::across).toArray();
+            int every = Math.max(1, 2 * steps.length / sheet.mostPoints());
+            int[] kept = IntStream.range(0, steps.length)
+                    .filter(i -> i % every == 0 || i == steps.length - 1)
+                    .toArray();
+            pen.band(line.run(), at(steps, kept), at(low, kept), at(high, kept));
+        }
+
+        private static double[] at(double[] values, int[] places) {
+            return IntStream.of(places).mapToDouble(i -> values[i]).toArray();
+        }
+
+        /** Points of a mean of which there are few. */
+        void dots(Line line) {
+            Curve mean = line.curve();
+            for (int i = 0; i < mean.values().length && mean.values().length <= MOST_DOTS; i++) {
+                pen.dot(line.run(), across(mean.steps()[i]), down(mean.values()[i]));
+            }
         }
 
         void points(Line line) {
@@ -161,6 +244,12 @@ record Chart(String title, boolean logarithmic, double smoothing) {
 
     /** What the y axis must hold: the average, and what was measured but for a few outliers. */
     private double[] extent(Line line, double outliers) {
+        if (line.isMean()) {
+            Stream<Curve> members = line.members().stream();
+            return Stream.concat(members, Stream.of(line.curve()))
+                    .flatMapToDouble(curve -> DoubleStream.of(curve.values()))
+                    .toArray();
+        }
         if (smoothing == 0) {
             double[] values = line.curve().values();
             double[] steps = line.curve().steps();
@@ -182,15 +271,6 @@ record Chart(String title, boolean logarithmic, double smoothing) {
 
     private static double[] all(Stream<double[]> parts) {
         return parts.flatMapToDouble(DoubleStream::of).toArray();
-    }
-
-    private static double lastFinite(double[] values) {
-        for (int i = values.length - 1; i >= 0; i--) {
-            if (Double.isFinite(values[i])) {
-                return values[i];
-            }
-        }
-        return Double.NaN;
     }
 
     /** Four digits, with k and M for large numbers: 0.4312, 12.5k, 1.2M. */
@@ -228,6 +308,13 @@ record Chart(String title, boolean logarithmic, double smoothing) {
          * @param faint whether it stands behind another one
          */
         void curve(int run, boolean faint, double[] x, double[] y);
+
+        /**
+         * Fills what lies between two curves, behind all curves.
+         *
+         * @param low its lower end at each place, which is larger on a sheet than {@code high}
+         */
+        void band(int run, double[] x, double[] low, double[] high);
 
         /** Draws a point that stands for itself. */
         void dot(int run, double x, double y);

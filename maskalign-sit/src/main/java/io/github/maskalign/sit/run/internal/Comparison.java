@@ -140,7 +140,10 @@ public record Comparison(FeatureRun run, @Nullable ReferenceChoice against, int 
 
     private Map<String, String> settings(Set<Metric> metrics) {
         Map<String, String> facts = new LinkedHashMap<>();
-        facts.put("metrics", String.join(",", metrics.stream().map(Metric::id).toList()));
+        FeatureSpace space = run.extractor().space();
+        facts.put(
+                "metrics",
+                String.join(",", metrics.stream().map(m -> m.id(space)).toList()));
         facts.put("neighbours", Integer.toString(PrecisionRecall.NEIGHBOURS));
         facts.put("jackknife_groups", Integer.toString(groups));
         facts.put("kid_subsets", Integer.toString(KernelDistance.USUAL.subsets()));

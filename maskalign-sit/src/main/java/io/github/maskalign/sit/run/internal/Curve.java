@@ -1,5 +1,7 @@
 package io.github.maskalign.sit.run.internal;
 
+import java.util.List;
+import java.util.TreeMap;
 import java.util.function.DoubleUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -39,6 +41,20 @@ public record Curve(
     /** Returns the same curve under another name, as needed when several runs are compared. */
     public Curve named(String other) {
         return new Curve(other, steps, values, extremes);
+    }
+
+    /** Returns the single measurements of both; of those of one step this curve's counts. */
+    Curve with(Curve other) {
+        TreeMap<Double, Double> all = new TreeMap<>();
+        for (Curve curve : List.of(other, this)) {
+            for (int i = 0; i < curve.steps.length; i++) {
+                all.put(curve.steps[i], curve.values[i]);
+            }
+        }
+        return new Curve(
+                label,
+                all.keySet().stream().mapToDouble(step -> step).toArray(),
+                all.values().stream().mapToDouble(value -> value).toArray());
     }
 
     /** Returns the curve of a function of the values. */

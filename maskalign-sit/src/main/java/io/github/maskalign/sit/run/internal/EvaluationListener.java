@@ -4,7 +4,6 @@ import ai.djl.ndarray.NDArray;
 import io.github.maskalign.core.evaluate.Evaluation.Estimate;
 import io.github.maskalign.core.evaluate.Evaluation.EvaluationResult;
 import io.github.maskalign.core.evaluate.Evaluation.MetricValue;
-import io.github.maskalign.core.evaluate.FeatureExtractor.FeatureSpace;
 import io.github.maskalign.core.evaluate.Metric;
 import io.github.maskalign.core.metrics.MetricSink;
 import io.github.maskalign.core.train.MetricListener;
@@ -34,7 +33,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Scores samples of the averaged weights while a run goes on: at the start, every so many steps, and at the end.
  *
- * <p>Each is one record of names {@code eval/frechet}, {@code eval/kernel}, {@code eval/precision} and so on, errors with
+ * <p>Each is one record of names {@code eval/fid}, {@code eval/kd_embedded_teacher}, {@code eval/precision} and so on, errors with
  * {@code _se} or {@code _sd} behind, and {@code eval/samples} and {@code eval/seconds}. What is recorded is not measured
  * again. An evaluation that fails is a warning, and one that is in the way of a stop is given up; the run goes on as it
  * would have without.
@@ -180,7 +179,7 @@ public final class EvaluationListener implements TrainListener {
     static Map<String, Double> values(EvaluationResult result, double seconds) {
         Map<String, Double> values = new LinkedHashMap<>();
         for (MetricValue value : result.values()) {
-            String name = "eval/" + name(value.metric(), result.space());
+            String name = "eval/" + value.metric().id(result.space());
             Estimate estimate = value.estimate();
             values.put(name, estimate.value());
             OptionalDouble error = estimate.error();
@@ -197,20 +196,6 @@ public final class EvaluationListener implements TrainListener {
 
     private static double error(EvaluationResult result, Metric metric, double error) {
         return metric == Metric.KID ? RunEvaluation.kernelError(error, Math.toIntExact(result.samples())) : error;
-    }
-
-    /** Numbers of other features than Inception's do not have the names of the literature. */
-    private static String name(Metric metric, FeatureSpace space) {
-        if (space.inception()) {
-            return metric.id();
-        }
-        return switch (metric) {
-            case FID -> "frechet";
-            case SFID -> "spatial_frechet";
-            case IS -> "classifier_score";
-            case KID -> "kernel";
-            case PRECISION, RECALL -> metric.id();
-        };
     }
 
     private static String text(EvaluationResult result, double seconds) {

@@ -82,7 +82,7 @@ public record ExtractorChoice(
         if (isEmbedded(name)) {
             return new EncoderExtractor(
                     Encoders.embeddedTeacher(64, device),
-                    "embedded teacher",
+                    spaceName(),
                     "encoder/embedded/"
                             + Digests.sha256(Encoders.embeddedProvenance().getBytes(StandardCharsets.UTF_8)));
         }
@@ -95,7 +95,16 @@ public record ExtractorChoice(
         RepresentationEncoder opened = trust != null
                 ? Encoders.open(file, Preprocessing.named(preprocessing), trust, device)
                 : published(file, String.valueOf(encoderModel), pictureSide, device);
-        return new EncoderExtractor(opened, "encoder " + file.getFileName(), identity);
+        return new EncoderExtractor(opened, spaceName(), identity);
+    }
+
+    /** What the features of an encoder are called in results; not asked for Inception, which has a name. */
+    String spaceName() {
+        if (isEmbedded(encoder)) {
+            return "embedded teacher";
+        }
+        Path file = Path.of(String.valueOf(encoder));
+        return encoderModel == null ? "encoder " + file.getFileName() : encoderModel + " (" + file.getFileName() + ")";
     }
 
     private static boolean isEmbedded(@Nullable String encoder) {

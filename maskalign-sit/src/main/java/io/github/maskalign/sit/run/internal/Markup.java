@@ -26,14 +26,24 @@ final class Markup {
 
     /** Returns a number with four significant digits, without needless zeros. */
     static String number(double value) {
+        return number(value, 4);
+    }
+
+    /** Returns a deviation, of which two digits are enough. */
+    static String deviation(double value) {
+        return number(value, 2);
+    }
+
+    private static String number(double value, int significant) {
         if (!Double.isFinite(value)) {
             return "–";
         }
         double size = Math.abs(value);
         if (size != 0 && (size < 1e-3 || size >= 1e7)) {
-            return String.format(Locale.ROOT, "%.2e", value).replace('-', '−');
+            return String.format(Locale.ROOT, "%." + Math.min(2, significant - 1) + "e", value)
+                    .replace('-', '−');
         }
-        int digits = size == 0 ? 0 : Math.max(0, 3 - (int) Math.floor(Math.log10(size)));
+        int digits = size == 0 ? 0 : Math.max(0, significant - 1 - (int) Math.floor(Math.log10(size)));
         String text = String.format(Locale.ROOT, "%,." + digits + "f", value);
         if (text.contains(".")) {
             text = text.replaceAll("0+$", "").replaceAll("\\.$", "");

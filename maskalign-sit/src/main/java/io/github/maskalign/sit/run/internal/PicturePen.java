@@ -22,6 +22,7 @@ final class PicturePen implements ChartPen, AutoCloseable {
     private static final Color GRID = new Color(0xE8E8EC);
     private static final Color BEHIND_LEGEND = new Color(255, 255, 255, 225);
     private static final int PALE = 70;
+    private static final int BAND = 40;
     private static final int SAMPLE = 28;
     private static final int PADDING = 10;
     private static final int LINE_HEIGHT = 26;
@@ -41,7 +42,9 @@ final class PicturePen implements ChartPen, AutoCloseable {
             new Color(0xDB2777),
             new Color(0x0891B2),
             new Color(0xA16207),
-            new Color(0x52525B));
+            new Color(0x52525B),
+            new Color(0x65A30D),
+            new Color(0x7F1D1D));
 
     private final ChartSheet sheet;
     private final BufferedImage image;
@@ -97,6 +100,22 @@ final class PicturePen implements ChartPen, AutoCloseable {
         graphics.setColor(faint ? new Color(full.getRed(), full.getGreen(), full.getBlue(), PALE) : full);
         graphics.setStroke(faint ? THIN : THICK);
         graphics.draw(path);
+    }
+
+    @Override
+    public void band(int run, double[] x, double[] low, double[] high) {
+        Path2D path = new Path2D.Double();
+        path.moveTo(x[0], high[0]);
+        for (int i = 1; i < x.length; i++) {
+            path.lineTo(x[i], high[i]);
+        }
+        for (int i = x.length - 1; i >= 0; i--) {
+            path.lineTo(x[i], low[i]);
+        }
+        path.closePath();
+        Color full = colour(run);
+        graphics.setColor(new Color(full.getRed(), full.getGreen(), full.getBlue(), BAND));
+        graphics.fill(path);
     }
 
     @Override

@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.DoubleStream;
 
@@ -17,9 +18,10 @@ public final class ReportCharts {
     private static final String METRICS = "eval/";
     private static final String ERROR = "_se";
 
-    /** Parts of the names of what is no score: errors, spreads, and what an evaluation took. */
-    private static final Pattern NO_SCORE = Pattern.compile(".*_s[ed]|eval/samples|eval/seconds");
+    /** Errors and spreads, which stand beside their scores, and what an evaluation took. */
+    private static final Pattern NO_SCORE = Pattern.compile("(.*)_s[ed]|eval/samples|eval/seconds");
 
+    private final List<RunGroup> groups;
     private final List<ReportedRun> runs;
 
     /**
@@ -34,9 +36,10 @@ public final class ReportCharts {
         }
     }
 
-    /** Charts of these runs. */
-    public ReportCharts(List<ReportedRun> runs) {
-        this.runs = runs;
+    /** Charts of the runs of these groups, with a line for each group. */
+    public ReportCharts(List<RunGroup> groups) {
+        this.groups = groups;
+        runs = groups.stream().flatMap(group -> group.runs().stream()).toList();
     }
 
     List<Drawing> losses() {
@@ -54,26 +57,39 @@ public final class ReportCharts {
     }
 
     List<Drawing> metrics() {
-        SortedSet<String> keys = new TreeSet<>();
-        runs.forEach(run -> run.stats().curves().keySet().stream()
-                .filter(key -> key.startsWith(METRICS) && !NO_SCORE.matcher(key).matches())
-                .forEach(keys::add));
         List<Drawing> out = new ArrayList<>();
-        for (String key : keys) {
-            add(out, new Chart(title(key.substring(METRICS.length())), false, 0), key);
+        for (String key : scores(runs)) {
+            add(out, new Chart(ScoreId.title(key.substring(METRICS.length())), false, 0), key);
         }
         return out;
     }
 
+    /** Returns the names of all scores that runs recorded while they went on. */
+    static SortedSet<String> scores(List<ReportedRun> runs) {
+        SortedSet<String> keys = new TreeSet<>();
+        runs.forEach(run -> run.stats().curves().keySet().stream()
+                .filter(key ->
+                        key.startsWith(METRICS) && isScore(key, run.stats().curves()))
+                .forEach(keys::add));
+        return keys;
+    }
+
+    private static boolean isScore(String key, Map<String, Curve> curves) {
+        Matcher other = NO_SCORE.matcher(key);
+        return !other.matches() || other.group(1) != null && !curves.containsKey(other.group(1));
+    }
+
     List<Drawing> speed() {
         List<Drawing> out = new ArrayList<>();
+        Chart chart = new Chart("Pictures a second", false, SMOOTHING);
         List<Chart.Line> rates = new ArrayList<>();
-        for (int r = 0; r < runs.size(); r++) {
-            for (Curve rate : runs.get(r).rates()) {
-                rates.add(new Chart.Line(r, rate, null));
-            }
+        for (int g = 0; g < groups.size(); g++) {
+            List<Curve> curves = groups.get(g).runs().stream()
+                    .flatMap(run -> run.rates().stream())
+                    .toList();
+            rates.addAll(Chart.Line.of(g, curves, chart));
         }
-        addIfFinite(out, new Drawing(new Chart("Pictures a second", false, SMOOTHING), rates));
+        addIfFinite(out, new Drawing(chart, rates));
         add(out, new Chart("Resident memory, MB", false, SMOOTHING), "memory/resident_mb");
         return out;
     }
@@ -99,8 +115,7 @@ public final class ReportCharts {
         for (Drawing drawing : all) {
             String title = drawing.chart().title();
             List<Chart.Line> lines = drawing.lines().stream()
-                    .map(line -> new Chart.Line(
-                            line.run(), line.curve().named(runs.get(line.run()).label()), line.errors()))
+                    .map(line -> line.named(groups.get(line.run()).label()))
                     .toList();
             out.put(
                     title.toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9]+", "-") + ".png",
@@ -121,11 +136,16 @@ public final class ReportCharts {
 
     private void add(List<Drawing> out, Chart chart, String key) {
         List<Chart.Line> lines = new ArrayList<>();
-        for (int r = 0; r < runs.size(); r++) {
-            Map<String, Curve> curves = runs.get(r).stats().curves();
-            Curve curve = curves.get(key);
-            if (curve != null) {
-                lines.add(new Chart.Line(r, curve, curves.get(key + ERROR)));
+        for (int g = 0; g < groups.size(); g++) {
+            RunGroup group = groups.get(g);
+            List<Curve> curves = group.runs().stream()
+                    .flatMap(run -> run.stats().curves(List.of(key)).stream())
+                    .toList();
+            if (group.isAlone() && !curves.isEmpty()) {
+                Curve errors = group.first().stats().curves().get(key + ERROR);
+                lines.add(new Chart.Line(g, curves.get(0), errors));
+            } else {
+                lines.addAll(Chart.Line.of(g, curves, chart));
             }
         }
         addIfFinite(out, new Drawing(chart, lines));
@@ -138,19 +158,5 @@ public final class ReportCharts {
         if (!drawable.isEmpty()) {
             out.add(new Drawing(drawing.chart(), drawable));
         }
-    }
-
-    private static String title(String metric) {
-        return switch (metric) {
-            case "fid" -> "FID";
-            case "sfid" -> "sFID";
-            case "is" -> "Inception Score";
-            case "frechet" -> "Fréchet distance (not FID)";
-            case "kernel" -> "Kernel distance (not KID)";
-            case "kid" -> "KID";
-            case "precision" -> "Precision";
-            case "recall" -> "Recall";
-            default -> metric;
-        };
     }
 }

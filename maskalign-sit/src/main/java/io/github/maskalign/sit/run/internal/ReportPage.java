@@ -11,12 +11,15 @@ import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 
 /**
@@ -24,13 +27,35 @@ import java.util.stream.DoubleStream;
  * file. It is well-formed XML too.
  *
  * @param title headline
- * @param runs what is compared
+ * @param groups what is compared
  * @param scores results of {@code evaluate} given besides those in the runs' folders
  * @param made when
  */
-public record ReportPage(String title, List<ReportedRun> runs, List<ScoreFile> scores, Instant made) {
+public record ReportPage(String title, List<RunGroup> groups, List<ScoreFile> scores, Instant made) {
     /** Number of colours and dashes in the style sheet. */
-    static final int COLOURS = 6;
+    static final int COLOURS = 10;
+
+    private static final String OTHER_FEATURES =
+            "Distances in other features than Inception's are no FID and mean something among each other only.";
+    private static final String DEVIATION =
+            "± sample standard deviation over the runs of a group, their number in brackets. ";
+    private static final String BANDS =
+            "Lines are averages over neighbouring steps: faint ones of single runs, full ones "
+                    + "the mean of a group's runs over the steps that all of them have; bands reach one sample standard deviation "
+                    + "(n − 1) to both sides. Of a group with one run the faint line is what was measured.";
+
+    private List<ReportedRun> runs() {
+        return groups.stream().flatMap(group -> group.runs().stream()).toList();
+    }
+
+    /** Returns how many runs and groups there are, in words. */
+    public String count() {
+        int runs = runs().size();
+        String all = runs == 1 ? "One training run" : runs + " training runs";
+        return groups.size() == runs
+                ? all
+                : all + " in " + (groups.size() == 1 ? "one group" : groups.size() + " groups");
+    }
 
     /** Returns the page as HTML. */
     public String html() {
@@ -43,116 +68,139 @@ public record ReportPage(String title, List<ReportedRun> runs, List<ScoreFile> s
                 .append("</style>\n</head>\n<body>\n<header>\n<h1>")
                 .append(escape(title))
                 .append("</h1>\n<p class=\"quiet\">")
-                .append(runs.size() == 1 ? "One training run" : runs.size() + " training runs")
+                .append(count())
                 .append(", ")
                 .append(DateTimeFormatter.ofPattern("d MMMM uuuu, HH:mm 'UTC'", Locale.ENGLISH)
                         .withZone(ZoneOffset.UTC)
                         .format(made))
                 .append("</p>\n</header>\n<main>\n");
         overview(page);
+        warnings(page);
+        evaluation(page);
         differences(page);
-        ReportCharts charts = new ReportCharts(runs);
+        ReportCharts charts = new ReportCharts(groups);
         charts(page, "Losses", charts.losses(), "Nothing has been recorded yet.");
-        evaluation(page, charts);
         samples(page);
         charts(page, "Speed and memory", charts.speed(), "Nothing has been recorded yet.");
         charts(page, "Optimisation", charts.optimisation(), "Nothing has been recorded yet.");
         sources(page);
         page.append("</main>\n<footer class=\"quiet\">Made by <code>maskalign report</code>. ")
-                .append("Faint lines are measurements, full ones their averages over neighbouring steps.")
+                .append(
+                        runs().size() > groups.size()
+                                ? BANDS
+                                : "Faint lines are measurements, full ones their averages over neighbouring steps.")
                 .append("</footer>\n</body>\n</html>\n");
         return page.toString();
     }
 
     private void overview(StringBuilder page) {
         open(page, "Overview");
-        Map<String, Function<ReportedRun, String>> rows = new LinkedHashMap<>();
-        rows.put("method", ReportedRun::method);
-        rows.put("model", ReportedRun::model);
-        rows.put("state", run -> run.status().phase().name().toLowerCase(Locale.ROOT));
+        Map<String, Function<RunGroup, String>> rows = new LinkedHashMap<>();
+        rows.put("method", group -> each(group, ReportedRun::method));
+        rows.put("model", group -> each(group, ReportedRun::model));
+        if (runs().size() > groups.size()) {
+            rows.put("runs", group -> Integer.toString(group.runs().size()));
+        }
+        rows.put("seed", group -> group.seeds().stream().map(String::valueOf).collect(Collectors.joining(", ")));
         rows.put(
-                "steps",
-                run -> String.format(
-                        Locale.ROOT,
-                        "%,d of %,d",
-                        run.status().step(),
-                        run.status().steps()));
+                "state", group -> each(group, run -> run.status().phase().name().toLowerCase(Locale.ROOT)));
+        rows.put("steps", group -> each(group, ReportPage::progress));
         rows.put(
                 "pictures seen",
-                run -> String.format(
-                        Locale.ROOT,
-                        "%,d",
-                        run.status().step() * run.config().train().globalBatch()));
+                group -> each(
+                        group,
+                        run -> String.format(
+                                Locale.ROOT,
+                                "%,d",
+                                run.status().step() * run.config().train().globalBatch())));
+        rows.put("pictures a second", group -> group.spread(ReportedRun::rate).text());
         rows.put(
-                "pictures a second",
-                run -> run.rates().isEmpty() ? "–" : number(median(run.rates().get(0))));
-        rows.put("training time", run -> {
-            Curve seconds = run.stats().curves().get("seconds");
-            return Markup.duration(
-                    seconds == null
-                            ? Double.NaN
-                            : median(seconds) * run.status().step());
-        });
-        rows.put("most memory", run -> {
-            Curve memory = run.stats().curves().get("memory/resident_mb");
-            return memory == null
-                    ? "–"
-                    : number(DoubleStream.of(memory.values()).max().orElse(Double.NaN)) + " MB";
-        });
-        rows.put("loss", run -> number(ReportCharts.last(run, "loss")));
-        rows.put("velocity loss", run -> number(ReportCharts.last(run, "loss/velocity")));
-        rows.put("skipped steps", run -> number(Math.max(0, ReportCharts.last(run, "skipped"))));
+                "training time",
+                group -> Markup.duration(group.spread(ReportedRun::seconds).mean()));
+        rows.put("most memory", ReportPage::memory);
+        rows.put(
+                "loss",
+                group -> group.spread(run -> ReportCharts.last(run, "loss")).text());
+        rows.put(
+                "velocity loss",
+                group -> group.spread(run -> ReportCharts.last(run, "loss/velocity"))
+                        .text());
+        rows.put("skipped steps", group -> each(group, run -> number(Math.max(0, ReportCharts.last(run, "skipped")))));
+        head(page);
+        rows.forEach((name, value) -> row(page, name, group -> escape(value.apply(group))));
+        page.append("</tbody></table></div>\n</section>\n");
+    }
+
+    /** Opens a table of groups. */
+    private void head(StringBuilder page) {
         page.append("<div class=\"wide\"><table>\n<thead><tr><td></td>");
-        for (int r = 0; r < runs.size(); r++) {
-            page.append("<th scope=\"col\">").append(key(r)).append("</th>");
+        for (int g = 0; g < groups.size(); g++) {
+            page.append("<th scope=\"col\">").append(key(g)).append("</th>");
         }
         page.append("</tr></thead>\n<tbody>\n");
-        rows.forEach((name, value) -> {
-            page.append("<tr><th scope=\"row\">").append(name).append("</th>");
-            runs.forEach(
-                    run -> page.append("<td>").append(escape(value.apply(run))).append("</td>"));
-            page.append("</tr>\n");
-        });
-        page.append("</tbody></table></div>\n");
-        for (ReportedRun run : runs) {
-            if (run.stats().damaged() > 0) {
-                page.append("<p class=\"warning\">")
-                        .append(escape(run.label()))
+    }
+
+    private void row(StringBuilder page, String name, Function<RunGroup, String> cell) {
+        page.append("<tr><th scope=\"row\">").append(name).append("</th>");
+        groups.forEach(group -> page.append("<td>").append(cell.apply(group)).append("</td>"));
+        page.append("</tr>\n");
+    }
+
+    /** What the runs of a group have, each once. */
+    private static String each(RunGroup group, Function<ReportedRun, String> value) {
+        return group.runs().stream().map(value).distinct().collect(Collectors.joining("; "));
+    }
+
+    private static String progress(ReportedRun run) {
+        return String.format(
+                Locale.ROOT, "%,d of %,d", run.status().step(), run.status().steps());
+    }
+
+    private static String memory(RunGroup group) {
+        double most = group.runs().stream()
+                .flatMap(run -> run.stats().curves(List.of("memory/resident_mb")).stream())
+                .flatMapToDouble(curve -> DoubleStream.of(curve.values()))
+                .max()
+                .orElse(Double.NaN);
+        return Double.isNaN(most) ? "–" : number(most) + " MB";
+    }
+
+    /** Each warning once, with all runs that it concerns. */
+    private void warnings(StringBuilder page) {
+        ReportWarnings.of(groups, scores)
+                .forEach((text, names) -> page.append("<p class=\"warning\">")
+                        .append(escape(String.join(", ", names)))
                         .append(": ")
-                        .append(run.stats().damaged())
-                        .append(" lines of stats.jsonl are no records and were left out.</p>\n");
-            }
-        }
-        page.append("</section>\n");
+                        .append(escape(text))
+                        .append("</p>\n"));
     }
 
     private void differences(StringBuilder page) {
-        if (runs.size() < 2) {
-            return;
-        }
         List<Map<String, String>> settings =
-                runs.stream().map(ReportedRun::settings).toList();
-        open(page, "Settings that differ");
-        page.append("<div class=\"wide\"><table>\n<thead><tr><td></td>");
-        for (int r = 0; r < runs.size(); r++) {
-            page.append("<th scope=\"col\">").append(key(r)).append("</th>");
-        }
-        page.append("</tr></thead>\n<tbody>\n");
-        int rows = 0;
-        for (String key : settings.get(0).keySet()) {
-            List<String> values =
-                    settings.stream().map(run -> run.getOrDefault(key, "–")).toList();
-            if (!key.equals("name") && values.stream().distinct().count() > 1) {
-                rows++;
-                page.append("<tr><th scope=\"row\"><code>").append(escape(key)).append("</code></th>");
-                values.forEach(
-                        value -> page.append("<td>").append(escape(value)).append("</td>"));
-                page.append("</tr>\n");
+                groups.stream().map(group -> group.first().settings()).toList();
+        Set<String> differing = RunGroup.differing(groups);
+        open(page, "Settings");
+        if (groups.size() > 1 && differing.isEmpty()) {
+            page.append("<p>None differs.</p>\n");
+        } else if (groups.size() > 1) {
+            head(page);
+            for (String key : differing) {
+                row(
+                        page,
+                        "<code>" + escape(key) + "</code>",
+                        group -> escape(group.first().settings().getOrDefault(key, "–")));
             }
+            page.append("</tbody></table></div>\n");
         }
-        page.append("</tbody></table></div>\n")
-                .append(rows == 0 ? "<p>None.</p>\n" : "")
-                .append("</section>\n");
+        StringBuilder common = new StringBuilder();
+        settings.get(0).forEach((key, value) -> {
+            boolean own = runs().size() > 1 && (key.equals("name") || key.equals("seed"));
+            if (!own && !differing.contains(key)) {
+                common.append(key).append(" = ").append(value).append('\n');
+            }
+        });
+        folded(page, runs().size() == 1 ? "All settings" : "Settings that all runs have in common", common.toString());
+        page.append("</section>\n");
     }
 
     private void charts(StringBuilder page, String heading, List<ReportCharts.Drawing> drawings, String none) {
@@ -170,38 +218,62 @@ public record ReportPage(String title, List<ReportedRun> runs, List<ScoreFile> s
                     .append(drawing.svg())
                     .append("<ul class=\"legend\">");
             for (Chart.Line line : drawing.lines()) {
-                double[] values = drawing.chart().averaged(line.curve()).values();
                 page.append("<li>")
                         .append(key(line.run()))
                         .append(" <b>")
-                        .append(number(values[values.length - 1]))
-                        .append("</b></li>");
+                        .append(drawing.chart().last(line, Markup::number, Markup::deviation))
+                        .append("</b>")
+                        .append(
+                                line.isMean()
+                                        ? " (n\u00A0=\u00A0" + line.members().size() + ")"
+                                        : "")
+                        .append("</li>");
             }
             page.append("</ul>\n</figure>\n");
         }
         page.append("</div>\n");
     }
 
-    private void evaluation(StringBuilder page, ReportCharts charts) {
+    private void evaluation(StringBuilder page) {
         open(page, "Evaluation");
-        List<ReportCharts.Drawing> curves = charts.metrics();
-        figures(page, curves);
-        int tables = 0;
-        for (int r = 0; r < runs.size(); r++) {
-            for (ScoreFile file : runs.get(r).scores()) {
-                table(page, key(r), file);
-                tables++;
+        ScoreTable table = ScoreTable.of(groups);
+        if (!table.columns().isEmpty()) {
+            page.append(table.html());
+            page.append("<p class=\"quiet\">")
+                    .append(groups.size() > 1 ? "★ best of its column. " : "")
+                    .append(runs().size() > groups.size() ? DEVIATION : "")
+                    .append(OTHER_FEATURES)
+                    .append("</p>\n");
+            if (runs().size() > groups.size()) {
+                page.append(table.singleRuns());
             }
         }
-        for (ScoreFile file : scores) {
-            table(page, escape(file.file()), file);
-            tables++;
-        }
-        if (curves.isEmpty() && tables == 0) {
+        figures(page, new ReportCharts(groups).metrics());
+        results(page);
+        if (table.columns().isEmpty() && scores.isEmpty()) {
             page.append("<p>These runs have not been evaluated. <code>maskalign evaluate --reference REF --samples RUN")
                     .append(" --out RUN/evaluation.json</code> leaves a result that is shown here.</p>\n");
         }
         page.append("</section>\n");
+    }
+
+    /** Results with their errors, of several runs folded. */
+    private void results(StringBuilder page) {
+        StringBuilder tables = new StringBuilder();
+        for (int g = 0; g < groups.size(); g++) {
+            for (ReportedRun run : groups.get(g).runs()) {
+                String caption = swatch(g) + escape(run.label());
+                run.scores().forEach(file -> table(tables, caption, file));
+            }
+        }
+        if (!tables.isEmpty() && runs().size() > 1) {
+            page.append("<details><summary>Results of evaluate, with their errors</summary>\n")
+                    .append(tables)
+                    .append("</details>\n");
+        } else {
+            page.append(tables);
+        }
+        scores.forEach(file -> table(page, escape(file.file()), file));
     }
 
     private static void table(StringBuilder page, String caption, ScoreFile file) {
@@ -224,48 +296,63 @@ public record ReportPage(String title, List<ReportedRun> runs, List<ScoreFile> s
                     .append("</td></tr>\n");
         }
         page.append("</tbody></table></div>\n");
-        file.warnings()
-                .forEach(warning -> page.append("<p class=\"warning\">")
-                        .append(escape(warning))
-                        .append("</p>\n"));
     }
 
     private void samples(StringBuilder page) {
         open(page, "Samples");
-        for (int r = 0; r < runs.size(); r++) {
-            ReportedRun run = runs.get(r);
-            page.append("<h3>").append(key(r)).append("</h3>\n");
-            if (run.grids().isEmpty()) {
-                page.append("<p>No pictures yet. <code>runtime.previewEvery</code> draws some while training.</p>\n");
+        for (int g = 0; g < groups.size(); g++) {
+            page.append("<h3>").append(key(g)).append("</h3>\n");
+            List<ReportedRun> runs = groups.get(g).runs();
+            grids(page, runs.get(0));
+            for (ReportedRun run : runs.subList(1, runs.size())) {
+                page.append("<details><summary>").append(escape(run.label())).append("</summary>\n");
+                grids(page, run);
+                page.append("</details>\n");
             }
-            page.append("<div class=\"grids\">\n");
-            for (ReportedRun.Grid grid : run.grids()) {
-                page.append(String.format(
-                        Locale.ROOT,
-                        "<figure><img src=\"%s\" width=\"%d\" height=\"%d\" alt=\"samples of %s at step %d\"/>"
-                                + "<figcaption>step %,d</figcaption></figure>%n",
-                        Markup.dataUri(grid.png()),
-                        grid.width(),
-                        grid.height(),
-                        escape(run.label()),
-                        grid.step(),
-                        grid.step()));
-            }
-            page.append("</div>\n");
         }
         page.append("</section>\n");
     }
 
+    private static void grids(StringBuilder page, ReportedRun run) {
+        if (run.grids().isEmpty()) {
+            page.append("<p>No pictures yet. <code>runtime.previewEvery</code> draws some while training.</p>\n");
+        }
+        page.append("<div class=\"grids\">\n");
+        for (ReportedRun.Grid grid : run.grids()) {
+            page.append(String.format(
+                    Locale.ROOT,
+                    "<figure><img src=\"%s\" width=\"%d\" height=\"%d\" alt=\"samples of %s at step %d\"/>"
+                            + "<figcaption>step %,d</figcaption></figure>%n",
+                    Markup.dataUri(grid.png()),
+                    grid.width(),
+                    grid.height(),
+                    escape(run.label()),
+                    grid.step(),
+                    grid.step()));
+        }
+        page.append("</div>\n");
+    }
+
     private void sources(StringBuilder page) {
         open(page, "Where it comes from");
-        for (int r = 0; r < runs.size(); r++) {
-            ReportedRun run = runs.get(r);
-            page.append("<h3>").append(key(r)).append("</h3>\n");
-            folded(page, "All settings", ConfigWriter.yaml(run.config()));
-            folded(page, "Versions, machine, origin of the settings", run.provenance());
-            folded(page, "Who made the training pictures", run.attribution());
+        for (int g = 0; g < groups.size(); g++) {
+            folded(
+                    page,
+                    key(g) + ": config.yaml",
+                    ConfigWriter.yaml(groups.get(g).first().config()));
         }
+        once(page, "Versions, machine, origin of the settings", ReportedRun::provenance);
+        once(page, "Who made the training pictures", ReportedRun::attribution);
         page.append("</section>\n");
+    }
+
+    /** A text that many runs have, once. */
+    private void once(StringBuilder page, String summary, Function<ReportedRun, String> text) {
+        Map<String, List<String>> found = new LinkedHashMap<>();
+        for (ReportedRun run : runs()) {
+            found.computeIfAbsent(text.apply(run), key -> new ArrayList<>()).add(run.label());
+        }
+        found.forEach((value, names) -> folded(page, summary + ": " + escape(String.join(", ", names)), value));
     }
 
     private static void folded(StringBuilder page, String summary, String text) {
@@ -282,18 +369,15 @@ public record ReportPage(String title, List<ReportedRun> runs, List<ScoreFile> s
         page.append("<section>\n<h2>").append(heading).append("</h2>\n");
     }
 
-    /** A run's line, as the charts draw it, and its name. */
-    private String key(int run) {
-        return "<svg class=\"key\" viewBox=\"0 0 26 8\" aria-hidden=\"true\"><path class=\"line r" + run % COLOURS
-                + "\" d=\"M1 4H25\"/></svg>" + escape(runs.get(run).label());
+    /** A group's line, as the charts draw it, and its name. */
+    private String key(int group) {
+        return swatch(group) + escape(groups.get(group).label());
     }
 
-    private static double median(Curve curve) {
-        double[] sorted = DoubleStream.of(curve.values())
-                .filter(Double::isFinite)
-                .sorted()
-                .toArray();
-        return sorted.length == 0 ? Double.NaN : sorted[sorted.length / 2];
+    /** A line as the charts draw it. */
+    static String swatch(int group) {
+        return "<svg class=\"key\" viewBox=\"0 0 26 8\" aria-hidden=\"true\"><path class=\"line r" + group % COLOURS
+                + "\" d=\"M1 4H25\"/></svg>";
     }
 
     private static String resource(String name) {

@@ -3,6 +3,7 @@ package io.github.maskalign.sit.run.internal;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.config.ConfigWriter;
+import io.github.maskalign.core.evaluate.FeatureExtractor.FeatureSpace;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureReader;
 import io.github.maskalign.core.image.PictureWriter;
@@ -14,12 +15,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
 
 /**
@@ -62,15 +64,24 @@ public record ReportedRun(
         for (Path file : named(folder, Pattern.compile("(evaluation|scores).*\\.json"))) {
             scores.add(ScoreFile.read(file));
         }
+        RunConfig config = RunStatus.config(folder);
         return new ReportedRun(
                 label,
-                RunStatus.config(folder),
+                config,
                 status,
-                StatsFile.read(folder.resolve("stats.jsonl")),
+                named(StatsFile.read(folder.resolve("stats.jsonl")), config),
                 grids(folder, status.step(), mostGrids),
                 scores,
                 text(folder.resolve("provenance.json")),
                 text(folder.resolve("ATTRIBUTION.txt")));
+    }
+
+    /** The records under today's names; a run that an older version began has both. */
+    private static StatsFile named(StatsFile stats, RunConfig config) {
+        FeatureSpace space = ScoreId.space(RunEvaluation.encoder(config).spaceName());
+        Map<String, Curve> curves = new TreeMap<>();
+        stats.curves().forEach((name, curve) -> curves.merge(ScoreId.ofStats(name, space), curve, Curve::with));
+        return new StatsFile(curves, stats.damaged());
     }
 
     private static List<Grid> grids(Path folder, long lastStep, int most) throws IOException {
@@ -137,24 +148,9 @@ public record ReportedRun(
         return mixer.layers() > 0 ? " with mixer" : "";
     }
 
-    /** Returns all settings, {@code section.key} to value. */
+    /** Returns all settings, {@code section.key} to value; the caller may change the map. */
     Map<String, String> settings() {
-        Map<String, String> out = new LinkedHashMap<>();
-        String section = "";
-        for (String line : ConfigWriter.yaml(config).split("\n")) {
-            int colon = line.indexOf(':');
-            boolean inner = line.startsWith("  ");
-            if (colon < 0 || line.startsWith("   ") || line.strip().startsWith("-")) {
-                continue;
-            }
-            String value = line.substring(colon + 1).strip();
-            if (!inner && value.isEmpty()) {
-                section = line.substring(0, colon) + ".";
-            } else {
-                out.put((inner ? section : "") + line.substring(0, colon).strip(), value);
-            }
-        }
-        return out;
+        return ConfigWriter.settings(config);
     }
 
     /** Returns pictures a second at each recorded step. */
@@ -165,6 +161,25 @@ public record ReportedRun(
         }
         int batch = config.train().globalBatch();
         return List.of(seconds.named("rate").mapped(value -> batch / value));
+    }
+
+    /** Returns the median of pictures a second; NaN if nothing is recorded. */
+    double rate() {
+        return median(rates());
+    }
+
+    /** Returns about how long it trained, in seconds; NaN if nothing is recorded. */
+    double seconds() {
+        return median(stats.curves(List.of("seconds"))) * status.step();
+    }
+
+    private static double median(List<Curve> curves) {
+        double[] sorted = curves.stream()
+                .flatMapToDouble(curve -> DoubleStream.of(curve.values()))
+                .filter(Double::isFinite)
+                .sorted()
+                .toArray();
+        return sorted.length == 0 ? Double.NaN : sorted[sorted.length / 2];
     }
 
     /** Returns the model in words. */

@@ -134,12 +134,22 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
     }
 
     private ExtractorChoice choice() {
-        InceptionSuite suite = InceptionSuite.named(section.network().suite());
-        EncoderSection own = run.encoder();
         if (section.network().inception().isPresent()) {
             return new ExtractorChoice(
-                    section.network().inception().get(), suite, null, null, own.preprocessing(), ScriptPin.of(section));
+                    section.network().inception().get(),
+                    InceptionSuite.named(section.network().suite()),
+                    null,
+                    null,
+                    run.encoder().preprocessing(),
+                    ScriptPin.of(section));
         }
+        return encoder(run);
+    }
+
+    /** The network of a run's evaluations where there is no Inception. */
+    static ExtractorChoice encoder(RunConfig run) {
+        InceptionSuite suite = InceptionSuite.named(run.evaluate().network().suite());
+        EncoderSection own = run.encoder();
         return switch (own.kind()) {
             case NONE, CACHED, EMBEDDED ->
                 new ExtractorChoice(

@@ -2,6 +2,7 @@ package io.github.maskalign.sit.run.internal;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import io.github.maskalign.core.evaluate.FeatureExtractor.FeatureSpace;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.internal.StrictJson;
 import java.io.IOException;
@@ -23,12 +24,13 @@ public record ScoreFile(String file, String samples, String features, List<Score
     /**
      * One number.
      *
+     * @param id its name in files
      * @param title name of the metric
      * @param value its value
      * @param error its error; NaN if there is none
      * @param errorIs what kind of error
      */
-    record Score(String title, double value, double error, String errorIs) {}
+    record Score(String id, String title, double value, double error, String errorIs) {}
 
     /** {@return the result} @throws IOException if the file is none of these, with its name */
     public static ScoreFile read(Path file) throws IOException {
@@ -37,22 +39,30 @@ public record ScoreFile(String file, String samples, String features, List<Score
         }
         try {
             JsonObject all = StrictJson.read(file);
+            JsonObject features = all.getAsJsonObject("features");
+            String name = features.get("name").getAsString();
+            // a file that does not say so keeps its names
+            boolean inception = !features.has("is_inception")
+                    || features.get("is_inception").getAsBoolean();
+            FeatureSpace space = new FeatureSpace(name, name, inception, 1, 0, 0);
             List<Score> scores = new ArrayList<>();
             for (String id : all.getAsJsonObject("metrics").keySet()) {
                 JsonObject one = all.getAsJsonObject("metrics").getAsJsonObject(id);
                 JsonElement error = one.get("error");
                 scores.add(new Score(
+                        ScoreId.ofResult(id, space),
                         one.get("title").getAsString(),
                         one.get("value").getAsDouble(),
                         error == null || error.isJsonNull() ? Double.NaN : error.getAsDouble(),
                         one.get("error_is").getAsString()));
             }
             List<String> warnings = new ArrayList<>();
-            all.getAsJsonArray("warnings").forEach(warning -> warnings.add(warning.getAsString()));
+            all.getAsJsonArray("warnings")
+                    .forEach(warning -> warnings.add(ScoreId.inSentence(warning.getAsString(), space)));
             return new ScoreFile(
                     String.valueOf(file.getFileName()),
                     all.getAsJsonObject("samples").get("path").getAsString(),
-                    all.getAsJsonObject("features").get("name").getAsString(),
+                    name,
                     scores,
                     warnings);
         } catch (CheckpointFormatException e) {
@@ -61,7 +71,7 @@ public record ScoreFile(String file, String samples, String features, List<Score
                 | NullPointerException
                 | ClassCastException
                 | UnsupportedOperationException
-                | NumberFormatException e) {
+                | IllegalArgumentException e) {
             throw new CheckpointFormatException(file, "is no result of 'maskalign evaluate --out'", e);
         }
     }

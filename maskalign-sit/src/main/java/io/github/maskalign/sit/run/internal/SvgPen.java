@@ -56,6 +56,18 @@ final class SvgPen implements ChartPen {
     }
 
     @Override
+    public void band(int run, double[] x, double[] low, double[] high) {
+        StringBuilder d = new StringBuilder();
+        for (int i = 0; i < x.length; i++) {
+            d.append(String.format(Locale.ROOT, "%s%.1f %.1f", i == 0 ? "M" : "L", x[i], high[i]));
+        }
+        for (int i = x.length - 1; i >= 0; i--) {
+            d.append(String.format(Locale.ROOT, "L%.1f %.1f", x[i], low[i]));
+        }
+        add("<path class=\"band %s\" d=\"%sZ\"/>%n", style(run), d);
+    }
+
+    @Override
     public void dot(int run, double x, double y) {
         add("<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"3.2\"/>%n", style(run), x, y);
     }
