@@ -180,12 +180,7 @@ final class TrainingPlan {
     }
 
     private static void put(Map<String, String> out, String section, Record values) {
-        for (String line : ConfigWriter.yaml(values).split("\n")) {
-            int colon = line.indexOf(':');
-            out.put(
-                    section + line.substring(0, colon),
-                    line.substring(colon + 1).trim());
-        }
+        ConfigWriter.settings(values).forEach((key, value) -> out.put(section + key, value));
     }
 
     /** Collects what does not fit, to say it at once. */

@@ -42,6 +42,9 @@ public final class RunPlan {
     /** Keys that may be given a value when a run goes on: a hash is pinned, which changes no number. */
     public static final Set<String> ADDABLE = Set.of("encoder.sha256");
 
+    /** Keys that earlier runs did not have, with the value that they went by: those runs go on. */
+    private static final Map<String, String> LATER = Map.of("optim.extraEmaDecays", "[]");
+
     private static final Set<String> FREE_SECTIONS = Set.of("runtime", "sample", "evaluate");
 
     private RunPlan() {}
@@ -84,23 +87,9 @@ public final class RunPlan {
 
     /** Returns every setting that changes the numbers, by its key path. */
     public static Map<String, String> settings(RunConfig config) {
-        Map<String, String> out = new LinkedHashMap<>();
-        String section = "";
-        for (String line : ConfigWriter.yaml(config).split("\n")) {
-            int colon = line.indexOf(':');
-            String key = line.substring(0, colon).trim();
-            String value = line.substring(colon + 1).trim();
-            if (line.charAt(0) != ' ') {
-                section = value.isEmpty() ? key + "." : "";
-            }
-            String path = section.isEmpty() || line.charAt(0) != ' ' ? key : section + key;
-            if (!value.isEmpty() && !FREE.contains(path) && !FREE_SECTIONS.contains(path.split("\\.")[0])) {
-                out.put(path, value);
-            }
-        }
-        if (config.optim().extraEmaDecays().isEmpty()) {
-            out.remove("optim.extraEmaDecays"); // runs from before there was such a key go on
-        }
+        Map<String, String> out = new LinkedHashMap<>(ConfigWriter.settings(config));
+        out.keySet().removeIf(key -> FREE.contains(key) || FREE_SECTIONS.contains(key.split("\\.")[0]));
+        LATER.forEach(out::remove); // where a key that came later has this value, it is as if it were not there
         out.put("runtime.precision", config.runtime().precision().name());
         if (config.subset().dropping().schedule() != SubsetSchedule.CONSTANT
                 || config.subset().dropping().unmaskedTailSteps() > 0) {
