@@ -8,7 +8,6 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.files.SafetensorsFile;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureWriter;
 import io.github.maskalign.core.nn.Precision;
@@ -26,7 +25,6 @@ import io.github.maskalign.encoders.vae.NativeAutoencoder;
 import io.github.maskalign.encoders.vae.TiledDecoder;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.weights.SiTWeights;
-import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -69,11 +67,9 @@ public final class SampleFromWeights {
                 .withMethod(SamplerMethod.EULER_MARUYAMA, steps)
                 .withGuidance(GUIDANCE);
         try (NDManager manager = NDManager.newBaseManager();
-                SafetensorsFile file = SafetensorsFile.open(weights);
+                SiTWeights read = SiTWeights.open(weights);
                 Autoencoder autoencoder = NativeAutoencoder.open(vae, manager.getDevice(), Precision.FLOAT32);
                 GradMode inference = GradMode.off()) {
-            SiTWeights read =
-                    SiTWeights.read(weights.toString(), file.stateDict(), file.metadata(), ImportOptions.AUTO);
             SiTConfig model = read.config();
             VelocityField field = read.field(read.load(manager, Precision.FLOAT32), new ParameterStore(manager, false));
 
