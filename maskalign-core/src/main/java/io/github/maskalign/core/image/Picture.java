@@ -1,5 +1,8 @@
 package io.github.maskalign.core.image;
 
+import ai.djl.Device;
+import ai.djl.modality.cv.Image;
+import ai.djl.modality.cv.ImageFactory;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -117,6 +120,26 @@ public final class Picture {
             picture.copyPlanar(planes, i * each);
         }
         return OwnedArrays.of(manager, new Shape(pictures.size(), CHANNELS, first.height, first.width), planes);
+    }
+
+    /** Returns a picture of DJL's; its transparency is lost. */
+    public static Picture ofImage(Image image) {
+        try (NDManager scratch = NDManager.newBaseManager(Device.cpu())) {
+            NDArray pixels = image.toNDArray(scratch, Image.Flag.COLOR); // (H, W, 3)
+            return new Picture(
+                    image.getWidth(),
+                    image.getHeight(),
+                    pixels.toType(DataType.UINT8, false).toByteArray());
+        }
+    }
+
+    /** Returns the picture as DJL's, made by its {@link ImageFactory}. */
+    public Image toImage() {
+        int[] opaque = new int[Math.multiplyExact(width, height)];
+        for (int i = 0; i < opaque.length; i++) {
+            opaque[i] = 0xff000000 | rgb(i % width, i / width);
+        }
+        return ImageFactory.getInstance().fromPixels(opaque, width, height);
     }
 
     /** Returns the number of pixels in a row. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.Device;
+import ai.djl.modality.cv.Image;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -74,6 +75,16 @@ class PictureTest {
             assertThatThrownBy(() -> Picture.toNDArray(manager, List.of())).hasMessageContaining("at least one");
             assertThatThrownBy(() -> Picture.ofPlanar(2, 2, new byte[13])).hasMessageContaining("multiple of 12");
         }
+    }
+
+    @Test
+    void djlsImagesHoldTheSamePixels() {
+        Picture picture = Picture.of(3, 2, SIX);
+
+        Image image = picture.toImage();
+
+        assertThat(image.getWidth()).isEqualTo(3);
+        assertThat(Picture.ofImage(image)).isEqualTo(picture);
     }
 
     @Test
