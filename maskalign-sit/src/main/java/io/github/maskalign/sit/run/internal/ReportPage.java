@@ -3,7 +3,6 @@ package io.github.maskalign.sit.run.internal;
 import static io.github.maskalign.sit.run.internal.Markup.escape;
 import static io.github.maskalign.sit.run.internal.Markup.number;
 
-import io.github.maskalign.core.config.ConfigWriter;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -67,8 +66,8 @@ public record ReportPage(String title, List<ReportedRun> runs, List<ScoreFile> s
     private void overview(StringBuilder page) {
         open(page, "Overview");
         Map<String, Function<ReportedRun, String>> rows = new LinkedHashMap<>();
-        rows.put("method", ReportedRun::method);
-        rows.put("model", ReportedRun::model);
+        rows.put("method", run -> run.facts().method());
+        rows.put("model", run -> run.facts().model());
         rows.put("state", run -> run.status().phase().name().toLowerCase(Locale.ROOT));
         rows.put(
                 "steps",
@@ -80,9 +79,7 @@ public record ReportPage(String title, List<ReportedRun> runs, List<ScoreFile> s
         rows.put(
                 "pictures seen",
                 run -> String.format(
-                        Locale.ROOT,
-                        "%,d",
-                        run.status().step() * run.config().train().globalBatch()));
+                        Locale.ROOT, "%,d", run.status().step() * run.facts().batch()));
         rows.put(
                 "pictures a second",
                 run -> run.rates().isEmpty() ? "–" : number(median(run.rates().get(0))));
@@ -131,7 +128,7 @@ public record ReportPage(String title, List<ReportedRun> runs, List<ScoreFile> s
             return;
         }
         List<Map<String, String>> settings =
-                runs.stream().map(ReportedRun::settings).toList();
+                runs.stream().map(run -> run.facts().settings()).toList();
         open(page, "Settings that differ");
         page.append("<div class=\"wide\"><table>\n<thead><tr><td></td>");
         for (int r = 0; r < runs.size(); r++) {
@@ -261,7 +258,7 @@ public record ReportPage(String title, List<ReportedRun> runs, List<ScoreFile> s
         for (int r = 0; r < runs.size(); r++) {
             ReportedRun run = runs.get(r);
             page.append("<h3>").append(key(r)).append("</h3>\n");
-            folded(page, "All settings", ConfigWriter.yaml(run.config()));
+            folded(page, "All settings", run.facts().text());
             folded(page, "Versions, machine, origin of the settings", run.provenance());
             folded(page, "Who made the training pictures", run.attribution());
         }

@@ -1,23 +1,16 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
-import io.github.maskalign.core.align.TokenMixer.MixerConfig;
-import io.github.maskalign.core.config.ConfigWriter;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureReader;
 import io.github.maskalign.core.image.PictureWriter;
 import io.github.maskalign.core.image.Resampler;
-import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunStatus;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -26,7 +19,7 @@ import java.util.stream.Stream;
  * What a report tells of one run, read from its folder without disturbing it.
  *
  * @param label name in the report, different from that of other runs
- * @param config its settings
+ * @param facts its settings
  * @param status how far it is
  * @param stats what it recorded
  * @param grids its pictures in the order of steps
@@ -36,7 +29,7 @@ import java.util.stream.Stream;
  */
 public record ReportedRun(
         String label,
-        RunConfig config,
+        RunFacts facts,
         RunStatus status,
         StatsFile stats,
         List<Grid> grids,
@@ -64,7 +57,7 @@ public record ReportedRun(
         }
         return new ReportedRun(
                 label,
-                RunStatus.config(folder),
+                RunFacts.read(folder),
                 status,
                 StatsFile.read(folder.resolve("stats.jsonl")),
                 grids(folder, status.step(), mostGrids),
@@ -118,66 +111,13 @@ public record ReportedRun(
         return Files.isRegularFile(file) ? new String(Files.readAllBytes(file), StandardCharsets.UTF_8) : "";
     }
 
-    /** Returns the name of the method that the switches make. */
-    String method() {
-        SubsetPlacement placement = config.subset().placement();
-        boolean cls = config.cls().enabled();
-        boolean align = config.align().enabled();
-        String base = cls ? "REG" : align ? "REPA" : "SiT";
-        if (placement == SubsetPlacement.NONE) {
-            return base;
-        }
-        if (placement == SubsetPlacement.DROP && config.mixer().layers() > 0 && align) {
-            return cls ? "MaskAlign" : "REPA + MaskAlign";
-        }
-        return base + ", " + placement + mixed(config.mixer());
-    }
-
-    private static String mixed(MixerConfig mixer) {
-        return mixer.layers() > 0 ? " with mixer" : "";
-    }
-
-    /** Returns all settings, {@code section.key} to value. */
-    Map<String, String> settings() {
-        Map<String, String> out = new LinkedHashMap<>();
-        String section = "";
-        for (String line : ConfigWriter.yaml(config).split("\n")) {
-            int colon = line.indexOf(':');
-            boolean inner = line.startsWith("  ");
-            if (colon < 0 || line.startsWith("   ") || line.strip().startsWith("-")) {
-                continue;
-            }
-            String value = line.substring(colon + 1).strip();
-            if (!inner && value.isEmpty()) {
-                section = line.substring(0, colon) + ".";
-            } else {
-                out.put((inner ? section : "") + line.substring(0, colon).strip(), value);
-            }
-        }
-        return out;
-    }
-
     /** Returns pictures a second at each recorded step. */
     List<Curve> rates() {
         Curve seconds = stats.curves().get("seconds");
         if (seconds == null) {
             return List.of();
         }
-        int batch = config.train().globalBatch();
+        int batch = facts.batch();
         return List.of(seconds.named("rate").mapped(value -> batch / value));
-    }
-
-    /** Returns the model in words. */
-    String model() {
-        return config.model()
-                .variant()
-                .map(variant -> variant.name().replace('_', '/').toUpperCase(Locale.ROOT))
-                .map(name -> "SiT-" + name)
-                .orElseGet(() -> String.format(
-                        Locale.ROOT,
-                        "SiT, depth %d, width %d, patch %d",
-                        config.model().sizes().depth().orElse(0),
-                        config.model().sizes().hiddenSize().orElse(0),
-                        config.model().sizes().patchSize().orElse(0)));
     }
 }
