@@ -7,9 +7,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
-import ai.djl.repository.Artifact;
 import ai.djl.repository.zoo.Criteria;
-import ai.djl.repository.zoo.ModelLoader;
 import ai.djl.repository.zoo.ModelNotFoundException;
 import ai.djl.repository.zoo.ZooModel;
 import ai.djl.training.ParameterStore;
@@ -20,6 +18,7 @@ import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.core.image.CentreCrop;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.encoders.djl.internal.LocalLoader;
 import io.github.maskalign.encoders.djl.internal.PictureTypes;
 import io.github.maskalign.encoders.djl.internal.ZooArguments;
 import io.github.maskalign.encoders.vae.Autoencoder;
@@ -32,20 +31,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Loads autoencoders, in the direction that the types name. */
-final class AutoencoderLoader implements ModelLoader {
-    @Override
-    public String getArtifactId() {
-        return "autoencoder";
-    }
-
-    @Override
-    public Application getApplication() {
-        return Application.CV.ANY;
-    }
-
-    @Override
-    public List<Artifact> listModels() {
-        return List.of(); // no files of a repository
+final class AutoencoderLoader extends LocalLoader {
+    AutoencoderLoader() {
+        super(EncoderZoo.GROUP, "autoencoder", Application.CV.ANY);
     }
 
     @Override

@@ -4,15 +4,14 @@ import ai.djl.Application;
 import ai.djl.Device;
 import ai.djl.Model;
 import ai.djl.ndarray.NDList;
-import ai.djl.repository.Artifact;
 import ai.djl.repository.zoo.Criteria;
-import ai.djl.repository.zoo.ModelLoader;
 import ai.djl.repository.zoo.ModelNotFoundException;
 import ai.djl.repository.zoo.ZooModel;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.script.ScriptTrust;
 import io.github.maskalign.encoders.Encoders;
 import io.github.maskalign.encoders.Preprocessing;
+import io.github.maskalign.encoders.djl.internal.LocalLoader;
 import io.github.maskalign.encoders.djl.internal.PictureTypes;
 import io.github.maskalign.encoders.djl.internal.ZooArguments;
 import io.github.maskalign.encoders.published.NativeEncoder;
@@ -22,28 +21,14 @@ import java.util.List;
 import java.util.Optional;
 
 /** Loads encoders: the embedded teacher, or one whose file an argument names. */
-final class EncoderLoader implements ModelLoader {
+final class EncoderLoader extends LocalLoader {
     private static final int PUBLISHED_SIDE = 256;
 
     private final boolean embedded;
 
     EncoderLoader(boolean embedded) {
+        super(EncoderZoo.GROUP, embedded ? "emoji-vit" : "encoder", Application.CV.ANY);
         this.embedded = embedded;
-    }
-
-    @Override
-    public String getArtifactId() {
-        return embedded ? "emoji-vit" : "encoder";
-    }
-
-    @Override
-    public Application getApplication() {
-        return Application.CV.ANY;
-    }
-
-    @Override
-    public List<Artifact> listModels() {
-        return List.of(); // no files of a repository
     }
 
     @Override
@@ -60,8 +45,8 @@ final class EncoderLoader implements ModelLoader {
         try {
             Device device = model.getNDManager().getDevice();
             Opened opened = embedded ? teacher(arguments, device) : open(file, arguments, device);
+            model.getNDManager().attachInternal("maskalign-encoder", opened.encoder); // which is closed with it
             int side = arguments.integer("side", opened.side);
-            model.getNDManager().attachInternal("maskalign-encoder", opened.encoder);
             opened.encoder.tokens(side); // refuses sides that it cannot take
             model.setBlock(new EncoderBlock(opened.encoder));
             return new ZooModel<>(

@@ -32,7 +32,7 @@ final class SamplingBlock extends AbstractBlock {
     private final Function<ParameterStore, VelocityField> field;
     private final Sampler sampler;
     private final Draws draws;
-    private final @Nullable TiledDecoder decoder;
+    private final @Nullable Decoding decoding;
 
     @SuppressWarnings("this-escape")
     SamplingBlock(
@@ -40,13 +40,13 @@ final class SamplingBlock extends AbstractBlock {
             Function<ParameterStore, VelocityField> field,
             Sampler sampler,
             Draws draws,
-            @Nullable TiledDecoder decoder) {
+            @Nullable Decoding decoding) {
         super(VERSION);
         this.sit = addChildBlock("sit", sit);
         this.field = field;
         this.sampler = sampler;
         this.draws = draws;
-        this.decoder = decoder;
+        this.decoding = decoding;
     }
 
     @Override
@@ -67,13 +67,12 @@ final class SamplingBlock extends AbstractBlock {
                 NDManager scratch = owner.newSubManager()) {
             NDList drawn = sampler.sample(scratch, field.apply(store), request, noise);
             NDArray latents = drawn.get(0).toType(DataType.FLOAT32, false); // the sampler's states are float64
-            if (decoder == null) {
+            if (decoding == null) {
                 latents.attach(owner);
                 return new NDList(latents);
             }
-            byte[] planes = decoder.decode(latents);
-            long side = Math.round(Math.sqrt(planes.length / 3.0 / labels.length));
-            return new NDList(OwnedArrays.of(owner, new Shape(labels.length, 3, side, side), planes));
+            Shape pictures = new Shape(labels.length, 3, decoding.side, decoding.side);
+            return new NDList(OwnedArrays.of(owner, pictures, decoding.tiles.decode(latents)));
         }
     }
 
@@ -84,8 +83,17 @@ final class SamplingBlock extends AbstractBlock {
 
     @Override
     public Shape[] getOutputShapes(Shape[] inputShapes) {
-        return new Shape[] {new Shape(inputShapes[0].get(0)).addAll(latentShape())};
+        Shape one = decoding == null ? latentShape() : new Shape(3, decoding.side, decoding.side);
+        return new Shape[] {new Shape(inputShapes[0].get(0)).addAll(one)};
     }
+
+    /**
+     * What makes pictures of latents.
+     *
+     * @param tiles decodes them
+     * @param side side of the pictures in pixels
+     */
+    record Decoding(TiledDecoder tiles, int side) {}
 
     /** Noise of pictures whose numbers need not follow each other. */
     private record NumberedNoise(NoiseSource all, long[] numbers) implements NoiseSource {

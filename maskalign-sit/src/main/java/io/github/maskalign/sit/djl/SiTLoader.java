@@ -4,9 +4,7 @@ import ai.djl.Application;
 import ai.djl.Model;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.repository.Artifact;
 import ai.djl.repository.zoo.Criteria;
-import ai.djl.repository.zoo.ModelLoader;
 import ai.djl.repository.zoo.ModelNotFoundException;
 import ai.djl.repository.zoo.ZooModel;
 import io.github.maskalign.core.data.PixelScaling;
@@ -16,6 +14,7 @@ import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.sample.Guidance;
 import io.github.maskalign.core.sample.Sampler;
 import io.github.maskalign.core.sample.SamplerConfig;
+import io.github.maskalign.encoders.djl.internal.LocalLoader;
 import io.github.maskalign.encoders.djl.internal.PictureTypes;
 import io.github.maskalign.encoders.djl.internal.ZooArguments;
 import io.github.maskalign.encoders.vae.Autoencoder;
@@ -24,30 +23,19 @@ import io.github.maskalign.encoders.vae.PixelAutoencoder;
 import io.github.maskalign.encoders.vae.TiledDecoder;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.djl.SamplingBlock.Decoding;
 import io.github.maskalign.sit.weights.SiTWeights;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /** Loads trained models with their sampler and what decodes their latents. */
-final class SiTLoader implements ModelLoader {
+final class SiTLoader extends LocalLoader {
     private static final int TOGETHER = 4;
     private static final int TILE = 64; // larger latents are decoded in tiles of this side
 
-    @Override
-    public String getArtifactId() {
-        return "sit";
-    }
-
-    @Override
-    public Application getApplication() {
-        return Application.CV.IMAGE_GENERATION;
-    }
-
-    @Override
-    public List<Artifact> listModels() {
-        return List.of(); // no files of a repository
+    SiTLoader() {
+        super(SiTZoo.GROUP, "sit", Application.CV.IMAGE_GENERATION);
     }
 
     @Override
@@ -68,11 +56,11 @@ final class SiTLoader implements ModelLoader {
             SiTConfig config = weights.config();
             SamplerConfig sampler = sampler(arguments, weights);
             List<String> names = names(arguments, in, config);
-            TiledDecoder decoder = pictures ? decoder(arguments, weights, manager) : null;
+            Decoding decoding = pictures ? decoding(arguments, weights, manager) : null;
             SiT sit = weights.load(manager, Precision.FLOAT32);
             Draws draws = new Draws(arguments.whole("seed", 0));
             model.setBlock(new SamplingBlock(
-                    sit, store -> weights.field(sit, store), new Sampler(sampler, weights.path()), draws, decoder));
+                    sit, store -> weights.field(sit, store), new Sampler(sampler, weights.path()), draws, decoding));
             return new ZooModel<>(
                     model, ZooArguments.translator(criteria, model, new SamplingTranslator<>(names, in, out)));
         } catch (IOException | ModelNotFoundException | RuntimeException e) {
@@ -113,8 +101,7 @@ final class SiTLoader implements ModelLoader {
     }
 
     /** The autoencoder is closed with the model. */
-    private static @Nullable TiledDecoder decoder(ZooArguments arguments, SiTWeights weights, NDManager manager)
-            throws IOException {
+    private static Decoding decoding(ZooArguments arguments, SiTWeights weights, NDManager manager) throws IOException {
         String name = arguments.text("autoencoder").orElse("none");
         boolean pixels = name.equals("none");
         Autoencoder vae = pixels
@@ -131,6 +118,7 @@ final class SiTLoader implements ModelLoader {
                                     + " channels but the model makes " + channels);
         }
         PixelScaling rule = pixels ? PixelScaling.ROUND : weights.family().pixels();
-        return new TiledDecoder(vae, vae.scaling(), rule, TOGETHER, TILE);
+        int side = weights.config().model().inputSize() * vae.reduction();
+        return new Decoding(new TiledDecoder(vae, vae.scaling(), rule, TOGETHER, TILE), side);
     }
 }

@@ -120,6 +120,8 @@ class SiTZooTest {
                         load(Integer.class, Picture.class, Map.of("path", file, "steps", 2, "autoencoder", folder));
                 Predictor<Integer, Picture> predictor = model.newPredictor()) {
             assertThat(predictor.predict(1).width()).isEqualTo(16);
+            assertThat(model.getBlock().getOutputShapes(new Shape[] {new Shape(2), new Shape(2)}))
+                    .containsExactly(new Shape(2, 3, 16, 16));
         }
         assertThatThrownBy(() -> load(Integer.class, Picture.class, Map.of("path", file)))
                 .isInstanceOf(IllegalArgumentException.class)
