@@ -1,10 +1,10 @@
 package io.github.maskalign.examples;
 
 import io.github.maskalign.core.files.WeightsFile.Unknown;
-import io.github.maskalign.sit.run.internal.OpenWeights;
 import io.github.maskalign.sit.run.internal.TrainedWeights;
 import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
 import io.github.maskalign.sit.weights.WeightsFamily;
+import io.github.maskalign.sit.weights.internal.OpenWeights;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -77,6 +77,17 @@ class ArchitectureTest {
             "NumberFormat.getNumberInstance",
             "NumberFormat.getPercentInstance");
 
+    /** What a model zoo is written with; {@code Artifact} and {@code MRL} are types of what ours have none of. */
+    private static final Set<String> ZOO_INTERFACES = Set.of(
+            "ai.djl.repository.Artifact",
+            "ai.djl.repository.MRL",
+            "ai.djl.repository.zoo.Criteria",
+            "ai.djl.repository.zoo.ModelLoader",
+            "ai.djl.repository.zoo.ModelNotFoundException",
+            "ai.djl.repository.zoo.ModelZoo",
+            "ai.djl.repository.zoo.ZooModel",
+            "ai.djl.repository.zoo.ZooProvider");
+
     private static final JavaClasses CLASSES = new ClassFileImporter()
             .withImportOption(new ImportOption.DoNotIncludeTests())
             .withImportOption(location -> !location.contains("-tests.jar")) // core's helpers, once it is packaged
@@ -131,7 +142,7 @@ class ArchitectureTest {
     }
 
     @Test
-    void encodersKnowNothingOfSitAndSitsRunsAloneKnowEncoders() {
+    void encodersKnowNothingOfSitAndSitsRunsAndZooAloneKnowEncoders() {
         check(noClasses()
                 .that()
                 .resideInAPackage(ROOT + "sit..")
@@ -141,9 +152,14 @@ class ArchitectureTest {
                 .that()
                 .resideInAPackage(ROOT + "sit..")
                 .and()
-                .resideOutsideOfPackage(ROOT + "sit.run..")
+                .resideOutsideOfPackages(ROOT + "sit.run..", ROOT + "sit.djl..")
                 .should()
-                .dependOnClassesThat(resideInAnyPackage(ROOT + "encoders..", ROOT + "sit.run..")));
+                .dependOnClassesThat(resideInAnyPackage(ROOT + "encoders..", ROOT + "sit.run..", ROOT + "sit.djl..")));
+        check(noClasses()
+                .that()
+                .resideInAPackage(ROOT + "sit.djl..")
+                .should()
+                .dependOnClassesThat(resideInAPackage(ROOT + "sit.run..")));
         check(noClasses()
                 .that()
                 .resideInAPackage(ROOT + "encoders..")
@@ -285,13 +301,22 @@ class ArchitectureTest {
         check(noClasses()
                 .that(resideInAnyPackage(ROOT + "."))
                 .should()
-                .dependOnClassesThat(resideInAnyPackage("ai.djl.repository..", "ai.djl.basicdataset.."))
+                .dependOnClassesThat(resideInAnyPackage("ai.djl.repository..", "ai.djl.basicdataset..")
+                        .and(not(named(ZOO_INTERFACES))))
                 .orShould()
                 .dependOnClassesThat()
                 .haveFullyQualifiedName("ai.djl.util.ZipUtils")
                 .orShould()
                 .dependOnClassesThat()
                 .haveFullyQualifiedName("ai.djl.util.TarUtils"));
+    }
+
+    @Test
+    void onlyTheZoosKnowDjls() {
+        check(noClasses()
+                .that(not(resideInAnyPackage(ROOT + "encoders.djl..", ROOT + "sit.djl..")))
+                .should()
+                .dependOnClassesThat(named(ZOO_INTERFACES)));
     }
 
     /** What the rule above forbids is all that unpacks: no other class of DJL's calls the two. */
@@ -338,6 +363,10 @@ class ArchitectureTest {
 
     private static void check(ArchRule rule) {
         rule.allowEmptyShould(true).check(CLASSES);
+    }
+
+    private static DescribedPredicate<JavaClass> named(Set<String> names) {
+        return DescribedPredicate.describe("one of " + names, found -> names.contains(found.getName()));
     }
 
     private static DescribedPredicate<JavaClass> named(Class<?> type) {

@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
  * official checkpoints; the mixer's begin with {@code mixer.}. A fresh model predicts exactly 0.
  *
  * <p>As a DJL block it takes {@code (x, t, y)}, followed by the class token if the model has one, and optionally by
- * the kept indices, and returns {@link SiTOutput#toNDList()}. See {@link SiTInput} for shapes and ranges.
+ * the kept indices (N, K) and by the mask of dropped labels (N), and returns {@link SiTOutput#toNDList()}. See {@link SiTInput} for shapes and ranges.
  */
 public final class SiT extends AbstractBlock {
     private static final byte VERSION = 1;
@@ -228,18 +228,27 @@ public final class SiT extends AbstractBlock {
     protected NDList forwardInternal(
             ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
         int next = config.hasClassToken() ? 4 : 3;
-        if (inputs.size() < next || inputs.size() > next + 1) {
-            throw new IllegalArgumentException("this model takes x, t, y"
-                    + (config.hasClassToken() ? ", classToken" : "") + " and, if patches are dropped, keep: " + next
-                    + " or " + (next + 1) + " arrays, but was given " + inputs.size());
+        if (inputs.size() < next || inputs.size() > next + 2) {
+            throw new IllegalArgumentException("this model takes x, t, y" + (config.hasClassToken() ? ", classToken" : "")
+                    + " and, if patches are dropped, keep, and dropped: " + next + " to " + (next + 2)
+                    + " arrays, but was given " + inputs.size());
+        }
+        NDArray keep = null;
+        NDArray dropped = null;
+        for (NDArray extra : inputs.subNDList(next)) {
+            if (extra.getShape().dimension() == 1) {
+                dropped = extra; // (N)
+            } else {
+                keep = extra; // (N, K)
+            }
         }
         SiTInput in = new SiTInput(
                 inputs.get(0),
                 inputs.get(1),
                 inputs.get(2),
                 config.hasClassToken() ? inputs.get(3) : null,
-                inputs.size() > next ? inputs.get(next) : null,
-                null);
+                keep,
+                dropped);
         return forward(store, in, training).toNDList();
     }
 
@@ -270,7 +279,7 @@ public final class SiT extends AbstractBlock {
     public Shape[] getOutputShapes(Shape[] inputShapes) {
         long n = inputShapes[0].get(0);
         int next = config.hasClassToken() ? 4 : 3;
-        boolean subset = inputShapes.length > next;
+        boolean subset = inputShapes.length > next && inputShapes[next].dimension() == 2;
         SubsetPlacement placement = subset ? config.subset().placement() : SubsetPlacement.NONE;
         long kept = subset ? inputShapes[next].get(1) : config.tokens();
         long side = config.model().inputSize();

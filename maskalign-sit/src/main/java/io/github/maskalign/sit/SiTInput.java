@@ -1,6 +1,7 @@
 package io.github.maskalign.sit;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
@@ -27,6 +28,17 @@ public record SiTInput(
         @Nullable NDArray classToken,
         @Nullable NDArray keep,
         @Nullable NDArray dropped) {
+
+    /** Returns it as {@link SiT} takes it as a DJL block. */
+    public NDList toNDList() {
+        NDList list = new NDList(x, t, y);
+        for (NDArray optional : new NDArray[] {classToken, keep, dropped}) {
+            if (optional != null) {
+                list.add(optional);
+            }
+        }
+        return list;
+    }
 
     /**
      * Checks all shapes and types at once, and on the CPU the ranges of labels and kept patches: on a GPU, reading them

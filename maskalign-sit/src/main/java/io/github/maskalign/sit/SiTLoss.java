@@ -65,7 +65,8 @@ public final class SiTLoss {
         rows = new TokenRows(model.config().hasClassToken());
     }
 
-    SiT model() {
+    /** Returns the model. */
+    public SiT model() {
         return model;
     }
 
@@ -90,21 +91,34 @@ public final class SiTLoss {
      * @param runner how the model runs its blocks
      */
     public SiTLosses compute(ParameterStore store, SiTLossInput in, BlockRunner runner) {
+        return of(model.forward(store, noised(in), false, runner), in);
+    }
+
+    /**
+     * Returns what the model sees of a batch: x_t, and the class token at the same t.
+     *
+     * @throws IllegalArgumentException if targets are missing or do not fit the model
+     */
+    public SiTInput noised(SiTLossInput in) {
         SiTConfig config = model.config();
         checkTargets(in, config);
         NDArray classToken = config.hasClassToken() ? classToken(in.targets().get(0)) : null; // (N, Z)
         NDArray classNoise = in.classNoise();
         NDArray noisedClass =
                 classToken != null && classNoise != null ? path.interpolate(classToken, classNoise, in.t()) : null;
-        SiTInput noised = new SiTInput(
+        return new SiTInput(
                 path.interpolate(in.clean(), in.noise(), in.t()), in.t(), in.y(), noisedClass, in.keep(), in.dropped());
-        SiTOutput out = model.forward(store, noised, false, runner);
+    }
 
+    /** Returns the loss of what the model has said about {@link #noised}. */
+    public SiTLosses of(SiTOutput out, SiTLossInput in) {
+        SiTConfig config = model.config();
         NDArray velocity = velocity(out, in, config);
         NDArray total = velocity;
         NDArray classVelocity = null;
-        if (out.classVelocity() != null && classToken != null && classNoise != null) {
-            NDArray target = path.velocityTarget(classToken, classNoise, in.t());
+        NDArray classNoise = in.classNoise();
+        if (out.classVelocity() != null && classNoise != null) {
+            NDArray target = path.velocityTarget(classToken(in.targets().get(0)), classNoise, in.t());
             classVelocity = VelocityLoss.perSample(out.classVelocity(), target).mean();
             total = addClassVelocity.callForOne(total, classVelocity);
         }

@@ -120,15 +120,9 @@ public final class SiTObjective implements Objective {
 
     @Override
     public StepLosses loss(NDManager scratch, long step, long first, int count) {
-        long start = System.nanoTime();
-        double dataSeconds;
-        SiTLossInput in;
-        try (GradMode constants = GradMode.off()) {
-            TrainingBatch batch = data.batch(scratch, first, count);
-            SiTLossInput drawn = draw(scratch, batch, step, first, count);
-            dataSeconds = (System.nanoTime() - start) * 1e-9; // the encoder is part of the work, not of the waiting
-            in = drawn.withTargets(targets(batch));
-        }
+        Drawn drawn = drawn(scratch, step, first, count);
+        SiTLossInput in = drawn.input;
+        double dataSeconds = drawn.dataSeconds;
         if (checkpointing == 0) {
             SiTLosses losses = loss.compute(store, in);
             return new StepLosses(losses.total(), losses.parts(), dataSeconds);
@@ -136,6 +130,42 @@ public final class SiTObjective implements Objective {
         Recomputation blocks = new Recomputation(checkpointing);
         SiTLosses losses = loss.compute(store, in, blocks);
         return new StepLosses(losses.total(), losses.parts(), dataSeconds, blocks);
+    }
+
+    /**
+     * Returns what the loss of some samples is computed from, every random number drawn.
+     *
+     * @param scratch owner of the arrays
+     * @param step number of the step, the first is 0, see {@link Objective#loss}
+     * @param first position of the first sample
+     * @param count number of samples, at least 1
+     */
+    public SiTLossInput input(NDManager scratch, long step, long first, int count) {
+        return drawn(scratch, step, first, count).input;
+    }
+
+    /** Returns the loss over the model. */
+    public SiTLoss loss() {
+        return loss;
+    }
+
+    /** Returns the samples. */
+    public TrainingData data() {
+        return data;
+    }
+
+    /** A batch, and what reading its samples took. */
+    private record Drawn(SiTLossInput input, double dataSeconds) {}
+
+    private Drawn drawn(NDManager scratch, long step, long first, int count) {
+        long start = System.nanoTime();
+        try (GradMode constants = GradMode.off()) {
+            TrainingBatch batch = data.batch(scratch, first, count);
+            SiTLossInput drawn = draw(scratch, batch, step, first, count);
+            double dataSeconds =
+                    (System.nanoTime() - start) * 1e-9; // the encoder is part of the work, not of the waiting
+            return new Drawn(drawn.withTargets(targets(batch)), dataSeconds);
+        }
     }
 
     private SiTLossInput draw(NDManager scratch, TrainingBatch batch, long step, long first, int count) {

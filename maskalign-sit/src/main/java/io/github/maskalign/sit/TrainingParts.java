@@ -17,7 +17,9 @@ import io.github.maskalign.core.train.TrainListener;
 import io.github.maskalign.core.train.TrainLoop;
 import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.sit.weights.ModelSettings;
+import io.github.maskalign.sit.weights.internal.TrainingFile;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -151,6 +153,17 @@ final class TrainingParts {
         List<TrainListener> listeners = new ArrayList<>();
         Path folder = plan.folder;
         if (folder != null) {
+            listeners.add(new TrainListener() {
+                @Override
+                public void onStart(StartKind kind, TrainState state) { // the folder's run has these settings
+                    try {
+                        TrainingFile.write(folder, plan.steps, plan.batch, plan.identity());
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(
+                                folder.resolve(TrainingFile.NAME) + " cannot be written: " + e.getMessage(), e);
+                    }
+                }
+            });
             Path stats = folder.resolve("stats.jsonl");
             listeners.add(new MetricListener(firstStep -> JsonlSink.open(stats, firstStep), plan.metricsEvery));
         }

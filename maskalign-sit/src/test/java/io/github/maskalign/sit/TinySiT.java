@@ -18,33 +18,33 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Models small enough for a test and large enough to be wrong: 9 tokens, 3 heads, odd sizes, all parts present. */
-final class TinySiT {
-    static final int N = 3;
-    static final int T = 9;
-    static final int CLASSES = 5;
-    static final int ENCODER = 11;
-    static final int DEPTH = 3;
+public final class TinySiT {
+    public static final int N = 3;
+    public static final int T = 9;
+    public static final int CLASSES = 5;
+    public static final int ENCODER = 11;
+    public static final int DEPTH = 3;
 
     private TinySiT() {}
 
-    static SiTConfig plain() {
+    public static SiTConfig plain() {
         return SiTConfig.of(6, 2, 3, 24, DEPTH, 3, CLASSES);
     }
 
-    static SiTConfig repa() {
+    public static SiTConfig repa() {
         return plain().withAlignment(2, 20, List.of(ENCODER));
     }
 
-    static SiTConfig reg() {
+    public static SiTConfig reg() {
         return repa().withClassToken(ENCODER);
     }
 
-    static SiTConfig maskAlign() {
+    public static SiTConfig maskAlign() {
         return reg().withMixer(MixerConfig.PAPER).withPlacement(SubsetPlacement.DROP, 0, 0);
     }
 
     /** Every family, and every placement with and without class token. */
-    static Map<String, SiTConfig> family() {
+    public static Map<String, SiTConfig> family() {
         Map<String, SiTConfig> all = new LinkedHashMap<>();
         all.put("sit", plain());
         all.put("sit-learn-sigma", plain().withOptions(4, 0.1, true, true));
@@ -59,24 +59,24 @@ final class TinySiT {
     }
 
     /** An initialised model as training begins. */
-    static SiT fresh(SiTConfig config, NDManager manager) {
+    public static SiT fresh(SiTConfig config, NDManager manager) {
         return fresh(config, Precision.FLOAT32, manager);
     }
 
-    static SiT fresh(SiTConfig config, Precision precision, NDManager manager) {
+    public static SiT fresh(SiTConfig config, Precision precision, NDManager manager) {
         SiT model = new SiT(config, precision);
         model.initialize(manager);
         return model;
     }
 
     /** A model as after some training: every trained parameter is moved, so all gates are open. */
-    static SiT moved(SiTConfig config, NDManager manager) {
+    public static SiT moved(SiTConfig config, NDManager manager) {
         SiT model = fresh(config, manager);
         move(model, manager);
         return model;
     }
 
-    static void move(SiT model, NDManager manager) {
+    public static void move(SiT model, NDManager manager) {
         try (GradMode editing = GradMode.off();
                 NDManager scratch = manager.newSubManager()) {
             for (NDArray weight : Weights.trainable(model)) {
@@ -86,7 +86,7 @@ final class TinySiT {
     }
 
     /** A model of another configuration with the same weights, where both have them. */
-    static SiT like(SiT original, SiTConfig config, NDManager manager) {
+    public static SiT like(SiT original, SiTConfig config, NDManager manager) {
         SiT model = fresh(config, manager);
         Map<String, NDArray> values = new LinkedHashMap<>(Weights.of(model));
         Weights.of(original).forEach(values::replace);
@@ -94,7 +94,7 @@ final class TinySiT {
         return model;
     }
 
-    static SiTInput input(SiTConfig config, NDManager manager, @Nullable NDArray keep) {
+    public static SiTInput input(SiTConfig config, NDManager manager, @Nullable NDArray keep) {
         return new SiTInput(
                 manager.randomNormal(new Shape(N, 3, 6, 6)),
                 manager.randomUniform(0, 1, new Shape(N)),
@@ -104,7 +104,7 @@ final class TinySiT {
                 null);
     }
 
-    static SiTLossInput lossInput(SiTConfig config, NDManager manager, @Nullable NDArray keep) {
+    public static SiTLossInput lossInput(SiTConfig config, NDManager manager, @Nullable NDArray keep) {
         return new SiTLossInput(
                 manager.randomNormal(new Shape(N, 3, 6, 6)),
                 manager.randomNormal(new Shape(N, 3, 6, 6)),
@@ -116,30 +116,30 @@ final class TinySiT {
                 null);
     }
 
-    static SiTInput with(SiTInput in, @Nullable NDArray keep) {
+    public static SiTInput with(SiTInput in, @Nullable NDArray keep) {
         return new SiTInput(in.x(), in.t(), in.y(), in.classToken(), keep, in.dropped());
     }
 
-    static SiTLossInput with(SiTLossInput in, @Nullable NDArray keep) {
+    public static SiTLossInput with(SiTLossInput in, @Nullable NDArray keep) {
         return new SiTLossInput(
                 in.clean(), in.noise(), in.t(), in.y(), in.targets(), in.classNoise(), keep, in.dropped());
     }
 
-    static NDArray labels(NDManager manager, long... labels) {
+    public static NDArray labels(NDManager manager, long... labels) {
         return manager.create(labels).duplicate(); // the first array borrows Java memory
     }
 
     /** The subset that keeps everything, in order. */
-    static NDArray keepAll(NDManager manager) {
+    public static NDArray keepAll(NDManager manager) {
         return TokenSubset.all(N, T).toNDArray(manager);
     }
 
     /** Five of nine tokens, others for each sample, in no order. */
-    static NDArray keepFive(NDManager manager) {
+    public static NDArray keepFive(NDManager manager) {
         return keep(manager, new long[] {7, 0, 3, 8, 4}, new long[] {1, 2, 3, 4, 5}, new long[] {8, 6, 2, 5, 0});
     }
 
-    static NDArray keep(NDManager manager, long[]... rows) {
+    public static NDArray keep(NDManager manager, long[]... rows) {
         long[] all = new long[rows.length * rows[0].length];
         for (int n = 0; n < rows.length; n++) {
             System.arraycopy(rows[n], 0, all, n * rows[0].length, rows[0].length);
@@ -147,12 +147,12 @@ final class TinySiT {
         return new TokenSubset(T, rows[0].length, all).toNDArray(manager);
     }
 
-    static SiTOutput run(SiT model, SiTInput in) {
+    public static SiTOutput run(SiT model, SiTInput in) {
         return model.forward(new ParameterStore(in.x().getManager(), false), in, false);
     }
 
     /** The inputs of the model as a DJL block. */
-    static NDList list(SiTInput in) {
+    public static NDList list(SiTInput in) {
         NDList list = new NDList(in.x(), in.t(), in.y());
         NDArray classToken = in.classToken();
         if (classToken != null) {

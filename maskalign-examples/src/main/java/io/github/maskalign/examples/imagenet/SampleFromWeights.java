@@ -8,7 +8,6 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.files.SafetensorsFile;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureWriter;
 import io.github.maskalign.core.nn.Precision;
@@ -26,11 +25,11 @@ import io.github.maskalign.encoders.vae.NativeAutoencoder;
 import io.github.maskalign.encoders.vae.TiledDecoder;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.weights.SiTWeights;
-import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * Draws one picture for each label, with the sampler and the guidance of REG's published scores.
@@ -68,11 +67,9 @@ public final class SampleFromWeights {
                 .withMethod(SamplerMethod.EULER_MARUYAMA, steps)
                 .withGuidance(GUIDANCE);
         try (NDManager manager = NDManager.newBaseManager();
-                SafetensorsFile file = SafetensorsFile.open(weights);
+                SiTWeights read = SiTWeights.open(weights);
                 Autoencoder autoencoder = NativeAutoencoder.open(vae, manager.getDevice(), Precision.FLOAT32);
                 GradMode inference = GradMode.off()) {
-            SiTWeights read =
-                    SiTWeights.read(weights.toString(), file.stateDict(), file.metadata(), ImportOptions.AUTO);
             SiTConfig model = read.config();
             VelocityField field = read.field(read.load(manager, Precision.FLOAT32), new ParameterStore(manager, false));
 
@@ -89,20 +86,10 @@ public final class SampleFromWeights {
             NDArray latents = drawn.get(0).toType(DataType.FLOAT32, false); // the sampler's states are float64
             byte[] planes = decoder.decode(latents); // (N, 3, side, side)
             int side = model.model().inputSize() * autoencoder.reduction();
+            List<Picture> pictures = Picture.ofPlanar(side, side, planes);
             for (int i = 0; i < labels.length; i++) {
-                PictureWriter.write(out.resolve(i + ".png"), picture(planes, i, side), PictureWriter.Packing.DEFLATED);
+                PictureWriter.write(out.resolve(i + ".png"), pictures.get(i), PictureWriter.Packing.DEFLATED);
             }
         }
-    }
-
-    private static Picture picture(byte[] planes, int number, int side) {
-        int area = side * side;
-        byte[] interleaved = new byte[3 * area];
-        for (int p = 0; p < area; p++) {
-            for (int c = 0; c < 3; c++) {
-                interleaved[3 * p + c] = planes[(3 * number + c) * area + p];
-            }
-        }
-        return Picture.of(side, side, interleaved);
     }
 }

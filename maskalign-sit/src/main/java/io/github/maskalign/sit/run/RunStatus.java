@@ -2,10 +2,10 @@ package io.github.maskalign.sit.run;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.files.internal.CheckpointDir;
 import io.github.maskalign.core.files.internal.RunLock;
 import io.github.maskalign.sit.run.internal.StatsFile;
+import io.github.maskalign.sit.run.internal.RunFacts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * The state of a run, read from its folder without disturbing it.
  *
  * @param folder the folder
- * @param name name of the experiment
+ * @param name name of the experiment; of a run that a program made that of its folder
  * @param phase what it is doing
  * @param owner who has the folder, if anybody
  * @param step last step that is recorded or saved; 0 before the first
@@ -90,11 +90,11 @@ public record RunStatus(
      * @throws NoSuchFileException if the folder holds no run
      */
     public static RunStatus read(Path folder, boolean verify) throws IOException {
-        RunConfig run = config(folder);
+        RunFacts run = RunFacts.read(folder);
         StatsFile.Recent records = StatsFile.Recent.read(folder.resolve("stats.jsonl"), RECENT);
         List<SavedState> states = checkpoints(folder.resolve("checkpoints"), verify);
         String owner = RunLock.ownerOf(folder);
-        long steps = run.train().steps();
+        long steps = run.steps();
         long step = states.stream()
                 .filter(state -> state.problem() == null)
                 .mapToLong(SavedState::step)
@@ -108,24 +108,11 @@ public record RunStatus(
                 step,
                 steps,
                 new Pace(
-                        run.train().globalBatch() / records.medianSeconds(),
+                        run.batch() / records.medianSeconds(),
                         (steps - step) * records.medianSeconds(),
                         Instant.now().toEpochMilli() * 1e-3 - records.time()),
                 records.last(),
                 states);
-    }
-
-    /**
-     * Reads the settings of a run.
-     *
-     * @throws NoSuchFileException if the folder holds no run
-     */
-    public static RunConfig config(Path folder) throws IOException {
-        Path config = folder.resolve("config.yaml");
-        if (!Files.exists(config)) {
-            throw new NoSuchFileException(config.toString(), null, "no run in this folder");
-        }
-        return ConfigBinder.bind(config, List.of(), RunConfig.class).value();
     }
 
     private static boolean isAlive(@Nullable String owner) {

@@ -9,7 +9,6 @@ import io.github.maskalign.core.distributed.Communicators.LocalCommunicator;
 import io.github.maskalign.core.files.WeightsFile.Unknown;
 import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.encoders.vae.NativeAutoencoder;
-import io.github.maskalign.sit.run.internal.OpenWeights;
 import io.github.maskalign.sit.run.internal.PictureDecoder;
 import io.github.maskalign.sit.run.internal.RunPrecision;
 import io.github.maskalign.sit.run.internal.SampleSettings;
@@ -24,6 +23,7 @@ import io.github.maskalign.sit.run.internal.SampleWork;
 import io.github.maskalign.sit.run.internal.TrainedWeights;
 import io.github.maskalign.sit.weights.SiTWeights;
 import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
+import io.github.maskalign.sit.weights.internal.OpenWeights;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -244,7 +244,7 @@ public final class SamplingRun {
         }
         SiTWeights weights = file.sit(source.options());
         weights.notes().forEach(audience.notes());
-        return SampleSource.of(weights, chosen, computing.precision(), decoding.autoencoder() != null);
+        return SampleSource.of(weights, file.file().path(), computing.precision(), decoding.autoencoder() != null);
     }
 
     private static Device device() {

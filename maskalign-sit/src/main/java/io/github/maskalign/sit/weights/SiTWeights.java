@@ -4,13 +4,17 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
+import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.SafetensorsWriter;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
+import io.github.maskalign.core.files.WeightsFile.Unknown;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.core.nn.internal.SinCosPositions;
+import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
@@ -19,13 +23,20 @@ import io.github.maskalign.sit.weights.internal.FamilyGuess;
 import io.github.maskalign.sit.weights.internal.Geometry;
 import io.github.maskalign.sit.weights.internal.KeyNames;
 import io.github.maskalign.sit.weights.internal.Keys;
+import io.github.maskalign.sit.weights.internal.LatentStatistics;
 import io.github.maskalign.sit.weights.internal.ModelMetadata;
+import io.github.maskalign.sit.weights.internal.OpenWeights;
+import io.github.maskalign.sit.weights.internal.RunSnapshots;
 import io.github.maskalign.sit.weights.internal.TimeConvention;
 import io.github.maskalign.sit.weights.internal.TimeConvention.ReversedTimeField;
 import io.github.maskalign.sit.weights.internal.TimeConvention.TimeAxis;
 import io.github.maskalign.sit.weights.internal.VelocityRows;
+import java.io.Closeable;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,16 +44,23 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Weights of the family under our names, with the model they belong to. Nothing is loaded before it is needed, so the
- * file they come from must stay open.
+ * file they come from must stay open: {@link #open} keeps it so until {@link #close}, {@link #read} leaves it to the
+ * caller.
+ *
+ * <pre>{@code
+ * SiTWeights.save(model, Path.of("mine.safetensors"));
+ * try (SiTWeights saved = SiTWeights.open(Path.of("mine.safetensors"))) {
+ *     SiT same = saved.load(manager, Precision.FLOAT32);
+ * }
+ * }</pre>
  *
  * <p>Reading removes prefixes, tells the family, renames, picks the velocity rows of a head that also predicts sigma,
  * and then demands exactly the keys and shapes of the model that the tensors describe: every key that is missing or
  * unexpected is reported. Projectors may be missing as a whole, which sampling does not mind. The position table is
  * taken as stored; an averaged one differs from its formula by 2e-4.
  */
-public final class SiTWeights {
+public final class SiTWeights implements Closeable {
     private static final float POSITION_TOLERANCE = 1e-3f;
-    private static final double NORM_EPS = 1e-4;
 
     private final String origin;
     private final FamilyGuess guess;
@@ -51,6 +69,7 @@ public final class SiTWeights {
     private final StateDict tensors;
     private final Map<String, String> facts;
     private final List<String> notes;
+    private final @Nullable Closeable file;
 
     private SiTWeights(
             String origin,
@@ -59,7 +78,8 @@ public final class SiTWeights {
             SiTConfig config,
             StateDict tensors,
             Map<String, String> facts,
-            List<String> notes) {
+            List<String> notes,
+            @Nullable Closeable file) {
         this.origin = origin;
         this.guess = guess;
         this.time = time;
@@ -67,6 +87,40 @@ public final class SiTWeights {
         this.tensors = tensors;
         this.facts = Map.copyOf(facts);
         this.notes = List.copyOf(notes);
+        this.file = file;
+    }
+
+    /**
+     * Opens a file of any family and kind, such as a snapshot of a run, what {@link #save} wrote, or a published
+     * checkpoint; of several state dicts in one file the averaged one.
+     *
+     * @param source the file, or a run folder, whose newest averaged weights are taken
+     * @throws CheckpointFormatException with all problems, if it is no model of the family
+     */
+    public static SiTWeights open(Path source) throws IOException {
+        Path file = Files.isDirectory(source) ? RunSnapshots.newest(source, "") : source;
+        OpenWeights opened = OpenWeights.open(file, null, Unknown.REFUSE);
+        try {
+            SiTWeights all = opened.sit(ImportOptions.AUTO);
+            return new SiTWeights(
+                    all.origin, all.guess, all.time, all.config, all.tensors, all.facts, all.notes, opened);
+        } catch (IOException | RuntimeException e) {
+            opened.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Writes or replaces a safetensors file with all weights of a model, under the official keys and with the texts
+     * that say which model it is; {@link #open} needs nothing else.
+     */
+    public static void save(SiT model, Path file) throws IOException {
+        WeightsFamily family =
+                WeightsFamily.find(ModelSettings.family(model.config())).orElse(WeightsFamily.SIT);
+        SafetensorsWriter.write(
+                file,
+                StateDict.of(Weights.of(model)),
+                ModelMetadata.of(family, TimeConvention.DATA_AT_0, model.config()));
     }
 
     /**
@@ -99,7 +153,7 @@ public final class SiTWeights {
             case REDI -> named = KeyNames.withNumberedProjector(origin, plain);
             case IREPA -> named = options.withoutProjectors() ? plain : KeyNames.withPlainProjectors(origin, plain);
             case REPA_E -> {
-                facts.putAll(latentStatistics(origin, plain));
+                facts.putAll(LatentStatistics.of(origin, plain));
                 named = without(plain, Keys.NORM);
                 notes.add("took the statistics bn of the latents from the tensors to the metadata");
             }
@@ -122,7 +176,7 @@ public final class SiTWeights {
         comparePositions(named, config, notes);
         facts.putIfAbsent(ModelMetadata.SOURCE, guess.family().id());
         TimeConvention time = ModelMetadata.time(metadata).orElse(guess.family().time());
-        return new SiTWeights(origin, guess, time, config, named, facts, notes);
+        return new SiTWeights(origin, guess, time, config, named, facts, notes, null);
     }
 
     /** Returns where the weights come from. */
@@ -148,6 +202,23 @@ public final class SiTWeights {
     /** Returns the tensors under our keys. */
     public StateDict tensors() {
         return tensors;
+    }
+
+    /** Returns the path the weights were trained on; LINEAR, as all published ones were, unless the file says another. */
+    public Interpolant path() {
+        String name = facts.getOrDefault(ModelMetadata.PATH, "");
+        return Arrays.stream(Interpolant.values())
+                .filter(path -> path.name().equalsIgnoreCase(name))
+                .findFirst()
+                .orElse(Interpolant.LINEAR);
+    }
+
+    /** Returns {@link SamplerConfig#defaults} with guidance on the channels on which the family's own sampler lets it act. */
+    public SamplerConfig sampling() {
+        int guided = family().legacyGuidedChannels();
+        SamplerConfig usual = SamplerConfig.defaults();
+        return usual.withGuidance(usual.guidance()
+                .withLegacyGuidedChannels(guided < config.model().inChannels() ? guided : 0));
     }
 
     /** Returns what was changed or is worth knowing, as sentences for a person. */
@@ -192,7 +263,7 @@ public final class SiTWeights {
         List<String> all = new ArrayList<>(notes);
         all.add("turned the time axis around inside the weights, from " + time.id() + " to " + other.id()
                 + ": equal up to float32 rounding");
-        return new SiTWeights(origin, guess, other, config, StateDict.ofTensors(out), facts, all);
+        return new SiTWeights(origin, guess, other, config, StateDict.ofTensors(out), facts, all, file);
     }
 
     /** Returns a new model with these weights, on the axis {@link #time()}; its arrays belong to the manager. */
@@ -207,6 +278,14 @@ public final class SiTWeights {
     public VelocityField field(SiT loaded, ParameterStore store) {
         VelocityField field = new SiTVelocityField(loaded, store);
         return time == TimeConvention.DATA_AT_0 ? field : new ReversedTimeField(field);
+    }
+
+    /** Closes the file, if {@link #open} opened it. Models that were loaded stay. */
+    @Override
+    public void close() throws IOException {
+        if (file != null) {
+            file.close();
+        }
     }
 
     private static Map<String, String> facts(Map<String, String> metadata) {
@@ -242,34 +321,6 @@ public final class SiTWeights {
                             + " but was given as " + options.alignDepth()));
         }
         return found;
-    }
-
-    /** Mean and standard deviation per channel by which REPA-E's model normalises latents, as JSON lists. */
-    private static Map<String, String> latentStatistics(String origin, StateDict tensors) throws IOException {
-        Map<String, TensorSource> all = tensors.tensors();
-        TensorSource mean = all.get(Keys.NORM_MEAN);
-        TensorSource variance = all.get(Keys.NORM_VARIANCE);
-        if (mean == null || variance == null) {
-            throw new CheckpointFormatException(
-                    origin, List.of("must have both " + Keys.NORM_MEAN + " and " + Keys.NORM_VARIANCE));
-        }
-        if (mean.shape().dimension() != 1
-                || !mean.shape().equals(variance.shape())
-                || mean.shape().size() > 4096) {
-            throw new CheckpointFormatException(
-                    origin,
-                    List.of(Keys.NORM_MEAN + " and " + Keys.NORM_VARIANCE + " must have shape (C) but have "
-                            + mean.shape() + " and " + variance.shape()));
-        }
-        List<String> means = new ArrayList<>();
-        List<String> deviations = new ArrayList<>();
-        for (float value : mean.floats()) {
-            means.add(Float.toString(value));
-        }
-        for (float value : variance.floats()) {
-            deviations.add(Double.toString(Math.sqrt(value + NORM_EPS)));
-        }
-        return Map.of(ModelMetadata.LATENT_MEAN, means.toString(), ModelMetadata.LATENT_STD, deviations.toString());
     }
 
     private static StateDict without(StateDict tensors, String prefix) {

@@ -112,7 +112,7 @@ class ReportTest {
     void methodsHaveTheirNames(String name, String overrides) throws Exception {
         Path run = run("run", List.of(overrides.split(",")));
 
-        assertThat(ReportedRun.read(run, "run", 6).method()).isEqualTo(name.strip());
+        assertThat(ReportedRun.read(run, "run", 6).facts().method()).isEqualTo(name.strip());
     }
 
     @Test

@@ -8,6 +8,7 @@ import io.github.maskalign.core.files.internal.TorchFileWriter;
 import io.github.maskalign.sit.weights.SiTWeights;
 import io.github.maskalign.sit.weights.WeightsExport;
 import io.github.maskalign.sit.weights.WeightsFamily;
+import io.github.maskalign.sit.weights.internal.OpenWeights;
 import io.github.maskalign.sit.weights.internal.RoundedTensor;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -8,6 +8,7 @@ import io.github.maskalign.sit.weights.SiTWeights;
 import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
 import io.github.maskalign.sit.weights.WeightsExport;
 import io.github.maskalign.sit.weights.WeightsExport.Extra;
+import io.github.maskalign.sit.weights.internal.OpenWeights;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

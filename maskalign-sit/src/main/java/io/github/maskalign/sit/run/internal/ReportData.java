@@ -30,7 +30,7 @@ public record ReportData(List<RunGroup> groups) {
         line(csv, HEAD);
         for (RunGroup group : groups) {
             for (ReportedRun run : group.runs()) {
-                String seed = Long.toString(run.config().seed());
+                String seed = Long.toString(run.facts().seed());
                 curves(run).forEach((metric, curve) -> {
                     for (int i = 0; i < curve.steps().length; i++) {
                         String step = number(curve.steps()[i]);
@@ -66,19 +66,19 @@ public record ReportData(List<RunGroup> groups) {
         JsonArray all = new JsonArray();
         for (RunGroup group : groups) {
             JsonObject settings = new JsonObject();
-            Map<String, String> values = group.first().settings();
+            Map<String, String> values = group.first().facts().settings();
             differing.forEach(key -> settings.addProperty(key, values.get(key)));
             JsonArray members = new JsonArray();
             for (ReportedRun run : group.runs()) {
                 JsonObject member = new JsonObject();
                 member.addProperty("run", run.label());
-                member.addProperty("seed", run.config().seed());
+                member.addProperty("seed", run.facts().seed());
                 member.addProperty("step", run.status().step());
                 members.add(member);
             }
             JsonObject one = new JsonObject();
             one.addProperty("group", group.label());
-            one.addProperty("method", group.first().method());
+            one.addProperty("method", group.first().facts().method());
             one.addProperty("n", group.runs().size());
             one.add("members", members);
             one.add("settings", settings);

@@ -3,7 +3,6 @@ package io.github.maskalign.sit.run.internal;
 import static io.github.maskalign.sit.run.internal.Markup.escape;
 import static io.github.maskalign.sit.run.internal.Markup.number;
 
-import io.github.maskalign.core.config.ConfigWriter;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -96,8 +95,8 @@ public record ReportPage(String title, List<RunGroup> groups, List<ScoreFile> sc
     private void overview(StringBuilder page) {
         open(page, "Overview");
         Map<String, Function<RunGroup, String>> rows = new LinkedHashMap<>();
-        rows.put("method", group -> each(group, ReportedRun::method));
-        rows.put("model", group -> each(group, ReportedRun::model));
+        rows.put("method", group -> each(group, run -> run.facts().method()));
+        rows.put("model", group -> each(group, run -> run.facts().model()));
         if (runs().size() > groups.size()) {
             rows.put("runs", group -> Integer.toString(group.runs().size()));
         }
@@ -112,7 +111,7 @@ public record ReportPage(String title, List<RunGroup> groups, List<ScoreFile> sc
                         run -> String.format(
                                 Locale.ROOT,
                                 "%,d",
-                                run.status().step() * run.config().train().globalBatch())));
+                                run.status().step() * run.facts().batch())));
         rows.put("pictures a second", group -> group.spread(ReportedRun::rate).text());
         rows.put(
                 "training time",
@@ -177,7 +176,7 @@ public record ReportPage(String title, List<RunGroup> groups, List<ScoreFile> sc
 
     private void differences(StringBuilder page) {
         List<Map<String, String>> settings =
-                groups.stream().map(group -> group.first().settings()).toList();
+                groups.stream().map(group -> group.first().facts().settings()).toList();
         Set<String> differing = RunGroup.differing(groups);
         open(page, "Settings");
         if (groups.size() > 1 && differing.isEmpty()) {
@@ -188,7 +187,7 @@ public record ReportPage(String title, List<RunGroup> groups, List<ScoreFile> sc
                 row(
                         page,
                         "<code>" + escape(key) + "</code>",
-                        group -> escape(group.first().settings().getOrDefault(key, "–")));
+                        group -> escape(group.first().facts().settings().getOrDefault(key, "–")));
             }
             page.append("</tbody></table></div>\n");
         }
@@ -339,7 +338,7 @@ public record ReportPage(String title, List<RunGroup> groups, List<ScoreFile> sc
             folded(
                     page,
                     key(g) + ": config.yaml",
-                    ConfigWriter.yaml(groups.get(g).first().config()));
+                    groups.get(g).first().facts().text());
         }
         once(page, "Versions, machine, origin of the settings", ReportedRun::provenance);
         once(page, "Who made the training pictures", ReportedRun::attribution);

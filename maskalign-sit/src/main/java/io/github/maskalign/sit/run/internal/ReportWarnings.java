@@ -16,7 +16,7 @@ final class ReportWarnings {
         Map<String, Set<String>> found = new LinkedHashMap<>();
         for (RunGroup group : groups) {
             Map<Long, List<ReportedRun>> seeds = group.runs().stream()
-                    .collect(Collectors.groupingBy(run -> run.config().seed()));
+                    .collect(Collectors.groupingBy(run -> run.facts().seed()));
             seeds.values().stream()
                     .filter(runs -> runs.size() > 1)
                     .forEach(runs -> warn(

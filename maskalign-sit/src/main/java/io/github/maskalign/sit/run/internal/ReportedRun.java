@@ -8,7 +8,6 @@ import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureReader;
 import io.github.maskalign.core.image.PictureWriter;
 import io.github.maskalign.core.image.Resampler;
-import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunStatus;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -28,7 +27,7 @@ import java.util.stream.Stream;
  * What a report tells of one run, read from its folder without disturbing it.
  *
  * @param label name in the report, different from that of other runs
- * @param config its settings
+ * @param facts its settings
  * @param status how far it is
  * @param stats what it recorded
  * @param grids its pictures in the order of steps
@@ -38,7 +37,7 @@ import java.util.stream.Stream;
  */
 public record ReportedRun(
         String label,
-        RunConfig config,
+        RunFacts facts,
         RunStatus status,
         StatsFile stats,
         List<Grid> grids,
@@ -64,12 +63,12 @@ public record ReportedRun(
         for (Path file : named(folder, Pattern.compile("(evaluation|scores).*\\.json"))) {
             scores.add(ScoreFile.read(file));
         }
-        RunConfig config = RunStatus.config(folder);
+        RunFacts facts = RunFacts.read(folder);
         return new ReportedRun(
                 label,
-                config,
+                facts,
                 status,
-                named(StatsFile.read(folder.resolve("stats.jsonl")), config),
+                named(StatsFile.read(folder.resolve("stats.jsonl")), facts),
                 grids(folder, status.step(), mostGrids),
                 scores,
                 text(folder.resolve("provenance.json")),
@@ -77,8 +76,8 @@ public record ReportedRun(
     }
 
     /** The records under today's names; a run that an older version began has both. */
-    private static StatsFile named(StatsFile stats, RunConfig config) {
-        FeatureSpace space = ScoreId.space(RunEvaluation.encoder(config).spaceName());
+    private static StatsFile named(StatsFile stats, RunFacts facts) {
+        FeatureSpace space = ScoreId.space(facts.space());
         Map<String, Curve> curves = new TreeMap<>();
         stats.curves().forEach((name, curve) -> curves.merge(ScoreId.ofStats(name, space), curve, Curve::with));
         return new StatsFile(curves, stats.damaged());
@@ -129,40 +128,15 @@ public record ReportedRun(
         return Files.isRegularFile(file) ? new String(Files.readAllBytes(file), StandardCharsets.UTF_8) : "";
     }
 
-    /** Returns the name of the method that the switches make. */
-    String method() {
-        SubsetPlacement placement = config.subset().placement();
-        boolean cls = config.cls().enabled();
-        boolean align = config.align().enabled();
-        String base = cls ? "REG" : align ? "REPA" : "SiT";
-        if (placement == SubsetPlacement.NONE) {
-            return base;
-        }
-        if (placement == SubsetPlacement.DROP && config.mixer().layers() > 0 && align) {
-            return cls ? "MaskAlign" : "REPA + MaskAlign";
-        }
-        return base + ", " + placement + mixed(config.mixer());
-    }
-
-    private static String mixed(MixerConfig mixer) {
-        return mixer.layers() > 0 ? " with mixer" : "";
-    }
-
-    /** Returns all settings, {@code section.key} to value; the caller may change the map. */
-    Map<String, String> settings() {
-        return ConfigWriter.settings(config);
-    }
-
     /** Returns pictures a second at each recorded step. */
     List<Curve> rates() {
         Curve seconds = stats.curves().get("seconds");
         if (seconds == null) {
             return List.of();
         }
-        int batch = config.train().globalBatch();
+        int batch = facts.batch();
         return List.of(seconds.named("rate").mapped(value -> batch / value));
     }
-
     /** Returns the median of pictures a second; NaN if nothing is recorded. */
     double rate() {
         return median(rates());
@@ -182,17 +156,4 @@ public record ReportedRun(
         return sorted.length == 0 ? Double.NaN : sorted[sorted.length / 2];
     }
 
-    /** Returns the model in words. */
-    String model() {
-        return config.model()
-                .variant()
-                .map(variant -> variant.name().replace('_', '/').toUpperCase(Locale.ROOT))
-                .map(name -> "SiT-" + name)
-                .orElseGet(() -> String.format(
-                        Locale.ROOT,
-                        "SiT, depth %d, width %d, patch %d",
-                        config.model().sizes().depth().orElse(0),
-                        config.model().sizes().hiddenSize().orElse(0),
-                        config.model().sizes().patchSize().orElse(0)));
-    }
 }

@@ -59,7 +59,7 @@ public record RunGroup(String label, List<ReportedRun> runs) {
     }
 
     private static Map<String, String> shared(ReportedRun run) {
-        Map<String, String> settings = run.settings();
+        Map<String, String> settings = run.facts().settings();
         settings.keySet().removeAll(OWN);
         return settings;
     }
@@ -70,12 +70,12 @@ public record RunGroup(String label, List<ReportedRun> runs) {
             return List.of(groups.get(0).name());
         }
         Map<String, List<RunGroup>> methods =
-                groups.stream().collect(Collectors.groupingBy(g -> g.first().method()));
+                groups.stream().collect(Collectors.groupingBy(g -> g.first().facts().method()));
         List<String> labels = new ArrayList<>();
         for (RunGroup group : groups) {
-            String method = group.first().method();
+            String method = group.first().facts().method();
             List<RunGroup> same = methods.getOrDefault(method, List.of());
-            Map<String, String> settings = group.first().settings();
+            Map<String, String> settings = group.first().facts().settings();
             Set<String> keys = same.size() == 1 ? Set.of() : differing(same);
             String label = keys.stream()
                     .map(key -> key + "=" + settings.getOrDefault(key, "–"))
@@ -105,7 +105,7 @@ public record RunGroup(String label, List<ReportedRun> runs) {
     /** The name of the first run's folder without what names its seed. */
     private String name() {
         String name = SEED.matcher(first().label()).replaceFirst("");
-        return name.isEmpty() ? first().config().name() : name;
+        return name.isEmpty() ? first().facts().name() : name;
     }
 
     ReportedRun first() {
@@ -122,6 +122,6 @@ public record RunGroup(String label, List<ReportedRun> runs) {
 
     /** Returns the seeds in rising order. */
     Set<Long> seeds() {
-        return runs.stream().map(run -> run.config().seed()).collect(Collectors.toCollection(TreeSet::new));
+        return runs.stream().map(run -> run.facts().seed()).collect(Collectors.toCollection(TreeSet::new));
     }
 }

@@ -9,6 +9,8 @@ import io.github.maskalign.encoders.vae.Autoencoder;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
+import io.github.maskalign.sit.weights.internal.OpenWeights;
+import io.github.maskalign.sit.weights.internal.RunSnapshots;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,7 +45,7 @@ public final class SampleSettings {
 
         /** Opens the file of the weights. */
         public OpenWeights open(Path chosen) throws IOException {
-            Path file = Files.isDirectory(chosen) ? TrainedWeights.find(chosen).weights() : chosen;
+            Path file = Files.isDirectory(chosen) ? RunSnapshots.newest(chosen, "") : chosen;
             return OpenWeights.open(file, section, unknown);
         }
     }

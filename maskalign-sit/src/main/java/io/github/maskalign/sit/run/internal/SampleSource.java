@@ -15,11 +15,11 @@ import io.github.maskalign.sit.SiTVelocityField;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunConfig.DataSection;
 import io.github.maskalign.sit.weights.SiTWeights;
+import io.github.maskalign.sit.weights.internal.OpenWeights;
+import io.github.maskalign.sit.weights.internal.RunSnapshots;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -56,10 +56,10 @@ public record SampleSource(
         return new SampleSource(model, precision, path, how, scaling, pixels, folder, loader);
     }
 
-    /** Whether a path is a run folder, or a snapshot inside one. */
+    /** Whether a path is the folder of a run with a config, or a snapshot inside one. */
     public static boolean isRun(Path source) {
-        return Files.isDirectory(source)
-                || (TrainedWeights.isSnapshot(source)
+        return (Files.isDirectory(source) && Files.exists(source.resolve("config.yaml")))
+                || (RunSnapshots.isSnapshot(source)
                         && Files.exists(source.toAbsolutePath().resolveSibling("config.yaml")));
     }
 
@@ -97,14 +97,11 @@ public record SampleSource(
      */
     public static SampleSource of(SiTWeights weights, Path file, @Nullable RunPrecision wanted, boolean decoded) {
         RunPrecision precision = wanted == null ? RunPrecision.FLOAT32 : wanted;
-        SamplerConfig usual = SamplerConfig.defaults();
-        int guided = weights.family().legacyGuidedChannels();
-        int channels = guided < weights.config().model().inChannels() ? guided : 0;
         return new SampleSource(
                 weights.config(),
                 precision,
-                path(weights.metadata()),
-                usual.withGuidance(usual.guidance().withLegacyGuidedChannels(channels)),
+                weights.path(),
+                weights.sampling(),
                 null,
                 decoded ? weights.family().pixels() : PixelScaling.ROUND,
                 file.toAbsolutePath().resolveSibling(""),
@@ -114,14 +111,5 @@ public record SampleSource(
                                 weights.load(manager, precision.ofBlocks()), new ParameterStore(manager, false));
                     }
                 });
-    }
-
-    /** The published models were all trained on the linear path; our own files name theirs. */
-    private static Interpolant path(Map<String, String> metadata) {
-        String name = metadata.getOrDefault("path", "");
-        return Arrays.stream(Interpolant.values())
-                .filter(path -> path.name().equalsIgnoreCase(name))
-                .findFirst()
-                .orElse(Interpolant.LINEAR);
     }
 }

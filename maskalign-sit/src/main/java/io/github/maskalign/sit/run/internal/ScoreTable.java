@@ -170,7 +170,7 @@ record ScoreTable(List<RunGroup> groups, List<Column> columns) {
                         .append(ReportPage.swatch(g))
                         .append(escape(run.label()))
                         .append(", seed ")
-                        .append(run.config().seed())
+                        .append(run.facts().seed())
                         .append("</th>");
                 columns.forEach(column -> page.append("<td>")
                         .append(number(column.value().applyAsDouble(run)))

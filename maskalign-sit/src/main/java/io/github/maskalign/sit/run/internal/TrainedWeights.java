@@ -4,14 +4,12 @@ import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.files.internal.Checkpoint.Snapshot;
 import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.weights.internal.RunSnapshots;
 import java.io.FileNotFoundException;
 import java.io.IOException;
-import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -22,8 +20,6 @@ import java.util.stream.Stream;
  * @param folder the run folder
  */
 public record TrainedWeights(RunConfig config, Path weights, Path folder) {
-    private static final Pattern SNAPSHOT = Pattern.compile("snapshot-(ema[0-9.]+-)?\\d+\\.safetensors");
-
     /**
      * Finds the newest snapshot of a run folder, or takes the snapshot that is named.
      *
@@ -33,7 +29,7 @@ public record TrainedWeights(RunConfig config, Path weights, Path folder) {
     public static TrainedWeights find(Path source) throws IOException {
         boolean isFolder = Files.isDirectory(source);
         Path folder = isFolder ? source : source.toAbsolutePath().resolveSibling("");
-        Path weights = isFolder ? newest(source, "") : source;
+        Path weights = isFolder ? RunSnapshots.newest(source, "") : source;
         if (!Files.exists(weights)) {
             throw new FileNotFoundException(weights.toString());
         }
@@ -73,23 +69,7 @@ public record TrainedWeights(RunConfig config, Path weights, Path folder) {
             throw new IllegalArgumentException(folder + " keeps averages of the decays " + kept + " but not of "
                     + Snapshot.decayText(decay) + "; they are optim.emaDecay and optim.extraEmaDecays");
         }
-        return new TrainedWeights(main.config, newest(folder, "ema" + Snapshot.decayText(decay) + "-"), folder);
-    }
-
-    /** Whether a file is named like the snapshot of a run. */
-    static boolean isSnapshot(Path file) {
-        return SNAPSHOT.matcher(String.valueOf(file.getFileName())).matches();
-    }
-
-    private static Path newest(Path folder, String average) throws IOException {
-        String start = "snapshot-" + average;
-        try (Stream<Path> files = Files.list(folder)) {
-            return files.filter(file ->
-                            String.valueOf(file.getFileName()).matches(Pattern.quote(start) + "\\d+\\.safetensors"))
-                    .max(Comparator.comparing(file -> new BigInteger(String.valueOf(file.getFileName())
-                            .substring(start.length())
-                            .replace(".safetensors", ""))))
-                    .orElseThrow(() -> new FileNotFoundException("a " + start + "*.safetensors in " + folder));
-        }
+        return new TrainedWeights(
+                main.config, RunSnapshots.newest(folder, "ema" + Snapshot.decayText(decay) + "-"), folder);
     }
 }

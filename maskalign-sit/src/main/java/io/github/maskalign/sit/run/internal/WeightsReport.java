@@ -9,6 +9,7 @@ import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.WeightsFile;
 import io.github.maskalign.sit.weights.internal.FamilyGuess;
+import io.github.maskalign.sit.weights.internal.OpenWeights;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.ArrayList;

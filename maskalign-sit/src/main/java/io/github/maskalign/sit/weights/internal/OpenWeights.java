@@ -1,4 +1,4 @@
-package io.github.maskalign.sit.run.internal;
+package io.github.maskalign.sit.weights.internal;
 
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
@@ -6,6 +6,7 @@ import io.github.maskalign.core.files.WeightsFile;
 import io.github.maskalign.core.files.WeightsFile.Unknown;
 import io.github.maskalign.sit.weights.SiTWeights;
 import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -14,7 +15,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** An open file of weights and the state dict in it that is meant. */
-public final class OpenWeights implements AutoCloseable {
+public final class OpenWeights implements Closeable {
     private static final String AVERAGED = "ema";
 
     private final WeightsFile file;
