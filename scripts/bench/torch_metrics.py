@@ -1,4 +1,4 @@
-"""What `maskalign bench-part` computes for inception, frechet and neighbours, in PyTorch and scipy; for torch_part.py."""
+"""What `workbench bench-part` computes for inception, frechet and neighbours, in PyTorch and scipy; for torch_part.py."""
 
 import torch
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The same parts as `maskalign bench-part`, in PyTorch: transformers' DINOv2-B/14, diffusers' decoder, torch.load.
+"""The same parts as `workbench bench-part`, in PyTorch: transformers' DINOv2-B/14, diffusers' decoder, torch.load.
 
     torch_part.py encoder --batch 8 --serve
     torch_part.py load --file sit-xl.pt        (--make writes that file first)

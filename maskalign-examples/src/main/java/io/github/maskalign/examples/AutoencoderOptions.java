@@ -1,6 +1,7 @@
 package io.github.maskalign.examples;
 
 import ai.djl.Device;
+import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.script.ScriptTrust;
 import io.github.maskalign.encoders.vae.Autoencoder;
@@ -13,6 +14,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Help.Visibility;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Which autoencoder: shared by the commands that encode or decode. */
@@ -85,5 +87,28 @@ final class AutoencoderOptions {
             throw CommandFailure.badInput("--vae-torchscript must name encoder and decoder, separated by a comma");
         }
         return TorchScriptAutoencoder.open(torchScript.get(0), trust(0), torchScript.get(1), trust(1), device);
+    }
+
+    /** How latents become pictures. */
+    static final class Decoding {
+        @Mixin
+        AutoencoderOptions autoencoder = new AutoencoderOptions();
+
+        @Option(
+                names = "--pixels",
+                paramLabel = "RULE",
+                description = {
+                    "How values become bytes: ROUND (the nearest level) or TRUNCATE. Unless given, that of the run; for files",
+                    "ROUND where pixels are the latents, otherwise that of the weights' project: SiT and ReDi round, REPA, REG and",
+                    "their relatives truncate."
+                })
+        @Nullable
+        PixelScaling pixels;
+
+        @Option(names = "--decode-batch", paramLabel = "N", description = "Pictures decoded at a time.")
+        int batch = 4;
+
+        @Option(names = "--tile", paramLabel = "N", description = "Larger latents are decoded in tiles of this side.")
+        int tile = 64;
     }
 }

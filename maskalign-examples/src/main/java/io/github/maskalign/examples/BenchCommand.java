@@ -3,15 +3,11 @@ package io.github.maskalign.examples;
 import com.google.gson.JsonObject;
 import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.examples.Main.UsesEngine;
-import io.github.maskalign.examples.bench.BenchReport;
-import io.github.maskalign.examples.bench.StepBenchmark;
 import io.github.maskalign.sit.run.RunConfig;
-import java.io.BufferedReader;
 import java.io.Closeable;
 import java.io.IOException;
-import java.io.InputStreamReader;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -46,11 +42,6 @@ final class BenchCommand implements Callable<Integer>, UsesEngine {
     @Option(names = "--warmup", paramLabel = "N", description = "Steps before the timed ones.")
     int warmup = 3;
 
-    @Option(
-            names = "--serve",
-            description = "Answer 'step N' lines on standard input, so that two programs can be timed in turns.")
-    boolean serve;
-
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -64,17 +55,31 @@ final class BenchCommand implements Callable<Integer>, UsesEngine {
         RunConfig run = config.bind().value();
         PrintWriter out = spec.commandLine().getOut();
         try (Closeable products = run.runtime().precision().enter();
-                StepBenchmark benchmark = new StepBenchmark(BenchReport.caseOf(run, batch))) {
-            BenchReport report = new BenchReport(run, benchmark);
+                StepBenchmark benchmark = new StepBenchmark(run, batch)) {
             benchmark.run(warmup);
-            if (serve) {
-                report.serve(new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8)), out);
-            } else {
-                JsonObject result = report.measure(steps);
-                out.println(json ? result.toString() : BenchReport.text(result));
-            }
+            JsonObject result = benchmark.about();
+            benchmark.add(result, benchmark.run(steps));
+            out.println(json ? result.toString() : text(result));
             out.flush();
         }
         return ExitCode.OK;
+    }
+
+    private static String text(JsonObject result) {
+        return String.format(
+                Locale.ROOT,
+                "%s: %.3f s a step (p90 %.3f), %.2f images/s, batch %d, %s, %d threads, peak memory %.0f MB,%n"
+                        + "losses and gradients %.3f s, update %.3f s, outside of both %.2f %% of the step",
+                result.get("name").getAsString(),
+                result.get("median_s").getAsDouble(),
+                result.get("p90_s").getAsDouble(),
+                result.get("images_per_s").getAsDouble(),
+                result.get("batch").getAsInt(),
+                result.get("dtype").getAsString(),
+                result.get("threads").getAsInt(),
+                result.get("peak_rss_mb").getAsDouble(),
+                result.get("model_s").getAsDouble(),
+                result.get("update_s").getAsDouble(),
+                100 * result.get("outside_model").getAsDouble());
     }
 }

@@ -2,10 +2,10 @@ package io.github.maskalign.examples;
 
 import io.github.maskalign.core.files.TensorType;
 import io.github.maskalign.examples.CommandFailure.ExitCode;
+import io.github.maskalign.examples.CommandFailure.OutputFile;
 import io.github.maskalign.sit.run.internal.Conversion;
 import io.github.maskalign.sit.run.internal.Conversion.WeightsFormat;
 import io.github.maskalign.sit.run.internal.OpenWeights;
-import io.github.maskalign.sit.weights.SiTWeights;
 import io.github.maskalign.sit.weights.WeightsExport;
 import io.github.maskalign.sit.weights.WeightsFamily;
 import java.io.IOException;
@@ -127,10 +127,12 @@ final class ConvertCommand implements Callable<Integer> {
             throw CommandFailure.badInput(
                     "--plain changes no names and no numbers: leave --from, --family and" + " --fold-time out");
         }
-        WeightsFamily target = target();
+        WeightsFamily target = family == null ? null : Conversion.target(family);
         PrintWriter console = spec.commandLine().getOut();
         try (OpenWeights weights = known.open(in)) {
-            Conversion conversion = plain ? Conversion.plain(weights) : converted(weights, target);
+            Conversion conversion = plain
+                    ? Conversion.plain(weights)
+                    : Conversion.of(weights.sit(known.options()), foldTime, target, mixer);
             if (dtype != null) {
                 conversion = conversion.as(dtype.type);
             }
@@ -141,21 +143,5 @@ final class ConvertCommand implements Callable<Integer> {
             console.flush();
         }
         return ExitCode.OK;
-    }
-
-    private Conversion converted(OpenWeights weights, @Nullable WeightsFamily target) throws IOException {
-        SiTWeights read = weights.sit(known.options());
-        SiTWeights sit = foldTime ? read.dataAtZero() : read;
-        return Conversion.of(sit, target == null ? WeightsExport.naturalFamily(sit) : target, mixer);
-    }
-
-    private @Nullable WeightsFamily target() {
-        if (family == null) {
-            return null;
-        }
-        return WeightsFamily.find(family)
-                .filter(WeightsExport.TARGETS::contains)
-                .orElseThrow(() -> CommandFailure.badInput(
-                        "--family must be sit, repa, reg, maskalign or sit-official but was " + family));
     }
 }

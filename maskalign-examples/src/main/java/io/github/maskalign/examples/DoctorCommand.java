@@ -1,6 +1,7 @@
 package io.github.maskalign.examples;
 
 import io.github.maskalign.examples.CommandFailure.ExitCode;
+import io.github.maskalign.examples.Main.Version;
 import io.github.maskalign.examples.doctor.Diagnosis;
 import io.github.maskalign.examples.doctor.Diagnosis.Check;
 import io.github.maskalign.examples.doctor.Diagnosis.Section;

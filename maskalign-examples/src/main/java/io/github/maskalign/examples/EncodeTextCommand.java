@@ -4,13 +4,13 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
-import com.google.gson.JsonObject;
 import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.encoders.text.ClipTextEncoder;
+import io.github.maskalign.encoders.text.internal.EncodedCaptions;
 import io.github.maskalign.examples.CommandFailure.ExitCode;
+import io.github.maskalign.examples.CommandFailure.OutputFile;
 import io.github.maskalign.examples.Main.UsesEngine;
-import io.github.maskalign.examples.text.EncodedCaptions;
 import io.github.maskalign.sit.run.Progress;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -19,10 +19,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -46,8 +43,6 @@ import picocli.CommandLine.Spec;
             "  maskalign encode-text --model stable-diffusion-v1-5 --captions captions.txt --out captions.safetensors"
         })
 final class EncodeTextCommand implements Callable<Integer>, UsesEngine {
-    private static final int SHOWN = 20;
-
     @Option(
             names = "--model",
             required = true,
@@ -95,13 +90,12 @@ final class EncodeTextCommand implements Callable<Integer>, UsesEngine {
         check(captions);
         PrintWriter console = spec.commandLine().getOut();
         try (ClipTextEncoder encoder = ClipTextEncoder.open(model, device(), precision)) {
-            String hash = out == null && !json ? "" : Digests.sha256(encoder.file());
-            EncodedCaptions encoded = encode(encoder, captions, hash);
+            EncodedCaptions encoded = encode(encoder, captions);
             if (json) {
                 Gson gson = new GsonBuilder().disableHtmlEscaping().create();
-                console.println(gson.toJson(report(encoder, encoded, hash)));
+                console.println(gson.toJson(encoded.json(out)));
             } else {
-                print(console, encoder, encoded);
+                console.print(encoded.text(out));
             }
             console.flush();
         }
@@ -135,88 +129,17 @@ final class EncodeTextCommand implements Callable<Integer>, UsesEngine {
         }
     }
 
-    private EncodedCaptions encode(ClipTextEncoder encoder, List<String> captions, String hash) throws IOException {
-        Map<String, String> metadata = new LinkedHashMap<>();
-        metadata.put("model", encoder.file().getFileName().toString());
-        metadata.put("model_sha256", hash);
-        metadata.put("precision", precision.name().toLowerCase(Locale.ROOT));
-        metadata.put("pad_id", Integer.toString(encoder.tokenizer().padId()));
+    private EncodedCaptions encode(ClipTextEncoder encoder, List<String> captions) throws IOException {
+        String hash = out == null && !json ? "" : Digests.sha256(encoder.file());
         int batches = (captions.size() + batch - 1) / batch;
-        if (batches == 1) {
-            return EncodedCaptions.run(encoder, captions, batch, out, metadata, done -> {});
-        }
         Progress.Plan plan = new Progress.Plan("encode-text", 0, batches, batch, Math.max(1, batches / 10));
-        try (Progress progress = TerminalBar.display().open(plan)) {
-            return EncodedCaptions.run(
-                    encoder,
-                    captions,
-                    batch,
-                    out,
-                    metadata,
-                    done -> progress.step((done + batch - 1L) / batch, Double.NaN));
-        }
-    }
-
-    private void print(PrintWriter console, ClipTextEncoder encoder, EncodedCaptions encoded) {
-        int count = encoded.captions().size();
-        console.printf(Locale.ROOT, "model      %s%n", encoder.file());
-        console.printf(Locale.ROOT, "captions   %,d, of which %,d were cut%n", count, encoded.truncated());
-        console.printf(Locale.ROOT, "tokens     (%d, %d, %d)%n", count, encoder.length(), encoder.width());
-        console.printf(Locale.ROOT, "pooled     (%d, %d)%n", count, encoder.pooledWidth());
-        if (out != null) {
-            console.printf(Locale.ROOT, "written    %s%n", out);
-        }
-        console.printf(Locale.ROOT, "%n  #  tokens  caption%n");
-        for (int i = 0; i < Math.min(SHOWN, count); i++) {
-            console.printf(
-                    Locale.ROOT,
-                    "%3d  %6d  %s%n",
-                    i,
-                    encoded.counts().get(i),
-                    printable(encoded.captions().get(i)));
-        }
-        if (count > SHOWN) {
-            console.printf(Locale.ROOT, "     and %,d more%n", count - SHOWN);
-        }
-        double[][] cosines = encoded.cosines();
-        if (cosines.length > 1) {
-            console.printf(Locale.ROOT, "%ncosine of the pooled vectors%n");
-            for (double[] row : cosines) {
-                for (double value : row) {
-                    console.printf(Locale.ROOT, " %7.4f", value);
+        try (Progress progress = batches == 1 ? null : TerminalBar.display().open(plan)) {
+            return EncodedCaptions.run(encoder, precision, hash, captions, batch, out, done -> {
+                if (progress != null) {
+                    progress.step((done + batch - 1L) / batch, Double.NaN);
                 }
-                console.println();
-            }
+            });
         }
-    }
-
-    private JsonObject report(ClipTextEncoder encoder, EncodedCaptions encoded, String hash) {
-        Gson gson = new Gson();
-        JsonObject object = new JsonObject();
-        object.addProperty("model", encoder.file().toString());
-        object.addProperty("model_sha256", hash);
-        object.addProperty("captions", encoded.captions().size());
-        object.addProperty("truncated", encoded.truncated());
-        object.addProperty("length", encoder.length());
-        object.addProperty("width", encoder.width());
-        object.addProperty("pooled_width", encoder.pooledWidth());
-        object.add("token_counts", gson.toJsonTree(encoded.counts()));
-        if (encoded.cosines().length > 0) {
-            object.add("cosine", gson.toJsonTree(encoded.cosines()));
-        }
-        if (out != null) {
-            object.addProperty("out", out.toString());
-        }
-        return object;
-    }
-
-    /** A caption on one line of a terminal, whatever is in it. */
-    private static String printable(String caption) {
-        String line = caption.length() <= 60 ? caption : caption.substring(0, 59) + "…";
-        return line.codePoints()
-                .map(c -> Character.isISOControl(c) || Character.getType(c) == Character.SURROGATE ? '?' : c)
-                .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
-                .toString();
     }
 
     private static Device device() {

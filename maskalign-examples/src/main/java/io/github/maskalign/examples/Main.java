@@ -7,14 +7,17 @@ import io.github.maskalign.examples.natives.EngineNatives;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.PrintWriter;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Properties;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExecutionException;
 import picocli.CommandLine.Help.ColorScheme;
+import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -55,7 +58,6 @@ public final class Main implements Runnable {
                 new ReportCommand(),
                 new PrepareCommand(),
                 new VerifyCommand(),
-                new MiniIlsvrcCommand(),
                 new SampleCommand(),
                 new EvaluateCommand(),
                 new InfoCommand(),
@@ -64,15 +66,18 @@ public final class Main implements Runnable {
                 new ConvertCommand(),
                 new EncodeTextCommand(),
                 new ParityCommand(),
-                new BenchCommand(),
-                new BenchPartCommand());
+                new BenchCommand());
     }
 
     /** Runs a command and ends the JVM with its exit code. */
     public static void main(String[] args) {
         JvmDefaults.apply();
-        CommandLine line = commandLine().setExecutionStrategy(Main::executeReady);
-        int exitCode = run(line, args);
+        execute(commandLine(), args);
+    }
+
+    /** Runs a command of the line and ends the JVM with its exit code. */
+    static void execute(CommandLine line, String[] args) {
+        int exitCode = run(line.setExecutionStrategy(Main::executeReady), args);
         System.exit(exitCode == ExitCode.OK ? delivered() : exitCode);
     }
 
@@ -115,8 +120,12 @@ public final class Main implements Runnable {
     }
 
     static CommandLine commandLine() {
+        return commandLine(commands());
+    }
+
+    static CommandLine commandLine(List<Object> commands) {
         CommandLine line = new CommandLine(new Main());
-        for (Object command : commands()) {
+        for (Object command : commands) {
             line.addSubcommand(new CommandLine(command).addMixin("standard", new StandardOptions()));
         }
         line.addMixin("standard", new StandardOptions());
@@ -213,6 +222,38 @@ public final class Main implements Runnable {
         /** Tells whether this call of the command does, once its options are known. */
         default boolean usesEngine() {
             return true;
+        }
+    }
+
+    /** The versions that tell one installation from another, read from the jars without loading the engine. */
+    static final class Version implements IVersionProvider {
+        /** Made by the build; missing when the classes are run without a jar. */
+        private static final String POM = "/META-INF/maven/io.github.maskalign/maskalign-examples/pom.properties";
+
+        @Override
+        public String[] getVersion() {
+            return new String[] {
+                "maskalign " + ours(),
+                "DJL " + read("/ai/djl/engine/api.properties", "djl_version") + ", Java "
+                        + System.getProperty("java.version")
+            };
+        }
+
+        /** Returns the version of MaskAlign, or {@code development} if it does not run from a jar. */
+        static String ours() {
+            return read(POM, "version");
+        }
+
+        private static String read(String resource, String key) {
+            Properties properties = new Properties();
+            try (InputStream in = Version.class.getResourceAsStream(resource)) {
+                if (in != null) {
+                    properties.load(in);
+                }
+            } catch (IOException e) {
+                return "unreadable: " + e.getMessage();
+            }
+            return properties.getProperty(key, "development");
         }
     }
 }

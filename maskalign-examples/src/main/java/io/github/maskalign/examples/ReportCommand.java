@@ -1,6 +1,7 @@
 package io.github.maskalign.examples;
 
 import io.github.maskalign.examples.CommandFailure.ExitCode;
+import io.github.maskalign.examples.CommandFailure.OutputFile;
 import io.github.maskalign.sit.run.RunReport;
 import java.io.IOException;
 import java.io.PrintWriter;

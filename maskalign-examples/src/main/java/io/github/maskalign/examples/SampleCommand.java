@@ -1,8 +1,6 @@
 package io.github.maskalign.examples;
 
 import ai.djl.Device;
-import io.github.maskalign.core.data.PixelScaling;
-import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Launch;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.examples.CommandFailure.ExitCode;
@@ -81,24 +79,7 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
     boolean balanced;
 
     @Mixin
-    AutoencoderOptions autoencoder = new AutoencoderOptions();
-
-    @Option(
-            names = "--pixels",
-            paramLabel = "RULE",
-            description = {
-                "How values become bytes: ROUND (the nearest level) or TRUNCATE. Unless given, that of the run; for files",
-                "ROUND where pixels are the latents, otherwise that of the weights' project: SiT and ReDi round, REPA, REG and",
-                "their relatives truncate."
-            })
-    @Nullable
-    PixelScaling pixels;
-
-    @Option(names = "--decode-batch", paramLabel = "N", description = "Pictures decoded at a time.")
-    int decodeBatch = 4;
-
-    @Option(names = "--tile", paramLabel = "N", description = "Larger latents are decoded in tiles of this side.")
-    int tile = 64;
+    AutoencoderOptions.Decoding decoding = new AutoencoderOptions.Decoding();
 
     @Option(
             names = "--precision",
@@ -128,9 +109,8 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
         Launch launch = Launch.detect(System.getenv());
         SamplingRun run = describe(launch);
         Device device = RankedWork.device(launch);
-        Path folder = targets.folder();
-        try (StopSignal signal = folder == null ? null : StopSignal.listen(run::requestStop)) {
-            Path written = RankedWork.run(launch, device, agreement -> draw(run, device, agreement));
+        try (StopSignal signal = targets.folder() == null ? null : StopSignal.listen(run::requestStop)) {
+            Path written = RankedWork.run(launch, device, agreement -> targets.draw(run, scale, device, agreement));
             if (launch.rank() == 0) {
                 PrintWriter console = spec.commandLine().getOut();
                 console.println(written);
@@ -140,15 +120,6 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
         return ExitCode.OK;
     }
 
-    private Path draw(SamplingRun run, Device device, Agreement agreement) throws IOException {
-        if (targets.folder() != null) {
-            return run.folder(targets.folder(), targets.npz(), device, agreement);
-        }
-        return targets.latents() != null
-                ? run.latents(targets.latents(), device, agreement)
-                : run.grid(targets.grid(), scale, device, agreement);
-    }
-
     private SamplingRun describe(Launch launch) {
         SamplingRun run = SamplingRun.open(source)
                 .withImport(known.options(), known.section, known.unknown())
@@ -156,22 +127,17 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
                 .withSampling((own, model) -> sampling(own, model, launch))
                 .withPrecision(precision)
                 .withBatch(batch)
-                .withDecoding(autoencoder.choice(), pixels, decodeBatch, tile)
+                .withDecoding(decoding.autoencoder.choice(), decoding.pixels, decoding.batch, decoding.tile)
                 .withAudience(TerminalBar.display(), this::note);
         run = ema == null ? run : run.withAverage(ema);
         run = labels == null ? run : run.withLabels(labels.values());
         return balanced ? run.withAllClasses() : run;
     }
 
-    /** Also says what a family's quirk does to the guidance, unless it was asked for. */
     private SamplerConfig sampling(SamplerConfig own, SiTConfig model, Launch launch) {
         SamplerConfig chosen = sampler.over(own, model);
-        int guided = chosen.legacyGuidedChannels();
-        boolean isFile = ema == null && !SampleSource.isRun(source);
-        if (launch.rank() == 0 && guided > 0 && sampler.guidedChannels == null && isFile) {
-            note("guidance acts on the first " + guided + " of " + model.model().inChannels()
-                    + " channels, as in the project's own sampler, which its published"
-                    + " scores with guidance need; --guided-channels all guides every channel");
+        if (launch.rank() == 0 && ema == null && !SampleSource.isRun(source)) {
+            sampler.quirk(chosen, model).ifPresent(this::note);
         }
         return chosen;
     }

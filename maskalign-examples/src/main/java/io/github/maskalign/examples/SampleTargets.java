@@ -1,5 +1,10 @@
 package io.github.maskalign.examples;
 
+import ai.djl.Device;
+import io.github.maskalign.core.distributed.Agreement;
+import io.github.maskalign.examples.CommandFailure.OutputFile;
+import io.github.maskalign.sit.run.SamplingRun;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Objects;
@@ -64,27 +69,17 @@ final class SampleTargets {
         return file.toString().toLowerCase(Locale.ROOT).endsWith(".png");
     }
 
-    /** The file of the grid, or null. */
-    @Nullable
-    Path grid() {
-        return out;
-    }
-
     /** The folder for single pictures, or null. */
     @Nullable
     Path folder() {
         return folder;
     }
 
-    /** The file for all pictures of the folder, or null. */
-    @Nullable
-    Path npz() {
-        return npz;
-    }
-
-    /** The file for latents, or null. */
-    @Nullable
-    Path latents() {
-        return latents;
+    /** Makes what was asked for as one of several ranks, and returns where it is. */
+    Path draw(SamplingRun run, int scale, Device device, Agreement agreement) throws IOException {
+        if (folder != null) {
+            return run.folder(folder, npz, device, agreement);
+        }
+        return latents != null ? run.latents(latents, device, agreement) : run.grid(out, scale, device, agreement);
     }
 }

@@ -4,6 +4,7 @@ import io.github.maskalign.core.sample.Guidance;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import io.github.maskalign.sit.SiTConfig;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
@@ -93,6 +94,16 @@ final class SamplerOptions {
         int channels = guidedChannels == null ? own.legacyGuidedChannels() : guidedChannels;
         return own.withMethod(rule, steps == null ? own.steps() : steps)
                 .withGuidance(new Guidance(w, classW, when.low(), when.high(), w > 1 ? channels : 0));
+    }
+
+    /** Returns what a family's quirk does to the guidance, unless it was asked for. */
+    Optional<String> quirk(SamplerConfig chosen, SiTConfig model) {
+        int guided = chosen.legacyGuidedChannels();
+        return guided == 0 || guidedChannels != null
+                ? Optional.empty()
+                : Optional.of("guidance acts on the first " + guided + " of "
+                        + model.model().inChannels() + " channels, as in the project's own sampler, which its published"
+                        + " scores with guidance need; --guided-channels all guides every channel");
     }
 
     /** Refuses options that would do nothing, or name channels that there are not. */

@@ -4,7 +4,9 @@ import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.distributed.Launch;
 import io.github.maskalign.core.train.TrainListener.StopReason;
 import io.github.maskalign.examples.CommandFailure.ExitCode;
+import io.github.maskalign.examples.ConfigOptions.CacheFolder;
 import io.github.maskalign.examples.Main.UsesEngine;
+import io.github.maskalign.examples.Main.Version;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.TrainingRun;
 import io.github.maskalign.sit.run.internal.RunFiles;
@@ -101,6 +103,7 @@ final class TrainCommand implements Callable<Integer>, UsesEngine {
         TrainingRun training = TrainingRun.open(bound, folder)
                 .withCache(CacheFolder.path())
                 .withVersion(Version.ours())
+                .withEnvironment(System.getenv())
                 .withDisplay(TerminalBar.display());
         if (init != null) {
             training = training.withInitialWeights(init, freshProjectors);
@@ -108,7 +111,9 @@ final class TrainCommand implements Callable<Integer>, UsesEngine {
         TrainingRun running = training;
         try (StopSignal signal = StopSignal.listen(running::requestStop)) {
             StopReason reason = RankedWork.run(
-                    launch, run.runtime().device(launch.localRank()), agreement -> running.run(agreement));
+                    launch,
+                    run.runtime().device(launch.localRank(), System.getenv()),
+                    agreement -> running.run(agreement));
             if (reason == StopReason.COMPLETED && launch.rank() == 0) {
                 Path pictures = folder.resolve("samples.png");
                 progress.println(Files.exists(pictures) ? pictures : folder);

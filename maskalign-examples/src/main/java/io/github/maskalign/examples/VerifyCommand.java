@@ -1,8 +1,8 @@
 package io.github.maskalign.examples;
 
 import io.github.maskalign.core.data.internal.RepaFolders;
+import io.github.maskalign.core.data.internal.RepaFolders.RepaVerifier;
 import io.github.maskalign.core.data.internal.RepaSet;
-import io.github.maskalign.core.data.internal.RepaVerifier;
 import io.github.maskalign.core.data.internal.ShardIndex;
 import io.github.maskalign.core.data.internal.ShardSet;
 import io.github.maskalign.core.data.internal.ShardVerifier;

@@ -15,6 +15,11 @@ public final class CommandRun {
         return run(Main.commandLine(), args);
     }
 
+    /** Runs {@code scripts/bench/workbench args...}; gives the exit code. */
+    public int workbench(Object... args) {
+        return run(Workbench.commandLine(), args);
+    }
+
     /** Runs the given commands. */
     public int run(CommandLine line, Object... args) {
         out.getBuffer().setLength(0);

@@ -41,7 +41,7 @@ class HundredKillsTest {
         seed = Long.getLong("test.seed", 20261123L);
         mini = folder.resolve("mini");
         whole = folder.resolve("whole");
-        assertThat(Main.run(Main.commandLine(), "mini-ilsvrc", mini.toString(), "--per-class", "24"))
+        assertThat(Main.run(Workbench.commandLine(), "mini-ilsvrc", mini.toString(), "--per-class", "24"))
                 .isZero();
         assertThat(Main.run(Main.commandLine(), prepareInto(whole).toArray(String[]::new)))
                 .isZero();

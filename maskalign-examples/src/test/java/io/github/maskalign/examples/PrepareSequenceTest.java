@@ -31,7 +31,8 @@ class PrepareSequenceTest {
     @BeforeEach
     void draw() {
         mini = folder.resolve("mini");
-        run("mini-ilsvrc", mini.toString(), "--per-class", "12");
+        assertThat(Main.run(Workbench.commandLine(), "mini-ilsvrc", mini.toString(), "--per-class", "12"))
+                .isZero();
     }
 
     @Test

@@ -1,5 +1,6 @@
 package io.github.maskalign.core.config;
 
+import io.github.maskalign.core.config.YamlNode.Place;
 import java.util.List;
 
 /** A config breaks a rule. The message lists every mistake with its position, the value found and what is allowed. */

@@ -6,6 +6,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
+import io.github.maskalign.core.config.ConfigType.Interval;
 import java.math.BigDecimal;
 import java.util.Collection;
 import java.util.Map;

@@ -6,6 +6,8 @@ import io.github.maskalign.core.config.ConfigKey.NonNegative;
 import io.github.maskalign.core.config.ConfigKey.OneOf;
 import io.github.maskalign.core.config.ConfigKey.Positive;
 import io.github.maskalign.core.config.ConfigKey.Range;
+import io.github.maskalign.core.config.ConfigType.Interval;
+import io.github.maskalign.core.config.YamlNode.Found;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Method;
 import java.lang.reflect.ParameterizedType;

@@ -1,9 +1,9 @@
 package io.github.maskalign.core.data;
 
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.data.internal.BufferedData;
 import io.github.maskalign.core.data.internal.EpochOrder;
 import io.github.maskalign.core.data.internal.SampleBuffer;
+import io.github.maskalign.core.data.internal.SampleBuffer.BufferedData;
 import io.github.maskalign.core.random.Draws;
 import java.util.Arrays;
 

@@ -1,12 +1,12 @@
 package io.github.maskalign.core.data;
 
-import io.github.maskalign.core.data.internal.FolderSet;
 import io.github.maskalign.core.data.internal.LabelFile;
-import io.github.maskalign.core.data.internal.PictureFormatNames;
 import io.github.maskalign.core.data.internal.PictureSet;
-import io.github.maskalign.core.data.internal.PictureSetException;
+import io.github.maskalign.core.data.internal.PictureSet.FolderSet;
+import io.github.maskalign.core.data.internal.PictureSet.PictureFormatNames;
+import io.github.maskalign.core.data.internal.PictureSet.PictureSetException;
+import io.github.maskalign.core.data.internal.PictureSet.ZipSet;
 import io.github.maskalign.core.data.internal.TarSet;
-import io.github.maskalign.core.data.internal.ZipSet;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;

@@ -2,9 +2,9 @@ package io.github.maskalign.core.data;
 
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
-import io.github.maskalign.core.data.internal.BufferedData;
 import io.github.maskalign.core.data.internal.SampleBuffer;
-import io.github.maskalign.core.data.internal.SampleRange;
+import io.github.maskalign.core.data.internal.SampleBuffer.BufferedData;
+import io.github.maskalign.core.data.internal.SampleBuffer.SampleRange;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.concurrent.ExecutionException;

@@ -2,10 +2,10 @@ package io.github.maskalign.core.evaluate;
 
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.evaluate.FeatureExtractor.FeatureSpace;
+import io.github.maskalign.core.evaluate.internal.FeatureAccumulator.GroupedAccumulator;
 import io.github.maskalign.core.evaluate.internal.FeatureMatrix;
 import io.github.maskalign.core.evaluate.internal.FeatureStatistics;
-import io.github.maskalign.core.evaluate.internal.FrechetDistance;
-import io.github.maskalign.core.evaluate.internal.GroupedAccumulator;
+import io.github.maskalign.core.evaluate.internal.FeatureStatistics.FrechetDistance;
 import io.github.maskalign.core.evaluate.internal.KernelDistance;
 import io.github.maskalign.core.evaluate.internal.PrecisionRecall;
 import java.util.ArrayList;

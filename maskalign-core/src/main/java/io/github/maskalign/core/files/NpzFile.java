@@ -1,21 +1,20 @@
 package io.github.maskalign.core.files;
 
 import io.github.maskalign.core.files.internal.ByteSupply;
-import io.github.maskalign.core.files.internal.NpyArray;
+import io.github.maskalign.core.files.internal.FileBytes;
+import io.github.maskalign.core.files.internal.NpyFile.NpyArray;
 import io.github.maskalign.core.files.internal.NpyHeader;
-import io.github.maskalign.core.files.internal.NpzLimits;
 import io.github.maskalign.core.files.internal.ZipArchive;
-import io.github.maskalign.core.files.internal.ZipEntryInfo;
+import io.github.maskalign.core.files.internal.ZipArchive.ZipEntryInfo;
+import io.github.maskalign.core.files.internal.ZipArchive.ZipRules;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /**
  * An open {@code .npz} file, as {@code numpy.savez} and {@code numpy.savez_compressed} write them: a zip file of
@@ -31,13 +30,11 @@ import org.jspecify.annotations.Nullable;
 public final class NpzFile implements AutoCloseable {
     private static final String ENDING = ".npy";
 
-    private final Path path;
-    private final FileChannel channel;
+    private final FileBytes file;
     private final Map<String, NpyArray> arrays;
 
-    private NpzFile(Path path, FileChannel channel, Map<String, NpyArray> arrays) {
-        this.path = path;
-        this.channel = channel;
+    private NpzFile(FileBytes file, Map<String, NpyArray> arrays) {
+        this.file = file;
         this.arrays = arrays;
     }
 
@@ -48,33 +45,24 @@ public final class NpzFile implements AutoCloseable {
 
     /** Opens a file within these limits. */
     public static NpzFile open(Path path, NpzLimits limits) throws IOException {
-        FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
+        FileBytes file = FileBytes.open(path);
         Map<String, NpyArray> arrays = new LinkedHashMap<>();
         try {
-            ZipArchive zip = ZipArchive.open(
-                    channel, limits.rules(), (problem, cause) -> damaged(path.toString(), problem, cause));
+            ZipArchive zip = ZipArchive.open(file, limits.rules());
             for (ZipEntryInfo entry : zip.entries()) {
                 long begin = zip.begin(entry);
                 if (entry.name().endsWith(ENDING)) {
                     String key = entry.name().substring(0, entry.name().length() - ENDING.length());
                     String origin = path + ", array " + CheckpointFormatException.quote(key);
-                    arrays.put(key, array(channel, zip, entry, begin, origin));
+                    arrays.put(key, array(file, zip, entry, begin, origin));
                 }
             }
-            return new NpzFile(path, channel, Collections.unmodifiableMap(arrays));
+            return new NpzFile(file, Collections.unmodifiableMap(arrays));
         } catch (IOException | RuntimeException | Error e) {
             arrays.values().forEach(array -> array.shared().close());
-            channel.close();
+            file.close();
             throw e;
         }
-    }
-
-    private static CheckpointFormatException damaged(String origin, String problem, @Nullable Throwable cause) {
-        CheckpointFormatException damaged = new CheckpointFormatException(origin, List.of(problem));
-        if (cause != null) {
-            damaged.initCause(cause);
-        }
-        return damaged;
     }
 
     /** Returns the names of the arrays, in the order of the file. */
@@ -108,27 +96,28 @@ public final class NpzFile implements AutoCloseable {
     @Override
     public void close() throws IOException {
         arrays.values().forEach(array -> array.shared().close());
-        channel.close();
+        file.close();
     }
 
     private NpyArray array(String name) throws CheckpointFormatException {
         NpyArray array = arrays.get(name);
         if (array == null) {
             throw new CheckpointFormatException(
-                    path, "there is no array " + CheckpointFormatException.quote(name) + " among its " + arrays.size());
+                    file.path(),
+                    "there is no array " + CheckpointFormatException.quote(name) + " among its " + arrays.size());
         }
         return array;
     }
 
-    private static NpyArray array(FileChannel channel, ZipArchive zip, ZipEntryInfo entry, long begin, String origin)
+    private static NpyArray array(FileBytes file, ZipArchive zip, ZipEntryInfo entry, long begin, String origin)
             throws IOException {
         NpyArray.Opener opener;
         ByteSupply shared;
         if (entry.deflated()) {
-            shared = new ByteSupply.Inflated(zip.inflated(entry));
-            opener = () -> new ByteSupply.Inflated(zip.inflated(entry));
+            shared = zip.inflated(entry);
+            opener = () -> zip.inflated(entry);
         } else {
-            ByteSupply bytes = new ByteSupply.OfFile(channel, begin, origin);
+            ByteSupply bytes = new ByteSupply.OfFile(file.channel(), begin, origin);
             shared = bytes;
             opener = () -> new ByteSupply.Checked(bytes, entry.size(), entry.crc(), origin);
         }
@@ -146,6 +135,50 @@ public final class NpzFile implements AutoCloseable {
             return new NpyArray(header, shared, opener, origin);
         } finally {
             shared.close(); // until rows are asked for, it needs no memory
+        }
+    }
+
+    /**
+     * What an {@code .npz} file may claim before it is refused.
+     *
+     * @param maxEntries number of entries, at least 1
+     * @param maxRatio how many bytes one packed byte may become in an entry of more than one MiB, at least 1. Deflate packs
+     *     real data two to ten times and zeros a thousand times
+     * @param maxPackedTotal sum of the unpacked sizes of all packed entries, at least 0; entries that are not packed are
+     *     bounded by the file
+     */
+    public record NpzLimits(int maxEntries, double maxRatio, long maxPackedTotal) {
+        /** 10,000 entries, a ratio of 100, 64 GiB in all. */
+        public static final NpzLimits DEFAULT = new NpzLimits(10_000, 100, 64L << 30);
+
+        /** Size up to which any ratio will do. */
+        private static final long FREE_BYTES = 1 << 20;
+
+        private static final int MAX_NAME_BYTES = 512;
+
+        /** Checks the ranges. */
+        public NpzLimits {
+            if (maxEntries < 1 || maxEntries > 1_000_000) {
+                throw new IllegalArgumentException("maxEntries must be in [1, 1000000] but was " + maxEntries);
+            }
+            if (!(maxRatio >= 1)) {
+                throw new IllegalArgumentException("maxRatio must be at least 1 but was " + maxRatio);
+            }
+            if (maxPackedTotal < 0) {
+                throw new IllegalArgumentException("maxPackedTotal must be at least 0 but was " + maxPackedTotal);
+            }
+        }
+
+        public ZipRules rules() {
+            return new ZipRules(
+                    ZipRules.Layout.LOOSE,
+                    List.of(StandardCharsets.US_ASCII),
+                    MAX_NAME_BYTES,
+                    maxEntries,
+                    maxRatio,
+                    FREE_BYTES,
+                    maxPackedTotal,
+                    "NpzLimits");
         }
     }
 }

@@ -1,19 +1,16 @@
 package io.github.maskalign.core.files;
 
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.files.internal.CountedSink;
+import io.github.maskalign.core.files.internal.NpyFile.NpyType;
 import io.github.maskalign.core.files.internal.NpyHeader;
-import io.github.maskalign.core.files.internal.NpyType;
-import io.github.maskalign.core.files.internal.ZipRecords;
+import io.github.maskalign.core.files.internal.ZipArchive.ZipEntryInfo;
+import io.github.maskalign.core.files.internal.ZipWriter;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.WritableByteChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 
 /**
  * Writes tensors as an {@code .npz} file, byte for byte as {@code numpy.savez} does: a zip file of entries that are not
@@ -23,6 +20,8 @@ import java.util.Objects;
  * it, where zip readers expect it. Nothing is held in memory, whatever the size.
  */
 public final class NpzWriter {
+    private static final int MAX_NAME_BYTES = 500;
+
     private NpzWriter() {}
 
     /**
@@ -33,56 +32,25 @@ public final class NpzWriter {
      */
     public static void write(Path file, Map<String, ? extends TensorSource> tensors) throws IOException {
         Map<String, ByteBuffer> headers = new LinkedHashMap<>();
-        for (Map.Entry<String, ? extends TensorSource> t : tensors.entrySet()) {
-            ZipRecords.requireName(t.getKey());
-            headers.put(
-                    t.getKey(),
-                    NpyHeader.bytes(
-                            NpyType.descr(t.getValue().type()), t.getValue().shape()));
-        }
-        AtomicFile.write(file, out -> write(out, tensors, headers));
+        tensors.forEach((name, tensor) -> {
+            requireName(name);
+            headers.put(name, NpyHeader.bytes(NpyType.descr(tensor.type()), tensor.shape()));
+        });
+        AtomicFile.write(file, out -> {
+            ZipWriter zip = new ZipWriter(out, ZipWriter.Layout.NUMPY);
+            for (Map.Entry<String, ByteBuffer> header : headers.entrySet()) {
+                zip.entry(header.getKey() + ".npy", header.getValue(), tensors.get(header.getKey()));
+            }
+            zip.finish();
+        });
     }
 
-    private static void write(
-            WritableByteChannel out, Map<String, ? extends TensorSource> tensors, Map<String, ByteBuffer> headers)
-            throws IOException {
-        List<ZipRecords> written = new ArrayList<>();
-        long position = 0;
-        for (Map.Entry<String, ? extends TensorSource> t : tensors.entrySet()) {
-            TensorSource tensor = t.getValue();
-            ByteBuffer header = Objects.requireNonNull(headers.get(t.getKey()));
-            ZipRecords entry = ZipRecords.of(
-                    t.getKey(), header.remaining() + tensor.byteSize(), position, tensor instanceof RowStream);
-            if (!entry.checksumFollows()) {
-                CountedSink counted = new CountedSink(null);
-                counted.accept(header.duplicate(), tensor);
-                entry = entry.withCrc(counted.crc());
-            }
-            position += send(out, entry.local());
-            CountedSink counted = new CountedSink(out);
-            counted.accept(header.duplicate(), tensor);
-            position += entry.size();
-            if (entry.checksumFollows()) {
-                entry = entry.withCrc(counted.crc());
-                position += send(out, entry.descriptor());
-            } else if (counted.crc() != entry.crc()) {
-                throw new IllegalStateException(tensor.origin() + " changed while it was written");
-            }
-            written.add(entry);
+    /** Refuses names that our own reader would. */
+    private static void requireName(String key) {
+        if (!ZipEntryInfo.isPlain(key) || key.getBytes(StandardCharsets.UTF_8).length > MAX_NAME_BYTES) {
+            throw new IllegalArgumentException("the name of an array must be a plain relative path of at most "
+                    + MAX_NAME_BYTES + " bytes but was " + CheckpointFormatException.quote(key));
         }
-        long directory = position;
-        for (ZipRecords entry : written) {
-            position += send(out, entry.central());
-        }
-        send(out, ZipRecords.end(written.size(), directory, position - directory));
-    }
-
-    private static int send(WritableByteChannel out, ByteBuffer bytes) throws IOException {
-        int count = bytes.remaining();
-        while (bytes.hasRemaining()) {
-            out.write(bytes);
-        }
-        return count;
     }
 
     /**

@@ -3,10 +3,11 @@ package io.github.maskalign.core.files;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.files.internal.PositionedReads;
+import io.github.maskalign.core.files.internal.FileBytes;
 import io.github.maskalign.core.files.internal.SafetensorsHeader;
 import io.github.maskalign.core.files.internal.SafetensorsHeader.TensorInfo;
 import io.github.maskalign.core.files.internal.StrictJson;
+import io.github.maskalign.core.files.internal.TorchFile.Sections;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -29,9 +30,7 @@ import java.util.Map;
  *
  * <p>All methods may be called by several threads at once.
  */
-public final class SafetensorsFile implements AutoCloseable {
-    private static final int CHUNK_BYTES = 1 << 20;
-
+public final class SafetensorsFile implements Sections.Bare {
     private final Path path;
     private final FileChannel channel;
     private final SafetensorsHeader header;
@@ -65,12 +64,13 @@ public final class SafetensorsFile implements AutoCloseable {
         }
     }
 
-    /** Returns the file's path. */
+    @Override
     public Path path() {
         return path;
     }
 
     /** Returns the texts stored with the tensors, in the order of the file. */
+    @Override
     public Map<String, String> metadata() {
         return header.metadata();
     }
@@ -86,6 +86,7 @@ public final class SafetensorsFile implements AutoCloseable {
     }
 
     /** Returns all tensors; the file must be open when they are read. */
+    @Override
     public StateDict stateDict() {
         Map<String, TensorSource> sources = new LinkedHashMap<>();
         tensors().forEach((name, info) -> sources.put(name, new FileTensor(this, info)));
@@ -127,7 +128,7 @@ public final class SafetensorsFile implements AutoCloseable {
                             + " were asked for");
         }
         try {
-            PositionedReads.fill(channel, header.dataStart() + info.begin() + offset, target);
+            FileBytes.fill(channel, header.dataStart() + info.begin() + offset, target);
         } catch (EOFException e) {
             throw new CheckpointFormatException(path, "the file became shorter while it was read", e);
         }
@@ -146,6 +147,11 @@ public final class SafetensorsFile implements AutoCloseable {
     /** Returns a tensor as a new array that owns its memory, see {@link TensorSource#read(NDManager)}. */
     public NDArray read(String name, NDManager manager) throws IOException {
         return tensor(name).read(manager);
+    }
+
+    @Override
+    public String format() {
+        return "safetensors";
     }
 
     @Override
@@ -183,13 +189,7 @@ public final class SafetensorsFile implements AutoCloseable {
         @Override
         public void sendTo(Sink sink) throws IOException {
             // Plain reads: a file cut off meanwhile is an exception, where touching a mapping of it is a fault.
-            ByteBuffer chunk = ByteBuffer.allocate((int) Math.min(CHUNK_BYTES, info.byteSize()))
-                    .order(ByteOrder.LITTLE_ENDIAN);
-            for (long position = info.begin(); position < info.end(); position += chunk.limit()) {
-                chunk.clear().limit((int) Math.min(chunk.capacity(), info.end() - position));
-                read(position, chunk);
-                sink.accept(chunk.flip());
-            }
+            FileBytes.send(this::read, info.begin(), info.end(), sink);
         }
 
         @Override
@@ -199,7 +199,7 @@ public final class SafetensorsFile implements AutoCloseable {
 
         private void read(long position, ByteBuffer target) throws IOException {
             try {
-                PositionedReads.fill(file.channel, file.header.dataStart() + position, target);
+                FileBytes.fill(file.channel, file.header.dataStart() + position, target);
             } catch (EOFException e) {
                 throw new CheckpointFormatException(
                         origin(), List.of("the file became shorter while it was read (" + e.getMessage() + ")"));

@@ -1,9 +1,9 @@
 package io.github.maskalign.core.files;
 
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.files.internal.CheckpointWriteException;
 import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.core.files.internal.FileOperations;
+import io.github.maskalign.core.files.internal.FileOperations.CheckpointWriteException;
 import io.github.maskalign.core.files.internal.SafetensorsHeader;
 import io.github.maskalign.core.files.internal.StrictJson;
 import java.io.IOException;

@@ -75,13 +75,6 @@ public final class StateDict {
         return shapes;
     }
 
-    /** Returns the same tensors under {@code prefix + key}. */
-    public StateDict withPrefix(String prefix) {
-        Map<String, TensorSource> renamed = new LinkedHashMap<>();
-        tensors.forEach((key, tensor) -> renamed.put(prefix + key, tensor));
-        return new StateDict(origin, renamed);
-    }
-
     /** Returns the tensors whose key starts with {@code prefix}, without it. */
     public StateDict under(String prefix) {
         Map<String, TensorSource> found = new LinkedHashMap<>();

@@ -1,10 +1,9 @@
 package io.github.maskalign.core.files;
 
 import io.github.maskalign.core.files.internal.FileKind;
-import io.github.maskalign.core.files.internal.SafetensorsWeights;
-import io.github.maskalign.core.files.internal.Sections;
-import io.github.maskalign.core.files.internal.ShardedWeights;
+import io.github.maskalign.core.files.internal.ShardedSafetensors;
 import io.github.maskalign.core.files.internal.TorchFile;
+import io.github.maskalign.core.files.internal.TorchFile.Sections;
 import io.github.maskalign.core.files.internal.TorchValue;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -33,8 +32,8 @@ public interface WeightsFile extends AutoCloseable {
     /** Opens a file as {@link #open(Path)} does; {@code unknown} is for PyTorch checkpoints. */
     static WeightsFile open(Path path, Unknown unknown) throws IOException {
         return switch (FileKind.of(path)) {
-            case SAFETENSORS -> SafetensorsWeights.open(path);
-            case SHARD_INDEX -> ShardedWeights.open(path);
+            case SAFETENSORS -> SafetensorsFile.open(path);
+            case SHARD_INDEX -> ShardedSafetensors.open(path);
             case TORCH_ZIP, TORCH_STREAM -> TorchFile.open(path, unknown);
         };
     }

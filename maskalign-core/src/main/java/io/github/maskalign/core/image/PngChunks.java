@@ -1,5 +1,7 @@
 package io.github.maskalign.core.image;
 
+import io.github.maskalign.core.image.JpegSegments.Orientation;
+import io.github.maskalign.core.image.PngDecoder.PngHeader;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;

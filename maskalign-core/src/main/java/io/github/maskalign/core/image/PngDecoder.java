@@ -1,5 +1,6 @@
 package io.github.maskalign.core.image;
 
+import java.nio.ByteBuffer;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
 
@@ -143,5 +144,160 @@ final class PngDecoder {
             return (byte) left;
         }
         return (byte) (toAbove <= toAboveLeft ? above : aboveLeft);
+    }
+
+    /**
+     * Spreads the samples of one PNG row to RGB, by the rules of Pillow's {@code convert("RGB")}.
+     *
+     * @param palette (colours, 3); empty unless the samples are indices
+     */
+    record PngRow(PngHeader header, byte[] palette) {
+        /**
+         * Writes {@code count} pixels.
+         *
+         * @param row a filter byte, then the samples
+         * @param at where the first pixel goes
+         * @param step from one pixel to the next
+         */
+        void spread(byte[] row, int count, byte[] out, int at, int step) {
+            switch (header.colour()) {
+                case PngHeader.PALETTE -> indices(row, count, out, at, step);
+                case PngHeader.GREY -> {
+                    if (header.bits() == 16) {
+                        wideGrey(row, count, out, at, step);
+                    } else {
+                        narrowGrey(row, count, out, at, step);
+                    }
+                }
+                default -> bytes(row, count, out, at, step);
+            }
+        }
+
+        /** Samples of 8 or 16 bits; of the latter the upper byte counts. */
+        private void bytes(byte[] row, int count, byte[] out, int at, int step) {
+            int sample = header.bits() / 8;
+            int pixel = header.pixelBytes();
+            boolean grey = header.colour() == PngHeader.GREY_ALPHA;
+            int green = grey ? 0 : sample;
+            int blue = grey ? 0 : 2 * sample;
+            for (int i = 0, from = 1, to = at; i < count; i++, from += pixel, to += step) {
+                out[to] = row[from];
+                out[to + 1] = row[from + green];
+                out[to + 2] = row[from + blue];
+            }
+        }
+
+        /** Pillow keeps 16-bit grey as it is and cuts it off at 255 when it becomes RGB. */
+        private static void wideGrey(byte[] row, int count, byte[] out, int at, int step) {
+            for (int i = 0, to = at; i < count; i++, to += step) {
+                put(out, to, row[1 + 2 * i] == 0 ? row[2 + 2 * i] : (byte) 255);
+            }
+        }
+
+        /** Samples of 1, 2, 4 or 8 bits, spread over [0, 255]. */
+        private void narrowGrey(byte[] row, int count, byte[] out, int at, int step) {
+            int bits = header.bits();
+            int scale = 255 / ((1 << bits) - 1);
+            for (int i = 0, to = at; i < count; i++, to += step) {
+                put(out, to, (byte) (sample(row, i, bits) * scale));
+            }
+        }
+
+        private void indices(byte[] row, int count, byte[] out, int at, int step) {
+            int bits = header.bits();
+            for (int i = 0, to = at; i < count; i++, to += step) {
+                int from = sample(row, i, bits) * 3;
+                if (from < palette.length) {
+                    out[to] = palette[from];
+                    out[to + 1] = palette[from + 1];
+                    out[to + 2] = palette[from + 2];
+                } else {
+                    put(out, to, (byte) 0); // an index that the palette lacks is black
+                }
+            }
+        }
+
+        private static int sample(byte[] row, int i, int bits) {
+            int bit = i * bits;
+            return row[1 + bit / 8] >> (8 - bits - bit % 8) & ((1 << bits) - 1);
+        }
+
+        private static void put(byte[] out, int to, byte value) {
+            out[to] = value;
+            out[to + 1] = value;
+            out[to + 2] = value;
+        }
+    }
+
+    /**
+     * What the IHDR chunk of a PNG file says.
+     *
+     * @param bits bits of a sample: 1, 2, 4, 8 or 16
+     * @param colour GREY, RGB, PALETTE, GREY_ALPHA or RGB_ALPHA
+     * @param interlaced whether the pixels come in the seven passes of Adam7
+     */
+    record PngHeader(int width, int height, int bits, int colour, boolean interlaced) {
+        static final int GREY = 0;
+        static final int RGB = 2;
+        static final int PALETTE = 3;
+        static final int GREY_ALPHA = 4;
+        static final int RGB_ALPHA = 6;
+
+        private static final int BYTES = 13;
+
+        static PngHeader parse(ByteBuffer in, String origin) throws PictureFormatException {
+            if (in.remaining() != BYTES) {
+                throw new PictureFormatException(origin, "the IHDR chunk must have 13 bytes but has " + in.remaining());
+            }
+            long width = Integer.toUnsignedLong(in.getInt());
+            long height = Integer.toUnsignedLong(in.getInt());
+            PictureReader.checkSize(origin, width, height);
+            int bits = in.get() & 0xff;
+            int colour = in.get() & 0xff;
+            boolean known = switch (colour) {
+                case GREY -> bits == 1 || bits == 2 || bits == 4 || bits == 8 || bits == 16;
+                case PALETTE -> bits == 1 || bits == 2 || bits == 4 || bits == 8;
+                case RGB, GREY_ALPHA, RGB_ALPHA -> bits == 8 || bits == 16;
+                default -> false;
+            };
+            if (!known) {
+                throw new PictureFormatException(
+                        origin, "no PNG file has the colour type " + colour + " with " + bits + " bits");
+            }
+            int compression = in.get() & 0xff;
+            int filter = in.get() & 0xff;
+            int interlace = in.get() & 0xff;
+            if (compression != 0 || filter != 0 || interlace > 1) {
+                throw new PictureFormatException(
+                        origin,
+                        "compression, filter and interlace methods of a PNG file must be 0, 0 and 0 or 1 but are "
+                                + compression + ", " + filter + " and " + interlace);
+            }
+            return new PngHeader((int) width, (int) height, bits, colour, interlace == 1);
+        }
+
+        boolean isPalette() {
+            return colour == PALETTE;
+        }
+
+        /** Returns the number of samples of a pixel. */
+        int samples() {
+            return switch (colour) {
+                case RGB -> 3;
+                case GREY_ALPHA -> 2;
+                case RGB_ALPHA -> 4;
+                default -> 1;
+            };
+        }
+
+        /** Returns the number of bytes from a byte to the one left of it that filters compare it with. */
+        int pixelBytes() {
+            return Math.max(1, samples() * bits / 8);
+        }
+
+        /** Returns the number of bytes of a row of {@code pixels}, without its filter byte. */
+        int rowBytes(int pixels) {
+            return (int) (((long) pixels * samples() * bits + 7) / 8);
+        }
     }
 }

@@ -1,6 +1,7 @@
 package io.github.maskalign.core.metrics;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.slf4j.Logger;
@@ -54,6 +55,7 @@ public interface MetricSink extends AutoCloseable {
         private static final Logger LOG = LoggerFactory.getLogger(MetricSinks.class);
 
         private final List<MetricSink> sinks;
+        private final boolean owned;
 
         /**
          * Joins sinks, which this object then owns and closes.
@@ -61,7 +63,27 @@ public interface MetricSink extends AutoCloseable {
          * @param sinks the members, in the order they are called; may be empty
          */
         public MetricSinks(List<? extends MetricSink> sinks) {
-            this.sinks = List.copyOf(sinks);
+            this(List.copyOf(sinks), true);
+        }
+
+        private MetricSinks(List<MetricSink> sinks, boolean owned) {
+            this.sinks = sinks;
+            this.owned = owned;
+        }
+
+        /**
+         * Opens what a run folder has: {@code stats.jsonl} and TensorBoard events.
+         *
+         * @param firstStep number of the first step that will be recorded; records from it on are dropped
+         */
+        public static MetricSinks inFolder(Path folder, long firstStep) throws IOException {
+            return new MetricSinks(List.of(
+                    JsonlSink.open(folder.resolve("stats.jsonl"), firstStep), TensorBoardSink.open(folder, firstStep)));
+        }
+
+        /** Returns the same sinks for one of several users: closing what is returned leaves them open. */
+        public MetricSinks shared() {
+            return new MetricSinks(sinks, false);
         }
 
         @Override
@@ -81,7 +103,9 @@ public interface MetricSink extends AutoCloseable {
 
         @Override
         public void close() {
-            each("the last records", MetricSink::close);
+            if (owned) {
+                each("the last records", MetricSink::close);
+            }
         }
 
         private void each(String what, Call call) {

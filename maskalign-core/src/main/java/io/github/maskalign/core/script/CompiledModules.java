@@ -11,6 +11,8 @@ import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.training.ParameterStore;
+import io.github.maskalign.core.script.ScriptExporter.ScriptArchive;
+import io.github.maskalign.core.script.internal.PickleOutput;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -129,7 +131,11 @@ final class CompiledModules {
         return modules.computeIfAbsent(function.moduleCode(), code -> {
             ByteArrayOutputStream bytes = new ByteArrayOutputStream();
             try (ScriptArchive archive = new ScriptArchive(bytes)) {
-                archive.module(code, TensorPickle.flags("Fn", Map.of("training", true)));
+                PickleOutput pickle = new PickleOutput();
+                pickle.beginObject("Fn");
+                pickle.text("training").bool(true);
+                pickle.endObject();
+                archive.module(code, pickle.finish());
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }

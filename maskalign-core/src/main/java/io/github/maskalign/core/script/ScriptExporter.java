@@ -4,10 +4,13 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.DataType;
+import io.github.maskalign.core.script.internal.PickleOutput;
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,6 +18,9 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Supplier;
+import java.util.zip.CRC32;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -72,7 +78,7 @@ public final class ScriptExporter {
                 NDList results = forward.get();
                 code = program(tape, root, results);
             }
-            TensorPickle pickle = new TensorPickle();
+            PickleOutput pickle = new PickleOutput();
             List<NDArray> records = new ArrayList<>();
             pickle(root, pickle, records);
             archive.module(code, pickle.finish());
@@ -133,20 +139,18 @@ public final class ScriptExporter {
         return root;
     }
 
-    private static void pickle(Node node, TensorPickle out, List<NDArray> records) {
+    private static void pickle(Node node, PickleOutput out, List<NDArray> records) {
         out.beginObject(node.className);
         for (Map.Entry<String, NDArray> tensor : node.tensors.entrySet()) {
             NDArray array = tensor.getValue();
-            out.string(tensor.getKey());
-            out.tensor(
-                    storage(array.getDataType()),
-                    records.size(),
-                    array.getShape().getShape());
+            out.text(tensor.getKey());
+            long[] shape = array.getShape().getShape();
+            out.tensor(storage(array.getDataType()), records.size(), array.size(), shape, null);
             records.add(array);
         }
-        out.string("training").bool(false);
+        out.text("training").bool(false);
         for (Map.Entry<String, Node> child : node.children.entrySet()) {
-            out.string(child.getKey());
+            out.text(child.getKey());
             pickle(child.getValue(), out, records);
         }
         out.endObject();
@@ -215,6 +219,60 @@ public final class ScriptExporter {
             } else {
                 code.append("  " + name + " : " + type + "\n");
             }
+        }
+    }
+
+    /**
+     * Writes the container that {@code torch.jit.load} reads: a zip of stored entries under one folder,
+     * with the pickled module, its constants, its code and one record for each tensor.
+     */
+    static final class ScriptArchive implements Closeable {
+        /** Archive version whose operator schemas are the current ones; 3 would bring back an old gelu. */
+        private static final String VERSION = "10\n";
+
+        private final ZipOutputStream zip;
+
+        ScriptArchive(OutputStream out) {
+            zip = new ZipOutputStream(out);
+            zip.setMethod(ZipOutputStream.STORED);
+        }
+
+        void module(String code, byte[] pickledModule) throws IOException {
+            entry("data.pkl", pickledModule);
+            entry("code/__torch__.py", code.getBytes(StandardCharsets.UTF_8));
+            entry(
+                    "constants.pkl",
+                    new PickleOutput().op(PickleOutput.EMPTY_TUPLE).finish());
+            entry("version", VERSION.getBytes(StandardCharsets.US_ASCII));
+            entry("byteorder", "little".getBytes(StandardCharsets.US_ASCII));
+        }
+
+        void tensor(int record, byte[] littleEndian) throws IOException {
+            entry("data/" + record, littleEndian);
+        }
+
+        /** Adds a free file, readable with {@code torch.jit.load(..., _extra_files=...)}. */
+        void extra(String name, String text) throws IOException {
+            entry("extra/" + name, text.getBytes(StandardCharsets.UTF_8));
+        }
+
+        @Override
+        public void close() throws IOException {
+            zip.close();
+        }
+
+        private void entry(String name, byte[] bytes) throws IOException {
+            CRC32 crc = new CRC32();
+            crc.update(bytes);
+            ZipEntry entry = new ZipEntry("archive/" + name);
+            entry.setMethod(ZipEntry.STORED);
+            entry.setSize(bytes.length);
+            entry.setCompressedSize(bytes.length);
+            entry.setCrc(crc.getValue());
+            entry.setTime(0L); // the same module gives the same bytes
+            zip.putNextEntry(entry);
+            zip.write(bytes);
+            zip.closeEntry();
         }
     }
 }

@@ -3,6 +3,7 @@ package io.github.maskalign.core.script;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import io.github.maskalign.core.script.ScriptSource.ScriptSignature;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;

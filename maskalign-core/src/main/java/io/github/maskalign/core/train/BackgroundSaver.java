@@ -4,6 +4,7 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import io.github.maskalign.core.script.internal.InPlace;
 import io.github.maskalign.core.train.RunCheckpoints.StateArrays;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -100,7 +101,7 @@ final class BackgroundSaver implements AutoCloseable {
     private StateArrays copy(StateArrays now) {
         now.files().forEach((file, arrays) -> {
             NDList targets = new NDList(Objects.requireNonNull(copies.get(file)).values());
-            TrainState.copy(new NDList(arrays.values()), targets, memory);
+            InPlace.copy(new NDList(arrays.values()), targets);
         });
         return new StateArrays(now.step(), now.skipped(), now.extraDecays(), copies);
     }

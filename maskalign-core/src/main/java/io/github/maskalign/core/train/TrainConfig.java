@@ -2,7 +2,7 @@ package io.github.maskalign.core.train;
 
 import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.Inline;
-import io.github.maskalign.core.data.internal.SampleRange;
+import io.github.maskalign.core.data.internal.SampleBuffer.SampleRange;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.internal.Share;
 import java.util.Objects;

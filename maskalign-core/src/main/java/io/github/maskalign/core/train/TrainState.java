@@ -7,7 +7,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Parameter;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.StateDict;
-import io.github.maskalign.core.script.ScriptFunction;
+import io.github.maskalign.core.script.internal.InPlace;
 import java.io.IOException;
 import java.util.Collections;
 import java.util.IdentityHashMap;
@@ -25,8 +25,6 @@ import java.util.Set;
  * draws and the order of the data follow from the step, so nothing else has to be kept.
  */
 public final class TrainState implements AutoCloseable {
-    private static final ScriptFunction COPY = ScriptFunction.of(TrainState.class, "optimizer.py", "copy_values");
-
     private final NDManager manager;
     private final Map<String, NDArray> weights = new LinkedHashMap<>();
     private final Map<String, NDArray> ema = new LinkedHashMap<>();
@@ -119,11 +117,8 @@ public final class TrainState implements AutoCloseable {
 
     /** Makes the moving averages equal to the weights again, as after loading weights to start from. */
     public void restartAverage() {
-        try (NDManager scratch = manager.newSubManager()) {
-            copy(new NDList(weights.values()), new NDList(ema.values()), scratch);
-            extraEma.values()
-                    .forEach(average -> copy(new NDList(weights.values()), new NDList(average.values()), scratch));
-        }
+        InPlace.copy(new NDList(weights.values()), new NDList(ema.values()));
+        extraEma.values().forEach(average -> InPlace.copy(new NDList(weights.values()), new NDList(average.values())));
     }
 
     /** Frees what the state owns; the weights stay. */
@@ -161,15 +156,9 @@ public final class TrainState implements AutoCloseable {
         try (NDManager scratch = manager.newSubManager()) {
             for (Map.Entry<String, NDArray> target : targets.entrySet()) {
                 try (NDArray source = tensors.get(target.getKey()).read(scratch)) {
-                    copy(new NDList(source), new NDList(target.getValue()), scratch);
+                    InPlace.copy(source, target.getValue());
                 }
             }
-        }
-    }
-
-    static void copy(NDList from, NDList to, NDManager scratch) {
-        try (GradMode values = GradMode.off()) {
-            COPY.callOn(scratch, to, from).close();
         }
     }
 

@@ -3,7 +3,7 @@ package io.github.maskalign.core.train;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import io.github.maskalign.core.data.internal.SampleRange;
+import io.github.maskalign.core.data.internal.SampleBuffer.SampleRange;
 import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicator.CommunicationException;
 import io.github.maskalign.core.distributed.Communicators.LocalCommunicator;

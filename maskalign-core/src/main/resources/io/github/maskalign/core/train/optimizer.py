@@ -131,12 +131,6 @@ def sums(a: List[Tensor], b: List[Tensor]) -> List[Tensor]:
     return torch._foreach_add(a, b)
 
 
-# Copies values into existing memory and keeps who owns it.
-def copy_values(to: List[Tensor], values: List[Tensor]) -> Tensor:
-    torch._foreach_copy_(to, values)
-    return torch.zeros([])
-
-
 # 1 for each tensor that holds a NaN or an infinity, else 0.
 def non_finite(arrays: List[Tensor]) -> Tensor:
     flags: List[Tensor] = []

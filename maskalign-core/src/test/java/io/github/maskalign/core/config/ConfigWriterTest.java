@@ -7,6 +7,7 @@ import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.Identified;
+import io.github.maskalign.core.config.YamlLoader.YamlText;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.train.OptimConfig;

@@ -2,6 +2,7 @@ package io.github.maskalign.core.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.maskalign.core.config.ScalarType.DecimalText;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -2,6 +2,7 @@ package io.github.maskalign.core.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.maskalign.core.config.Problems.Suggestion;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -7,7 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.maskalign.core.data.internal.LabelFile;
 import io.github.maskalign.core.data.internal.PictureSet;
 import io.github.maskalign.core.data.internal.PictureSet.LabelledPicture;
-import io.github.maskalign.core.data.internal.PictureSetException;
+import io.github.maskalign.core.data.internal.PictureSet.PictureSetException;
 import io.github.maskalign.core.fuzz.Bytes;
 import io.github.maskalign.core.fuzz.Fuzz;
 import java.io.ByteArrayOutputStream;

@@ -8,7 +8,7 @@ import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.evaluate.Evaluation.Estimate;
 import io.github.maskalign.core.evaluate.internal.FeatureMatrix;
 import io.github.maskalign.core.evaluate.internal.FeatureStatistics;
-import io.github.maskalign.core.evaluate.internal.FrechetDistance;
+import io.github.maskalign.core.evaluate.internal.FeatureStatistics.FrechetDistance;
 import io.github.maskalign.core.evaluate.internal.InceptionScore;
 import io.github.maskalign.core.evaluate.internal.KernelDistance;
 import io.github.maskalign.core.evaluate.internal.PrecisionRecall;

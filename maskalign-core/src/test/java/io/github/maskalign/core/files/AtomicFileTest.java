@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
-import io.github.maskalign.core.files.internal.CheckpointWriteException;
 import io.github.maskalign.core.files.internal.FaultyFiles;
 import io.github.maskalign.core.files.internal.FaultyFiles.Fault;
 import io.github.maskalign.core.files.internal.FileOperations;
-import io.github.maskalign.core.files.internal.TemporaryName;
+import io.github.maskalign.core.files.internal.FileOperations.CheckpointWriteException;
+import io.github.maskalign.core.files.internal.FileOperations.TemporaryName;
 import io.github.maskalign.core.files.internal.UndeletableFiles;
 import java.io.IOException;
 import java.nio.ByteBuffer;

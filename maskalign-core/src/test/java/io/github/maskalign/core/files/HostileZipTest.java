@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.files.NpzFile.NpzLimits;
 import io.github.maskalign.core.files.internal.HostileNpyTest;
-import io.github.maskalign.core.files.internal.NpzLimits;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;

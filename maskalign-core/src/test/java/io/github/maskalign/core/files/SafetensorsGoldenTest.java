@@ -10,7 +10,7 @@ import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.maskalign.core.files.internal.Digests;
-import io.github.maskalign.core.files.internal.HalfFloat;
+import io.github.maskalign.core.files.internal.TensorValues.HalfFloat;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

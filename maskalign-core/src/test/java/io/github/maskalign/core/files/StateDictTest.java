@@ -69,7 +69,11 @@ class StateDictTest {
         tensors.put("z", floats(1));
         tensors.put("a", floats(2));
         StateDict model = StateDict.ofTensors(tensors);
-        StateDict all = model.withPrefix("model.").plus(model.withPrefix("ema."));
+        Map<String, TensorSource> both = new LinkedHashMap<>();
+        tensors.forEach((key, tensor) -> both.put("model." + key, tensor));
+        Map<String, TensorSource> averages = new LinkedHashMap<>();
+        tensors.forEach((key, tensor) -> averages.put("ema." + key, tensor));
+        StateDict all = StateDict.ofTensors(both).plus(StateDict.ofTensors(averages));
 
         assertThat(all.keys()).containsExactly("model.z", "model.a", "ema.z", "ema.a");
         assertThat(all.under("ema.").keys()).containsExactly("z", "a");

@@ -3,6 +3,7 @@ package io.github.maskalign.core.image;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.maskalign.core.image.Resampler.CentreCrop;
 import org.junit.jupiter.api.Test;
 
 class PictureTest {

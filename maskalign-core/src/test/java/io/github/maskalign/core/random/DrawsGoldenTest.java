@@ -8,7 +8,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.maskalign.core.random.Draws.RandomStream;
 import io.github.maskalign.core.random.internal.SplitMix64;
-import io.github.maskalign.core.random.internal.Ziggurat;
+import io.github.maskalign.core.random.internal.SplitMix64.Ziggurat;
 import java.io.InputStreamReader;
 import java.io.Reader;
 import java.nio.ByteBuffer;

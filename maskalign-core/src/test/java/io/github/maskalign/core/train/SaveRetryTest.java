@@ -2,6 +2,7 @@ package io.github.maskalign.core.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.maskalign.core.train.RunSaver.SaveRetry;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;

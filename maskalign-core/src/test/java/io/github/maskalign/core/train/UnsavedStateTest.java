@@ -4,6 +4,7 @@ import static io.github.maskalign.core.train.RunningTiny.TWENTY;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.maskalign.core.train.RunSaver.SaveRetry;
 import io.github.maskalign.core.train.TrainListener.StopReason;
 import io.github.maskalign.core.train.TrainLoop.UnsavedStateException;
 import java.io.IOException;

@@ -10,7 +10,7 @@ import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.TensorType;
 import io.github.maskalign.core.files.internal.Digests;
-import io.github.maskalign.core.files.internal.PositionedReads;
+import io.github.maskalign.core.files.internal.FileBytes;
 import io.github.maskalign.core.files.internal.SafetensorsHeader.TensorInfo;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -164,7 +164,7 @@ final class EmojiCacheFile {
             ByteBuffer chunk = ByteBuffer.allocate(CHUNK_BYTES);
             for (long at = 0; at < shape.size(); at += CHUNK_BYTES) {
                 chunk.clear().limit((int) Math.min(CHUNK_BYTES, shape.size() - at));
-                PositionedReads.fill(drawn, begin + at, chunk);
+                FileBytes.fill(drawn, begin + at, chunk);
                 sink.accept(chunk.flip());
             }
         }

@@ -7,7 +7,6 @@ import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.data.LatentData;
 import io.github.maskalign.core.data.PreparedSamples;
-import io.github.maskalign.core.data.PreparedSets;
 import io.github.maskalign.core.data.ReadAheadData;
 import io.github.maskalign.core.data.internal.RepaFolders;
 import io.github.maskalign.core.data.internal.SampleLayout;
@@ -72,7 +71,7 @@ public final class TrainOnImageNet {
             Path set, Path run, SiTVariant variant, TrainConfig rhythm, @Nullable EncoderFile encoderFile)
             throws IOException {
         try (PreparedSamples samples =
-                        PreparedSets.open(new RepaFolders(set, RepaFolders.IMAGES, RepaFolders.LATENTS));
+                        PreparedSamples.open(new RepaFolders(set, RepaFolders.IMAGES, RepaFolders.LATENTS));
                 RepresentationEncoder encoder = encoderFile == null
                         ? null
                         : open(encoderFile, Engine.getInstance().defaultDevice())) {

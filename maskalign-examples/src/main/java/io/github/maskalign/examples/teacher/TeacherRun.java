@@ -10,9 +10,7 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.core.files.internal.RunLock;
-import io.github.maskalign.core.metrics.JsonlSink;
 import io.github.maskalign.core.metrics.MetricSink.MetricSinks;
-import io.github.maskalign.core.metrics.TensorBoardSink;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.script.ScriptTrust;
@@ -21,7 +19,6 @@ import io.github.maskalign.core.train.RunCheckpoints;
 import io.github.maskalign.core.train.RunIdentity;
 import io.github.maskalign.core.train.StepResult;
 import io.github.maskalign.core.train.TrainListener;
-import io.github.maskalign.core.train.TrainListener.StartKind;
 import io.github.maskalign.core.train.TrainListener.StopReason;
 import io.github.maskalign.core.train.TrainLoop;
 import io.github.maskalign.core.train.TrainState;
@@ -30,16 +27,16 @@ import io.github.maskalign.encoders.Preprocessing;
 import io.github.maskalign.encoders.vit.Vit;
 import io.github.maskalign.examples.emoji.EmojiConfig;
 import io.github.maskalign.examples.emoji.EmojiSet;
+import io.github.maskalign.sit.run.internal.RunStart;
+import io.github.maskalign.sit.run.internal.StopRequest;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -61,8 +58,7 @@ public final class TeacherRun {
     private final Path folder;
     private final Path cache;
     private final String version;
-    private volatile @Nullable TrainLoop running;
-    private volatile boolean stopRequested;
+    private final StopRequest stopping = new StopRequest();
 
     /**
      * Describes a run.
@@ -106,13 +102,12 @@ public final class TeacherRun {
                                 teacher.optim(),
                                 objective,
                                 state,
-                                List.of(new Records(), new MetricListener(this::sinks, LOG_EVERY)))
+                                List.of(
+                                        new RunStart(folder, Map.of("config.yaml", config.yaml()), teacher.steps()),
+                                        new Losses(),
+                                        new MetricListener(first -> MetricSinks.inFolder(folder, first), LOG_EVERY)))
                         .withCheckpoints(checkpoints);
-                running = loop;
-                if (stopRequested) {
-                    loop.requestStop();
-                }
-                StopReason reason = loop.run();
+                StopReason reason = stopping.run(loop);
                 if (reason == StopReason.COMPLETED) {
                     publish(objective.encoder(), state, pictures, pairs, untrained);
                 }
@@ -123,11 +118,7 @@ public final class TeacherRun {
 
     /** Asks the run to end after its step, saving its state; may be called from any thread, at any time. */
     public void requestStop() {
-        stopRequested = true;
-        TrainLoop loop = running;
-        if (loop != null) {
-            loop.requestStop();
-        }
+        stopping.request();
     }
 
     private void publish(Vit encoder, TrainState state, EmojiSet pictures, DrawingPairs pairs, byte[] untrained)
@@ -196,34 +187,14 @@ public final class TeacherRun {
         return out;
     }
 
-    private MetricSinks sinks(long firstStep) throws IOException {
-        return new MetricSinks(List.of(
-                JsonlSink.open(folder.resolve("stats.jsonl"), firstStep), TensorBoardSink.open(folder, firstStep)));
-    }
-
     private static void drawing(int done, int total) {
         if (done == total || done % Math.max(1, total / 10) == 0) {
             LOG.info("drawing the emoji: {} of {}", done, total);
         }
     }
 
-    /** Writes the config before the first step, and says how it goes. */
-    private final class Records implements TrainListener {
-        @Override
-        public void onStart(StartKind kind, TrainState state) {
-            try {
-                AtomicFile.write(folder.resolve("config.yaml"), config.yaml());
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
-            }
-            LOG.info(
-                    "{} at step {} of {} in {}",
-                    kind,
-                    state.step(),
-                    config.value().steps(),
-                    folder);
-        }
-
+    /** Says how it goes. */
+    private static final class Losses implements TrainListener {
         @Override
         public void onStep(StepResult result, TrainState state) {
             if (result.step() % LOG_EVERY == 0) {

@@ -30,7 +30,9 @@ class ImageNetProgramsTest {
     @BeforeEach
     void draw() {
         mini = folder.resolve("mini");
-        run("mini-ilsvrc", mini, "--per-class", "4");
+        assertThat(command.workbench("mini-ilsvrc", mini, "--per-class", "4"))
+                .as(command.err())
+                .isZero();
     }
 
     @Test

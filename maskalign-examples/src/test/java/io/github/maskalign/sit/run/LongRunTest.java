@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.engine.internal.ProcessStatus;
-import io.github.maskalign.examples.bench.BenchReport;
-import io.github.maskalign.examples.bench.StepBenchmark;
+import io.github.maskalign.examples.StepBenchmark;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
@@ -19,14 +19,14 @@ class LongRunTest {
     private static final int STEPS = 2000;
 
     @Test
-    void arraysAndMemoryStayConstant() {
+    void arraysAndMemoryStayConstant() throws IOException {
         RunConfig config = ConfigBinder.bind(
                         Path.of("..", "configs", "quickstart.yaml"),
                         List.of("model.hiddenSize=48", "model.depth=3", "align.depth=2", "model.numHeads=3"),
                         RunConfig.class)
                 .value();
         try (NDManager probe = NDManager.newBaseManager();
-                StepBenchmark benchmark = new StepBenchmark(BenchReport.caseOf(config, 4))) {
+                StepBenchmark benchmark = new StepBenchmark(config, 4)) {
             NDManager system = probe.getParentManager();
             benchmark.run(WARM_UP);
             System.gc();

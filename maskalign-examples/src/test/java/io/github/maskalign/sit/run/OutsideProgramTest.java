@@ -3,9 +3,9 @@ package io.github.maskalign.sit.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.maskalign.core.config.ConfigBinder;
-import io.github.maskalign.core.data.internal.FloatCode;
 import io.github.maskalign.core.data.internal.PreparedStore.PreparedSample;
 import io.github.maskalign.core.data.internal.SampleLayout;
+import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import io.github.maskalign.core.data.internal.ShardBuilder;
 import io.github.maskalign.core.data.internal.ShardIndex;
 import java.io.File;

@@ -11,6 +11,7 @@ import io.github.maskalign.sit.run.internal.Comparison;
 import io.github.maskalign.sit.run.internal.ExtractorChoice;
 import io.github.maskalign.sit.run.internal.FeatureRun;
 import io.github.maskalign.sit.run.internal.PictureSource;
+import io.github.maskalign.sit.run.internal.Provenance;
 import io.github.maskalign.sit.run.internal.ReferenceChoice;
 import io.github.maskalign.sit.run.internal.ScriptPin;
 import java.io.IOException;
@@ -189,8 +190,7 @@ public final class EvaluationRun {
         facts.put("maskalign", settings.version);
         facts.put("djl", Engine.getDjlVersion());
         facts.put("pytorch", Engine.getInstance().getVersion());
-        facts.put("java", System.getProperty("java.vm.version"));
-        facts.put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
+        facts.putAll(Provenance.machine());
         facts.put("device", settings.device.getDeviceType());
         facts.put("threads", Integer.toString(NativeThreads.count()));
         return facts;

@@ -1,22 +1,35 @@
 package io.github.maskalign.sit.run;
 
+import ai.djl.Device;
+import ai.djl.engine.Engine;
 import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.Inline;
+import io.github.maskalign.core.config.ConfigKey.NonNegative;
+import io.github.maskalign.core.config.ConfigKey.OneOf;
+import io.github.maskalign.core.config.ConfigKey.Positive;
+import io.github.maskalign.core.config.ConfigKey.Range;
+import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.diffusion.Interpolant;
+import io.github.maskalign.core.engine.internal.NativeThreads;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.core.train.TrainConfig;
+import io.github.maskalign.encoders.published.NativeEncoder.EncoderName;
+import io.github.maskalign.encoders.vit.Vit.VitParts;
 import io.github.maskalign.sit.SiTConfig.AlignConfig;
 import io.github.maskalign.sit.SiTConfig.ClassTokenConfig;
-import io.github.maskalign.sit.run.internal.DataSection;
-import io.github.maskalign.sit.run.internal.EncoderSection;
-import io.github.maskalign.sit.run.internal.EvaluateSection;
-import io.github.maskalign.sit.run.internal.ModelSection;
-import io.github.maskalign.sit.run.internal.RuntimeSection;
+import io.github.maskalign.sit.SiTConfig.ModelConfig;
+import io.github.maskalign.sit.SiTVariant;
+import io.github.maskalign.sit.run.internal.LocalGpu;
+import io.github.maskalign.sit.run.internal.RunPrecision;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 
 /**
  * A whole experiment. The method is a matter of switches: SiT has {@code align} and {@code cls} off; REPA has
@@ -131,5 +144,238 @@ public record RunConfig(
     /** Which tokens are kept, and where they leave and return. */
     public SubsetConfig subset() {
         return method.subset;
+    }
+
+    /**
+     * What a model is trained on.
+     *
+     * @param kind which data set
+     * @param sets EMOJI: artists' sets, such as {@code noto}
+     * @param cache EMOJI: folder of the drawn pictures; the user's cache folder unless given
+     * @param path LATENTS: folder of the prepared latents
+     * @param scale LATENTS: factor of the latents, z = (sample − bias) · scale; above 0
+     * @param bias LATENTS: subtracted before
+     * @param folders LATENTS in REPA's layout: where its parts are
+     * @param vae LATENTS: autoencoder as diffusers publishes it, for pictures while the run goes on; none unless given
+     * @param pixels how values become bytes in pictures of the run; unless given the nearest level for EMOJI, and for
+     *     LATENTS the rule of the method's project
+     * @param readAhead LATENTS: batches that another thread reads in advance; 0 reads when they are needed
+     */
+    public record DataSection(
+            Kind kind,
+            @Default("[]") List<String> sets,
+            @Default("null") Optional<Path> cache,
+            @Default("null") Optional<Path> path,
+            @Positive @Default("0.18215") double scale,
+            @Default("0.0") double bias,
+            @Inline Folders folders,
+            @Default("null") Optional<Path> vae,
+            @Default("null") Optional<PixelScaling> pixels,
+            @NonNegative @Default("4") int readAhead) {
+
+        /**
+         * Folders of REPA's layout.
+         *
+         * @param imagesFolder name of the folder of pictures
+         * @param latentsFolder name of the folder of latents
+         */
+        public record Folders(
+                @Default("images") String imagesFolder,
+                @Default("vae-sd") String latentsFolder) {}
+
+        /** Data sets. */
+        public enum Kind {
+            /** Drawings of emoji by several artists, made from a Maven artefact; pixels are the latents. */
+            EMOJI,
+            /** Latents of a picture set, prepared in advance. */
+            LATENTS
+        }
+
+        /** Checks that the keys fit the kind. */
+        public DataSection {
+            sets = List.copyOf(sets);
+            if (kind == Kind.EMOJI && sets.isEmpty()) {
+                throw new IllegalArgumentException("sets must name at least one artist's set for EMOJI");
+            }
+            if (kind == Kind.EMOJI && vae.isPresent()) {
+                throw new IllegalArgumentException(
+                        "vae has no place with EMOJI, whose latents are pictures, but was " + vae.get());
+            }
+            if (kind == Kind.LATENTS && path.isEmpty()) {
+                throw new IllegalArgumentException("path must name the folder of the latents for LATENTS");
+            }
+        }
+    }
+
+    /**
+     * Where the clean-image tokens come from.
+     *
+     * @param kind which encoder
+     * @param width width Z of its tokens
+     * @param path TORCHSCRIPT, NATIVE: the file
+     * @param sha256 TORCHSCRIPT, NATIVE: its hash, which is checked before anything reads the file
+     * @param trust TORCHSCRIPT: whether a file without a hash may run, whatever it does
+     * @param preprocessing TORCHSCRIPT: how pictures are scaled and normalised for it
+     * @param model NATIVE: which published encoder the file holds, such as {@code dinov2-vit-b}
+     * @param heads NATIVE: attention heads; 0 for those of the published model
+     * @param positions NATIVE: how the position table is made for other grids than its own; REPA's way is ANTIALIAS
+     */
+    public record EncoderSection(
+            Kind kind,
+            @Range(min = 1, max = 65_536) int width,
+            @Default("null") Optional<Path> path,
+            @Default("null") Optional<String> sha256,
+            @Default("false") boolean trust,
+            @Default("dinov2") String preprocessing,
+            @Default("dinov2") String model,
+            @NonNegative @Default("0") int heads,
+            @Default("ANTIALIAS") VitParts.Positions positions) {
+
+        /** Encoders. */
+        public enum Kind {
+            /** None: neither alignment nor a class token. */
+            NONE,
+            /** The small emoji encoder that comes with the library. */
+            EMBEDDED,
+            /** A TorchScript file, such as an exported DINOv2. */
+            TORCHSCRIPT,
+            /** Published weights, such as DINOv2's, computed by the library's own transformer. */
+            NATIVE,
+            /** Tokens that were computed when the data was prepared. */
+            CACHED
+        }
+
+        /** Checks that the keys fit the kind. */
+        public EncoderSection {
+            boolean needsFile = kind == Kind.TORCHSCRIPT || kind == Kind.NATIVE;
+            if (needsFile && path.isEmpty()) {
+                throw new IllegalArgumentException("path must name the file for " + kind);
+            }
+            if (sha256.isPresent() && !sha256.get().matches("[0-9a-f]{64}")) {
+                throw new IllegalArgumentException("sha256 must be 64 hexadecimal digits but was " + sha256.get());
+            }
+            EncoderName.parse(model);
+        }
+    }
+
+    /**
+     * How a run uses its machine and what it shows.
+     *
+     * @param device where it runs
+     * @param precision arithmetic of matrix products
+     * @param threads threads of one operation on the CPU; 0 leaves the choice to the engine
+     * @param logEvery steps between two lines of {@code stats.jsonl}
+     * @param previewEvery steps between two sample grids; 0 draws one at the end alone
+     * @param previewPictures pictures of a grid
+     * @param previewScale how many times a picture is enlarged in a grid
+     * @param deterministic whether equal bits are promised: only deterministic algorithms, and a run goes on only with the
+     *     same device, processor, kernels, threads, ranks and versions
+     */
+    public record RuntimeSection(
+            @OneOf({"cpu", "gpu"}) String device,
+            RunPrecision precision,
+
+            @Range(min = 0, max = NativeThreads.MOST) @Default("0")
+            int threads,
+
+            @Positive int logEvery,
+            @NonNegative int previewEvery,
+            @Positive int previewPictures,
+            @Positive @Default("1") int previewScale,
+            @Default("false") boolean deterministic) {
+
+        /**
+         * Returns the device of one of the processes on this machine.
+         *
+         * @param localRank which of them, from 0
+         * @param environment variables of this process
+         * @throws IllegalArgumentException if there is no GPU for it, see {@link LocalGpu}
+         */
+        public Device device(int localRank, Map<String, String> environment) {
+            if (device.equals("cpu")) {
+                return Device.cpu();
+            }
+            int gpus = Engine.getInstance().getGpuCount();
+            if (gpus == 0) {
+                throw new IllegalArgumentException(
+                        "runtime.device is gpu but the engine sees none; run 'maskalign doctor', or set runtime.device=cpu");
+            }
+            return LocalGpu.of(localRank, gpus, environment);
+        }
+    }
+
+    /**
+     * {@link ModelConfig} as files say it, where a published variant may stand for sizes of one's own.
+     *
+     * @param variant such as {@code SiT-B/2}; without it patchSize, hiddenSize, depth and numHeads must be given
+     * @param inputSize side of the latent
+     * @param inChannels channels of the latent
+     * @param numClasses number of classes
+     * @param classDropoutProb probability that a label is dropped in training
+     * @param qkNorm whether q and k are normalised
+     * @param mlpRatio MLP width over token width
+     * @param sizes sizes of one's own
+     */
+    public record ModelSection(
+            @Default("null") Optional<SiTVariant> variant,
+            @Range(min = 1, max = 8192) int inputSize,
+            @Range(min = 1, max = 65_536) int inChannels,
+            @Range(min = 1, max = 1 << 24) int numClasses,
+            @Range(min = 0, max = 1, maxExclusive = true) double classDropoutProb,
+            @Default("false") boolean qkNorm,
+
+            @Range(min = 0, minExclusive = true, max = 256) @Default("4.0")
+            double mlpRatio,
+
+            @Inline Sizes sizes) {
+
+        /**
+         * What a variant says.
+         *
+         * @param patchSize patch side
+         * @param hiddenSize token width
+         * @param depth number of blocks
+         * @param numHeads attention heads
+         */
+        public record Sizes(
+                @Default("null") Optional<Integer> patchSize,
+                @Default("null") Optional<Integer> hiddenSize,
+                @Default("null") Optional<Integer> depth,
+                @Default("null") Optional<Integer> numHeads) {}
+
+        /** Checks that there is either a variant or all sizes. */
+        public ModelSection {
+            boolean all = sizes.patchSize.isPresent()
+                    && sizes.hiddenSize.isPresent()
+                    && sizes.depth.isPresent()
+                    && sizes.numHeads.isPresent();
+            boolean any = sizes.patchSize.isPresent()
+                    || sizes.hiddenSize.isPresent()
+                    || sizes.depth.isPresent()
+                    || sizes.numHeads.isPresent();
+            if (variant.isPresent() && any) {
+                throw new IllegalArgumentException(
+                        "variant already says patchSize, hiddenSize, depth and numHeads; leave these or the variant out");
+            }
+            if (variant.isEmpty() && !all) {
+                throw new IllegalArgumentException(
+                        "variant must be given, or else all of patchSize, hiddenSize, depth and numHeads");
+            }
+        }
+
+        /** Returns the sizes, whichever way they were given. */
+        public ModelConfig resolved() {
+            return new ModelConfig(
+                    inputSize,
+                    variant.map(SiTVariant::patchSize).orElseGet(sizes.patchSize::orElseThrow),
+                    inChannels,
+                    variant.map(SiTVariant::hiddenSize).orElseGet(sizes.hiddenSize::orElseThrow),
+                    variant.map(SiTVariant::depth).orElseGet(sizes.depth::orElseThrow),
+                    variant.map(SiTVariant::numHeads).orElseGet(sizes.numHeads::orElseThrow),
+                    mlpRatio,
+                    numClasses,
+                    classDropoutProb,
+                    qkNorm);
+        }
     }
 }

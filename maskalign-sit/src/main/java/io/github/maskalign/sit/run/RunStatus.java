@@ -5,7 +5,7 @@ import com.google.gson.JsonObject;
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.files.internal.CheckpointDir;
 import io.github.maskalign.core.files.internal.RunLock;
-import io.github.maskalign.sit.run.internal.RecentRecords;
+import io.github.maskalign.sit.run.internal.StatsFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -91,7 +91,7 @@ public record RunStatus(
      */
     public static RunStatus read(Path folder, boolean verify) throws IOException {
         RunConfig run = config(folder);
-        RecentRecords records = RecentRecords.read(folder.resolve("stats.jsonl"), RECENT);
+        StatsFile.Recent records = StatsFile.Recent.read(folder.resolve("stats.jsonl"), RECENT);
         List<SavedState> states = checkpoints(folder.resolve("checkpoints"), verify);
         String owner = RunLock.ownerOf(folder);
         long steps = run.train().steps();

@@ -1,30 +1,34 @@
 package io.github.maskalign.sit.run;
 
+import ai.djl.ndarray.NDManager;
 import com.google.gson.JsonObject;
+import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.Communicators.LocalCommunicator;
+import io.github.maskalign.core.engine.internal.NativeThreads;
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.internal.RunLock;
-import io.github.maskalign.core.metrics.JsonlSink;
 import io.github.maskalign.core.metrics.MetricSink.MetricSinks;
-import io.github.maskalign.core.metrics.TensorBoardSink;
+import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.train.MetricListener;
 import io.github.maskalign.core.train.RunCheckpoints;
 import io.github.maskalign.core.train.RunIdentity;
 import io.github.maskalign.core.train.StepResult;
 import io.github.maskalign.core.train.TrainConfig.BatchPlan;
 import io.github.maskalign.core.train.TrainListener;
-import io.github.maskalign.core.train.TrainListener.StartKind;
 import io.github.maskalign.core.train.TrainListener.StopReason;
 import io.github.maskalign.core.train.TrainLoop;
 import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.core.train.TrainStep.StepMemoryException;
+import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTObjective;
+import io.github.maskalign.sit.SiTTraining;
 import io.github.maskalign.sit.run.internal.DeterministicMode;
+import io.github.maskalign.sit.run.internal.EncoderChoice;
 import io.github.maskalign.sit.run.internal.EvaluationListener;
-import io.github.maskalign.sit.run.internal.ExperimentParts;
 import io.github.maskalign.sit.run.internal.InitialWeights;
 import io.github.maskalign.sit.run.internal.MemoryAdvice;
 import io.github.maskalign.sit.run.internal.MemoryListener;
@@ -34,10 +38,11 @@ import io.github.maskalign.sit.run.internal.Provenance;
 import io.github.maskalign.sit.run.internal.RunData;
 import io.github.maskalign.sit.run.internal.RunEvaluation;
 import io.github.maskalign.sit.run.internal.RunPlan;
-import io.github.maskalign.sit.run.internal.SharedSinks;
+import io.github.maskalign.sit.run.internal.RunStart;
+import io.github.maskalign.sit.run.internal.StopRequest;
+import io.github.maskalign.sit.weights.ModelSettings;
 import java.io.Closeable;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Path;
@@ -75,13 +80,13 @@ public final class TrainingRun {
     private final Bound<RunConfig> config;
     private final Path folder;
     private final Settings settings;
-    private volatile @Nullable TrainLoop running;
-    private volatile boolean stopRequested;
+    private final StopRequest stopping = new StopRequest();
 
     /** What is rarely changed. */
     private record Settings(
             Path cache,
             String version,
+            Map<String, String> environment,
             Progress.Display display,
             @Nullable InitialWeights initial) {}
 
@@ -107,6 +112,7 @@ public final class TrainingRun {
                 new Settings(
                         folder.resolve("cache"),
                         version == null ? "development" : version,
+                        Map.of(),
                         Progress.Display.LOG,
                         null));
     }
@@ -124,17 +130,27 @@ public final class TrainingRun {
 
     /** Returns the run with another place than its folder's {@code cache} for what a {@link TrainingSource} makes once. */
     public TrainingRun withCache(Path cache) {
-        return with(new Settings(cache, settings.version, settings.display, settings.initial));
+        return with(new Settings(cache, settings.version, settings.environment, settings.display, settings.initial));
     }
 
     /** Returns the run of another version of the program, which its provenance states. */
     public TrainingRun withVersion(String version) {
-        return with(new Settings(settings.cache, version, settings.display, settings.initial));
+        return with(new Settings(settings.cache, version, settings.environment, settings.display, settings.initial));
+    }
+
+    /**
+     * Returns the run that knows the variables of its process, {@code System.getenv()}; it knows none unless given. Its
+     * provenance states those that change rounding, {@code runtime.deterministic} needs one on a GPU, and of several
+     * ranks on a machine each finds its GPU by them.
+     */
+    public TrainingRun withEnvironment(Map<String, String> variables) {
+        return with(new Settings(
+                settings.cache, settings.version, Map.copyOf(variables), settings.display, settings.initial));
     }
 
     /** Returns the run with another display of how far it is; lines of the log unless given. */
     public TrainingRun withDisplay(Progress.Display display) {
-        return with(new Settings(settings.cache, settings.version, display, settings.initial));
+        return with(new Settings(settings.cache, settings.version, settings.environment, display, settings.initial));
     }
 
     /**
@@ -145,7 +161,7 @@ public final class TrainingRun {
      */
     public TrainingRun withInitialWeights(Path weights, boolean freshProjectors) {
         InitialWeights initial = new InitialWeights(weights, freshProjectors);
-        return with(new Settings(settings.cache, settings.version, settings.display, initial));
+        return with(new Settings(settings.cache, settings.version, settings.environment, settings.display, initial));
     }
 
     private TrainingRun with(Settings other) {
@@ -173,49 +189,30 @@ public final class TrainingRun {
         RunConfig run = config.value();
         Communicator ranks = agreement.ranks();
         agreement.requireSame("the digest of the config", HexFormat.of().parseHex(config.hash()));
-        try (DeterministicMode mode = agreement.together(() -> DeterministicMode.of(run.runtime(), System.getenv()));
+        try (DeterministicMode mode =
+                        agreement.together(() -> DeterministicMode.of(run.runtime(), settings.environment));
                 Closeable products =
                         agreement.together(() -> run.runtime().precision().enter());
                 Closeable lock = agreement.together(() -> lock(ranks));
-                ExperimentParts parts = open(run, agreement);
-                TrainState state = new TrainState(
-                        parts.manager(),
-                        parts.objective().parameters(),
-                        run.optim().extraEmaDecays())) {
-            Optional<RunCheckpoints> checkpoints = Optional.empty();
-            List<TrainListener> listeners = new ArrayList<>();
-            if (ranks.isRoot()) {
-                Map<String, String> provenance = Provenance.of(run, settings.version, ranks, System.getenv());
-                RunIdentity identity = RunIdentity.of(RunPlan.family(run), identity(run, parts.data()), provenance)
-                        .withExact(run.runtime().deterministic() ? Provenance.EXACT : Set.of())
-                        .withLater(Provenance.LATER)
-                        .withAddable(RunPlan.ADDABLE);
-                RunCheckpoints own = RunCheckpoints.open(
-                        folder,
-                        identity,
-                        run.train().saving().keepLast(),
-                        run.train().keepEvery());
-                InitialWeights initial = settings.initial;
-                checkpoints = Optional.of(initial == null ? own : initial.in(own, folder, RunPlan.model(run)));
-                listeners.add(new Records(provenance, parts.data().attribution()));
-                SharedSinks sinks = new SharedSinks(this::sinks);
-                MemoryListener memory = new MemoryListener(run, BatchPlan.of(run.train(), ranks));
-                listeners.add(memory);
-                listeners.add(new MetricListener(sinks, run.runtime().logEvery(), memory.expected()));
-                listeners.add(new ProgressListener(run, settings.display));
-                if (run.evaluate().every() > 0) {
-                    listeners.add(evaluations(run, parts, sinks, ranks));
+                NDManager manager = agreement.together(() -> manager(run, ranks));
+                RunData data = data(run, agreement);
+                Encoder encoder = agreement.together(() -> new Encoder(
+                        EncoderChoice.open(run, RunPlan.model(run), data.pictureSide(), manager.getDevice())));
+                Sinks sinks = new Sinks()) {
+            SiTObjective objective = agreement.together(() -> objective(run, data, encoder.opened(), manager));
+            try (TrainState state =
+                    new TrainState(manager, objective.parameters(), run.optim().extraEmaDecays())) {
+                Optional<RunCheckpoints> checkpoints = Optional.empty();
+                List<TrainListener> listeners = List.of();
+                if (ranks.isRoot()) {
+                    Map<String, String> provenance = Provenance.of(run, settings.version, ranks, settings.environment);
+                    checkpoints = Optional.of(checkpoints(data, provenance));
+                    listeners = listeners(data, provenance, manager, sinks, ranks);
                 }
-                listeners.add(new PictureListener(run, folder, parts.manager(), sinks));
+                TrainLoop ranked =
+                        new TrainLoop(run.train(), run.optim(), objective, state, listeners).withAgreement(agreement);
+                return stopping.run(checkpoints.map(ranked::withCheckpoints).orElse(ranked));
             }
-            TrainLoop ranked = new TrainLoop(run.train(), run.optim(), parts.objective(), state, listeners)
-                    .withAgreement(agreement);
-            TrainLoop loop = checkpoints.map(ranked::withCheckpoints).orElse(ranked);
-            running = loop;
-            if (stopRequested) {
-                loop.requestStop();
-            }
-            return loop.run();
         } catch (StepMemoryException e) {
             throw e.withAdvice(MemoryAdvice.of(run, e.shortage().place(), ranks.size()));
         }
@@ -236,14 +233,74 @@ public final class TrainingRun {
         return RunLock.acquire(folder)::close;
     }
 
-    /** Opens the parts, first on one rank of each machine: the others then find what it has put into the cache. */
-    private ExperimentParts open(RunConfig run, Agreement agreement) throws IOException {
+    private NDManager manager(RunConfig run, Communicator ranks) {
+        if (run.runtime().threads() > 0) {
+            NativeThreads.set(run.runtime().threads());
+        }
+        return NDManager.newBaseManager(run.runtime().device(ranks.localRank(), settings.environment));
+    }
+
+    /** Opens the data, first on one rank of each machine: the others then find what it has put into the cache. */
+    private RunData data(RunConfig run, Agreement agreement) throws IOException {
         Communicator ranks = agreement.ranks();
-        Optional<ExperimentParts> first = agreement.together(() -> ranks.localRank() == 0
-                ? Optional.of(ExperimentParts.open(run, settings.cache, ranks))
+        Draws draws = new Draws(run.seed());
+        Optional<RunData> first = agreement.together(() -> ranks.localRank() == 0
+                ? Optional.of(RunData.open(run, settings.cache, draws, ranks))
                 : Optional.empty());
         return agreement.together(
-                () -> first.isPresent() ? first.get() : ExperimentParts.open(run, settings.cache, ranks));
+                () -> first.isPresent() ? first.get() : RunData.open(run, settings.cache, draws, ranks));
+    }
+
+    private static SiTObjective objective(
+            RunConfig run, RunData data, @Nullable RepresentationEncoder encoder, NDManager manager)
+            throws IOException {
+        SiTTraining.Builder training = SiTTraining.builder()
+                .setModel(RunPlan.model(run))
+                .setData(data.data())
+                .setTrain(run.train())
+                .optSeed(run.seed())
+                .optPrecision(run.runtime().precision().ofBlocks())
+                .optDiffusion(run.diffusion());
+        return (encoder == null ? training : training.optEncoder(encoder)).buildObjective(manager);
+    }
+
+    private RunCheckpoints checkpoints(RunData data, Map<String, String> provenance) throws IOException {
+        RunConfig run = config.value();
+        SiTConfig model = RunPlan.model(run);
+        RunIdentity identity = RunIdentity.of(ModelSettings.family(model), identity(run, data), provenance)
+                .withExact(run.runtime().deterministic() ? Provenance.EXACT : Set.of())
+                .withLater(Provenance.LATER)
+                .withAddable(RunPlan.ADDABLE);
+        RunCheckpoints own = RunCheckpoints.open(
+                folder, identity, run.train().saving().keepLast(), run.train().keepEvery());
+        InitialWeights initial = settings.initial;
+        return initial == null ? own : initial.in(own, folder, model);
+    }
+
+    /** What rank 0 does beside training, in this order. */
+    private List<TrainListener> listeners(
+            RunData data, Map<String, String> provenance, NDManager manager, Sinks sinks, Communicator ranks) {
+        RunConfig run = config.value();
+        List<TrainListener> listeners = new ArrayList<>();
+        listeners.add(new RunStart(
+                folder,
+                Map.of(
+                        "config.yaml", config.yaml(),
+                        "provenance.json", Provenance.json(config, provenance),
+                        "ATTRIBUTION.txt", data.attribution()),
+                run.train().steps()));
+        listeners.add(new Costs());
+        MemoryListener memory = new MemoryListener(run, BatchPlan.of(run.train(), ranks));
+        listeners.add(memory);
+        listeners.add(new MetricListener(sinks, run.runtime().logEvery(), memory.expected()));
+        listeners.add(new ProgressListener(run, settings.display));
+        if (run.evaluate().every() > 0) {
+            RunEvaluation evaluation = new RunEvaluation(run, manager, data.pictures(), folder);
+            Duration limit = ranks.size() == 1 ? FOREVER : OTHERS_WAIT;
+            listeners.add(new EvaluationListener(run, evaluation, sinks, folder, stopping::requested, limit));
+        }
+        listeners.add(new PictureListener(run, folder, manager, sinks));
+        return listeners;
     }
 
     private static Map<String, String> identity(RunConfig run, RunData data) {
@@ -256,54 +313,42 @@ public final class TrainingRun {
 
     /** Asks the run to end after its step, saving its state; may be called from any thread, at any time. */
     public void requestStop() {
-        stopRequested = true;
-        TrainLoop loop = running;
-        if (loop != null) {
-            loop.requestStop();
+        stopping.request();
+    }
+
+    /** The encoder, if there is one. */
+    private record Encoder(@Nullable RepresentationEncoder opened) implements AutoCloseable {
+        @Override
+        public void close() {
+            if (opened != null) {
+                opened.close();
+            }
         }
     }
 
-    private EvaluationListener evaluations(
-            RunConfig run, ExperimentParts parts, SharedSinks sinks, Communicator ranks) {
-        RunEvaluation evaluation =
-                new RunEvaluation(run, parts.manager(), parts.data().pictures(), folder);
-        Duration limit = ranks.size() == 1 ? FOREVER : OTHERS_WAIT;
-        return new EvaluationListener(run, evaluation, sinks, folder, () -> stopRequested, limit);
-    }
+    /** The sinks of several listeners: the first one opens them, and the end of the run closes them. */
+    private final class Sinks implements MetricListener.Opening, AutoCloseable {
+        private @Nullable MetricSinks opened;
 
-    private MetricSinks sinks(long firstStep) throws IOException {
-        return new MetricSinks(List.of(
-                JsonlSink.open(folder.resolve("stats.jsonl"), firstStep), TensorBoardSink.open(folder, firstStep)));
-    }
-
-    /** Writes what the run is before its first step, and what it cost after its last. */
-    private final class Records implements TrainListener {
-        private final Map<String, String> provenance;
-        private final String attribution;
-        private double inside;
-        private double outside;
-
-        Records(Map<String, String> provenance, String attribution) {
-            this.provenance = provenance;
-            this.attribution = attribution;
+        @Override
+        public MetricSinks open(long firstStep) throws IOException {
+            MetricSinks sinks = opened == null ? MetricSinks.inFolder(folder, firstStep) : opened;
+            opened = sinks;
+            return sinks.shared();
         }
 
         @Override
-        public void onStart(StartKind kind, TrainState state) {
-            try {
-                AtomicFile.write(folder.resolve("config.yaml"), config.yaml());
-                AtomicFile.write(folder.resolve("provenance.json"), Provenance.json(config, provenance));
-                AtomicFile.write(folder.resolve("ATTRIBUTION.txt"), attribution);
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
+        public void close() {
+            if (opened != null) {
+                opened.close();
             }
-            LOG.info(
-                    "{} at step {} of {} in {}",
-                    kind,
-                    state.step(),
-                    config.value().train().steps(),
-                    folder);
         }
+    }
+
+    /** Says what the run cost after its last step. */
+    private static final class Costs implements TrainListener {
+        private double inside;
+        private double outside;
 
         @Override
         public void onStep(StepResult result, TrainState state) {

@@ -1,8 +1,9 @@
 package io.github.maskalign.core.data.internal;
 
-import io.github.maskalign.core.image.CentreCrop;
+import io.github.maskalign.core.data.internal.PreparedStore.PrepareException;
 import io.github.maskalign.core.image.PictureFormatException;
 import io.github.maskalign.core.image.PictureReader;
+import io.github.maskalign.core.image.Resampler.CentreCrop;
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.Deque;

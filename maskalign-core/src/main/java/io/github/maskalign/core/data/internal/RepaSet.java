@@ -2,6 +2,8 @@ package io.github.maskalign.core.data.internal;
 
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.data.PreparedSamples;
+import io.github.maskalign.core.data.internal.PictureSet.PictureSetException;
+import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.TensorType;

@@ -4,12 +4,14 @@ import ai.djl.ndarray.types.Shape;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import io.github.maskalign.core.data.internal.PreparedStore.PrepareException;
 import io.github.maskalign.core.data.internal.PreparedStore.PreparedSample;
 import io.github.maskalign.core.data.internal.PreparedStore.TokenError;
+import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.internal.Digests;
-import io.github.maskalign.core.files.internal.NpyWriter;
+import io.github.maskalign.core.files.internal.NpyFile;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureWriter;
 import java.io.IOException;
@@ -93,7 +95,7 @@ record RepaStore(RepaFolders folders) implements PreparedStore {
                 Files.createDirectories(latent.getParent());
                 AtomicFile.write(
                         image, PictureWriter.png(picture(planar, layout.imageSide()), PictureWriter.Packing.STORED));
-                NpyWriter.write(latent, TensorSource.of(shape, sample.moments()));
+                NpyFile.write(latent, TensorSource.of(shape, sample.moments()));
                 note(RepaFolders.imageName(index), image);
                 note(RepaFolders.latentName(index), latent);
                 samples++;

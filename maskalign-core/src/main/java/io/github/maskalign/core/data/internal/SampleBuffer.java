@@ -2,6 +2,8 @@ package io.github.maskalign.core.data.internal;
 
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.data.ReadAheadData;
+import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
 import io.github.maskalign.core.files.internal.OwnedArrays;
 import org.jspecify.annotations.Nullable;
@@ -79,6 +81,58 @@ public final class SampleBuffer {
         if (shape.dimension() == 0 || shape.get(0) != samples || shape.size() != values) {
             throw new IllegalArgumentException(
                     what + " must be " + samples + " rows of shape " + shape + " but there are " + values + " values");
+        }
+    }
+
+    /**
+     * Training samples that can be read without the engine, so that {@link ReadAheadData} may do it on another thread.
+     */
+    public interface BufferedData extends TrainingData {
+        /**
+         * Reads the samples at positions {@code [first, first + count)}; the same positions always give the same samples.
+         *
+         * <p>Called from one thread at a time, which need not be the one that trains.
+         */
+        SampleBuffer read(long first, int count);
+
+        /**
+         * Returns how many numbers a batch has.
+         *
+         * @param each numbers of one sample
+         * @throws IllegalArgumentException if they are more than an array can have
+         */
+        static int values(int count, int each) {
+            long all = (long) count * each;
+            if (all > Integer.MAX_VALUE) {
+                throw new IllegalArgumentException("a batch must have at most " + Integer.MAX_VALUE + " numbers but "
+                        + count + " samples of " + each + " are more; choose a smaller batch or more accumulation");
+            }
+            return (int) all;
+        }
+
+        @Override
+        default TrainingBatch batch(NDManager manager, long first, int count) {
+            return read(first, count).toBatch(manager);
+        }
+    }
+
+    /**
+     * Neighbouring samples of a run's stream.
+     *
+     * @param first position of the first, at least 0
+     * @param count how many, at least 1
+     */
+    public record SampleRange(long first, int count) {
+        public SampleRange {
+            if (first < 0 || count < 1) {
+                throw new IllegalArgumentException(
+                        "a range must begin at 0 or later and have a sample but was " + count + " from " + first);
+            }
+        }
+
+        /** Returns the range of the same size that follows without a gap. */
+        public SampleRange next() {
+            return new SampleRange(first + count, count);
         }
     }
 }

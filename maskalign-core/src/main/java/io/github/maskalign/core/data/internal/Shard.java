@@ -1,6 +1,9 @@
 package io.github.maskalign.core.data.internal;
 
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.data.internal.SampleChecks.TokenChecks;
+import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
+import io.github.maskalign.core.data.internal.ShardBuilder.Names;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.SafetensorsFile;
 import io.github.maskalign.core.files.TensorType;

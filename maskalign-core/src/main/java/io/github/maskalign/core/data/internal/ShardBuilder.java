@@ -1,25 +1,42 @@
 package io.github.maskalign.core.data.internal;
 
+import ai.djl.ndarray.types.Shape;
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonParseException;
+import io.github.maskalign.core.data.internal.PreparedStore.PrepareException;
 import io.github.maskalign.core.data.internal.PreparedStore.PreparedSample;
+import io.github.maskalign.core.data.internal.PreparedStore.SkippedPicture;
 import io.github.maskalign.core.data.internal.PreparedStore.TokenError;
+import io.github.maskalign.core.data.internal.SampleChecks.TokenChecks;
+import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import io.github.maskalign.core.data.internal.Shard.SamplePart;
 import io.github.maskalign.core.data.internal.ShardIndex.Column;
+import io.github.maskalign.core.files.AtomicFile;
+import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.SafetensorsFile;
 import io.github.maskalign.core.files.SafetensorsWriter;
 import io.github.maskalign.core.files.SafetensorsWriter.WrittenFile;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.TensorType;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.TreeMap;
 
 /**
  * Collects samples and writes them as one shard: a safetensors file with a row for each sample.
@@ -145,5 +162,133 @@ public final class ShardBuilder {
 
     private static ByteBuffer row(FloatCode code, int values) {
         return ByteBuffer.allocate(code.bytes(values)).order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    /**
+     * What became of the pictures of one shard: {@code shard-00000.json} beside it, written after it. A shard without its
+     * record is made again.
+     *
+     * @param size samples in the shard
+     * @param bytes size of its file
+     * @param sha256 hash of its file
+     * @param tokenError what storing encoder tokens has changed
+     * @param settings how it was made
+     * @param skipped pictures left out
+     */
+    public record ShardRecord(
+            int size,
+            long bytes,
+            String sha256,
+            TokenError tokenError,
+            Map<String, String> settings,
+            List<SkippedPicture> skipped) {
+        private static final Gson GSON = new GsonBuilder().setPrettyPrinting().create();
+
+        public ShardRecord {
+            tokenError =
+                    Objects.requireNonNullElse(tokenError, TokenError.NONE); // records of earlier versions have none
+            settings = new TreeMap<>(settings);
+            skipped = List.copyOf(skipped);
+        }
+
+        static Path file(Path folder, int shard) {
+            return folder.resolve(String.format(Locale.ROOT, "shard-%05d.json", shard));
+        }
+
+        public void write(Path folder, int shard) throws IOException {
+            AtomicFile.write(file(folder, shard), GSON.toJson(this) + "\n");
+        }
+
+        /**
+         * Returns the record of a shard; empty if there is none.
+         *
+         * @throws PrepareException if it was made with other settings
+         */
+        public static Optional<ShardRecord> read(Path folder, int shard, Map<String, String> settings)
+                throws IOException {
+            Path file = file(folder, shard);
+            if (!Files.exists(file)) {
+                return Optional.empty();
+            }
+            ShardRecord found;
+            try {
+                found = GSON.fromJson(new String(Files.readAllBytes(file), StandardCharsets.UTF_8), ShardRecord.class);
+                Objects.requireNonNull(found);
+            } catch (JsonParseException | NullPointerException e) {
+                throw new PrepareException(file + ": it is no record of a shard; delete it to make the shard again", e);
+            }
+            if (!found.settings().equals(settings)) {
+                throw new PrepareException(
+                        folder + " holds a set that was prepared differently; use another folder, or delete" + " it. "
+                                + difference(found.settings(), settings));
+            }
+            return Optional.of(found);
+        }
+
+        private static String difference(Map<String, String> found, Map<String, String> wanted) {
+            Map<String, String> keys = new TreeMap<>(found);
+            keys.putAll(wanted);
+            StringBuilder text = new StringBuilder();
+            for (String key : keys.keySet()) {
+                if (!Objects.equals(found.get(key), wanted.get(key))) {
+                    text.append(key + " was " + found.get(key) + " and is now " + wanted.get(key) + ". ");
+                }
+            }
+            return text.toString().strip();
+        }
+    }
+
+    /** Texts as two tensors: all their UTF-8 bytes, and where each ends. Read without making a Java string of each. */
+    static final class Names {
+        private final ByteBuffer bytes;
+        private final long[] ends;
+
+        private Names(ByteBuffer bytes, long[] ends) {
+            this.bytes = bytes;
+            this.ends = ends;
+        }
+
+        static Map<String, TensorSource> tensors(String key, List<String> names) {
+            ByteArrayOutputStream text = new ByteArrayOutputStream();
+            long[] ends = new long[names.size()];
+            for (int i = 0; i < ends.length; i++) {
+                text.writeBytes(names.get(i).getBytes(StandardCharsets.UTF_8));
+                ends[i] = text.size();
+            }
+            Column bytes = new Column(TensorType.U8);
+            bytes.add(text.toByteArray(), text.size());
+            return Map.of(key, bytes, endsOf(key), TensorSource.of(new Shape(ends.length), ends));
+        }
+
+        static Names read(SafetensorsFile file, String key, int count) throws IOException {
+            long[] ends = file.longs(endsOf(key));
+            ByteBuffer bytes = file.data(key);
+            boolean rising = ends.length == count;
+            for (int i = 0; rising && i < count; i++) {
+                rising = ends[i] >= (i == 0 ? 0 : ends[i - 1]);
+            }
+            if (!rising || (count > 0 && ends[count - 1] != bytes.remaining())) {
+                throw new CheckpointFormatException(
+                        file.path(),
+                        "the ends of the texts of " + key + " do not rise from 0 to " + bytes.remaining() + " in "
+                                + count + " steps");
+            }
+            return new Names(bytes, ends);
+        }
+
+        static String endsOf(String key) {
+            return key + ".end";
+        }
+
+        int size() {
+            return ends.length;
+        }
+
+        String get(int index) {
+            int begin = (int) (index == 0 ? 0 : ends[index - 1]);
+            byte[] text = new byte[(int) ends[index] - begin];
+            bytes.get(begin, text);
+            return new String(text, StandardCharsets.UTF_8);
+        }
     }
 }

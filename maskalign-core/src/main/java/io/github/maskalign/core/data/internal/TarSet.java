@@ -1,10 +1,19 @@
 package io.github.maskalign.core.data.internal;
 
+import io.github.maskalign.core.data.internal.LabelFile.ClassFolders;
 import io.github.maskalign.core.data.internal.PictureSet.LabelledPicture;
+import io.github.maskalign.core.data.internal.PictureSet.PictureFormatNames;
+import io.github.maskalign.core.data.internal.PictureSet.PictureSetException;
+import io.github.maskalign.core.files.internal.FileBytes;
 import io.github.maskalign.core.files.internal.MessageText;
+import java.io.EOFException;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.NonWritableChannelException;
+import java.nio.channels.SeekableByteChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
@@ -21,9 +30,7 @@ import org.apache.commons.compress.archivers.tar.TarFile;
  * Pictures in tar archives: ILSVRC2012's tar of tars, an archive of class folders, or WebDataset shards (each picture
  * beside a {@code .cls} with its class). Opening reads the headers; pictures are read where they lie.
  */
-public final class TarSet implements PictureSet {
-    private final List<String> classes;
-    private final List<LabelledPicture> pictures;
+public final class TarSet extends PictureSet.Listed {
     private final List<Where> places;
     private final List<FileChannel> files;
 
@@ -35,8 +42,7 @@ public final class TarSet implements PictureSet {
     }
 
     private TarSet(List<String> classes, List<LabelledPicture> pictures, List<Where> places, List<FileChannel> files) {
-        this.classes = classes;
-        this.pictures = pictures;
+        super(classes, pictures);
         this.places = places;
         this.files = files;
     }
@@ -144,21 +150,6 @@ public final class TarSet implements PictureSet {
     }
 
     @Override
-    public List<String> classes() {
-        return classes;
-    }
-
-    @Override
-    public int size() {
-        return pictures.size();
-    }
-
-    @Override
-    public LabelledPicture picture(int index) {
-        return pictures.get(index);
-    }
-
-    @Override
     public byte[] read(int index) throws IOException {
         return places.get(index).read();
     }
@@ -167,6 +158,99 @@ public final class TarSet implements PictureSet {
     public void close() throws IOException {
         for (FileChannel file : files) {
             file.close();
+        }
+    }
+
+    /** A part of a file, read as if it were one: an archive inside an archive. Closing it leaves the file open. */
+    static final class FileSlice implements SeekableByteChannel {
+        private static final long MOST_BYTES = 256L << 20;
+
+        private final FileChannel file;
+        private final long begin;
+        private final long length;
+        private long position;
+        private boolean open = true;
+
+        FileSlice(FileChannel file, long begin, long length) {
+            this.file = file;
+            this.begin = begin;
+            this.length = length;
+        }
+
+        /** Returns a part of a file as bytes. */
+        static byte[] read(Path path, FileChannel file, long begin, long length) throws IOException {
+            requireSmall(path, length);
+            ByteBuffer bytes = ByteBuffer.allocate((int) length);
+            try {
+                FileBytes.fill(file, begin, bytes);
+            } catch (EOFException e) {
+                throw new PictureSetException(path, "the archive ends inside a picture: it was cut off");
+            }
+            return bytes.array();
+        }
+
+        static byte[] readWhole(Path path) throws IOException {
+            requireSmall(path, Files.size(path));
+            return Files.readAllBytes(path);
+        }
+
+        static void requireSmall(Path path, long length) throws PictureSetException {
+            if (length < 0 || length > MOST_BYTES) {
+                throw new PictureSetException(
+                        path, "a picture must have at most " + MOST_BYTES + " bytes but one has " + length);
+            }
+        }
+
+        @Override
+        public int read(ByteBuffer target) throws IOException {
+            if (position >= length) {
+                return -1;
+            }
+            int limit = target.limit();
+            target.limit((int) Math.min(limit, target.position() + (length - position)));
+            try {
+                int count = file.read(target, begin + position);
+                position += Math.max(0, count);
+                return count;
+            } finally {
+                target.limit(limit);
+            }
+        }
+
+        @Override
+        public long position() {
+            return position;
+        }
+
+        @Override
+        public SeekableByteChannel position(long to) {
+            position = to;
+            return this;
+        }
+
+        @Override
+        public long size() {
+            return length;
+        }
+
+        @Override
+        public boolean isOpen() {
+            return open;
+        }
+
+        @Override
+        public void close() {
+            open = false;
+        }
+
+        @Override
+        public int write(ByteBuffer source) {
+            throw new NonWritableChannelException();
+        }
+
+        @Override
+        public SeekableByteChannel truncate(long size) {
+            throw new NonWritableChannelException();
         }
     }
 }

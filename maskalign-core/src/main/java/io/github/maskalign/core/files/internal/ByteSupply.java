@@ -1,11 +1,17 @@
 package io.github.maskalign.core.files.internal;
 
 import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.internal.ZipArchive.ZipEntryInfo;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.util.List;
+import java.util.Locale;
 import java.util.zip.CRC32;
+import java.util.zip.DataFormatException;
+import java.util.zip.Inflater;
+import org.jspecify.annotations.Nullable;
 
 /** Bytes [0, size) of a file, or of an entry of a zip file whether it is packed or not. */
 public interface ByteSupply extends AutoCloseable {
@@ -22,31 +28,122 @@ public interface ByteSupply extends AutoCloseable {
     record OfFile(FileChannel channel, long start, String origin) implements ByteSupply {
         @Override
         public void read(long position, ByteBuffer target) throws IOException {
-            while (target.hasRemaining()) {
-                int count = channel.read(target, start + position);
-                if (count < 0) {
-                    throw new CheckpointFormatException(origin, List.of("the file became shorter while it was read"));
-                }
-                position += count;
+            try {
+                FileBytes.fill(channel, start + position, target);
+            } catch (EOFException e) {
+                throw new CheckpointFormatException(origin, List.of("the file became shorter while it was read"));
             }
         }
     }
 
-    /** A packed entry of a zip file, see {@link InflatedBytes}. */
-    record Inflated(InflatedBytes bytes) implements ByteSupply {
-        @Override
-        public void read(long position, ByteBuffer target) throws IOException {
-            bytes.read(position, target);
+    /**
+     * The unpacked bytes of a deflated zip entry. Reading on is cheap, reading from further back starts again.
+     *
+     * <p>Exactly the declared number of bytes must come out, and their checksum is compared when the last one does.
+     */
+    final class Inflated implements ByteSupply {
+        private static final int PART_BYTES = 1 << 16;
+
+        private final FileBytes file;
+        private final ZipEntryInfo entry;
+        private final long begin;
+        private final CRC32 crc = new CRC32();
+        private @Nullable Inflater current;
+        private long taken;
+        private long given;
+
+        Inflated(FileBytes file, ZipEntryInfo entry, long begin) {
+            this.file = file;
+            this.entry = entry;
+            this.begin = begin;
         }
 
         @Override
-        public void finish() throws IOException {
-            bytes.finish();
+        public synchronized void read(long position, ByteBuffer target) throws IOException {
+            if (position < given) {
+                close();
+            }
+            Inflater inflater = current == null ? new Inflater(true) : current;
+            current = inflater;
+            if (given < position) {
+                ByteBuffer skipped = ByteBuffer.allocate((int) Math.min(PART_BYTES, position - given));
+                while (given < position) {
+                    inflate(inflater, skipped.clear().limit((int) Math.min(skipped.capacity(), position - given)));
+                }
+            }
+            inflate(inflater, target);
         }
 
         @Override
-        public void close() {
-            bytes.close();
+        public synchronized void finish() throws IOException {
+            read(entry.size(), ByteBuffer.allocate(0)); // which compares the checksum
+        }
+
+        /** Lets go of the memory; reading starts again at the beginning. */
+        @Override
+        public synchronized void close() {
+            if (current != null) {
+                current.end();
+                current = null;
+            }
+            crc.reset();
+            taken = 0;
+            given = 0;
+        }
+
+        private void inflate(Inflater inflater, ByteBuffer target) throws IOException {
+            int from = target.position();
+            try {
+                while (target.hasRemaining()) {
+                    if (inflater.inflate(target) == 0) {
+                        supply(inflater);
+                    }
+                }
+            } catch (DataFormatException e) {
+                throw damaged("its compressed data makes no sense", e);
+            }
+            crc.update(target.duplicate().limit(target.position()).position(from));
+            given += target.position() - from;
+            if (given == entry.size()) {
+                requireEnd(inflater);
+            }
+        }
+
+        /** Nothing may come after the last byte, packed or unpacked. */
+        private void requireEnd(Inflater inflater) throws IOException {
+            try {
+                ByteBuffer more = ByteBuffer.allocate(1);
+                while (!inflater.finished()) {
+                    if (inflater.inflate(more) > 0) {
+                        throw damaged("more than the declared " + entry.size() + " bytes come out", null);
+                    }
+                    if (!inflater.finished()) {
+                        supply(inflater);
+                    }
+                }
+            } catch (DataFormatException e) {
+                throw damaged("its compressed data makes no sense", e);
+            }
+            if (inflater.getBytesRead() != entry.packedSize()) {
+                throw damaged("its compressed data ends before it should", null);
+            }
+            if (crc.getValue() != entry.crc()) {
+                throw damaged("its checksum is wrong", null);
+            }
+        }
+
+        private void supply(Inflater inflater) throws IOException {
+            if (inflater.finished() || inflater.needsDictionary() || taken == entry.packedSize()) {
+                throw damaged("less than the declared " + entry.size() + " bytes come out", null);
+            }
+            ByteBuffer part = ByteBuffer.allocate((int) Math.min(PART_BYTES, entry.packedSize() - taken));
+            file.read(begin + taken, part);
+            taken += part.position();
+            inflater.setInput(part.flip());
+        }
+
+        private IOException damaged(String how, @Nullable Throwable cause) {
+            return file.problem("the entry " + entry.shown() + " is damaged: " + how, cause);
         }
     }
 
@@ -130,7 +227,7 @@ public interface ByteSupply extends AutoCloseable {
                 throw new CheckpointFormatException(
                         origin,
                         List.of(String.format(
-                                java.util.Locale.ROOT,
+                                Locale.ROOT,
                                 "the data is damaged: its checksum is %08x but must be %08x",
                                 crc.getValue(),
                                 expected)));

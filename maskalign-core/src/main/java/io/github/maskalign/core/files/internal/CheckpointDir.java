@@ -6,7 +6,10 @@ import io.github.maskalign.core.files.CheckpointFormatException.NewerFormatExcep
 import io.github.maskalign.core.files.SafetensorsWriter;
 import io.github.maskalign.core.files.SafetensorsWriter.WrittenFile;
 import io.github.maskalign.core.files.StateDict;
-import io.github.maskalign.core.files.internal.CheckpointManifest.Entry;
+import io.github.maskalign.core.files.internal.Checkpoint.CheckpointManifest;
+import io.github.maskalign.core.files.internal.Checkpoint.CheckpointManifest.Entry;
+import io.github.maskalign.core.files.internal.FileOperations.CheckpointWriteException;
+import io.github.maskalign.core.files.internal.FileOperations.TemporaryName;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;

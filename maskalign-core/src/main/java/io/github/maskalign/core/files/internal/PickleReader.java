@@ -3,6 +3,7 @@ package io.github.maskalign.core.files.internal;
 import static io.github.maskalign.core.files.CheckpointFormatException.quote;
 
 import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.internal.PickleInput.PickleStack;
 import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;

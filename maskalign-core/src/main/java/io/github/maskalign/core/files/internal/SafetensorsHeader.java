@@ -181,7 +181,7 @@ public record SafetensorsHeader(Map<String, String> metadata, Map<String, Tensor
     private static ByteBuffer read(Path file, FileChannel channel, long position, int size) throws IOException {
         ByteBuffer bytes = ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
         try {
-            PositionedReads.fill(channel, position, bytes);
+            FileBytes.fill(channel, position, bytes);
         } catch (EOFException e) {
             throw new CheckpointFormatException(file, "the file became shorter while it was read", e);
         }

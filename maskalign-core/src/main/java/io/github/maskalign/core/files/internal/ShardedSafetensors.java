@@ -4,6 +4,8 @@ import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.SafetensorsFile;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
+import io.github.maskalign.core.files.internal.FileOperations.SystemFileOperations;
+import io.github.maskalign.core.files.internal.TorchFile.Sections;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -23,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * <p>The index names files of its own folder, by plain names that end in {@code .safetensors}. It must name every tensor
  * of every file, and each where it is.
  */
-public final class ShardedSafetensors implements AutoCloseable {
+public final class ShardedSafetensors implements Sections.Bare {
     private static final int MAX_INDEX_BYTES = SafetensorsHeader.DEFAULT_MAX_BYTES;
     private static final int MAX_SHARDS = 1_000;
 
@@ -50,17 +52,19 @@ public final class ShardedSafetensors implements AutoCloseable {
         }
     }
 
-    /** Returns the path of the index. */
+    @Override
     public Path path() {
         return index;
     }
 
     /** Returns the texts, numbers and booleans of the index's {@code metadata}, as text. */
+    @Override
     public Map<String, String> metadata() {
         return metadata;
     }
 
     /** Returns all tensors, in the order of the index; the files must be open when they are read. */
+    @Override
     public StateDict stateDict() throws CheckpointFormatException {
         Map<String, TensorSource> tensors = new LinkedHashMap<>();
         for (Map.Entry<String, String> t : fileOf.entrySet()) {
@@ -71,6 +75,11 @@ public final class ShardedSafetensors implements AutoCloseable {
             tensors.put(t.getKey(), shard.tensor(t.getKey()));
         }
         return new StateDict(index.toString(), tensors);
+    }
+
+    @Override
+    public String format() {
+        return "sharded safetensors";
     }
 
     @Override

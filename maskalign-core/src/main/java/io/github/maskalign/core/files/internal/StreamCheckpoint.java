@@ -4,7 +4,8 @@ import static io.github.maskalign.core.files.CheckpointFormatException.quote;
 
 import io.github.maskalign.core.files.TensorType;
 import io.github.maskalign.core.files.WeightsFile.Unknown;
-import io.github.maskalign.core.files.internal.Storages.StorageRecord;
+import io.github.maskalign.core.files.internal.TensorRebuild.Storages;
+import io.github.maskalign.core.files.internal.TensorRebuild.Storages.StorageRecord;
 import java.io.IOException;
 import java.math.BigInteger;
 import java.util.LinkedHashMap;

@@ -4,11 +4,12 @@ import static io.github.maskalign.core.files.CheckpointFormatException.quote;
 
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.files.TensorType;
-import io.github.maskalign.core.files.internal.KnownNames.Meaning;
-import io.github.maskalign.core.files.internal.KnownNames.Role;
-import io.github.maskalign.core.files.internal.Storages.StorageRecord;
+import io.github.maskalign.core.files.internal.PickleObjects.KnownNames.Meaning;
+import io.github.maskalign.core.files.internal.PickleObjects.KnownNames.Role;
+import io.github.maskalign.core.files.internal.TensorRebuild.Storages.StorageRecord;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -173,5 +174,109 @@ final class TensorRebuild {
                 + (value instanceof TorchValue.Whole whole && whole.value().bitLength() <= 128
                         ? " but is " + whole.value()
                         : ""));
+    }
+
+    /** What PyTorch calls the element types. */
+    static final class TorchTypes {
+        private TorchTypes() {}
+
+        /** Returns the name after {@code torch.}, or null if PyTorch has no such type. */
+        static @Nullable String dtype(TensorType type) {
+            return switch (type) {
+                case BOOL -> "bool";
+                case U8 -> "uint8";
+                case I8 -> "int8";
+                case F8_E5M2 -> "float8_e5m2";
+                case F8_E4M3 -> "float8_e4m3fn";
+                case F8_E8M0 -> "float8_e8m0fnu";
+                case F8_E4M3FNUZ -> "float8_e4m3fnuz";
+                case F8_E5M2FNUZ -> "float8_e5m2fnuz";
+                case I16 -> "int16";
+                case U16 -> "uint16";
+                case F16 -> "float16";
+                case BF16 -> "bfloat16";
+                case I32 -> "int32";
+                case U32 -> "uint32";
+                case F32 -> "float32";
+                case C64 -> "complex64";
+                case F64 -> "float64";
+                case I64 -> "int64";
+                case U64 -> "uint64";
+                case F4, F6_E2M3, F6_E3M2 -> null;
+            };
+        }
+
+        /** Returns the class after {@code torch.} that storages of a type have in files, or null for the newer types. */
+        static @Nullable String storage(TensorType type) {
+            return switch (type) {
+                case F64 -> "DoubleStorage";
+                case F32 -> "FloatStorage";
+                case F16 -> "HalfStorage";
+                case BF16 -> "BFloat16Storage";
+                case I64 -> "LongStorage";
+                case I32 -> "IntStorage";
+                case I16 -> "ShortStorage";
+                case I8 -> "CharStorage";
+                case U8 -> "ByteStorage";
+                case BOOL -> "BoolStorage";
+                case C64 -> "ComplexFloatStorage";
+                default -> null;
+            };
+        }
+    }
+
+    /** What a file tells of the memory that its tensors lie in. */
+    sealed interface Storages permits Storages.ZipStorages, StreamCheckpoint {
+        /** Returns the file that holds it. */
+        FileBytes file();
+
+        /**
+         * Returns a storage that the pickle refers to.
+         *
+         * @param type what the pickle calls its elements, if anything
+         * @param count how many the pickle says they are, not negative
+         * @param elementBytes how large one is
+         * @throws IllegalStateException with the reason when the file cannot hold it
+         */
+        StorageRecord find(String key, @Nullable TensorType type, long count, int elementBytes);
+
+        /** Whether references have a sixth part, which says what part of a storage is meant. */
+        boolean hasViews();
+
+        /**
+         * The memory of one or more tensors, as a checkpoint refers to it.
+         *
+         * @param key its number in the file
+         * @param type the type of its elements, if it says one
+         * @param begin where its bytes begin in the file; known once the whole file was looked through
+         * @param byteSize how many they are
+         */
+        record StorageRecord(String key, @Nullable TensorType type, LongSupplier begin, long byteSize) {}
+
+        /** The entries {@code data/KEY} of a zip. */
+        record ZipStorages(TorchArchive archive) implements Storages {
+            @Override
+            public FileBytes file() {
+                return archive.file();
+            }
+
+            @Override
+            public StorageRecord find(String key, @Nullable TensorType type, long count, int elementBytes) {
+                TorchArchive.Entry entry = archive.entry("data/" + key);
+                if (entry == null) {
+                    throw new IllegalStateException("refers to the storage " + quote(key) + ", which the file lacks");
+                }
+                if (count > entry.size() || count * elementBytes != entry.size()) {
+                    throw new IllegalStateException("the storage " + quote(key) + " must have " + count
+                            + " elements of " + elementBytes + " bytes but has " + entry.size() + " bytes in the file");
+                }
+                return new StorageRecord(key, type, entry::begin, entry.size());
+            }
+
+            @Override
+            public boolean hasViews() {
+                return false;
+            }
+        }
     }
 }

@@ -2,6 +2,8 @@ package io.github.maskalign.core.files.internal;
 
 import static io.github.maskalign.core.files.CheckpointFormatException.quote;
 
+import io.github.maskalign.core.files.internal.ZipArchive.ZipEntryInfo;
+import io.github.maskalign.core.files.internal.ZipArchive.ZipRules;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -107,7 +109,7 @@ final class TorchArchive implements AutoCloseable {
     }
 
     private static Map<String, Entry> entries(FileBytes file) throws IOException {
-        ZipArchive zip = ZipArchive.open(file.channel(), RULES, (problem, cause) -> file.problem(problem));
+        ZipArchive zip = ZipArchive.open(file, RULES);
         for (ZipEntryInfo line : zip.entries()) {
             requireNoProgram(file, line.name());
         }

@@ -1,7 +1,8 @@
 package io.github.maskalign.core.files.internal;
 
 import io.github.maskalign.core.files.TensorSource;
-import io.github.maskalign.core.files.internal.Storages.StorageRecord;
+import io.github.maskalign.core.files.internal.PickleObjects.KnownNames;
+import io.github.maskalign.core.files.internal.TensorRebuild.Storages.StorageRecord;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Collections;

@@ -1,5 +1,6 @@
 package io.github.maskalign.core.data.internal;
 
+import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import java.util.List;
 import java.util.Map;
 

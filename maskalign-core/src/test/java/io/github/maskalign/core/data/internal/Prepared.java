@@ -1,6 +1,7 @@
 package io.github.maskalign.core.data.internal;
 
 import io.github.maskalign.core.data.internal.PreparedStore.PreparedSample;
+import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import io.github.maskalign.core.files.SafetensorsWriter.WrittenFile;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -4,7 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.data.PreparedSamples;
-import io.github.maskalign.core.data.PreparedSets;
+import io.github.maskalign.core.data.internal.RepaFolders.RepaVerifier;
+import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.internal.NpyFile;
 import io.github.maskalign.core.fuzz.Bytes;
@@ -50,7 +51,7 @@ class RepaSetTest {
 
     @Test
     void samplesArePairedByTheirDigitsAndLabelledByTheLatents() throws Exception {
-        try (PreparedSamples set = PreparedSets.open(folders)) {
+        try (PreparedSamples set = PreparedSamples.open(folders)) {
             assertThat(set).isInstanceOf(RepaSet.class);
             assertThat(set.size()).isEqualTo(5);
             assertThat(set.classes()).isEqualTo(3);
@@ -156,7 +157,7 @@ class RepaSetTest {
 
     @Test
     void aFolderWithoutLabelsIsNoSet() {
-        assertThatThrownBy(() -> PreparedSets.open(RepaFolders.in(root.resolve("other"))))
+        assertThatThrownBy(() -> PreparedSamples.open(RepaFolders.in(root.resolve("other"))))
                 .isInstanceOf(NoSuchFileException.class);
     }
 

@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.data.PictureSets;
 import io.github.maskalign.core.data.PreparedSamples;
-import io.github.maskalign.core.data.PreparedSets;
 import io.github.maskalign.core.data.Preparer;
 import io.github.maskalign.core.data.Preparer.PreparePlan;
 import io.github.maskalign.core.data.internal.PictureSet.LabelledPicture;
+import io.github.maskalign.core.data.internal.PreparedStore.PrepareException;
 import io.github.maskalign.core.data.internal.PreparedStore.PreparedSample;
 import io.github.maskalign.core.data.internal.PreparedStore.SkippedPicture;
+import io.github.maskalign.core.data.internal.RepaFolders.RepaVerifier;
+import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureReader;
@@ -88,8 +90,8 @@ class RepaStoreTest {
         assertThat(skipped).extracting(SkippedPicture::index).containsExactly(2);
         assertThat(repa.resolve("images/00000/img00000002.png")).doesNotExist();
         assertThat(repa.resolve("vae-sd/00000/img-mean-std-00000002.npy")).doesNotExist();
-        try (PreparedSamples a = PreparedSets.open(RepaFolders.in(shards));
-                PreparedSamples b = PreparedSets.open(RepaFolders.in(repa))) {
+        try (PreparedSamples a = PreparedSamples.open(RepaFolders.in(shards));
+                PreparedSamples b = PreparedSamples.open(RepaFolders.in(repa))) {
             assertThat(b.size()).isEqualTo(a.size()).isEqualTo(9);
             assertThat(b.layout()).isEqualTo(a.layout());
             for (int i = 0; i < a.size(); i++) {

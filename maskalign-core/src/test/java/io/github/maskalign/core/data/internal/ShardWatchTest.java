@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.maskalign.core.data.internal.ShardVerifier.ShardWatch;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;

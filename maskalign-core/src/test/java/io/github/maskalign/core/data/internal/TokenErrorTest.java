@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.maskalign.core.data.internal.PreparedStore.PreparedSample;
 import io.github.maskalign.core.data.internal.PreparedStore.TokenError;
+import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 

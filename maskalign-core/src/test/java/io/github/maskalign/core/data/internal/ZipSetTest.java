@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.data.PictureSets;
+import io.github.maskalign.core.data.internal.PictureSet.PictureSetException;
 import io.github.maskalign.core.files.internal.RawZip;
 import io.github.maskalign.core.fuzz.Bytes;
 import io.github.maskalign.core.fuzz.Fuzz;

@@ -9,6 +9,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.engine.LeakCheck;
+import io.github.maskalign.core.evaluate.internal.FeatureAccumulator.GroupedAccumulator;
 import io.github.maskalign.core.files.internal.OwnedArrays;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;

@@ -9,6 +9,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.engine.LeakCheck;
 import io.github.maskalign.core.evaluate.Evaluation.Estimate;
+import io.github.maskalign.core.evaluate.internal.FeatureAccumulator.GroupedAccumulator;
+import io.github.maskalign.core.evaluate.internal.FeatureStatistics.FrechetDistance;
 import org.ejml.data.DMatrixRMaj;
 import org.ejml.dense.row.CommonOps_DDRM;
 import org.ejml.dense.row.factory.DecompositionFactory_DDRM;

@@ -157,13 +157,13 @@ final class Checkpoints {
 
     static byte[] archive(byte[] pickle, List<byte[]> storages) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
-        ArchiveWriter archive = new ArchiveWriter(Channels.newChannel(out), "archive");
+        ZipWriter archive = new ZipWriter(Channels.newChannel(out), ZipWriter.Layout.TORCH);
         try {
-            archive.entry("data.pkl", pickle);
+            archive.entry("archive/data.pkl", pickle);
             for (int i = 0; i < storages.size(); i++) {
-                archive.entry("data/" + i, storages.get(i));
+                archive.entry("archive/data/" + i, storages.get(i));
             }
-            archive.entry("version", "3\n".getBytes(StandardCharsets.US_ASCII));
+            archive.entry("archive/version", "3\n".getBytes(StandardCharsets.US_ASCII));
             archive.finish();
         } catch (IOException e) {
             throw new UncheckedIOException(e);

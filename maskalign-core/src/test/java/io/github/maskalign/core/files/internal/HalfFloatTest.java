@@ -2,6 +2,7 @@ package io.github.maskalign.core.files.internal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.maskalign.core.files.internal.TensorValues.HalfFloat;
 import org.junit.jupiter.api.Test;
 
 class HalfFloatTest {

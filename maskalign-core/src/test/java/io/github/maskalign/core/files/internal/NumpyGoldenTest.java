@@ -62,7 +62,7 @@ class NumpyGoldenTest {
         Path written = folder.resolve("written");
         if (name.endsWith(".npy")) {
             try (NpyFile file = NpyFile.open(fixture(name))) {
-                NpyWriter.write(written, file.tensor());
+                NpyFile.write(written, file.tensor());
             }
         } else {
             try (NpzFile file = NpzFile.open(fixture(name))) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.TestFiles;
 import io.github.maskalign.core.files.internal.CheckpointDir.Latest;
+import io.github.maskalign.core.files.internal.FileOperations.TemporaryName;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;

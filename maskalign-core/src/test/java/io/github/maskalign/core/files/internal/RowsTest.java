@@ -45,7 +45,7 @@ class RowsTest {
     @Test
     void rowsOfAFileAreReadAlone() throws Exception {
         Path file = folder.resolve("a.npy");
-        NpyWriter.write(file, tensor());
+        NpyFile.write(file, tensor());
 
         try (NpyFile npy = NpyFile.open(file)) {
             assertThat(npy.type()).isEqualTo(TensorType.F32);
@@ -104,7 +104,7 @@ class RowsTest {
     @Test
     void aSingleNumberHasNoRows() throws Exception {
         Path file = folder.resolve("a.npy");
-        NpyWriter.write(file, TensorSource.of(new Shape(), new float[] {3}));
+        NpyFile.write(file, TensorSource.of(new Shape(), new float[] {3}));
 
         try (NpyFile npy = NpyFile.open(file)) {
             assertThat(npy.tensor().floats()).containsExactly(3);
@@ -169,7 +169,7 @@ class RowsTest {
     void whatNumpyHasNoNameForIsNotWritten() {
         Path file = folder.resolve("a");
 
-        assertThatThrownBy(() -> NpyWriter.write(file, new RowStream(TensorType.BF16, new Shape(2), sink -> {})))
+        assertThatThrownBy(() -> NpyFile.write(file, new RowStream(TensorType.BF16, new Shape(2), sink -> {})))
                 .hasMessageStartingWith("NumPy has no type for BF16");
         for (String name : new String[] {"", "/a", "../a", "a/../b", "c:a", "a\\b", "a\0b", "x".repeat(501)}) {
             assertThatThrownBy(() -> NpzWriter.write(file, Map.of(name, tensor())))
@@ -200,7 +200,7 @@ class RowsTest {
 
     private Path npyFile() throws IOException {
         Path file = folder.resolve("plain.npy");
-        NpyWriter.write(file, tensor());
+        NpyFile.write(file, tensor());
         return file;
     }
 

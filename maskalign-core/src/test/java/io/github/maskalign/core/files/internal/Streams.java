@@ -2,6 +2,7 @@ package io.github.maskalign.core.files.internal;
 
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
+import io.github.maskalign.core.files.internal.TensorRebuild.TorchTypes;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;

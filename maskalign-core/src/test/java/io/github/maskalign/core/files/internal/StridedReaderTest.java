@@ -2,6 +2,7 @@ package io.github.maskalign.core.files.internal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.maskalign.core.files.internal.StoredTensor.StridedReader;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.TestFiles;
+import io.github.maskalign.core.files.internal.FileOperations.CheckpointWriteException;
+import io.github.maskalign.core.files.internal.FileOperations.SystemFileOperations;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.FileSystemException;

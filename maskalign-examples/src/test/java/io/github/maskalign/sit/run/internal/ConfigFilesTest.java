@@ -9,6 +9,7 @@ import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.config.ConfigException;
 import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.weights.ModelSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -178,12 +179,12 @@ class ConfigFilesTest {
         Path file = FOLDER.resolve("quickstart.yaml");
         String noMask = "subset.placement=NONE";
 
-        assertThat(RunPlan.family(bind(file))).isEqualTo("maskalign");
-        assertThat(RunPlan.family(bind(file, noMask, "subset.ratio=0.0", "mixer.layers=0")))
+        assertThat(family(bind(file))).isEqualTo("maskalign");
+        assertThat(family(bind(file, noMask, "subset.ratio=0.0", "mixer.layers=0")))
                 .isEqualTo("reg");
-        assertThat(RunPlan.family(bind(file, noMask, "subset.ratio=0.0", "mixer.layers=0", "cls.enabled=false")))
+        assertThat(family(bind(file, noMask, "subset.ratio=0.0", "mixer.layers=0", "cls.enabled=false")))
                 .isEqualTo("repa");
-        assertThat(RunPlan.family(bind(
+        assertThat(family(bind(
                         file,
                         noMask,
                         "subset.ratio=0.0",
@@ -221,5 +222,9 @@ class ConfigFilesTest {
                 .isInstanceOf(ConfigException.class)
                 .hasMessageContaining("sample.legacyGuidedChannels must be at most model.inChannels, 4")
                 .hasMessageContaining("but was 5");
+    }
+
+    private static String family(RunConfig config) {
+        return ModelSettings.family(RunPlan.model(config));
     }
 }

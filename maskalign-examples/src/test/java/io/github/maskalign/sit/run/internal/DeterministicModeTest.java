@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.engine.internal.Determinism;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig.RuntimeSection;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;

@@ -21,9 +21,12 @@ import io.github.maskalign.core.evaluate.Evaluation.MetricValue;
 import io.github.maskalign.core.evaluate.FeatureExtractor.FeatureSpace;
 import io.github.maskalign.core.evaluate.Metric;
 import io.github.maskalign.core.metrics.JsonlSink;
+import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.train.TrainListener.StartKind;
 import io.github.maskalign.core.train.TrainListener.StopReason;
 import io.github.maskalign.core.train.TrainState;
+import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTTraining;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.TrainingRun;
 import java.io.IOException;
@@ -214,16 +217,23 @@ class EvaluationListenerTest {
     @Test
     void nothingIsLeftInMemory() throws Exception {
         RunConfig config = config(2, "evaluate.every=2").value();
-        try (ExperimentParts parts =
-                        ExperimentParts.open(config, Path.of("target", "emoji-cache"), new LocalCommunicator());
-                TrainState state =
-                        new TrainState(parts.manager(), parts.objective().parameters())) {
-            RunEvaluation evaluation =
-                    new RunEvaluation(config, parts.manager(), parts.data().pictures(), root);
-            NDManager system = parts.manager().getParentManager();
+        SiTConfig model = RunPlan.model(config);
+        Path cache = Path.of("target", "emoji-cache");
+        try (NDManager manager = NDManager.newBaseManager();
+                RunData data = RunData.open(config, cache, new Draws(config.seed()), new LocalCommunicator());
+                TrainState state = new TrainState(
+                        manager,
+                        SiTTraining.builder()
+                                .setModel(model)
+                                .setData(data.data())
+                                .setTrain(config.train())
+                                .buildObjective(manager)
+                                .parameters())) {
+            RunEvaluation evaluation = new RunEvaluation(config, manager, data.pictures(), root);
+            NDManager system = manager.getParentManager();
             evaluation.of(state.ema(), () -> {});
             int arrays = system.getManagedArrays().size();
-            int owned = parts.manager().getManagedArrays().size();
+            int owned = manager.getManagedArrays().size();
 
             evaluation.check();
             evaluation.of(state.ema(), () -> {});
@@ -233,7 +243,7 @@ class EvaluationListenerTest {
                     .hasMessage("enough");
 
             assertThat(system.getManagedArrays()).hasSize(arrays);
-            assertThat(parts.manager().getManagedArrays()).hasSize(owned);
+            assertThat(manager.getManagedArrays()).hasSize(owned);
         }
     }
 

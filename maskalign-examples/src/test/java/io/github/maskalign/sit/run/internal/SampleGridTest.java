@@ -3,7 +3,7 @@ package io.github.maskalign.sit.run.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.maskalign.core.files.internal.CheckpointWriteException;
+import io.github.maskalign.core.files.internal.FileOperations.CheckpointWriteException;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Weights on their way from one file to another; tensors are read while they are written.
@@ -40,12 +41,29 @@ public record Conversion(StateDict tensors, Map<String, String> metadata, List<S
     }
 
     /**
+     * Returns the project that {@code --family} names.
+     *
+     * @throws IllegalArgumentException if weights cannot be written for it
+     */
+    public static WeightsFamily target(String family) {
+        return WeightsFamily.find(family)
+                .filter(WeightsExport.TARGETS::contains)
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "--family must be sit, repa, reg, maskalign or sit-official but was " + family));
+    }
+
+    /**
      * Takes weights of the SiT family to a project.
      *
+     * @param foldTime whether weights with data at time 1 are turned
+     * @param target the project; null for what the model is under our names
      * @param extra what becomes of a mixer if the project has none
      */
-    public static Conversion of(SiTWeights weights, WeightsFamily family, WeightsExport.Extra extra)
+    public static Conversion of(
+            SiTWeights read, boolean foldTime, @Nullable WeightsFamily target, WeightsExport.Extra extra)
             throws IOException {
+        SiTWeights weights = foldTime ? read.dataAtZero() : read;
+        WeightsFamily family = target == null ? WeightsExport.naturalFamily(weights) : target;
         List<String> notes = new ArrayList<>();
         notes.add("read as " + weights.family().id() + ": " + weights.guess().evidence());
         WeightsExport export = WeightsExport.of(weights, family, extra);

@@ -1,6 +1,7 @@
 package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.engine.internal.Determinism;
+import io.github.maskalign.sit.run.RunConfig.RuntimeSection;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;

@@ -8,12 +8,13 @@ import io.github.maskalign.encoders.published.NativeEncoder;
 import io.github.maskalign.encoders.published.NativeEncoder.EncoderName;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig.EncoderSection;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /** Opens the encoder of a config and checks that it fits the model: one token for each of the model's patches. */
-final class EncoderChoice {
+public final class EncoderChoice {
     private EncoderChoice() {}
 
     /**
@@ -21,8 +22,8 @@ final class EncoderChoice {
      *
      * @param pictureSide side of the training pictures in pixels
      */
-    static @Nullable RepresentationEncoder open(RunConfig config, SiTConfig model, int pictureSide, Device device)
-            throws IOException {
+    public static @Nullable RepresentationEncoder open(
+            RunConfig config, SiTConfig model, int pictureSide, Device device) throws IOException {
         EncoderSection section = config.encoder();
         RepresentationEncoder encoder = switch (section.kind()) {
             case NONE, CACHED -> null;
@@ -46,14 +47,14 @@ final class EncoderChoice {
         Preprocessing usual = Preprocessing.named(section.preprocessing());
         Preprocessing fitting = usual.withSides(pictureSide, pictureSide / grid, usual.patchSize(), usual.patchSize());
         Path file = section.path().orElseThrow();
-        return Encoders.open(file, fitting, section.pin().trust(file), device);
+        return Encoders.open(file, fitting, ScriptPin.of(section).trust(file), device);
     }
 
     private static RepresentationEncoder published(RunConfig config, int grid, int pictureSide, Device device)
             throws IOException {
         EncoderSection section = config.encoder();
         Path file = section.path().orElseThrow();
-        section.pin().check(file);
+        ScriptPin.of(section).check(file);
         NativeEncoder.Options options = new NativeEncoder.Options(
                 EncoderName.parse(section.model()),
                 section.heads(),

@@ -13,6 +13,7 @@ import io.github.maskalign.core.train.TrainListener;
 import io.github.maskalign.core.train.TrainListener.StartKind;
 import io.github.maskalign.core.train.TrainListener.StopReason;
 import io.github.maskalign.core.train.TrainState;
+import io.github.maskalign.sit.run.EvaluateSection;
 import io.github.maskalign.sit.run.RunConfig;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -4,6 +4,7 @@ import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.engine.internal.MemoryShortage;
 import io.github.maskalign.core.train.TrainConfig;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig.DataSection;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -8,6 +8,7 @@ import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.weights.ModelSettings;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -55,7 +56,7 @@ public record ModelSummary(
                 : config.tokens();
         return new ModelSummary(
                 run.name(),
-                RunPlan.family(run),
+                ModelSettings.family(config),
                 sizes,
                 config.tokens(),
                 kept + (config.hasClassToken() ? 1 : 0),

@@ -11,6 +11,7 @@ import io.github.maskalign.core.train.TrainListener.StopReason;
 import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig.RuntimeSection;
 import io.github.maskalign.sit.run.internal.Chart.ChartSheet;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -14,6 +14,8 @@ import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.sit.run.RunConfig;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
+import java.lang.management.OperatingSystemMXBean;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -64,12 +66,11 @@ public final class Provenance {
         facts.put("maskalign", version);
         facts.put("djl", Engine.getDjlVersion());
         facts.put("pytorch", Engine.getInstance().getVersion());
-        facts.put("java", System.getProperty("java.vm.version"));
-        facts.put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
+        facts.putAll(machine());
         facts.put("device", config.runtime().device());
         facts.put("precision", config.runtime().precision().name());
         if (!config.runtime().device().equals("cpu")) {
-            facts.put("gpu", gpu(config.runtime().device(ranks.localRank())));
+            facts.put("gpu", gpu(config.runtime().device(ranks.localRank(), environment)));
             facts.put("cublas_workspace", environment.getOrDefault("CUBLAS_WORKSPACE_CONFIG", "unset"));
         }
         Processor processor = Processor.read();
@@ -97,6 +98,15 @@ public final class Provenance {
         if (config.runtime().deterministic()) {
             facts.put("deterministic", "true");
         }
+        return facts;
+    }
+
+    /** Returns version of the Java VM and kind of system, as {@code java.vm.version}, {@code os.name} and {@code os.arch}. */
+    public static Map<String, String> machine() {
+        OperatingSystemMXBean system = ManagementFactory.getOperatingSystemMXBean();
+        Map<String, String> facts = new LinkedHashMap<>();
+        facts.put("java", ManagementFactory.getRuntimeMXBean().getVmVersion());
+        facts.put("os", system.getName() + " " + system.getArch());
         return facts;
     }
 

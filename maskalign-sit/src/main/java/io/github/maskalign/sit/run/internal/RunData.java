@@ -3,7 +3,6 @@ package io.github.maskalign.sit.run.internal;
 import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.LatentData;
 import io.github.maskalign.core.data.PreparedSamples;
-import io.github.maskalign.core.data.PreparedSets;
 import io.github.maskalign.core.data.ReadAheadData;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.data.internal.RepaFolders;
@@ -13,6 +12,9 @@ import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.train.TrainConfig.BatchPlan;
 import io.github.maskalign.sit.SiTObjective.KeptTokens;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig.DataSection;
+import io.github.maskalign.sit.run.RunConfig.EncoderSection;
+import io.github.maskalign.sit.run.RunConfig.ModelSection;
 import io.github.maskalign.sit.run.TrainingPictures;
 import io.github.maskalign.sit.run.TrainingSource;
 import java.io.IOException;
@@ -50,7 +52,7 @@ public record RunData(
         void close() throws IOException;
     }
 
-    static RunData open(RunConfig config, Path cache, Draws draws, Communicator ranks) throws IOException {
+    public static RunData open(RunConfig config, Path cache, Draws draws, Communicator ranks) throws IOException {
         return switch (config.data().kind()) {
             case EMOJI -> {
                 TrainingSource.Opened source =
@@ -125,7 +127,7 @@ public record RunData(
 
     static PreparedSamples openLatents(RunConfig config) throws IOException {
         DataSection section = config.data();
-        return PreparedSets.open(new RepaFolders(
+        return PreparedSamples.open(new RepaFolders(
                 section.path().orElseThrow(),
                 section.folders().imagesFolder(),
                 section.folders().latentsFolder()));

@@ -14,8 +14,10 @@ import io.github.maskalign.core.evaluate.internal.KernelDistance;
 import io.github.maskalign.core.evaluate.internal.PrecisionRecall;
 import io.github.maskalign.encoders.inception.InceptionExtractor.InceptionSuite;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.run.EvaluateSection;
 import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig.EncoderSection;
 import io.github.maskalign.sit.run.TrainingPictures;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -136,7 +138,7 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
         EncoderSection own = run.encoder();
         if (section.network().inception().isPresent()) {
             return new ExtractorChoice(
-                    section.network().inception().get(), suite, null, null, own.preprocessing(), section.pin());
+                    section.network().inception().get(), suite, null, null, own.preprocessing(), ScriptPin.of(section));
         }
         return switch (own.kind()) {
             case NONE, CACHED, EMBEDDED ->
@@ -149,7 +151,7 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
                         own.path().orElseThrow().toString(),
                         own.kind() == EncoderSection.Kind.NATIVE ? own.model() : null,
                         own.preprocessing(),
-                        own.pin(),
+                        ScriptPin.of(own),
                         own.heads(),
                         own.positions());
         };

@@ -2,6 +2,8 @@ package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.data.PreparedSamples;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig.DataSection;
+import io.github.maskalign.sit.run.RunConfig.EncoderSection;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,12 +35,15 @@ public final class RunFiles {
         isThere("data.vae", config.data().vae(), notes);
         Optional<Path> encoder = config.encoder().path();
         if (isThere("encoder.path", encoder, notes)) {
-            check(encoder.get(), config.encoder().pin(), config.encoder().kind() == EncoderSection.Kind.TORCHSCRIPT);
+            check(
+                    encoder.get(),
+                    ScriptPin.of(config.encoder()),
+                    config.encoder().kind() == EncoderSection.Kind.TORCHSCRIPT);
         }
         Optional<Path> inception =
                 config.evaluate().every() > 0 ? config.evaluate().network().inception() : Optional.empty();
         if (isThere("evaluate.inception", inception, notes)) {
-            check(inception.get(), config.evaluate().pin(), ExtractorChoice.isScript(inception.get()));
+            check(inception.get(), ScriptPin.of(config.evaluate()), ExtractorChoice.isScript(inception.get()));
         }
         return notes;
     }

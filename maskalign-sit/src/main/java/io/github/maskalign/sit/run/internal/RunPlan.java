@@ -1,18 +1,19 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.SubsetConfig.SubsetSchedule;
 import io.github.maskalign.core.config.ConfigWriter;
 import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig.DataSection;
+import io.github.maskalign.sit.weights.ModelSettings;
 import io.github.maskalign.sit.weights.WeightsFamily;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** What a config comes to: the model, the method's name, and the settings that make a run this run. */
+/** What a config comes to: the model, and the settings that make a run this run. */
 public final class RunPlan {
     /** Sections and keys that change no draw, and a weight by its rounding at most: a run may go on with others. */
     private static final Set<String> FREE = Set.of(
@@ -67,15 +68,6 @@ public final class RunPlan {
         return model;
     }
 
-    /** Returns the method: {@code sit}, {@code repa}, {@code reg} or {@code maskalign}. */
-    public static String family(RunConfig config) {
-        boolean masked = config.mixer().layers() > 0 || config.subset().placement() != SubsetPlacement.NONE;
-        if (masked) {
-            return "maskalign";
-        }
-        return config.cls().enabled() ? "reg" : config.align().enabled() ? "repa" : "sit";
-    }
-
     /**
      * Returns how values become bytes in pictures of a run: as its config says, otherwise to the nearest level where
      * pixels are the latents, which is exact, and by the rule of the method's project where they are decoded.
@@ -85,7 +77,9 @@ public final class RunPlan {
         return data.pixels()
                 .orElseGet(() -> data.kind() == DataSection.Kind.EMOJI
                         ? PixelScaling.ROUND
-                        : WeightsFamily.find(family(config)).orElseThrow().pixels());
+                        : WeightsFamily.find(ModelSettings.family(model(config)))
+                                .orElseThrow()
+                                .pixels());
     }
 
     /** Returns every setting that changes the numbers, by its key path. */

@@ -13,6 +13,7 @@ import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTVelocityField;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig.DataSection;
 import io.github.maskalign.sit.weights.SiTWeights;
 import java.io.IOException;
 import java.nio.file.Files;

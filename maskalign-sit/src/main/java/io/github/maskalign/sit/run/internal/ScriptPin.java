@@ -3,6 +3,8 @@ package io.github.maskalign.sit.run.internal;
 import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.core.script.ScriptTrust;
 import io.github.maskalign.encoders.PinnedHash;
+import io.github.maskalign.sit.run.EvaluateSection;
+import io.github.maskalign.sit.run.RunConfig.EncoderSection;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,8 +25,20 @@ public record ScriptPin(@Nullable String sha256, boolean trusted, String pinWay,
         return new ScriptPin(sha256, trusted, "--sha256 ", "--trust");
     }
 
-    /** What the keys {@code sha256} and {@code trust} of a section of a config say. */
-    public static ScriptPin ofSection(String section, @Nullable String sha256, boolean trusted) {
+    /** What a config says of the encoder's file. */
+    static ScriptPin of(EncoderSection section) {
+        return ofSection("encoder", section.sha256().orElse(null), section.trust());
+    }
+
+    /** What a config says of the file of the Inception network. */
+    static ScriptPin of(EvaluateSection section) {
+        return ofSection(
+                "evaluate",
+                section.network().sha256().orElse(null),
+                section.network().trust());
+    }
+
+    private static ScriptPin ofSection(String section, @Nullable String sha256, boolean trusted) {
         return new ScriptPin(sha256, trusted, section + ".sha256: ", section + ".trust: true");
     }
 

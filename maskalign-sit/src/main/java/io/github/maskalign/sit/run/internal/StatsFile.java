@@ -1,16 +1,16 @@
 package io.github.maskalign.sit.run.internal;
 
-import com.google.gson.JsonElement;
-import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -85,21 +85,76 @@ public record StatsFile(Map<String, Curve> curves, int damaged) {
     }
 
     private static boolean collect(String line, Visitor visitor) {
-        try {
-            JsonObject record = JsonParser.parseString(line).getAsJsonObject();
-            JsonElement number = record.get("step");
-            if (number == null || !number.isJsonPrimitive()) {
-                return false;
-            }
-            double step = number.getAsDouble();
-            for (Map.Entry<String, JsonElement> entry : record.entrySet()) {
-                if (!entry.getKey().equals("step") && entry.getValue().isJsonPrimitive()) {
-                    visitor.value(entry.getKey(), step, entry.getValue().getAsDouble());
-                }
-            }
-            return true;
-        } catch (JsonParseException | IllegalStateException | NumberFormatException e) {
+        Map<String, Double> record = parse(line);
+        Double step = record.remove("step");
+        if (step == null) {
             return false;
+        }
+        record.forEach((name, value) -> visitor.value(name, step, value));
+        return true;
+    }
+
+    /** Returns the numbers of a record; none if the line is no record, as the last one while it is being written. */
+    private static Map<String, Double> parse(String line) {
+        try {
+            Map<String, Double> values = new LinkedHashMap<>();
+            JsonParser.parseString(line).getAsJsonObject().entrySet().stream()
+                    .filter(entry -> entry.getValue().isJsonPrimitive())
+                    .forEach(
+                            entry -> values.put(entry.getKey(), entry.getValue().getAsDouble()));
+            return values;
+        } catch (JsonParseException | IllegalStateException | NumberFormatException e) {
+            return new LinkedHashMap<>();
+        }
+    }
+
+    /**
+     * The end of the file, which may be growing, and be large.
+     *
+     * @param last newest value of each name
+     * @param medianSeconds median seconds of a step over the records; NaN if there are none
+     */
+    public record Recent(Map<String, Double> last, double medianSeconds) {
+        private static final int TAIL_BYTES = 64 << 10;
+
+        /** Reads the last records; there are none if there is no file. */
+        public static Recent read(Path stats, int count) throws IOException {
+            List<Map<String, Double>> found = tail(stats)
+                    .lines()
+                    .map(StatsFile::parse)
+                    .filter(record -> !record.isEmpty())
+                    .toList();
+            List<Map<String, Double>> recent = found.subList(Math.max(0, found.size() - count), found.size());
+            double[] seconds = recent.stream()
+                    .filter(record -> record.containsKey("seconds"))
+                    .mapToDouble(record -> record.get("seconds"))
+                    .sorted()
+                    .toArray();
+            Map<String, Double> last = new TreeMap<>(); // records of evaluations stand between those of steps
+            recent.forEach(last::putAll);
+            return new Recent(last, seconds.length == 0 ? Double.NaN : seconds[seconds.length / 2]);
+        }
+
+        private static String tail(Path stats) throws IOException {
+            if (!Files.exists(stats)) {
+                return "";
+            }
+            try (RandomAccessFile file = new RandomAccessFile(stats.toFile(), "r")) {
+                file.seek(Math.max(0, file.length() - TAIL_BYTES));
+                byte[] bytes = new byte[(int) Math.min(TAIL_BYTES, file.length())];
+                int length = Math.max(0, file.read(bytes));
+                return new String(bytes, 0, length, StandardCharsets.UTF_8);
+            }
+        }
+
+        /** Returns the newest step. */
+        public long step() {
+            return Math.round(last.getOrDefault("step", 0.0));
+        }
+
+        /** Returns when the newest record was made, in seconds since 1970; NaN if there is none. */
+        public double time() {
+            return last.getOrDefault("time", Double.NaN);
         }
     }
 }

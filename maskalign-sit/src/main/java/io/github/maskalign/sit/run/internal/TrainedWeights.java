@@ -1,7 +1,7 @@
 package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.config.ConfigBinder;
-import io.github.maskalign.core.files.internal.Snapshot;
+import io.github.maskalign.core.files.internal.Checkpoint.Snapshot;
 import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.sit.run.RunConfig;
 import java.io.FileNotFoundException;

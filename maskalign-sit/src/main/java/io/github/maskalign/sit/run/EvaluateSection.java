@@ -1,0 +1,106 @@
+package io.github.maskalign.sit.run;
+
+import io.github.maskalign.core.config.ConfigKey.Default;
+import io.github.maskalign.core.config.ConfigKey.Inline;
+import io.github.maskalign.core.config.ConfigKey.NonNegative;
+import io.github.maskalign.core.config.ConfigKey.Positive;
+import io.github.maskalign.core.evaluate.Metric;
+import io.github.maskalign.core.sample.Guidance;
+import io.github.maskalign.core.sample.SamplerConfig;
+import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
+import io.github.maskalign.encoders.inception.InceptionExtractor.InceptionSuite;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Scores of samples while a run goes on. Nothing here changes what is trained.
+ *
+ * @param every steps between two evaluations; there is one at the start and one at the end too; 0 never evaluates
+ * @param samples pictures drawn for one, with the averaged weights; at least 4
+ * @param batch pictures drawn and looked at together
+ * @param seed seed of labels and noise, as {@code sample --seed}
+ * @param drawing how these are drawn
+ * @param metrics of fid, sfid, is, precision, recall, kid; empty for all that network and reference allow
+ * @param network what looks at them
+ * @param reference statistics, an .npz of pictures or a folder; without it pictures of the training data
+ * @param referencePictures how many of these, at most
+ */
+public record EvaluateSection(
+        @NonNegative @Default("0") long every,
+        @Positive @Default("1000") int samples,
+        @Positive @Default("64") int batch,
+        @Default("0") long seed,
+        @Inline Drawing drawing,
+        @Default("[]") List<String> metrics,
+        @Inline Network network,
+        @Default("null") Optional<Path> reference,
+        @Positive @Default("5000") int referencePictures) {
+    private static final int FEWEST = 4; // halves of two, for the error of the kernel distance
+
+    /**
+     * How samples are drawn.
+     *
+     * @param method stepping rule of the sampler
+     * @param steps its steps
+     * @param cfgScale guidance scale, for the class token too; interval and guided channels are those of the section
+     *     sample
+     */
+    public record Drawing(
+            @Default("EULER") SamplerMethod method,
+            @Positive @Default("50") int steps,
+            @Default("1.0") double cfgScale) {
+        /** Checks the ranges. */
+        public Drawing {
+            sampling(SamplerConfig.defaults(), method, steps, cfgScale); // says what is wrong with these
+        }
+    }
+
+    /**
+     * The network whose features are compared.
+     *
+     * @param inception file of the Inception network; without it the features are the run's own encoder's, or the
+     *     embedded teacher's if the run has none
+     * @param sha256 hash that the file of inception must have
+     * @param trust whether a TorchScript file of inception without a hash may run, whatever it does
+     * @param suite resize before Inception: adm or pytorch-fid
+     */
+    public record Network(
+            @Default("null") Optional<Path> inception,
+            @Default("null") Optional<String> sha256,
+            @Default("false") boolean trust,
+            @Default("adm") String suite) {
+        /** Checks hash and name. */
+        public Network {
+            InceptionSuite.named(suite);
+            if (sha256.isPresent() && !sha256.get().matches("[0-9a-f]{64}")) {
+                throw new IllegalArgumentException("sha256 must be 64 hexadecimal digits but was " + sha256.get());
+            }
+        }
+    }
+
+    /** Checks names and ranges. */
+    public EvaluateSection {
+        metrics = List.copyOf(metrics);
+        metrics.forEach(Metric::named);
+        if (samples < FEWEST || referencePictures < FEWEST) {
+            throw new IllegalArgumentException("samples and referencePictures must be at least " + FEWEST + " but were "
+                    + samples + " and " + referencePictures);
+        }
+    }
+
+    /**
+     * Returns how samples are drawn.
+     *
+     * @param own how the run draws pictures
+     */
+    public SamplerConfig sampling(SamplerConfig own) {
+        return sampling(own, drawing.method, drawing.steps, drawing.cfgScale);
+    }
+
+    private static SamplerConfig sampling(SamplerConfig own, SamplerMethod method, int steps, double scale) {
+        return own.withMethod(method, steps)
+                .withGuidance(
+                        new Guidance(scale, scale, own.intervalLow(), own.intervalHigh(), own.legacyGuidedChannels()));
+    }
+}
