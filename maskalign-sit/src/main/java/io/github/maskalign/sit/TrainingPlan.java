@@ -149,7 +149,7 @@ final class TrainingPlan {
         SiT sit = new SiT(model(), precision);
         sit.initialize(manager);
         SiTLoss loss = new SiTLoss(sit, diffusion.path());
-        return new SiTObjective(loss, diffusion.timesteps(), data, encoder, subsets())
+        return new SiTObjective(loss, diffusion, data, encoder, subsets())
                 .withActivationCheckpointing(activationCheckpointing);
     }
 

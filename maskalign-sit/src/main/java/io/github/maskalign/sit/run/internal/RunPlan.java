@@ -63,7 +63,8 @@ public final class RunPlan {
                 config.subset(),
                 aligns ? List.of(width) : List.of(),
                 config.cls().enabled() ? width : 0,
-                false);
+                false,
+                config.method().terms());
         config.subset().requireTokensLeft(model.tokens());
         return model;
     }
