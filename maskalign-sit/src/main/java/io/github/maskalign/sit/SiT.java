@@ -23,7 +23,13 @@ import io.github.maskalign.core.nn.internal.Initializers;
 import io.github.maskalign.core.nn.internal.SinCosPositions;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
+import io.github.maskalign.core.align.ConvProjector;
+import io.github.maskalign.sit.SiTConfig.AlignConfig;
+import io.github.maskalign.sit.SiTOutput.Taps;
+import io.github.maskalign.sit.SiTOutput.Wanted;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -52,7 +58,7 @@ public final class SiT extends AbstractBlock {
     private final LabelEmbedder yEmbedder;
     private final @Nullable ClassTokenEmbedder classEmbedder;
     private final @Nullable TokenMixer mixer;
-    private final List<Block> blocks = new ArrayList<>();
+    private final List<AdaLnZeroBlock> blocks = new ArrayList<>();
     private final List<Block> projectors = new ArrayList<>();
     private final FinalLayer finalLayer;
 
@@ -109,9 +115,7 @@ public final class SiT extends AbstractBlock {
                             precision)));
         }
         for (int k = 0; k < config.encoderWidths().size(); k++) {
-            Projector head = new Projector(
-                    width, config.align().projectorDim(), config.encoderWidths().get(k), precision);
-            projectors.add(addChildBlock("projectors." + k, head));
+            projectors.add(addChildBlock("projectors." + k, projector(config, k, precision)));
         }
         finalLayer = addChildBlock("final_layer", new FinalLayer(config, precision));
 
@@ -122,6 +126,16 @@ public final class SiT extends AbstractBlock {
                 .bind("patch", config.model().patchSize())
                 .bind("predicted", config.outChannels())
                 .bind("channels", config.model().inChannels());
+    }
+
+    private static Block projector(SiTConfig config, int encoder, Precision precision) {
+        int width = config.model().hiddenSize();
+        int encoderWidth = config.encoderWidths().get(encoder);
+        AlignConfig align = config.align();
+        return switch (align.projector()) {
+            case MLP -> new Projector(width, align.projectorDim(), encoderWidth, precision);
+            case CONV -> new ConvProjector(width, encoderWidth, config.grid(), align.kernel(), precision);
+        };
     }
 
     /** Returns what the model was built from. */
@@ -151,15 +165,17 @@ public final class SiT extends AbstractBlock {
      * @throws IllegalArgumentException if a shape or type is not that of the model, or an input is missing or too many
      */
     public SiTOutput forward(ParameterStore store, SiTInput in, boolean training) {
-        return forward(store, in, training, BlockRunner.PLAIN);
+        return forward(store, in, training, BlockRunner.PLAIN, Wanted.NOTHING);
     }
 
     /**
-     * Predicts velocities; see the other method.
+     * Predicts velocities and hands out what was wanted from between the blocks.
      *
      * @param runner how the blocks of mixer, trunk and projectors are run
+     * @param wanted taps of hidden tokens and attention
      */
-    public SiTOutput forward(ParameterStore store, SiTInput in, boolean training, BlockRunner runner) {
+    public SiTOutput forward(
+            ParameterStore store, SiTInput in, boolean training, BlockRunner runner, Wanted wanted) {
         in.requireFits(config);
         NDArray keep = in.keep();
         NDArray pos = store.getValue(positions, in.x().getDevice(), training);
@@ -180,13 +196,27 @@ public final class SiT extends AbstractBlock {
             x = rows.gather(x, keep); // (N, [1+]K, D)
         }
         List<NDArray> projected = new ArrayList<>();
+        Map<Integer, NDArray> hidden = new LinkedHashMap<>();
+        Map<Integer, NDArray> attention = new LinkedHashMap<>();
+        if (wanted.hidden().contains(0)) {
+            x = runner.join(x);
+            hidden.put(0, x);
+        }
         NDArray bypass = x;
         for (int i = 0; i < blocks.size(); i++) {
             if (keep != null && routes && i == config.route().routeStart()) {
                 bypass = runner.join(x);
                 x = rows.gather(bypass, keep); // (N, [1+]K, D)
             }
+            if (wanted.attention().contains(i + 1)) {
+                x = runner.join(x);
+                attention.put(i + 1, blocks.get(i).attentionLogits(store, training, x, c)); // (N, h, T, T)
+            }
             x = runner.run(blocks.get(i), store, training, x, c);
+            if (wanted.hidden().contains(i + 1)) {
+                x = runner.join(x);
+                hidden.put(i + 1, x);
+            }
             if (i + 1 == config.align().depth() && !projectors.isEmpty()) {
                 x = runner.join(x);
                 for (Block projector : projectors) {
@@ -206,7 +236,8 @@ public final class SiT extends AbstractBlock {
         if (placement != SubsetPlacement.DROP) {
             v = unpatchify.callForOne(v); // (N, C, H, W)
         }
-        return new SiTOutput(v, projected, config.hasClassToken() ? heads.get(1) : null);
+        NDArray classVelocity = config.hasClassToken() ? heads.get(1) : null;
+        return new SiTOutput(v, projected, classVelocity, new Taps(hidden, attention));
     }
 
     private NDArray labels(SiTInput in, boolean training) {

@@ -3,11 +3,15 @@ package io.github.maskalign.sit;
 import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
+import io.github.maskalign.core.config.ConfigKey.Default;
+import io.github.maskalign.core.config.ConfigKey.Inline;
 import io.github.maskalign.core.config.ConfigKey.NonNegative;
 import io.github.maskalign.core.config.ConfigKey.Positive;
 import io.github.maskalign.core.config.ConfigKey.Range;
+import io.github.maskalign.core.train.LossSchedule;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 
 /**
  * Everything that decides a SiT's parameters, its path through them and its loss, under the names of a run's config. What
@@ -21,6 +25,7 @@ import java.util.Objects;
  * @param encoderWidths widths Z of the encoders to align with, at most 64 in [1, 65536]; empty means no projector
  * @param classTokenWidth width Z of the class token, at most 65536; 0 means none
  * @param learnSigma whether the head predicts 2C channels, of which the first C are the velocity
+ * @param terms what the method's relatives add to the loss
  */
 public record SiTConfig(
         ModelConfig model,
@@ -30,7 +35,8 @@ public record SiTConfig(
         SubsetConfig subset,
         List<Integer> encoderWidths,
         int classTokenWidth,
-        boolean learnSigma) {
+        boolean learnSigma,
+        LossTerms terms) {
 
     private static final int MOST_ENCODERS = 64;
     private static final double PUBLISHED_COEFF = 0.5; // REPA
@@ -65,6 +71,23 @@ public record SiTConfig(
         if (subset.placement() == SubsetPlacement.ROUTE) {
             subset.route().in(model.depth());
         }
+        terms.requireFits(model.depth(), cls.enabled() || align.enabled(), subset.placement());
+        if (align.enabled() && align.projector() == AlignConfig.ProjectorKind.CONV) {
+            requireGrid(cls, alignsSubset(subset, align, model.depth()) ? subset.placement() : SubsetPlacement.NONE);
+        }
+    }
+
+    private static void requireGrid(ClassTokenConfig cls, SubsetPlacement placement) {
+        if (cls.enabled()) {
+            throw new IllegalArgumentException(
+                    "align.projector CONV looks at the grid of patches, of which the class token is no part:"
+                            + " choose cls.enabled false, or align.projector MLP");
+        }
+        if (placement != SubsetPlacement.NONE && placement != SubsetPlacement.LOSS_ONLY) {
+            throw new IllegalArgumentException("align.projector CONV needs the whole grid, but with subset.placement "
+                    + placement + " patches are missing at align.depth: choose subset.placement NONE or LOSS_ONLY, or"
+                    + " align.projector MLP");
+        }
     }
 
     /** Plain SiT: no projector, class token, mixer or subsets; label dropout 0.1. */
@@ -84,36 +107,37 @@ public record SiTConfig(
                 SubsetConfig.none(),
                 List.of(),
                 0,
-                false);
+                false,
+                LossTerms.NONE);
     }
 
     /** Adds REPA's projectors at a depth, with hidden layers of width {@code projectorDim}; no widths take them away. */
     public SiTConfig withAlignment(int depth, int projectorDim, List<Integer> widths) {
-        return with(new AlignConfig(!widths.isEmpty(), depth, align.coeff(), projectorDim), widths);
+        return with(align.with(!widths.isEmpty(), depth, align.coeff(), projectorDim), widths);
     }
 
     /** Adds REG's class token; width 0 takes it away. */
     public SiTConfig withClassToken(int width) {
         ClassTokenConfig token = new ClassTokenConfig(width > 0, cls.beta());
-        return new SiTConfig(model, align, token, mixer, subset, encoderWidths, width, learnSigma);
+        return new SiTConfig(model, align, token, mixer, subset, encoderWidths, width, learnSigma, terms);
     }
 
     /** Sets the weights β and λ of the losses of class token and alignment. */
     public SiTConfig withLossWeights(double beta, double coeff) {
         SiTConfig weighted =
-                with(new AlignConfig(align.enabled(), align.depth(), coeff, align.projectorDim()), encoderWidths);
+                with(align.with(align.enabled(), align.depth(), coeff, align.projectorDim()), encoderWidths);
         ClassTokenConfig token = new ClassTokenConfig(cls.enabled(), beta);
-        return new SiTConfig(model, weighted.align, token, mixer, subset, encoderWidths, classTokenWidth, learnSigma);
+        return new SiTConfig(model, weighted.align, token, mixer, subset, encoderWidths, classTokenWidth, learnSigma, terms);
     }
 
     /** Adds a token mixer. */
     public SiTConfig withMixer(MixerConfig config) {
-        return new SiTConfig(model, align, cls, config, subset, encoderWidths, classTokenWidth, learnSigma);
+        return new SiTConfig(model, align, cls, config, subset, encoderWidths, classTokenWidth, learnSigma, terms);
     }
 
     /** Sets which tokens training keeps, and where the others leave and return. */
     public SiTConfig withSubset(SubsetConfig config) {
-        return new SiTConfig(model, align, cls, mixer, config, encoderWidths, classTokenWidth, learnSigma);
+        return new SiTConfig(model, align, cls, mixer, config, encoderWidths, classTokenWidth, learnSigma, terms);
     }
 
     /**
@@ -130,11 +154,22 @@ public record SiTConfig(
     /** Sets MLP ratio, label dropout, q/k norm, and whether the head predicts sigma too. */
     public SiTConfig withOptions(double mlpRatio, double classDropoutProb, boolean qkNorm, boolean sigma) {
         ModelConfig sized = model.withOptions(mlpRatio, classDropoutProb, qkNorm);
-        return new SiTConfig(sized, align, cls, mixer, subset, encoderWidths, classTokenWidth, sigma);
+        return new SiTConfig(sized, align, cls, mixer, subset, encoderWidths, classTokenWidth, sigma, terms);
+    }
+
+    /** Sets all of the alignment but whether there is one, which the encoder's widths say. */
+    public SiTConfig withAlignment(AlignConfig config) {
+        return with(config.with(align.enabled(), config.depth(), config.coeff(), config.projectorDim()), encoderWidths);
+    }
+
+    /** Sets what relatives of the method add to the loss. */
+    public SiTConfig withTerms(LossTerms added) {
+        return new SiTConfig(
+                model, align, cls, mixer, subset, encoderWidths, classTokenWidth, learnSigma, added);
     }
 
     private SiTConfig with(AlignConfig config, List<Integer> widths) {
-        return new SiTConfig(model, config, cls, mixer, subset, widths, classTokenWidth, learnSigma);
+        return new SiTConfig(model, config, cls, mixer, subset, widths, classTokenWidth, learnSigma, terms);
     }
 
     /** Side G of the token grid. */
@@ -162,9 +197,16 @@ public record SiTConfig(
      * routeStart &lt; align.depth ≤ routeEnd + 1.
      */
     public boolean alignsSubset() {
+        return alignsSubset(subset, align, model.depth());
+    }
+
+    private static boolean alignsSubset(SubsetConfig subset, AlignConfig align, int depth) {
         return switch (subset.placement()) {
             case NONE -> false;
-            case ROUTE -> align.depth() > route().routeStart() && align.depth() <= route().routeEnd() + 1;
+            case ROUTE -> {
+                SubsetConfig.Route route = subset.route().in(depth);
+                yield align.depth() > route.routeStart() && align.depth() <= route.routeEnd() + 1;
+            }
             case DROP, LOSS_ONLY, DROP_REINSERT -> true;
         };
     }
@@ -208,24 +250,67 @@ public record SiTConfig(
     }
 
     /**
-     * Representation alignment (REPA).
+     * Representation alignment (REPA), with iREPA's changes.
      *
      * @param enabled whether hidden tokens are aligned
      * @param depth number of blocks run before the hidden tokens are projected; mixing layers do not count
      *     (official {@code encoder_depth})
      * @param coeff weight λ of the alignment loss, at least 0
-     * @param projectorDim width of the projector's hidden layers, in [1, 65536]
+     * @param projectorDim width of the projector's hidden layers, in [1, 65536]; MLP
+     * @param projector what brings hidden tokens to the encoder's width
+     * @param kernel side of the convolution's kernel, odd; CONV
+     * @param spatialNorm share γ of its mean over the picture that is taken from each channel of the target, which then gets
+     *     unit spread; iREPA's is 0.6 to 0.8; null leaves the target as it is
+     * @param weight how the weight λ changes over the run
      */
     public record AlignConfig(
             boolean enabled,
             @Positive int depth,
             @NonNegative double coeff,
-            @Range(min = 1, max = ModelConfig.MOST_WIDTH) int projectorDim) {
+            @Range(min = 1, max = ModelConfig.MOST_WIDTH) int projectorDim,
+            @Default("MLP") ProjectorKind projector,
+
+            @Range(min = 1, max = 31) @Default("3")
+            int kernel,
+
+            @Default("null") Optional<Double> spatialNorm,
+            @Inline LossSchedule weight) {
+
+        /** Projectors. */
+        public enum ProjectorKind {
+            /** Three linear layers on each token (REPA). */
+            MLP,
+            /** One convolution over the grid of tokens (iREPA). */
+            CONV
+        }
 
         /** @throws IllegalArgumentException if a number is out of its range; the depth has to fit the model alone */
         public AlignConfig {
             ModelConfig.require(coeff >= 0 && Double.isFinite(coeff), "align.coeff must be at least 0", coeff);
             ModelConfig.within("align.projectorDim", projectorDim, 1, ModelConfig.MOST_WIDTH);
+            ModelConfig.require(kernel % 2 == 1, "align.kernel must be odd", kernel);
+            double gamma = spatialNorm.orElse(0.0);
+            ModelConfig.require(gamma >= 0 && gamma <= 1, "align.spatialNorm must be in [0, 1] or null", gamma);
+        }
+
+        /** REPA's alignment. */
+        public AlignConfig(boolean enabled, int depth, double coeff, int projectorDim) {
+            this(enabled, depth, coeff, projectorDim, ProjectorKind.MLP, 3, Optional.empty(), LossSchedule.ALWAYS);
+        }
+
+        /** Returns the same alignment with iREPA's convolution and normalised target. */
+        public AlignConfig withSpatial(int side, double gamma) {
+            return new AlignConfig(
+                    enabled, depth, coeff, projectorDim, ProjectorKind.CONV, side, Optional.of(gamma), weight);
+        }
+
+        /** Returns the same alignment with a weight that changes. */
+        public AlignConfig withWeight(LossSchedule course) {
+            return new AlignConfig(enabled, depth, coeff, projectorDim, projector, kernel, spatialNorm, course);
+        }
+
+        AlignConfig with(boolean on, int at, double lambda, int hidden) {
+            return new AlignConfig(on, at, lambda, hidden, projector, kernel, spatialNorm, weight);
         }
     }
 

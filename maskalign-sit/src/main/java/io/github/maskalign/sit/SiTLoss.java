@@ -12,9 +12,14 @@ import io.github.maskalign.core.diffusion.VelocityLoss;
 import io.github.maskalign.core.nn.TokenRows;
 import io.github.maskalign.core.nn.internal.BlockRunner;
 import io.github.maskalign.core.script.ScriptFunction;
+import io.github.maskalign.core.align.AuxiliaryLoss;
+import io.github.maskalign.core.script.Autograd;
+import io.github.maskalign.core.train.LossSchedule;
+import io.github.maskalign.sit.SiTOutput.Wanted;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,8 +35,15 @@ import org.jspecify.annotations.Nullable;
 public final class SiTLoss {
     private final SiT model;
     private final Interpolant path;
+    private final double coeff;
+    private final ScriptFunction addWeighted = ScriptFunction.of(Interpolant.class, "losses.py", "add_weighted");
     private final ScriptFunction addClassVelocity;
     private final ScriptFunction addAlignment;
+    private final ScriptFunction spatialNorm = ScriptFunction.of(Interpolant.class, "losses.py", "spatial_norm");
+    private final AuxiliaryLoss layerSync = AuxiliaryLoss.layerSync();
+    private final AuxiliaryLoss dispersive = AuxiliaryLoss.dispersive();
+    private final AuxiliaryLoss contrastive = AuxiliaryLoss.contrastiveFlow();
+    private final AuxiliaryLoss attention = AuxiliaryLoss.attentionDistillation();
     private final ScriptFunction patchify;
     private final TokenRows patches = new TokenRows(false);
     private final TokenRows rows;
@@ -57,7 +69,7 @@ public final class SiTLoss {
     public SiTLoss(SiT model, Interpolant path, double beta, double coeff) {
         this.model = model;
         this.path = path;
-        ScriptFunction addWeighted = ScriptFunction.of(Interpolant.class, "losses.py", "add_weighted");
+        this.coeff = coeff;
         addClassVelocity = addWeighted.bind("weight", beta);
         addAlignment = addWeighted.bind("weight", coeff);
         patchify = ScriptFunction.of(SiT.class, "sit.py", "patchify")
@@ -68,6 +80,13 @@ public final class SiTLoss {
     /** Returns the model. */
     public SiT model() {
         return model;
+    }
+
+    /** Whether the loss of a step looks at an encoder. */
+    boolean needsTargets(long step) {
+        SiTConfig config = model.config();
+        boolean aligns = config.align().enabled() && config.align().weight().at(step) > 0;
+        return aligns || config.hasClassToken() || !config.terms().attentionTaps(step).isEmpty();
     }
 
     Interpolant path() {
@@ -91,7 +110,7 @@ public final class SiTLoss {
      * @param runner how the model runs its blocks
      */
     public SiTLosses compute(ParameterStore store, SiTLossInput in, BlockRunner runner) {
-        return of(model.forward(store, noised(in), false, runner), in);
+        return of(model.forward(store, noised(in), false, runner, wanted(in)), in);
     }
 
     /**
@@ -110,9 +129,29 @@ public final class SiTLoss {
                 path.interpolate(in.clean(), in.noise(), in.t()), in.t(), in.y(), noisedClass, in.keep(), in.dropped());
     }
 
-    /** Returns the loss of what the model has said about {@link #noised}. */
+    /** Returns what {@link #of} looks at beside the predictions, at the step of a batch. */
+    public Wanted wanted(SiTLossInput in) {
+        LossTerms terms = model.config().terms();
+        return new Wanted(
+                Set.copyOf(terms.taps(model.config().model().depth())),
+                Set.copyOf(terms.attentionTaps(in.context().step())));
+    }
+
+    /**
+     * Returns the loss of what the model has said about {@link #noised}.
+     *
+     * @throws IllegalArgumentException if a term looks at taps that the output lacks
+     */
     public SiTLosses of(SiTOutput out, SiTLossInput in) {
         SiTConfig config = model.config();
+        long step = in.context().step();
+        LossTerms terms = config.terms();
+        Wanted wanted = wanted(in);
+        if (!out.taps().hidden().keySet().containsAll(wanted.hidden())
+                || !out.taps().attention().keySet().containsAll(wanted.attention())) {
+            throw new IllegalArgumentException("the model's terms look at " + wanted
+                    + " but the output has none of it: forward must be asked for it, or SiTLoss.compute called");
+        }
         NDArray velocity = velocity(out, in, config);
         NDArray total = velocity;
         NDArray classVelocity = null;
@@ -124,10 +163,73 @@ public final class SiTLoss {
         }
         NDArray alignment = null;
         if (!out.projected().isEmpty()) {
-            alignment = alignment(out.projected(), in, config);
-            total = addAlignment.callForOne(total, alignment);
+            LossSchedule course = config.align().weight();
+            double factor = course.at(step);
+            if (factor > 0) {
+                alignment = alignment(out.projected(), in, config);
+                total = course.equals(LossSchedule.ALWAYS)
+                        ? addAlignment.callForOne(total, alignment)
+                        : addWeighted.callForOne(total, alignment, coeff * factor);
+            }
         }
-        return new SiTLosses(total, velocity, classVelocity, alignment);
+        Map<String, NDArray> more = terms.isEmpty() ? Map.of() : terms(out, in, config);
+        for (Map.Entry<String, NDArray> term : more.entrySet()) {
+            total = addWeighted.callForOne(total, term.getValue(), terms.weight(term.getKey(), step));
+        }
+        return new SiTLosses(total, velocity, classVelocity, alignment, more);
+    }
+
+    /** The terms of relatives that have a weight at this step, by the names that logs use. */
+    private Map<String, NDArray> terms(SiTOutput out, SiTLossInput in, SiTConfig config) {
+        LossTerms terms = config.terms();
+        Map<String, NDArray> found = new LinkedHashMap<>();
+        terms.layerSync()
+                .ifPresent(term -> found.put(
+                        "layerSync",
+                        layerSync.of(
+                                out.taps().hidden().get(term.block()),
+                                out.taps().hidden().get(term.target()))));
+        terms.dispersive().ifPresent(term -> {
+            int block = term.block() == 0 ? config.model().depth() : term.block();
+            found.put("dispersive", dispersive.of(out.taps().hidden().get(block)));
+        });
+        terms.contrastive().ifPresent(term -> {
+            NDArray target = path.velocityTarget(in.clean(), in.noise(), in.t()); // (N, C, H, W)
+            NDArray keep = in.keep();
+            if (keep != null && config.subset().placement() == SubsetPlacement.DROP) {
+                // the sample before, at the places that this one keeps
+                long n = keep.getShape().get(0);
+                NDArray next = n == 1 ? keep : keep.get("1:").concat(keep.get("0:1"), 0);
+                target = patches.gather(patchify.callForOne(target), next); // (N, K, p²C)
+            }
+            found.put("contrastive", contrastive.of(out.velocity(), target));
+        });
+        terms.attention().ifPresent(term -> {
+            if (!out.taps().attention().isEmpty()) {
+                found.put("attention", attention(term, out, in));
+            }
+        });
+        found.keySet().removeIf(name -> terms.weight(name, in.context().step()) == 0);
+        return found;
+    }
+
+    private NDArray attention(LossTerms.Attention term, SiTOutput out, SiTLossInput in) {
+        NDArray sum = null;
+        for (int i = 0; i < term.blocks().size(); i++) {
+            NDArray teacher = in.context().encoderAttention().get(term.encoderBlocks().get(i));
+            if (teacher == null) {
+                throw new IllegalArgumentException("terms.attention needs the attention of the encoder's block "
+                        + term.encoderBlocks().get(i) + " but was given that of "
+                        + in.context().encoderAttention().keySet());
+            }
+            NDArray student = out.taps().attention().get(term.blocks().get(i));
+            if (model.config().hasClassToken()) { // the student's class row and column stay out, as the teacher's
+                student = student.get(":, :, 1:, 1:");
+            }
+            NDArray pair = attention.of(student, teacher);
+            sum = sum == null ? pair : sum.add(pair);
+        }
+        return Autograd.divide(sum, term.blocks().size());
     }
 
     private NDArray velocity(SiTOutput out, SiTLossInput in, SiTConfig config) {
@@ -147,6 +249,9 @@ public final class SiTLoss {
             if (!config.hasClassToken()) {
                 target = target.get(new NDIndex(":, 1:")); // (N, T, Z)
             }
+            if (config.align().spatialNorm().isPresent()) {
+                target = normalised(target, config);
+            }
             NDArray prediction = projected.get(i);
             NDArray keep = in.keep();
             if (keep != null && config.alignsSubset()) {
@@ -162,12 +267,23 @@ public final class SiTLoss {
         return new AlignmentLoss().evaluate(targets, predictions);
     }
 
+    /** iREPA's target: patches over the picture normalised, a class token in front as it is. */
+    private NDArray normalised(NDArray target, SiTConfig config) {
+        double gamma = config.align().spatialNorm().orElseThrow();
+        if (!config.hasClassToken()) {
+            return spatialNorm.callForOne(target, gamma);
+        }
+        NDArray normal = spatialNorm.callForOne(target.get(new NDIndex(":, 1:")), gamma);
+        return target.get(new NDIndex(":, 0:1")).concat(normal, 1);
+    }
+
     private static NDArray classToken(NDArray target) {
         return target.get(new NDIndex(":, 0")); // (N, Z)
     }
 
     private static void checkTargets(SiTLossInput in, SiTConfig config) {
-        int needed = Math.max(config.encoderWidths().size(), config.hasClassToken() ? 1 : 0);
+        boolean aligns = config.align().weight().at(in.context().step()) > 0;
+        int needed = Math.max(aligns ? config.encoderWidths().size() : 0, config.hasClassToken() ? 1 : 0);
         if (in.targets().size() < needed) {
             throw new IllegalArgumentException("the model needs the tokens of " + needed + " encoders but was given "
                     + in.targets().size());
@@ -222,12 +338,14 @@ public final class SiTLoss {
      * @param velocity mean squared error of the velocity
      * @param classVelocity mean squared error of the class token's velocity, if there is one
      * @param alignment minus the mean cosine, if the model aligns
+     * @param terms the terms of relatives, by name
      */
     public record SiTLosses(
             NDArray total,
             NDArray velocity,
             @Nullable NDArray classVelocity,
-            @Nullable NDArray alignment) {
+            @Nullable NDArray alignment,
+            Map<String, NDArray> terms) {
 
         /** Returns the parts that exist by the names used in logs. */
         public Map<String, NDArray> parts() {
@@ -239,6 +357,7 @@ public final class SiTLoss {
             if (alignment != null) {
                 parts.put("align", alignment);
             }
+            parts.putAll(terms);
             return parts;
         }
     }
@@ -255,6 +374,7 @@ public final class SiTLoss {
      * @param classNoise noise of the class token (N, Z), exactly if the model has one
      * @param keep kept patches (N, K), int64; null keeps all
      * @param dropped which labels become the null class (N), 0 or 1; null drops none
+     * @param context the step, and what terms of relatives need
      */
     public record SiTLossInput(
             NDArray clean,
@@ -264,15 +384,37 @@ public final class SiTLoss {
             List<NDArray> targets,
             @Nullable NDArray classNoise,
             @Nullable NDArray keep,
-            @Nullable NDArray dropped) {
+            @Nullable NDArray dropped,
+            Context context) {
         /** Copies the list. */
         public SiTLossInput {
             targets = List.copyOf(targets);
         }
 
+        /** Returns the same batch at another step. */
+        public SiTLossInput withContext(Context other) {
+            return new SiTLossInput(clean, noise, t, y, targets, classNoise, keep, dropped, other);
+        }
+
+        /**
+         * What a loss knows beside its batch.
+         *
+         * @param step steps finished before this one; weights of terms may depend on it
+         * @param encoderAttention attention logits (N, H, 1+T, 1+T) of the encoder's blocks that {@code terms.attention} names
+         */
+        public record Context(long step, Map<Integer, NDArray> encoderAttention) {
+            /** The first step, without attention. */
+            public static final Context FIRST = new Context(0, Map.of());
+
+            /** Copies the map. */
+            public Context {
+                encoderAttention = Map.copyOf(encoderAttention);
+            }
+        }
+
         /** Returns the same batch with other targets. */
         public SiTLossInput withTargets(List<NDArray> others) {
-            return new SiTLossInput(clean, noise, t, y, others, classNoise, keep, dropped);
+            return new SiTLossInput(clean, noise, t, y, others, classNoise, keep, dropped, context);
         }
     }
 }

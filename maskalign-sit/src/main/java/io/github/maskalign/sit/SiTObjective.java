@@ -14,7 +14,7 @@ import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.LatentData.TokenChoice;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
-import io.github.maskalign.core.diffusion.DiffusionConfig.TimestepSampler;
+import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.internal.OwnedArrays;
 import io.github.maskalign.core.nn.internal.ParameterKeys;
@@ -42,7 +42,7 @@ public final class SiTObjective implements Objective {
     private final SiTLoss loss;
     private final TrainingData data;
     private final @Nullable RepresentationEncoder encoder;
-    private final TimestepSampler timesteps;
+    private final DiffusionConfig times;
     private final TokenSubsetSampler subsets;
     private final Draws draws;
     private final ParameterStore store;
@@ -53,7 +53,7 @@ public final class SiTObjective implements Objective {
      * Creates the objective.
      *
      * @param loss the loss over an initialised model
-     * @param timesteps how training times are drawn
+     * @param times how training times are drawn; their path is that of the loss
      * @param data training samples
      * @param encoder gives the clean-image tokens; needed if the model aligns or has a class token and they do not
      *     come with the data
@@ -63,16 +63,16 @@ public final class SiTObjective implements Objective {
      */
     public SiTObjective(
             SiTLoss loss,
-            TimestepSampler timesteps,
+            DiffusionConfig times,
             TrainingData data,
             @Nullable RepresentationEncoder encoder,
             TokenSubsetSampler subsets) {
-        this(loss, timesteps, data, encoder, subsets, 0);
+        this(loss, times, data, encoder, subsets, 0);
     }
 
     private SiTObjective(
             SiTLoss loss,
-            TimestepSampler timesteps,
+            DiffusionConfig times,
             TrainingData data,
             @Nullable RepresentationEncoder encoder,
             TokenSubsetSampler subsets,
@@ -84,7 +84,7 @@ public final class SiTObjective implements Objective {
         subsets.config().requireTokensLeft(config.tokens());
         this.model = model;
         this.loss = loss;
-        this.timesteps = timesteps;
+        this.times = times;
         this.data = data;
         this.encoder = config.needsEncoder() ? encoder : null;
         this.subsets = subsets;
@@ -105,7 +105,7 @@ public final class SiTObjective implements Objective {
         if (every < 0) {
             throw new IllegalArgumentException("activationCheckpointing must be at least 0 but was " + every);
         }
-        return new SiTObjective(loss, timesteps, data, encoder, subsets, every);
+        return new SiTObjective(loss, times, data, encoder, subsets, every);
     }
 
     /** Returns the model that is trained. */
@@ -164,7 +164,7 @@ public final class SiTObjective implements Objective {
             SiTLossInput drawn = draw(scratch, batch, step, first, count);
             double dataSeconds =
                     (System.nanoTime() - start) * 1e-9; // the encoder is part of the work, not of the waiting
-            return new Drawn(drawn.withTargets(targets(batch)), dataSeconds);
+            return new Drawn(withEncoder(drawn, batch), dataSeconds);
         }
     }
 
@@ -173,7 +173,7 @@ public final class SiTObjective implements Objective {
         Shape shape = batch.latents().getShape();
         int values = Math.toIntExact(shape.size() / count);
         float[] noise = draws.normal(RandomStream.NOISE, first, count, values);
-        float[] t = timesteps.draw(draws, loss.path(), first, count);
+        float[] t = times.draw(draws, loss.path(), values, first, count);
         NDArray keep = subsets.draw(step, first, count, config.tokens())
                 .map(subset -> subset.toNDArray(scratch))
                 .orElse(null);
@@ -185,28 +185,35 @@ public final class SiTObjective implements Objective {
                 List.of(),
                 classNoise(scratch, first, count),
                 keep,
-                dropped(scratch, first, count));
+                dropped(scratch, first, count),
+                new SiTLossInput.Context(step, Map.of()));
     }
 
-    private List<NDArray> targets(TrainingBatch batch) {
-        if (!model.config().needsEncoder()) {
-            return List.of();
+    /** Adds what the encoder says, as far as the loss of this step looks at it. */
+    private SiTLossInput withEncoder(SiTLossInput drawn, TrainingBatch batch) {
+        SiTConfig config = model.config();
+        long step = drawn.context().step();
+        if (!loss.needsTargets(step)) {
+            return drawn;
         }
         if (encoder == null) {
             NDArray known = batch.tokens(); // (N, 1+T, Z)
             if (known == null) {
                 throw new IllegalStateException("the training data says it has encoder tokens but gave none");
             }
-            return List.of(known);
+            return drawn.withTargets(List.of(known));
         }
         NDArray images = batch.images();
         if (images == null) {
             throw new IllegalStateException("the training data has no pictures for the encoder");
         }
-        EncoderTokens tokens = encoder.encode(images);
+        List<Integer> attended = config.terms().attentionTaps(step).isEmpty()
+                ? List.of()
+                : config.terms().attention().orElseThrow().encoderBlocks();
+        EncoderTokens tokens = attended.isEmpty() ? encoder.encode(images) : encoder.encode(images, attended);
         NDArray all =
                 NDArrays.concat(new NDList(tokens.classToken().expandDims(1), tokens.patchTokens()), 1); // (N, 1+T, Z)
-        return List.of(all);
+        return drawn.withTargets(List.of(all)).withContext(new SiTLossInput.Context(step, tokens.attention()));
     }
 
     private @Nullable NDArray classNoise(NDManager scratch, long first, int count) {
@@ -267,7 +274,9 @@ public final class SiTObjective implements Objective {
         @Override
         public Optional<int[][]> rows(long first, int count) {
             long step = first / globalBatch;
-            if (!model.alignsSubset() || (first + count - 1) / globalBatch != step) {
+            if (!model.alignsSubset()
+                    || model.align().spatialNorm().isPresent() // which looks at the whole picture
+                    || (first + count - 1) / globalBatch != step) {
                 return Optional.empty();
             }
             return subsets.draw(step, first, count, model.tokens())

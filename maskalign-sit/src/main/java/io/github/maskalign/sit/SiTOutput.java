@@ -3,6 +3,8 @@ package io.github.maskalign.sit;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,12 +15,48 @@ import org.jspecify.annotations.Nullable;
  * @param projected projected tokens at the alignment depth, (N, T, Z) for each encoder, class token first if there is
  *     one; only the kept tokens if the others were away at that depth
  * @param classVelocity velocity of the class token (N, Z), if there is one
+ * @param taps what was asked for from inside
  */
 public record SiTOutput(
-        NDArray velocity, List<NDArray> projected, @Nullable NDArray classVelocity) {
+        NDArray velocity, List<NDArray> projected, @Nullable NDArray classVelocity, Taps taps) {
     /** Copies the list. */
     public SiTOutput {
         projected = List.copyOf(projected);
+    }
+
+    /**
+     * What a forward pass handed out from between its blocks.
+     *
+     * @param hidden hidden tokens (N, [1+]T, D) behind a block, by its number; 0 is the input of the first, behind the mixer;
+     *     only the kept tokens where the others were away
+     * @param attention attention logits (N, h, [1+]T, [1+]T) of a block before the softmax, by its number from 1
+     */
+    public record Taps(Map<Integer, NDArray> hidden, Map<Integer, NDArray> attention) {
+        /** Nothing. */
+        public static final Taps NONE = new Taps(Map.of(), Map.of());
+
+        /** Copies the maps. */
+        public Taps {
+            hidden = Map.copyOf(hidden);
+            attention = Map.copyOf(attention);
+        }
+    }
+
+    /**
+     * What a forward pass is asked to hand out.
+     *
+     * @param hidden blocks whose hidden tokens are wanted, 0 to the depth
+     * @param attention blocks whose attention is wanted, from 1; it is computed for these alone
+     */
+    public record Wanted(Set<Integer> hidden, Set<Integer> attention) {
+        /** Nothing. */
+        public static final Wanted NOTHING = new Wanted(Set.of(), Set.of());
+
+        /** Copies the sets. */
+        public Wanted {
+            hidden = Set.copyOf(hidden);
+            attention = Set.copyOf(attention);
+        }
     }
 
     /** Velocity, then the class token's velocity if there is one, then the projected tokens. */
@@ -34,6 +72,6 @@ public record SiTOutput(
     /** Takes apart what {@link #toNDList} of a model of this config returned. */
     public static SiTOutput of(NDList list, SiTConfig config) {
         int first = config.hasClassToken() ? 2 : 1;
-        return new SiTOutput(list.get(0), list.subNDList(first), config.hasClassToken() ? list.get(1) : null);
+        return new SiTOutput(list.get(0), list.subNDList(first), config.hasClassToken() ? list.get(1) : null, Taps.NONE);
     }
 }

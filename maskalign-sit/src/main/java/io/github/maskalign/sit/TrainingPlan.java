@@ -149,7 +149,7 @@ final class TrainingPlan {
         SiT sit = new SiT(model(), precision);
         sit.initialize(manager);
         SiTLoss loss = new SiTLoss(sit, diffusion.path());
-        return new SiTObjective(loss, diffusion.timesteps(), data, encoder, subsets())
+        return new SiTObjective(loss, diffusion, data, encoder, subsets())
                 .withActivationCheckpointing(activationCheckpointing);
     }
 
@@ -163,6 +163,7 @@ final class TrainingPlan {
         put(out, "align.", config.align());
         put(out, "cls.", config.cls());
         put(out, "diffusion.", diffusion);
+        put(out, "terms.", config.terms());
         put(out, "optim.", optim);
         SubsetConfig tokens = config.subset();
         if (tokens.placement() != SubsetPlacement.NONE) {
@@ -172,6 +173,7 @@ final class TrainingPlan {
                 out.put("train.steps", Long.toString(steps)); // the ratio of a step depends on it
             }
         }
+        ModelSettings.leaveOutLater(out);
         out.put("train.globalBatch", Integer.toString(batch));
         out.put("runtime.precision", precision.name());
         out.put("seed", Long.toString(seed));

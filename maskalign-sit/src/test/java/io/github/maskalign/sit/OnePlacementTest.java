@@ -15,7 +15,7 @@ import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
-import io.github.maskalign.core.diffusion.DiffusionConfig.TimestepSampler;
+import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.sit.SiTLoss.SiTLossInput;
@@ -112,7 +112,7 @@ class OnePlacementTest {
 
     private static SiTObjective objective(SiT model, TokenSubsetSampler subsets, NDManager manager) {
         return new SiTObjective(
-                new SiTLoss(model, Interpolant.LINEAR, 0.03, 0.5), TimestepSampler.UNIFORM, new Zeros(), null, subsets);
+                new SiTLoss(model, Interpolant.LINEAR, 0.03, 0.5), DiffusionConfig.defaults(), new Zeros(), null, subsets);
     }
 
     /** Latents and tokens of the right sizes. */

@@ -124,7 +124,8 @@ class SiTConfigTest {
                         .withRoute(1, 4),
                 List.of(12),
                 12,
-                true);
+                true,
+                LossTerms.NONE);
         assertThat(all).isEqualTo(expected);
     }
 
@@ -146,10 +147,10 @@ class SiTConfigTest {
         assertThat(reg.withAlignment(3, 20, List.of()).withClassToken(0))
                 .isEqualTo(PLAIN.withAlignment(3, 20, List.of()));
         assertThatThrownBy(() -> new SiTConfig(
-                        model, PLAIN.align(), reg.cls(), reg.mixer(), reg.subset(), List.of(12), 12, false))
+                        model, PLAIN.align(), reg.cls(), reg.mixer(), reg.subset(), List.of(12), 12, false, LossTerms.NONE))
                 .hasMessage("align.enabled must say whether there are encoderWidths [12] but was false");
         assertThatThrownBy(() ->
-                        new SiTConfig(model, reg.align(), reg.cls(), reg.mixer(), reg.subset(), List.of(12), 0, false))
+                        new SiTConfig(model, reg.align(), reg.cls(), reg.mixer(), reg.subset(), List.of(12), 0, false, LossTerms.NONE))
                 .hasMessage("cls.enabled must say whether there is a classTokenWidth, here 0, but was true");
     }
 

@@ -1,8 +1,12 @@
 package io.github.maskalign.core.nn;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
 import io.github.maskalign.core.script.ScriptFunction;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * Transformer block with adaLN-Zero conditioning: the block of DiT and SiT, and of the token mixer.
@@ -18,6 +22,8 @@ import io.github.maskalign.core.script.ScriptFunction;
  * fresh block is the identity. Source: DiT section 3.2 (arXiv 2212.09748), SiT (arXiv 2401.08740).
  */
 public final class AdaLnZeroBlock extends ScriptedBlock {
+    private final ScriptFunction logits;
+
     /**
      * The sizes of a block.
      *
@@ -51,6 +57,10 @@ public final class AdaLnZeroBlock extends ScriptedBlock {
         super(ScriptFunction.of(AdaLnZeroBlock.class, "block.py", "ada_ln_zero_block")
                 .bind("heads", size.heads())
                 .bind("bf16", precision == Precision.BFLOAT16));
+        ScriptFunction all = ScriptFunction.of(AdaLnZeroBlock.class, "block.py", "ada_ln_zero_logits")
+                .bind("heads", size.heads())
+                .bind("bf16", precision == Precision.BFLOAT16);
+        logits = size.qkNorm() ? all : withoutNorms(all);
         int width = size.width();
         long hidden = (long) (width * size.mlpRatio());
         linear("attn.qkv", width, 3L * width);
@@ -64,5 +74,32 @@ public final class AdaLnZeroBlock extends ScriptedBlock {
         linear("mlp.fc2", hidden, width);
         parameter("adaLN_modulation.1.weight", new Shape(6L * width, size.conditionWidth()), modulation);
         parameter("adaLN_modulation.1.bias", new Shape(6L * width), Initializer.ZEROS);
+    }
+
+    private static ScriptFunction withoutNorms(ScriptFunction all) {
+        ScriptFunction plain = all;
+        for (String norm : new String[] {"q_norm_weight", "q_norm_bias", "k_norm_weight", "k_norm_bias"}) {
+            plain = plain.without("attn_" + norm);
+        }
+        return plain;
+    }
+
+    /**
+     * Returns what the softmax of the block's attention sees, q kᵀ / √d: (N, h, T, T), float32. It is computed anew.
+     *
+     * @param store where the parameters' arrays come from
+     * @param training passed on to the store
+     * @param x the block's input (N, T, D)
+     * @param c its condition (N, C)
+     */
+    public NDArray attentionLogits(ParameterStore store, boolean training, NDArray x, NDArray c) {
+        List<Object> arguments = new ArrayList<>(List.of(x, c));
+        getParameters().forEach(entry -> {
+            String name = entry.getValue().getName();
+            if (name.startsWith("attn.") && !name.startsWith("attn.proj") || name.startsWith("adaLN")) {
+                arguments.add(store.getValue(entry.getValue(), x.getDevice(), training));
+            }
+        });
+        return logits.callForOne(arguments.toArray());
     }
 }

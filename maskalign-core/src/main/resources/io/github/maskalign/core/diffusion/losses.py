@@ -63,6 +63,39 @@ def alignment_loss(projected: Tensor, target: Tensor) -> Tensor:
     return -torch.mean(torch.sum(unit(projected) * unit(target), -1))
 
 
+# iREPA: the target without its mean over the picture, each channel at unit spread (unbiased, as torch.std).
+def spatial_norm(z: Tensor, gamma: float) -> Tensor:
+    return (z - torch.mean(z, [1], True) * gamma) / (torch.std(z, [1], True, True) + 1e-6)  # (N, T, Z)
+
+
+# LayerSync: earlier hidden tokens follow later ones, which stand still.
+def layer_sync(tokens: Tensor, later: Tensor) -> Tensor:
+    return alignment_loss(tokens, torch.detach(later))
+
+
+# Dispersive loss: log of the mean of exp(-|z_i - z_j|^2 / size) over all pairs of samples, a sample with itself too.
+def dispersive(tokens: Tensor) -> Tensor:
+    z = torch.flatten(torch.to(tokens, 6), 1)  # (N, T D)
+    squares = torch.sum(z * z, [1])
+    apart = torch.unsqueeze(squares, 1) + torch.unsqueeze(squares, 0) - torch.matmul(z, torch.t(z)) * 2
+    others = 1 - torch.eye(z.size(0), dtype=6, device=z.device)  # nothing is apart from itself
+    apart = torch.clamp_min(apart, 0.0) * others / z.size(1)  # (N, N)
+    return torch.log(torch.mean(torch.exp(torch.neg(apart))))
+
+
+# Contrastive flow matching: how far a velocity is from that of the sample before it in the batch.
+def contrastive_flow(predicted: Tensor, target: Tensor) -> Tensor:
+    return torch.mean(torch.pow(torch.to(predicted, 6) - torch.roll(target, [1], [0]), 2))
+
+
+# HASTE: cross-entropy of the student's attention with the teacher's, whose class row and column are left out.
+# student (N, h, T, T) and teacher (N, H, 1+T, 1+T), H <= h, before the softmax; head i follows head i.
+def attention_distillation(student: Tensor, teacher: Tensor) -> Tensor:
+    p = torch.softmax(torch.to(teacher, 6)[:, :, 1:, 1:], -1)
+    log_q = torch.log_softmax(torch.to(student, 6)[:, : teacher.size(1)], -1)
+    return -torch.mean(torch.sum(p * log_q, -1))
+
+
 # total + weight * part, in the type of the total: in plain array arithmetic a 0-d float32 times a Java number
 # would become float64.
 def add_weighted(total: Tensor, part: Tensor, weight: float) -> Tensor:

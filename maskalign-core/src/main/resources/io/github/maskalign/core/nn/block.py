@@ -52,6 +52,23 @@ def attention(
     return linear(torch.transpose(y, 1, 2).reshape([N, T, D]), proj_weight, proj_bias, bf16)
 
 
+# What the softmax of the attention above sees, q k^T / sqrt(d), for those who look at it: (N, h, T, T), float32.
+def attention_logits(
+    x: Tensor,
+    qkv_weight: Tensor, qkv_bias: Tensor,
+    q_norm_weight: Optional[Tensor], q_norm_bias: Optional[Tensor],
+    k_norm_weight: Optional[Tensor], k_norm_bias: Optional[Tensor],
+    heads: int, bf16: bool
+) -> Tensor:
+    N, T, D = x.size(0), x.size(1), x.size(2)
+    d = D // heads
+    qk = linear(x, qkv_weight[0 : 2 * D], qkv_bias[0 : 2 * D], bf16).view([N, T, 2, heads, d])
+    q, k = torch.unbind(torch.permute(qk, [2, 0, 3, 1, 4]), 0)  # 2 x (N, h, T, d)
+    q = head_norm(q, q_norm_weight, q_norm_bias, qk.dtype)
+    k = head_norm(k, k_norm_weight, k_norm_bias, qk.dtype)
+    return torch.to(torch.matmul(q * (d ** -0.5), torch.transpose(k, 2, 3)), 6)
+
+
 def mlp(
     x: Tensor, fc1_weight: Tensor, fc1_bias: Tensor, fc2_weight: Tensor, fc2_bias: Tensor, bf16: bool
 ) -> Tensor:
@@ -79,6 +96,21 @@ def ada_ln_zero_block(
     x = torch.addcmul(x, torch.to(a, 6), m[2])  # (N, T, D)
     f = mlp(modulated_norm(x, m[3], m[4]), mlp_fc1_weight, mlp_fc1_bias, mlp_fc2_weight, mlp_fc2_bias, bf16)
     return torch.addcmul(x, torch.to(f, 6), m[5])  # (N, T, D)
+
+
+# The attention logits of that block, from its inputs.
+def ada_ln_zero_logits(
+    x: Tensor, c: Tensor,
+    attn_qkv_weight: Tensor, attn_qkv_bias: Tensor,
+    attn_q_norm_weight: Optional[Tensor], attn_q_norm_bias: Optional[Tensor],
+    attn_k_norm_weight: Optional[Tensor], attn_k_norm_bias: Optional[Tensor],
+    adaLN_modulation_1_weight: Tensor, adaLN_modulation_1_bias: Tensor,
+    heads: int, bf16: bool
+) -> Tensor:
+    m = modulations(c, adaLN_modulation_1_weight, adaLN_modulation_1_bias, 6, bf16)
+    return attention_logits(
+        modulated_norm(x, m[0], m[1]), attn_qkv_weight, attn_qkv_bias,
+        attn_q_norm_weight, attn_q_norm_bias, attn_k_norm_weight, attn_k_norm_bias, heads, bf16)  # (N, h, T, T)
 
 
 # The block without condition, for a mixer that has none: affine norms and no gates.
@@ -117,6 +149,17 @@ def projector(
     h = torch.silu(linear(h, _0_weight, _0_bias, bf16))  # (N, T, hidden)
     h = torch.silu(linear(h, _2_weight, _2_bias, bf16))
     return torch.to(linear(h, _4_weight, _4_bias, bf16), 6)  # (N, T, Z)
+
+
+# iREPA's head: one convolution over the grid of tokens, padded with zeros so that it stays as large.
+def conv_projector(h: Tensor, weight: Tensor, bias: Tensor, grid: int, bf16: bool) -> Tensor:
+    N, T, D = h.size(0), h.size(1), h.size(2)
+    image = torch.transpose(h, 1, 2).reshape([N, D, grid, grid])
+    pad = weight.size(2) // 2
+    if bf16:
+        image, weight, bias = torch.to(image, 15), torch.to(weight, 15), torch.to(bias, 15)
+    z = torch.conv2d(image, weight, bias, [1, 1], [pad, pad])  # (N, Z, G, G)
+    return torch.to(torch.transpose(torch.flatten(z, 2), 1, 2), 6)  # (N, T, Z)
 
 
 # Sequence indices of kept patches (N, K): with a class token in front it stays, and patches move by one.

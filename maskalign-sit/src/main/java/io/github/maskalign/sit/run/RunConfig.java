@@ -23,6 +23,7 @@ import io.github.maskalign.encoders.vit.Vit.VitParts;
 import io.github.maskalign.sit.SiTConfig.AlignConfig;
 import io.github.maskalign.sit.SiTConfig.ClassTokenConfig;
 import io.github.maskalign.sit.SiTConfig.ModelConfig;
+import io.github.maskalign.sit.LossTerms;
 import io.github.maskalign.sit.SiTVariant;
 import io.github.maskalign.sit.run.internal.LocalGpu;
 import io.github.maskalign.sit.run.internal.RunPrecision;
@@ -67,6 +68,7 @@ public record RunConfig(
      * @param cls jointly generated class token
      * @param mixer token mixer before tokens are dropped
      * @param subset which tokens are kept, and where they leave and return
+     * @param terms what relatives of MaskAlign add to the loss
      */
     public record Method(
             DiffusionConfig diffusion,
@@ -74,7 +76,8 @@ public record RunConfig(
             EncoderSection encoder,
             ClassTokenConfig cls,
             MixerConfig mixer,
-            SubsetConfig subset) {}
+            SubsetConfig subset,
+            @Default("{}") LossTerms terms) {}
 
     /** Checks what joins several sections. */
     public RunConfig {

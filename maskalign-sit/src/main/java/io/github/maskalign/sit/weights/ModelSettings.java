@@ -17,6 +17,18 @@ import org.jspecify.annotations.Nullable;
  * {@link io.github.maskalign.core.train.RunIdentity}) writes snapshots that {@link SiTWeights} understands without help.
  */
 public final class ModelSettings {
+    private static final Map<String, String> LATER = Map.ofEntries(
+            Map.entry("diffusion.timeShift", "1.0"),
+            Map.entry("align.projector", "MLP"),
+            Map.entry("align.kernel", "3"),
+            Map.entry("align.spatialNorm", "null"),
+            Map.entry("align.schedule", "CONSTANT"),
+            Map.entry("align.until", "0"),
+            Map.entry("terms.layerSync", "null"),
+            Map.entry("terms.dispersive", "null"),
+            Map.entry("terms.contrastive", "null"),
+            Map.entry("terms.attention", "null"));
+
     private static final String SETTING = "config.";
 
     private final Map<String, String> metadata;
@@ -31,6 +43,14 @@ public final class ModelSettings {
             return "maskalign";
         }
         return config.hasClassToken() ? "reg" : config.encoderWidths().isEmpty() ? "sit" : "repa";
+    }
+
+    /**
+     * Takes away keys that earlier releases did not have, where they have the value that those went by: runs and files of
+     * before are the same then.
+     */
+    public static void leaveOutLater(Map<String, String> settings) {
+        LATER.forEach(settings::remove);
     }
 
     /** Returns the settings of a model. */

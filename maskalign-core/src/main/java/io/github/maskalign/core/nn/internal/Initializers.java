@@ -26,6 +26,12 @@ public final class Initializers {
 
     private Initializers() {}
 
+    /** U(±1/√fanIn): PyTorch's own for the weight and the bias of a convolution. */
+    public static Initializer convolution(long fanIn) {
+        float bound = (float) (1 / Math.sqrt(fanIn));
+        return (manager, shape, type) -> manager.randomUniform(-bound, bound, shape, type);
+    }
+
     /** Always gives the same values, such as a position table. */
     public static Initializer constant(float[] values) {
         return (manager, shape, type) -> {

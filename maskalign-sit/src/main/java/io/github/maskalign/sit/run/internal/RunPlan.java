@@ -42,9 +42,6 @@ public final class RunPlan {
     /** Keys that may be given a value when a run goes on: a hash is pinned, which changes no number. */
     public static final Set<String> ADDABLE = Set.of("encoder.sha256");
 
-    /** Keys that earlier runs did not have, with the value that they went by: those runs go on. */
-    private static final Map<String, String> LATER = Map.of("optim.extraEmaDecays", "[]");
-
     private static final Set<String> FREE_SECTIONS = Set.of("runtime", "sample", "evaluate");
 
     private RunPlan() {}
@@ -66,7 +63,8 @@ public final class RunPlan {
                 config.subset(),
                 aligns ? List.of(width) : List.of(),
                 config.cls().enabled() ? width : 0,
-                false);
+                false,
+                config.method().terms());
         config.subset().requireTokensLeft(model.tokens());
         return model;
     }
@@ -89,7 +87,8 @@ public final class RunPlan {
     public static Map<String, String> settings(RunConfig config) {
         Map<String, String> out = new LinkedHashMap<>(ConfigWriter.settings(config));
         out.keySet().removeIf(key -> FREE.contains(key) || FREE_SECTIONS.contains(key.split("\\.")[0]));
-        LATER.forEach(out::remove); // where a key that came later has this value, it is as if it were not there
+        out.remove("optim.extraEmaDecays", "[]"); // runs from before there was such a key go on
+        ModelSettings.leaveOutLater(out);
         out.put("runtime.precision", config.runtime().precision().name());
         if (config.subset().dropping().schedule() != SubsetSchedule.CONSTANT
                 || config.subset().dropping().unmaskedTailSteps() > 0) {

@@ -1,0 +1,100 @@
+package io.github.maskalign.core.align;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.training.loss.Loss;
+import io.github.maskalign.core.diffusion.Interpolant;
+import io.github.maskalign.core.script.ScriptFunction;
+
+/**
+ * A term that a relative of MaskAlign adds to the loss: one script function of {@code losses.py} over what a model hands
+ * out, and mostly a target. Its weight is not in it. As a DJL {@link Loss} it takes the target as label.
+ */
+public final class AuxiliaryLoss extends Loss {
+    private final ScriptFunction function;
+    private final int inputs;
+
+    private AuxiliaryLoss(String name, String script, int inputs) {
+        super(name);
+        function = ScriptFunction.of(Interpolant.class, "losses.py", script);
+        this.inputs = inputs;
+    }
+
+    /**
+     * LayerSync: minus the mean cosine between hidden tokens (N, T, D) and those of a later block, through which no
+     * gradient flows. Source: LayerSync's {@code transport.py}.
+     */
+    public static AuxiliaryLoss layerSync() {
+        return new AuxiliaryLoss("layer-sync", "layer_sync", 2);
+    }
+
+    /**
+     * Dispersive loss: {@code log mean_ij exp(−‖z_i − z_j‖² / (T·D))} over the samples of a batch, each with itself too, of
+     * hidden tokens (N, T, D). It looks at the micro-batch of one process: other sizes give other values. Source: the
+     * code of EqM by the authors of the dispersive loss.
+     */
+    public static AuxiliaryLoss dispersive() {
+        return new AuxiliaryLoss("dispersive", "dispersive", 1);
+    }
+
+    /**
+     * Contrastive flow matching: {@code mean((v̂ − v*')²)} with v*' the target of the sample before in the batch; its weight
+     * is negative, −0.05 as published. Predictions and targets have any shape (N, ...). Source: contrastive flow matching as in SR-DiT.
+     */
+    public static AuxiliaryLoss contrastiveFlow() {
+        return new AuxiliaryLoss("contrastive", "contrastive_flow", 2);
+    }
+
+    /**
+     * Attention distillation: the cross-entropy {@code −mean Σ_k p_k log q_k} of the attention q of a model's first H heads
+     * with the attention p of a teacher, whose class row and column are left out. Logits before the softmax, scaled: the
+     * student's (N, h, T, T) with h ≥ H, the teacher's (N, H, 1+T, 1+T). Source: HASTE, {@code loss.py}.
+     */
+    public static AuxiliaryLoss attentionDistillation() {
+        return new AuxiliaryLoss("attention", "attention_distillation", 2);
+    }
+
+    /**
+     * Returns the value, 0-d float32, differentiable by the first array.
+     *
+     * @param arrays the prediction and, if the term has one, the target
+     * @throws IllegalArgumentException if their number is wrong or their shapes do not fit
+     */
+    public NDArray of(NDArray... arrays) {
+        if (arrays.length != inputs) {
+            throw new IllegalArgumentException(
+                    getName() + " takes " + inputs + " arrays but was given " + arrays.length);
+        }
+        if (function.name().equals("attention_distillation")) {
+            requireAttention(arrays[0], arrays[1]);
+        } else if (inputs == 2 && !arrays[0].getShape().equals(arrays[1].getShape())) {
+            throw new IllegalArgumentException(getName() + ": the prediction has shape " + arrays[0].getShape()
+                    + " but the target has " + arrays[1].getShape());
+        }
+        return function.callForOne((Object[]) arrays);
+    }
+
+    private static void requireAttention(NDArray student, NDArray teacher) {
+        long[] q = student.getShape().getShape();
+        long[] p = teacher.getShape().getShape();
+        boolean fits = q.length == 4
+                && p.length == 4
+                && q[0] == p[0]
+                && q[1] >= p[1]
+                && q[2] == q[3]
+                && p[2] == q[2] + 1
+                && p[3] == q[3] + 1;
+        if (!fits) {
+            throw new IllegalArgumentException(
+                    "attention: a student (N, h, T, T) follows a teacher (N, H, 1+T, 1+T) with H at most h, but they have "
+                            + student.getShape() + " and " + teacher.getShape());
+        }
+    }
+
+    @Override
+    public NDArray evaluate(NDList targets, NDList predictions) {
+        return inputs == 1
+                ? of(predictions.singletonOrThrow())
+                : of(predictions.singletonOrThrow(), targets.singletonOrThrow());
+    }
+}

@@ -1,0 +1,130 @@
+package io.github.maskalign.core.align;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.golden.GoldenCase;
+import io.github.maskalign.core.script.Autograd;
+import java.util.Map;
+import java.util.function.Function;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The terms of the relatives against PyTorch's own functions, and by what must hold for any input. */
+class AuxiliaryLossTest {
+    private static final Map<String, AuxiliaryLoss> TERMS = Map.of(
+            "layer-sync", AuxiliaryLoss.layerSync(),
+            "dispersive", AuxiliaryLoss.dispersive(),
+            "contrastive", AuxiliaryLoss.contrastiveFlow(),
+            "attention", AuxiliaryLoss.attentionDistillation());
+    private static final Map<String, NDListOf> INPUTS = Map.of(
+            "layer-sync", golden -> new NDArray[] {golden.apply("tokens"), golden.apply("later")},
+            "dispersive", golden -> new NDArray[] {golden.apply("tokens")},
+            "contrastive", golden -> new NDArray[] {golden.apply("predicted"), golden.apply("target")},
+            "attention", golden -> new NDArray[] {golden.apply("student"), golden.apply("teacher")});
+    private static final Map<String, String> FIRST =
+            Map.of("layer-sync", "tokens", "dispersive", "tokens", "contrastive", "predicted", "attention", "student");
+
+    private interface NDListOf extends Function<Function<String, NDArray>, NDArray[]> {}
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "layer-sync",
+                "dispersive",
+                "dispersive-far",
+                "dispersive-one",
+                "contrastive",
+                "attention",
+                "attention-more-heads"
+            })
+    void valueAndGradientMatchPyTorch(String name) {
+        String kind = name.matches("(dispersive|attention)-.*") ? name.substring(0, name.indexOf('-')) : name;
+        try (NDManager manager = NDManager.newBaseManager();
+                GradMode recording = GradMode.on()) {
+            GoldenCase golden = GoldenCase.load(getClass(), "family-terms", name, manager);
+            NDArray[] inputs = INPUTS.get(kind).apply(key -> golden.get("inputs/" + key));
+            inputs[0].setRequiresGradient(true);
+
+            NDArray value = TERMS.get(kind).of(inputs);
+            NDArray gradient = Autograd.gradients(value, new NDList(inputs[0]), manager).get(0);
+
+            assertThat((double) value.getFloat()).isCloseTo(golden.get("value").toDoubleArray()[0], within(1e-5));
+            assertThat(GoldenCase.relativeError(gradient, golden.get("grads/" + FIRST.get(kind))))
+                    .isLessThan(1e-4);
+        }
+    }
+
+    /** Central differences in float32: a step of 2^-6 leaves rounding near 1e-5 and curvature near 1e-3. */
+    @ParameterizedTest
+    @ValueSource(strings = {"layer-sync", "dispersive", "contrastive", "attention"})
+    void gradientIsTheSlope(String kind) {
+        try (NDManager manager = NDManager.newBaseManager();
+                GradMode recording = GradMode.on()) {
+            GoldenCase golden = GoldenCase.load(getClass(), "family-terms", kind, manager);
+            NDArray[] inputs = INPUTS.get(kind).apply(key -> golden.get("inputs/" + key));
+            NDArray x = inputs[0];
+            NDArray direction = golden.get("grads/" + FIRST.get(kind));
+            direction = direction.div(direction.norm());
+            x.setRequiresGradient(true);
+            NDArray gradient = Autograd.gradients(TERMS.get(kind).of(inputs), new NDList(x), manager).get(0);
+            double slope = gradient.mul(direction).sum().getFloat();
+            float step = 1f / 64;
+
+            inputs[0] = x.add(direction.mul(step));
+            double above = TERMS.get(kind).of(inputs).getFloat();
+            inputs[0] = x.sub(direction.mul(step));
+            double below = TERMS.get(kind).of(inputs).getFloat();
+
+            assertThat((above - below) / (2 * step)).isCloseTo(slope, within(5e-3 * Math.abs(slope) + 1e-5));
+        }
+    }
+
+    @Test
+    void equalSamplesAreNotDispersedAndFarOnesAre() {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            NDArray one = manager.randomNormal(new Shape(1, 4, 3));
+            NDArray equal = one.repeat(0, 5);
+            NDArray far = manager.arange(5f).reshape(5, 1, 1).mul(100f).broadcast(5, 4, 3);
+
+            assertThat((double) AuxiliaryLoss.dispersive().of(equal).getFloat()).isCloseTo(0, within(1e-6));
+            // only each sample with itself is near: log(1/5)
+            assertThat((double) AuxiliaryLoss.dispersive().of(far).getFloat()).isCloseTo(Math.log(0.2), within(1e-6));
+        }
+    }
+
+    @Test
+    void attentionOfTheTeacherIsWorthItsEntropy() {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            NDArray even = manager.zeros(new Shape(2, 3, 5, 5));
+            NDArray teacher = manager.zeros(new Shape(2, 3, 6, 6));
+
+            assertThat((double) AuxiliaryLoss.attentionDistillation().of(even, teacher).getFloat())
+                    .isCloseTo(Math.log(5), within(1e-6));
+        }
+    }
+
+    @Test
+    void wrongShapesAreNamed() {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            NDArray student = manager.zeros(new Shape(2, 3, 5, 5));
+
+            assertThatThrownBy(() -> AuxiliaryLoss.attentionDistillation().of(student, student))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("(2, 3, 5, 5) and (2, 3, 5, 5)");
+            assertThatThrownBy(() -> AuxiliaryLoss.layerSync().of(student))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("layer-sync takes 2 arrays but was given 1");
+            assertThatThrownBy(() -> AuxiliaryLoss.contrastiveFlow().of(student, student.get(0)))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("the target has (3, 5, 5)");
+        }
+    }
+}

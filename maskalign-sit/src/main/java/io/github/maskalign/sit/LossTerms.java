@@ -1,0 +1,166 @@
+package io.github.maskalign.sit;
+
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
+import io.github.maskalign.core.config.ConfigKey.Default;
+import io.github.maskalign.core.config.ConfigKey.Inline;
+import io.github.maskalign.core.config.ConfigKey.NonNegative;
+import io.github.maskalign.core.config.ConfigKey.Positive;
+import io.github.maskalign.core.train.LossSchedule;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.TreeSet;
+
+/**
+ * The terms that MaskAlign's relatives add to the loss of velocity, class token and alignment, under the keys of a config's
+ * section {@code terms}. Each is off unless it is there. Blocks are counted from 1; 0 is the input of the first block,
+ * behind the mixer.
+ *
+ * @param layerSync an earlier block follows a later one (LayerSync)
+ * @param dispersive samples of a batch keep apart (dispersive loss)
+ * @param contrastive velocities keep apart from those of other samples (contrastive flow matching)
+ * @param attention attention maps follow the encoder's (HASTE)
+ */
+public record LossTerms(
+        @Default("null") Optional<LayerSync> layerSync,
+        @Default("null") Optional<Dispersive> dispersive,
+        @Default("null") Optional<Contrastive> contrastive,
+        @Default("null") Optional<Attention> attention) {
+    /** No further term: SiT, REPA, REG, MaskAlign. */
+    public static final LossTerms NONE =
+            new LossTerms(Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
+
+    /**
+     * {@code coeff · (−mean cos(h_block, stop(h_target)))}, see
+     * {@link io.github.maskalign.core.align.AuxiliaryLoss#layerSync}.
+     *
+     * @param coeff weight; 0.2 as published
+     * @param block the block that learns; 8 of 28 as published
+     * @param target the block that it follows, which stands still; 16 of 28
+     * @param weight how the weight changes over the run
+     */
+    public record LayerSync(
+            @NonNegative @Default("0.2") double coeff,
+            @Positive int block,
+            @Positive int target,
+            @Inline LossSchedule weight) {
+        /** @throws IllegalArgumentException if the target does not come later */
+        public LayerSync {
+            if (block >= target) {
+                throw new IllegalArgumentException("target must be a block behind block " + block + " but was " + target);
+            }
+        }
+    }
+
+    /**
+     * {@code coeff · log mean exp(−‖z_i − z_j‖²/size)} over the samples of a micro-batch, see
+     * {@link io.github.maskalign.core.align.AuxiliaryLoss#dispersive}.
+     *
+     * @param coeff weight; 0.5 as published
+     * @param block whose output keeps apart; 0 for the last block
+     * @param weight how the weight changes over the run
+     */
+    public record Dispersive(
+            @NonNegative @Default("0.5") double coeff,
+            @NonNegative @Default("0") int block,
+            @Inline LossSchedule weight) {}
+
+    /**
+     * {@code −coeff · mean((v̂ − v*')²)} with v*' the target of the sample before, see
+     * {@link io.github.maskalign.core.align.AuxiliaryLoss#contrastiveFlow}.
+     *
+     * @param coeff weight, which is subtracted; 0.05 as published
+     * @param weight how the weight changes over the run
+     */
+    public record Contrastive(
+            @NonNegative @Default("0.05") double coeff,
+            @Inline LossSchedule weight) {}
+
+    /**
+     * {@code coeff ·} the mean over pairs of blocks of the cross-entropy of their attention with the encoder's, see
+     * {@link io.github.maskalign.core.align.AuxiliaryLoss#attentionDistillation}.
+     *
+     * @param coeff weight; 0.5 as published
+     * @param blocks blocks of the model that learn
+     * @param encoderBlocks blocks of the encoder that they follow, one for each
+     * @param weight how the weight changes over the run; HASTE stops
+     */
+    public record Attention(
+            @NonNegative @Default("0.5") double coeff,
+            @Positive List<Integer> blocks,
+            @Positive List<Integer> encoderBlocks,
+            @Inline LossSchedule weight) {
+        /** @throws IllegalArgumentException if there is no pair, or a block without the other */
+        public Attention {
+            blocks = List.copyOf(blocks);
+            encoderBlocks = List.copyOf(encoderBlocks);
+            if (blocks.isEmpty() || blocks.size() != encoderBlocks.size()) {
+                throw new IllegalArgumentException("encoderBlocks must name one block for each of blocks " + blocks
+                        + " but was " + encoderBlocks);
+            }
+        }
+    }
+
+    /** Whether there is no term. */
+    public boolean isEmpty() {
+        return equals(NONE);
+    }
+
+    /**
+     * Checks the terms against a model.
+     *
+     * @param depth its blocks
+     * @param hasEncoder whether there is an encoder
+     * @param placement where patches are dropped
+     * @throws IllegalArgumentException for a block that the model lacks, or a term that its subset leaves without meaning
+     */
+    void requireFits(int depth, boolean hasEncoder, SubsetPlacement placement) {
+        layerSync.ifPresent(term -> within("terms.layerSync.target", term.target(), depth));
+        dispersive.ifPresent(term -> within("terms.dispersive.block", term.block(), depth));
+        attention.ifPresent(term -> {
+            term.blocks().forEach(block -> within("terms.attention.blocks", block, depth));
+            if (!hasEncoder) {
+                throw new IllegalArgumentException(
+                        "terms.attention needs an encoder: enable align or cls, or take the term away");
+            }
+            if (placement.usesSubset()) {
+                throw new IllegalArgumentException("terms.attention compares the attention of all patches, but with"
+                        + " subset.placement " + placement
+                        + " some are missing: choose subset.placement NONE, or take the term away");
+            }
+        });
+    }
+
+    private static void within(String key, int block, int depth) {
+        if (block > depth) {
+            throw new IllegalArgumentException(key + " must be at most model.depth, " + depth + ", but was " + block);
+        }
+    }
+
+    /** Returns the weight of a term at a step, with its sign. */
+    double weight(String name, long step) {
+        return switch (name) {
+            case "layerSync" -> layerSync.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
+            case "dispersive" -> dispersive.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
+            case "contrastive" -> contrastive.map(t -> -t.coeff() * t.weight().at(step)).orElse(0.0);
+            case "attention" -> attention.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
+            default -> throw new IllegalArgumentException("no term is called " + name);
+        };
+    }
+
+    /** Returns the blocks whose hidden tokens are looked at, ascending. */
+    List<Integer> taps(int depth) {
+        TreeSet<Integer> taps = new TreeSet<>();
+        layerSync.ifPresent(term -> taps.addAll(List.of(term.block(), term.target())));
+        dispersive.ifPresent(term -> taps.add(term.block() == 0 ? depth : term.block()));
+        return new ArrayList<>(taps);
+    }
+
+    /** Returns the blocks whose attention is looked at at a step. */
+    List<Integer> attentionTaps(long step) {
+        return attention
+                .filter(term -> term.weight().at(step) > 0)
+                .map(Attention::blocks)
+                .orElse(List.of());
+    }
+}
