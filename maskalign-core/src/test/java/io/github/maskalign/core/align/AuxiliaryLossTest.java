@@ -7,10 +7,17 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.training.ParameterStore;
+import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.golden.GoldenCase;
+import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.script.Autograd;
+import io.github.maskalign.core.script.ScriptFunction;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
@@ -108,6 +115,76 @@ class AuxiliaryLossTest {
 
             assertThat((double) AuxiliaryLoss.attentionDistillation().of(even, teacher).getFloat())
                     .isCloseTo(Math.log(5), within(1e-6));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"spatial-norm-1.0", "spatial-norm-0.6"})
+    void normalisedTargetMatchesPyTorch(String name) {
+        try (NDManager manager = NDManager.newBaseManager();
+                GradMode recording = GradMode.on()) {
+            GoldenCase golden = GoldenCase.load(getClass(), "family-terms", name, manager);
+            NDArray z = golden.get("inputs/target");
+            z.setRequiresGradient(true);
+            double gamma = Double.parseDouble(golden.metadata().get("gamma"));
+
+            NDArray normal = ScriptFunction.of(Interpolant.class, "losses.py", "spatial_norm")
+                    .callForOne(z, gamma);
+            NDArray value = normal.mul(golden.get("inputs/weight")).sum();
+            NDArray gradient = Autograd.gradients(value, new NDList(z), manager).get(0);
+
+            double expected = golden.get("value").toDoubleArray()[0];
+            assertThat((double) value.getFloat()).isCloseTo(expected, within(1e-5 * Math.abs(expected)));
+            assertThat(GoldenCase.relativeError(gradient, golden.get("grads/target"))).isLessThan(1e-4);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 3})
+    void convolutionOverTheGridMatchesPyTorch(int kernel) {
+        try (NDManager manager = NDManager.newBaseManager();
+                GradMode recording = GradMode.on()) {
+            GoldenCase golden = GoldenCase.load(getClass(), "family-terms", "conv-projector-" + kernel, manager);
+            ConvProjector projector = new ConvProjector(6, 5, 3, kernel, Precision.FLOAT32);
+            NDArray tokens = golden.get("inputs/tokens");
+            projector.initialize(manager, DataType.FLOAT32, tokens.getShape());
+            Weights.copyInto(
+                    projector, Map.of("weight", golden.get("inputs/weight"), "bias", golden.get("inputs/bias")));
+            tokens.setRequiresGradient(true);
+
+            NDArray out = projector
+                    .forward(new ParameterStore(manager, false), new NDList(tokens), false)
+                    .singletonOrThrow();
+            NDArray value = out.mul(golden.get("inputs/pull")).sum();
+            NDList wanted = new NDList(tokens);
+            wanted.addAll(Weights.trainable(projector));
+            NDList gradients = Autograd.gradients(value, wanted, manager);
+
+            double expected = golden.get("value").toDoubleArray()[0];
+            assertThat((double) value.getFloat()).isCloseTo(expected, within(1e-5 * Math.abs(expected)));
+            List<String> names = List.of("tokens", "weight", "bias");
+            for (int i = 0; i < names.size(); i++) {
+                assertThat(GoldenCase.relativeError(gradients.get(i), golden.get("grads/" + names.get(i))))
+                        .as(names.get(i))
+                        .isLessThan(1e-4);
+            }
+        }
+    }
+
+    /** U(±1/√(D k²)) for weight and bias, as PyTorch's convolutions: 5,309,184 parameters for B. */
+    @Test
+    void convolutionBeginsAsPyTorchs() {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            ConvProjector projector = new ConvProjector(768, 768, 16, 3, Precision.FLOAT32);
+            projector.initialize(manager, DataType.FLOAT32, new Shape(1, 256, 768));
+            double bound = 1 / Math.sqrt(768 * 9);
+
+            NDList weights = Weights.trainable(projector);
+
+            assertThat(weights.stream().mapToLong(NDArray::size).sum()).isEqualTo(5_309_184);
+            for (NDArray weight : weights) {
+                assertThat((double) weight.abs().max().getFloat()).isBetween(0.99 * bound, bound * (1 + 1e-6));
+            }
         }
     }
 

@@ -101,4 +101,20 @@ class TimestepSamplerTest {
         }
         return sum / values.length;
     }
+
+    @Test
+    void shiftMovesTimesTowardsNoise() {
+        Draws draws = new Draws(3);
+        float[] plain = DiffusionConfig.defaults().draw(draws, Interpolant.LINEAR, 4096, 5, 7);
+        float[] given = new DiffusionConfig(Interpolant.LINEAR, TimestepSampler.UNIFORM, 3)
+                .draw(draws, Interpolant.LINEAR, 4096, 5, 7);
+        DiffusionConfig byDimension = new DiffusionConfig(Interpolant.LINEAR, TimestepSampler.UNIFORM, 0);
+
+        assertThat(plain).isEqualTo(TimestepSampler.UNIFORM.draw(draws, Interpolant.LINEAR, 5, 7));
+        for (int i = 0; i < plain.length; i++) {
+            assertThat(given[i]).isEqualTo((float) (3.0 * plain[i] / (1 + 2.0 * plain[i])));
+        }
+        assertThat(byDimension.draw(draws, Interpolant.LINEAR, 9 * 4096, 5, 7)).isEqualTo(given); // sqrt(9) = 3
+        assertThat(byDimension.draw(draws, Interpolant.LINEAR, 4096, 5, 7)).isEqualTo(plain);
+    }
 }

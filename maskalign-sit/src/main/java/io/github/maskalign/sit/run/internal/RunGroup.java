@@ -59,7 +59,7 @@ public record RunGroup(String label, List<ReportedRun> runs) {
     }
 
     private static Map<String, String> shared(ReportedRun run) {
-        Map<String, String> settings = run.facts().settings();
+        Map<String, String> settings = new LinkedHashMap<>(run.facts().settings());
         settings.keySet().removeAll(OWN);
         return settings;
     }
