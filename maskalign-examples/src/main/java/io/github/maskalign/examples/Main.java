@@ -1,5 +1,6 @@
 package io.github.maskalign.examples;
 
+import io.github.maskalign.core.engine.internal.NativeExit;
 import io.github.maskalign.core.files.internal.MessageText;
 import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.examples.Failures.Failure;
@@ -88,6 +89,7 @@ public final class Main implements Runnable {
         boolean helps = named.stream().anyMatch(line -> line.isUsageHelpRequested() || line.isVersionHelpRequested());
         if (!helps && last.getCommand() instanceof UsesEngine command && command.usesEngine()) {
             try {
+                NativeExit.install();
                 EngineNatives.prepare();
             } catch (IOException e) {
                 throw new ExecutionException(last, "the engine's libraries are not ready", e);
@@ -116,6 +118,7 @@ public final class Main implements Runnable {
 
     /** Ends the JVM without waiting for anything: another process of the run is gone. */
     static void endAtOnce(int exitCode) {
+        NativeExit.arm();
         Runtime.getRuntime().halt(exitCode);
     }
 

@@ -18,6 +18,7 @@ import io.github.maskalign.encoders.vae.Autoencoder;
 import io.github.maskalign.encoders.vit.Vit.VitParts;
 import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.examples.Main.UsesEngine;
+import io.github.maskalign.sit.run.StopSignal;
 import io.github.maskalign.sit.run.internal.PrepareRun;
 import io.github.maskalign.sit.run.internal.PrepareRun.Encoding;
 import java.io.IOException;

@@ -7,6 +7,7 @@ import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.examples.Main.UsesEngine;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.SamplingRun;
+import io.github.maskalign.sit.run.StopSignal;
 import io.github.maskalign.sit.run.internal.RunPrecision;
 import io.github.maskalign.sit.run.internal.SampleSource;
 import java.io.IOException;

@@ -8,6 +8,7 @@ import io.github.maskalign.examples.ConfigOptions.CacheFolder;
 import io.github.maskalign.examples.Main.UsesEngine;
 import io.github.maskalign.examples.Main.Version;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.StopSignal;
 import io.github.maskalign.sit.run.TrainingRun;
 import io.github.maskalign.sit.run.internal.RunFiles;
 import java.io.IOException;

@@ -9,6 +9,7 @@ import io.github.maskalign.examples.Main.UsesEngine;
 import io.github.maskalign.examples.Main.Version;
 import io.github.maskalign.examples.teacher.TeacherConfig;
 import io.github.maskalign.examples.teacher.TeacherRun;
+import io.github.maskalign.sit.run.StopSignal;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
