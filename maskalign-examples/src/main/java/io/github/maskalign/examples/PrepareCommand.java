@@ -125,6 +125,9 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
         try (PrepareRun run = PrepareRun.open(source, out, layout.store(out), plan, encoding(), where)) {
             try (StopSignal signal = StopSignal.listen(run::requestStop)) {
                 if (!run.run(launch, TerminalBar.display())) {
+                    if (launch.rank() == 0) {
+                        SameCommand.goesOn(spec);
+                    }
                     return ExitCode.FAILED; // the signal decides the exit code
                 }
             }

@@ -115,6 +115,9 @@ final class TrainCommand implements Callable<Integer>, UsesEngine {
                     launch,
                     run.runtime().device(launch.localRank(), System.getenv()),
                     agreement -> running.run(agreement));
+            if (reason == StopReason.STOP_REQUESTED && launch.rank() == 0) {
+                SameCommand.goesOn(spec);
+            }
             if (reason == StopReason.COMPLETED && launch.rank() == 0) {
                 Path pictures = folder.resolve("samples.png");
                 progress.println(Files.exists(pictures) ? pictures : folder);

@@ -2,6 +2,7 @@ package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.files.internal.Checkpoint.Snapshot;
+import io.github.maskalign.core.files.internal.CheckpointDir;
 import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.sit.run.RunConfig;
 import java.io.FileNotFoundException;
@@ -11,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -22,18 +24,20 @@ import java.util.stream.Stream;
  * @param folder the run folder
  */
 public record TrainedWeights(RunConfig config, Path weights, Path folder) {
+    private static final Pattern AVERAGE = Pattern.compile("ema(-[0-9_]+)?\\.safetensors");
     private static final Pattern SNAPSHOT = Pattern.compile("snapshot-(ema[0-9.]+-)?\\d+\\.safetensors");
 
     /**
-     * Finds the newest snapshot of a run folder, or takes the snapshot that is named.
+     * Finds the newest averaged weights of a run folder, or takes the file that is named: a snapshot or, where a run has
+     * none, the average in its newest checkpoint.
      *
      * @param source a run folder, or a weights file inside one
-     * @throws FileNotFoundException if there is no snapshot or no config beside it
+     * @throws FileNotFoundException if there are no such weights or no config
      */
     public static TrainedWeights find(Path source) throws IOException {
         boolean isFolder = Files.isDirectory(source);
-        Path folder = isFolder ? source : source.toAbsolutePath().resolveSibling("");
-        Path weights = isFolder ? newest(source, "") : source;
+        Path folder = isFolder ? source : runOf(source);
+        Path weights = isFolder ? newest(source, "", "ema") : source;
         if (!Files.exists(weights)) {
             throw new FileNotFoundException(weights.toString());
         }
@@ -47,12 +51,12 @@ public record TrainedWeights(RunConfig config, Path weights, Path folder) {
     }
 
     /**
-     * Finds the newest snapshot of one of the averages that a run keeps.
+     * Finds the newest of one of the averages that a run keeps.
      *
      * @param folder a run folder
      * @param decay decay of the average
      * @throws IllegalArgumentException if it is no folder or the run keeps no such average
-     * @throws FileNotFoundException if there is no snapshot or no config beside it
+     * @throws FileNotFoundException if there are no such weights or no config
      */
     public static TrainedWeights find(Path folder, double decay) throws IOException {
         if (!Files.isDirectory(folder)) {
@@ -73,23 +77,55 @@ public record TrainedWeights(RunConfig config, Path weights, Path folder) {
             throw new IllegalArgumentException(folder + " keeps averages of the decays " + kept + " but not of "
                     + Snapshot.decayText(decay) + "; they are optim.emaDecay and optim.extraEmaDecays");
         }
-        return new TrainedWeights(main.config, newest(folder, "ema" + Snapshot.decayText(decay) + "-"), folder);
+        String text = Snapshot.decayText(decay);
+        Path weights = newest(folder, "ema" + text + "-", "ema-" + text.replace('.', '_'));
+        return new TrainedWeights(main.config, weights, folder);
     }
 
-    /** Whether a file is named like the snapshot of a run. */
-    static boolean isSnapshot(Path file) {
-        return SNAPSHOT.matcher(String.valueOf(file.getFileName())).matches();
+    /** Whether a file is named like the averaged weights of a run, and lies in one. */
+    static boolean isInRun(Path file) {
+        String name = String.valueOf(file.getFileName());
+        return (SNAPSHOT.matcher(name).matches() || isInState(file)) && Files.exists(runOf(file).resolve("config.yaml"));
     }
 
-    private static Path newest(Path folder, String average) throws IOException {
+    private static boolean isInState(Path file) {
+        Path state = file.toAbsolutePath().getParent();
+        return AVERAGE.matcher(String.valueOf(file.getFileName())).matches()
+                && state != null
+                && String.valueOf(state.getFileName()).startsWith("state-");
+    }
+
+    /** Returns the folder of the run that a snapshot, or the average in a checkpoint, belongs to. */
+    private static Path runOf(Path file) {
+        Path folder = file.toAbsolutePath().resolveSibling("");
+        return isInState(file) ? folder.resolve("..").resolve("..").normalize() : folder;
+    }
+
+    /**
+     * Finds the newest file of an average.
+     *
+     * @param average its part in the names of snapshots
+     * @param inState its name in a checkpoint
+     */
+    private static Path newest(Path folder, String average, String inState) throws IOException {
         String start = "snapshot-" + average;
         try (Stream<Path> files = Files.list(folder)) {
-            return files.filter(file ->
+            Optional<Path> snapshot = files.filter(file ->
                             String.valueOf(file.getFileName()).matches(Pattern.quote(start) + "\\d+\\.safetensors"))
                     .max(Comparator.comparing(file -> new BigInteger(String.valueOf(file.getFileName())
                             .substring(start.length())
-                            .replace(".safetensors", ""))))
-                    .orElseThrow(() -> new FileNotFoundException("a " + start + "*.safetensors in " + folder));
+                            .replace(".safetensors", ""))));
+            if (snapshot.isPresent()) {
+                return snapshot.get();
+            }
         }
+        Path states = folder.resolve("checkpoints");
+        Optional<CheckpointDir.Latest> latest = Files.isDirectory(states)
+                ? CheckpointDir.openReadOnly(states).latestValid()
+                : Optional.empty();
+        if (latest.isEmpty()) {
+            throw new FileNotFoundException("a " + start + "*.safetensors or a checkpoint in " + folder);
+        }
+        return latest.get().checkpoint().folder().resolve(inState + ".safetensors");
     }
 }
