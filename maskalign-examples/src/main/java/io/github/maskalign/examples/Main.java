@@ -12,14 +12,18 @@ import java.io.InputStream;
 import java.io.PrintWriter;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExecutionException;
 import picocli.CommandLine.Help.ColorScheme;
+import picocli.CommandLine.IHelpSectionRenderer;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.UsageMessageSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
@@ -137,10 +141,13 @@ public final class Main implements Runnable {
 
     /** Sets what holds for all commands that the line has by now. */
     static CommandLine withErrorHandling(CommandLine line) {
+        Words.readBy(line);
+        Map<String, IHelpSectionRenderer> sections = new HashMap<>(line.getHelpSectionMap());
+        sections.put(UsageMessageSpec.SECTION_KEY_FOOTER, Examples::render);
+        line.setHelpSectionMap(sections);
         return line.registerConverter(Path.class, Main::path)
                 .setParameterExceptionHandler((error, args) -> usageError(error))
-                .setExecutionExceptionHandler((error, where, parsed) -> report(where, error))
-                .setCaseInsensitiveEnumValuesAllowed(true);
+                .setExecutionExceptionHandler((error, where, parsed) -> report(where, error));
     }
 
     /** An empty text would name the current folder, as an unset variable of a script does. */

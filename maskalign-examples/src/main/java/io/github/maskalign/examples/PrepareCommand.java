@@ -1,6 +1,7 @@
 package io.github.maskalign.examples;
 
 import ai.djl.Device;
+import io.github.maskalign.core.config.ConfigKey.AlsoRead;
 import io.github.maskalign.core.data.Preparer.PreparePlan;
 import io.github.maskalign.core.data.internal.PictureEncoder;
 import io.github.maskalign.core.data.internal.PictureSet;
@@ -55,9 +56,11 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
     /** How latents are stored. */
     enum Latents {
         /** 16 bits. */
-        F16,
+        @AlsoRead("F16")
+        FLOAT16,
         /** 32 bits. */
-        F32
+        @AlsoRead("F32")
+        FLOAT32
     }
 
     @Parameters(
@@ -84,7 +87,7 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
     int size = 256;
 
     @Option(names = "--latents", description = "One of: ${COMPLETION-CANDIDATES}.")
-    Latents latents = Latents.F16;
+    Latents latents = Latents.FLOAT16;
 
     @Option(names = "--images", description = "Keep the cropped pictures, for an encoder in the training loop.")
     boolean images;
@@ -141,7 +144,7 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
     private Encoding encoding() {
         boolean repa = layout.isRepa();
         PrepareRun.Storage storage = new PrepareRun.Storage(
-                latents == Latents.F16 && !repa ? FloatCode.FLOAT16 : FloatCode.FLOAT32, tokens.code(), images || repa);
+                latents == Latents.FLOAT16 && !repa ? FloatCode.FLOAT16 : FloatCode.FLOAT32, tokens.code(), images || repa);
         return new Encoding(autoencoder::open, tokens.source(size, autoencoder.trust), precision, storage);
     }
 }

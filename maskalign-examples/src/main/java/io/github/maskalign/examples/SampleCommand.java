@@ -34,8 +34,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "  maskalign sample runs/quickstart --num 64",
             "  maskalign sample runs/imagenet-sit-b-2-reg --ema 0.999 --num 64",
-            "  maskalign sample runs/imagenet-sit-b-2-maskalign --sampler sde --steps 250 --cfg 1.8 --interval 0,0.7",
-            "  maskalign sample runs/imagenet-sit-xl-2-maskalign --num 50000 --sampler sde --steps 250 --cfg 2.3"
+            "  maskalign sample runs/imagenet-sit-b-2-maskalign --sampler EULER_MARUYAMA --steps 250 --cfg 1.8 --interval 0,0.7",
+            "  maskalign sample runs/imagenet-sit-xl-2-maskalign --num 50000 --sampler EULER_MARUYAMA --steps 250 --cfg 2.3"
                     + " --interval 0,0.85 --vae sd-vae-ft-ema --folder samples --npz samples.npz",
             "  maskalign sample weights.safetensors --labels 0-7,3 --seed 7 --out samples.png",
             "  maskalign sample SiT-XL-2-256x256.pt --num 8 --cfg 4 --vae sd-vae-ft-ema --scale 1",

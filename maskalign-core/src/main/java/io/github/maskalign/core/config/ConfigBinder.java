@@ -60,7 +60,8 @@ import java.util.Optional;
  *
  * <p><b>Types.</b> String, int, long, float, double, boolean (and their boxes), {@link Path}, enums, records, and
  * {@code List} and {@code Optional} of these; a component marked {@code @Nullable} can be {@code null} like an
- * {@code Optional}. Enums are spelt by name, or by id if they are {@link Identified}.
+ * {@code Optional}. Enums are spelt by name, or by id if they are {@link Identified};
+ * upper and lower case are read alike, and so are the words of {@link ConfigKey.AlsoRead}.
  *
  * <p><b>Keys.</b> Each key is required, also one that can be {@code null}, unless its component has a
  * {@link Default}. Unknown and repeated keys are mistakes.
@@ -123,6 +124,17 @@ public final class ConfigBinder {
         Object value = root.bind(document, "", problems);
         problems.throwIfAny();
         return new Bound<>(type.cast(Objects.requireNonNull(value, "a failure must be reported")), source, overrides);
+    }
+
+    /**
+     * Returns the constant of an enum that a config means by a word, so that options of a program can read the same words.
+     *
+     * @param type the enum
+     * @param word its spelling or another word for it, in any case
+     * @return empty if the enum has no such constant
+     */
+    public static <E> Optional<E> constant(Class<E> type, String word) {
+        return ScalarType.Choice.find(type, word).map(type::cast);
     }
 
     private static String read(Path file) {
