@@ -190,6 +190,27 @@ public final class ConfigBinder {
         public String hash() {
             return ConfigWriter.hash(value);
         }
+
+        /**
+         * Returns who is to blame for a rule that is checked after binding: the last override of a key that its sentence
+         * names, or else the file.
+         *
+         * @param sentence such as {@code model.hiddenSize must be a multiple of 4 but was 47}
+         */
+        public String sourceOf(String sentence) {
+            Problems ignored = new Problems(source, List.of());
+            List<SetOption> options = overrides.stream()
+                    .flatMap(text -> SetOption.parse(text, ignored).stream())
+                    .toList();
+            for (String name : RecordType.Named.in(sentence)) {
+                for (int i = options.size() - 1; i >= 0; i--) {
+                    if (options.get(i).sets(name)) {
+                        return options.get(i).place().source();
+                    }
+                }
+            }
+            return source;
+        }
     }
 
     /**
@@ -199,6 +220,7 @@ public final class ConfigBinder {
      * @param keys the keys on the way, the last one is set
      */
     record SetOption(Place place, List<String> keys, YamlNode value) {
+        static final String NAME = "--set ";
         private static final int SHOWN = 200;
 
         SetOption {
@@ -207,7 +229,7 @@ public final class ConfigBinder {
 
         /** Parses {@code a.b=value}; a mistake is reported and gives empty. */
         static Optional<SetOption> parse(String text, Problems problems) {
-            StringBuilder source = new StringBuilder("--set ");
+            StringBuilder source = new StringBuilder(NAME);
             text.codePoints().limit(SHOWN).forEach(c -> {
                 if (c == '"' || c == '\\') {
                     source.append((char) c);
@@ -236,6 +258,12 @@ public final class ConfigBinder {
             }
             YamlNode node = YamlLoader.value(value, place.source(), problems);
             return Optional.of(new SetOption(place, keys, node));
+        }
+
+        /** Whether it sets a key, which a sentence may name without its section. */
+        boolean sets(String name) {
+            String key = String.join(".", keys);
+            return key.equals(name) || key.endsWith("." + name) || name.startsWith(key + ".");
         }
 
         /** Returns the document with the value set; sections that the document leaves out begin with their default. */
