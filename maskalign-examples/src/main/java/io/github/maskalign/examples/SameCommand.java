@@ -9,6 +9,7 @@ import picocli.CommandLine.Model.CommandSpec;
 /** Says after a stop which command goes on. */
 final class SameCommand {
     private static final Logger LOG = LoggerFactory.getLogger(SameCommand.class);
+    private static final String STARTED_BY = "maskalign.command"; // set by the start script
     private static final String PLAIN = "[A-Za-z0-9_./:=,@%+-]+";
 
     private SameCommand() {}
@@ -20,10 +21,13 @@ final class SameCommand {
 
     /** Returns the command that this process was started with, for a shell. */
     static String of(CommandSpec spec) {
-        Stream<String> words = Stream.concat(
-                Stream.of(spec.root().name()),
-                spec.root().commandLine().getParseResult().originalArgs().stream());
-        return words.map(SameCommand::quoted).collect(Collectors.joining(" "));
+        return of(spec, spec.root().commandLine().getParseResult().originalArgs().toArray());
+    }
+
+    /** Returns a command of this program with other words, for a shell. */
+    static String of(CommandSpec spec, Object... words) {
+        return Stream.concat(Stream.of(System.getProperty(STARTED_BY, spec.root().name())), Stream.of(words).map(String::valueOf))
+                .map(SameCommand::quoted).collect(Collectors.joining(" "));
     }
 
     private static String quoted(String word) {

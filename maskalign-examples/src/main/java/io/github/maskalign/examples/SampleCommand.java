@@ -113,12 +113,21 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
         try (StopSignal signal = targets.folder() == null ? null : StopSignal.listen(run::requestStop)) {
             Path written = RankedWork.run(launch, device, agreement -> targets.draw(run, scale, device, agreement));
             if (launch.rank() == 0) {
-                PrintWriter console = spec.commandLine().getOut();
-                console.println(written);
-                console.flush();
+                console(written);
             }
         }
         return ExitCode.OK;
+    }
+
+    /** Prints where the pictures are, and what makes use of them. */
+    private void console(Path written) {
+        if (targets.folder() != null && SampleSource.isRun(source)) {
+            Finished.say(spec, written, count + " pictures are in " + written, "report", source);
+        } else {
+            PrintWriter out = spec.commandLine().getOut();
+            out.println(written);
+            out.flush();
+        }
     }
 
     private SamplingRun describe(Launch launch) {

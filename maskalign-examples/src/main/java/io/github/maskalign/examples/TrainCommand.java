@@ -120,8 +120,16 @@ final class TrainCommand implements Callable<Integer>, UsesEngine {
             }
             if (reason == StopReason.COMPLETED && launch.rank() == 0) {
                 Path pictures = folder.resolve("samples.png");
-                progress.println(Files.exists(pictures) ? pictures : folder);
-                progress.flush();
+                boolean drawn = Files.exists(pictures);
+                Finished.say(
+                        spec,
+                        drawn ? pictures : folder,
+                        run.train().steps() + " steps are trained: " + (drawn ? "samples, " : "")
+                                + "curves and averaged weights are in " + folder,
+                        "sample",
+                        folder,
+                        "--num",
+                        64);
             }
         }
         return ExitCode.OK;
