@@ -40,7 +40,9 @@ final class ConfigOptions {
         try {
             RunPlan.model(bound.value());
         } catch (IllegalArgumentException e) {
-            throw CommandFailure.badInput(config + ": the sections make no model: " + e.getMessage(), e);
+            String reason = String.valueOf(e.getMessage());
+            throw CommandFailure.badInput(
+                    bound.sourceOf(reason) + ": the sections make no model: " + reason, e);
         }
         return bound;
     }

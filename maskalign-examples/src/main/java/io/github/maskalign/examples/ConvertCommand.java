@@ -1,5 +1,6 @@
 package io.github.maskalign.examples;
 
+import io.github.maskalign.core.config.ConfigKey.AlsoRead;
 import io.github.maskalign.core.files.TensorType;
 import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.examples.CommandFailure.OutputFile;
@@ -36,17 +37,20 @@ import picocli.CommandLine.Spec;
             "  maskalign convert SiT-XL-2-256x256.pt sit.safetensors --fold-time",
             "  maskalign convert 0400000.pt reg.safetensors --section ema",
             "  maskalign convert runs/imagenet-sit-xl-2-reg reg.pt --family reg",
-            "  maskalign convert dinov2.pth dinov2.safetensors --plain --dtype f16"
+            "  maskalign convert dinov2.pth dinov2.safetensors --plain --dtype FLOAT16"
         })
 final class ConvertCommand implements Callable<Integer> {
     /** Types that numbers are rounded to. */
     enum Dtype {
         /** 32 bits. */
-        F32(TensorType.F32),
+        @AlsoRead("F32")
+        FLOAT32(TensorType.F32),
         /** 16 bits, 5 of them exponent. */
-        F16(TensorType.F16),
+        @AlsoRead("F16")
+        FLOAT16(TensorType.F16),
         /** 16 bits, 8 of them exponent. */
-        BF16(TensorType.BF16);
+        @AlsoRead("BF16")
+        BFLOAT16(TensorType.BF16);
 
         private final TensorType type;
 

@@ -1,5 +1,6 @@
 package io.github.maskalign.examples;
 
+import io.github.maskalign.core.engine.internal.NativeExit;
 import io.github.maskalign.core.files.internal.MessageText;
 import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.examples.Failures.Failure;
@@ -11,14 +12,18 @@ import java.io.InputStream;
 import java.io.PrintWriter;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExecutionException;
 import picocli.CommandLine.Help.ColorScheme;
+import picocli.CommandLine.IHelpSectionRenderer;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.UsageMessageSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
@@ -88,6 +93,7 @@ public final class Main implements Runnable {
         boolean helps = named.stream().anyMatch(line -> line.isUsageHelpRequested() || line.isVersionHelpRequested());
         if (!helps && last.getCommand() instanceof UsesEngine command && command.usesEngine()) {
             try {
+                NativeExit.install();
                 EngineNatives.prepare();
             } catch (IOException e) {
                 throw new ExecutionException(last, "the engine's libraries are not ready", e);
@@ -116,6 +122,7 @@ public final class Main implements Runnable {
 
     /** Ends the JVM without waiting for anything: another process of the run is gone. */
     static void endAtOnce(int exitCode) {
+        NativeExit.arm();
         Runtime.getRuntime().halt(exitCode);
     }
 
@@ -134,10 +141,13 @@ public final class Main implements Runnable {
 
     /** Sets what holds for all commands that the line has by now. */
     static CommandLine withErrorHandling(CommandLine line) {
+        Words.readBy(line);
+        Map<String, IHelpSectionRenderer> sections = new HashMap<>(line.getHelpSectionMap());
+        sections.put(UsageMessageSpec.SECTION_KEY_FOOTER, Examples::render);
+        line.setHelpSectionMap(sections);
         return line.registerConverter(Path.class, Main::path)
                 .setParameterExceptionHandler((error, args) -> usageError(error))
-                .setExecutionExceptionHandler((error, where, parsed) -> report(where, error))
-                .setCaseInsensitiveEnumValuesAllowed(true);
+                .setExecutionExceptionHandler((error, where, parsed) -> report(where, error));
     }
 
     /** An empty text would name the current folder, as an unset variable of a script does. */

@@ -1,12 +1,14 @@
 package io.github.maskalign.examples;
 
 import ai.djl.Device;
+import io.github.maskalign.core.config.ConfigKey.AlsoRead;
 import io.github.maskalign.core.data.Preparer.PreparePlan;
 import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import io.github.maskalign.core.distributed.Launch;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.examples.Main.UsesEngine;
+import io.github.maskalign.sit.run.StopSignal;
 import io.github.maskalign.sit.run.internal.PrepareRun;
 import io.github.maskalign.sit.run.internal.PrepareRun.Encoding;
 import java.io.IOException;
@@ -43,9 +45,11 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
     /** How latents are stored. */
     enum Latents {
         /** 16 bits. */
-        F16,
+        @AlsoRead("F16")
+        FLOAT16,
         /** 32 bits. */
-        F32
+        @AlsoRead("F32")
+        FLOAT32
     }
 
     @Parameters(
@@ -72,7 +76,7 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
     int size = 256;
 
     @Option(names = "--latents", description = "One of: ${COMPLETION-CANDIDATES}.")
-    Latents latents = Latents.F16;
+    Latents latents = Latents.FLOAT16;
 
     @Option(names = "--images", description = "Keep the cropped pictures, for an encoder in the training loop.")
     boolean images;
@@ -113,6 +117,9 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
         try (PrepareRun run = PrepareRun.open(source, out, layout.store(out), plan, encoding(), where)) {
             try (StopSignal signal = StopSignal.listen(run::requestStop)) {
                 if (!run.run(launch, TerminalBar.display())) {
+                    if (launch.rank() == 0) {
+                        SameCommand.goesOn(spec);
+                    }
                     return ExitCode.FAILED; // the signal decides the exit code
                 }
             }
@@ -126,7 +133,7 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
     private Encoding encoding() {
         boolean repa = layout.isRepa();
         PrepareRun.Storage storage = new PrepareRun.Storage(
-                latents == Latents.F16 && !repa ? FloatCode.FLOAT16 : FloatCode.FLOAT32, tokens.code(), images || repa);
+                latents == Latents.FLOAT16 && !repa ? FloatCode.FLOAT16 : FloatCode.FLOAT32, tokens.code(), images || repa);
         return new Encoding(autoencoder::open, tokens.source(size, autoencoder.trust), precision, storage);
     }
 }

@@ -7,6 +7,7 @@ import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.examples.Main.UsesEngine;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.SamplingRun;
+import io.github.maskalign.sit.run.StopSignal;
 import io.github.maskalign.sit.run.internal.RunPrecision;
 import io.github.maskalign.sit.run.internal.SampleSource;
 import java.io.IOException;
@@ -33,8 +34,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "  maskalign sample runs/quickstart --num 64",
             "  maskalign sample runs/imagenet-sit-b-2-reg --ema 0.999 --num 64",
-            "  maskalign sample runs/imagenet-sit-b-2-maskalign --sampler sde --steps 250 --cfg 1.8 --interval 0,0.7",
-            "  maskalign sample runs/imagenet-sit-xl-2-maskalign --num 50000 --sampler sde --steps 250 --cfg 2.3"
+            "  maskalign sample runs/imagenet-sit-b-2-maskalign --sampler EULER_MARUYAMA --steps 250 --cfg 1.8 --interval 0,0.7",
+            "  maskalign sample runs/imagenet-sit-xl-2-maskalign --num 50000 --sampler EULER_MARUYAMA --steps 250 --cfg 2.3"
                     + " --interval 0,0.85 --vae sd-vae-ft-ema --folder samples --npz samples.npz",
             "  maskalign sample weights.safetensors --labels 0-7,3 --seed 7 --out samples.png",
             "  maskalign sample SiT-XL-2-256x256.pt --num 8 --cfg 4 --vae sd-vae-ft-ema --scale 1",
@@ -112,12 +113,21 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
         try (StopSignal signal = targets.folder() == null ? null : StopSignal.listen(run::requestStop)) {
             Path written = RankedWork.run(launch, device, agreement -> targets.draw(run, scale, device, agreement));
             if (launch.rank() == 0) {
-                PrintWriter console = spec.commandLine().getOut();
-                console.println(written);
-                console.flush();
+                console(written);
             }
         }
         return ExitCode.OK;
+    }
+
+    /** Prints where the pictures are, and what makes use of them. */
+    private void console(Path written) {
+        if (targets.folder() != null && SampleSource.isRun(source)) {
+            Finished.say(spec, written, count + " pictures are in " + written, "report", source);
+        } else {
+            PrintWriter out = spec.commandLine().getOut();
+            out.println(written);
+            out.flush();
+        }
     }
 
     private SamplingRun describe(Launch launch) {

@@ -12,28 +12,12 @@ import picocli.CommandLine.TypeConversionException;
 
 /** How pictures are drawn, where it differs from what the config says. */
 final class SamplerOptions {
-    /** How the equation of motion is solved. */
-    enum Method {
-        /** Euler's rule on the probability-flow ODE. */
-        ODE(SamplerMethod.EULER),
-        /** Heun's rule on the probability-flow ODE. */
-        HEUN(SamplerMethod.HEUN),
-        /** Euler-Maruyama on the reverse SDE. */
-        SDE(SamplerMethod.EULER_MARUYAMA);
-
-        private final SamplerMethod rule;
-
-        Method(SamplerMethod rule) {
-            this.rule = rule;
-        }
-    }
-
     @Option(
             names = "--sampler",
             paramLabel = "NAME",
-            description = "One of: ${COMPLETION-CANDIDATES}; that of the config unless given.")
+            description = "One of: ${COMPLETION-CANDIDATES} (ode and sde mean the first and the last); that of the config unless given.")
     @Nullable
-    Method method;
+    SamplerMethod method;
 
     @Option(
             names = "--steps",
@@ -86,7 +70,7 @@ final class SamplerOptions {
      * @param model what is sampled
      */
     SamplerConfig over(SamplerConfig own, SiTConfig model) {
-        SamplerMethod rule = method == null ? own.method() : method.rule;
+        SamplerMethod rule = method == null ? own.method() : method;
         double w = cfgScale == null ? own.cfgScale() : cfgScale;
         requireSense(w, model);
         double classW = classCfgScale != null ? classCfgScale : cfgScale != null ? cfgScale : own.classCfgScale();

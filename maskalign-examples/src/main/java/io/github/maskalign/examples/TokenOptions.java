@@ -1,5 +1,6 @@
 package io.github.maskalign.examples;
 
+import io.github.maskalign.core.config.ConfigKey.AlsoRead;
 import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import io.github.maskalign.sit.run.internal.PrepareRun.TokenSource;
 import io.github.maskalign.sit.run.internal.ScriptPin;
@@ -12,7 +13,8 @@ final class TokenOptions {
     /** How encoder tokens are stored. */
     enum Features {
         /** 16 bits. */
-        F16,
+        @AlsoRead("F16")
+        FLOAT16,
         /** 8 bits and a scale for each token. */
         INT8
     }
@@ -56,7 +58,7 @@ final class TokenOptions {
     int grid = 0;
 
     @Option(names = "--features", description = "How tokens are kept. One of: ${COMPLETION-CANDIDATES}.")
-    Features features = Features.F16;
+    Features features = Features.FLOAT16;
 
     /** Refuses options that would do nothing. */
     void check() {
@@ -69,7 +71,7 @@ final class TokenOptions {
     }
 
     FloatCode code() {
-        return features == Features.F16 ? FloatCode.FLOAT16 : FloatCode.INT8_PER_ROW;
+        return features == Features.FLOAT16 ? FloatCode.FLOAT16 : FloatCode.INT8_PER_ROW;
     }
 
     /**

@@ -8,6 +8,7 @@ import io.github.maskalign.examples.ConfigOptions.CacheFolder;
 import io.github.maskalign.examples.Main.UsesEngine;
 import io.github.maskalign.examples.Main.Version;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.StopSignal;
 import io.github.maskalign.sit.run.TrainingRun;
 import io.github.maskalign.sit.run.internal.RunFiles;
 import java.io.IOException;
@@ -114,10 +115,21 @@ final class TrainCommand implements Callable<Integer>, UsesEngine {
                     launch,
                     run.runtime().device(launch.localRank(), System.getenv()),
                     agreement -> running.run(agreement));
+            if (reason == StopReason.STOP_REQUESTED && launch.rank() == 0) {
+                SameCommand.goesOn(spec);
+            }
             if (reason == StopReason.COMPLETED && launch.rank() == 0) {
                 Path pictures = folder.resolve("samples.png");
-                progress.println(Files.exists(pictures) ? pictures : folder);
-                progress.flush();
+                boolean drawn = Files.exists(pictures);
+                Finished.say(
+                        spec,
+                        drawn ? pictures : folder,
+                        run.train().steps() + " steps are trained: " + (drawn ? "samples, " : "")
+                                + "curves and averaged weights are in " + folder,
+                        "sample",
+                        folder,
+                        "--num",
+                        64);
             }
         }
         return ExitCode.OK;

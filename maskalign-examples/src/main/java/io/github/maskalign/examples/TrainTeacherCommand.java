@@ -9,6 +9,7 @@ import io.github.maskalign.examples.Main.UsesEngine;
 import io.github.maskalign.examples.Main.Version;
 import io.github.maskalign.examples.teacher.TeacherConfig;
 import io.github.maskalign.examples.teacher.TeacherRun;
+import io.github.maskalign.sit.run.StopSignal;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -76,7 +77,11 @@ final class TrainTeacherCommand implements Callable<Integer>, UsesEngine {
         Path folder = out != null ? out : Path.of("runs", bound.value().name());
         TeacherRun training = new TeacherRun(bound, folder, CacheFolder.path(), Version.ours());
         try (StopSignal signal = StopSignal.listen(training::requestStop)) {
-            if (training.run() == StopReason.COMPLETED) {
+            StopReason reason = training.run();
+            if (reason == StopReason.STOP_REQUESTED) {
+                SameCommand.goesOn(spec);
+            }
+            if (reason == StopReason.COMPLETED) {
                 output.println(folder.resolve("emoji-vit.pt"));
                 output.flush();
             }

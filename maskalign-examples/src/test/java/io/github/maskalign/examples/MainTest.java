@@ -110,8 +110,24 @@ class MainTest {
         for (String name : new String[] {"info", "train", "bench"}) {
             assertThat(run(name, config, "--set=model.hiddenSize=47")).isEqualTo(2);
             assertThat(command.err())
-                    .isEqualTo("error: " + config
-                            + ": the sections make no model: model.hiddenSize must be a multiple of 4 but was 47\n");
+                    .isEqualTo("error: --set model.hiddenSize=47: the sections make no model: model.hiddenSize must be"
+                            + " a multiple of 4 but was 47\n");
+        }
+    }
+
+    @Test
+    void optionThatSetAKeyIsBlamedWhoeverRefusesIt() {
+        String config = Path.of("..", "configs", "quickstart.yaml").toString();
+        for (String[] pair : new String[][] {
+            {"optim.lr=abc", "optim.lr must be "},
+            {"encoder.kind=NONE", "encoder.kind must not be NONE while align.enabled"},
+            {"subset.ratio=0.9999", "the sections make no model: subset.ratio must leave at least one of"},
+            {"align.depth=40", "the sections make no model: align.depth must be in [1, "},
+            {"model.patchSize=5", "the sections make no model: model.inputSize must be a multiple of model.patchSize 5"},
+            {"data.kind=LATENTS", "data.path must name the folder"},
+        }) {
+            assertThat(run("train", config, "--dry-run", "--set=" + pair[0])).isEqualTo(2);
+            assertThat(command.err()).startsWith("error: --set " + pair[0] + ": " + pair[1]);
         }
     }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.examples.SamplerOptions.Interval;
+import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -35,7 +36,7 @@ class OptionsTest {
     @ParameterizedTest
     @MethodSource("commands")
     void examplesOfTheHelpTextAreValid(Object command) {
-        CommandLine line = new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true);
+        CommandLine line = Main.withErrorHandling(new CommandLine(command));
         String[] examples = line.getCommandSpec().usageMessage().footer();
 
         assertThat(examples).isNotEmpty();
@@ -114,7 +115,7 @@ class OptionsTest {
         SampleCommand sample = parse(
                 new SampleCommand(), "runs/a", "--sampler", "sde", "--interval", "0.1,0.7", "--labels", "207,0-2,207");
 
-        assertThat(sample.sampler.method).isEqualTo(SamplerOptions.Method.SDE);
+        assertThat(sample.sampler.method).isEqualTo(SamplerMethod.EULER_MARUYAMA);
         assertThat(sample.sampler.interval).isEqualTo(new Interval(0.1, 0.7));
         assertThat(sample.labels).isEqualTo(new Labels(List.of(207, 0, 1, 2, 207)));
     }
@@ -137,7 +138,7 @@ class OptionsTest {
     }
 
     private static <T> T parse(T command, String... args) {
-        new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true).parseArgs(args);
+        Main.withErrorHandling(new CommandLine(command)).parseArgs(args);
         return command;
     }
 }

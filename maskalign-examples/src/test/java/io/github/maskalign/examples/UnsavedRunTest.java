@@ -33,6 +33,10 @@ class UnsavedRunTest {
         Files.delete(inTheWay.getParent());
         assertThat(train(run)).as(command.err()).isZero();
         assertThat(inTheWay.getParent()).isRegularFile();
+        assertThat(command.out()).isEqualTo(run.resolve("samples.png") + "\n"); // the path alone, for scripts
+        assertThat(command.err().lines().reduce((first, last) -> last))
+                .hasValue("2 steps are trained: samples, curves and averaged weights are in " + run
+                        + ". Next: maskalign sample " + run + " --num 64");
     }
 
     private int train(Path run) {

@@ -376,7 +376,7 @@ public record SiTConfig(
             within("model.numClasses", numClasses, 1, MOST_CLASSES);
             require(
                     inputSize % patchSize == 0,
-                    "model.inputSize must be a multiple of patchSize " + patchSize,
+                    "model.inputSize must be a multiple of model.patchSize " + patchSize,
                     inputSize);
             require(hiddenSize % 4 == 0, "model.hiddenSize must be a multiple of 4", hiddenSize);
             require(hiddenSize % numHeads == 0, "model.numHeads must divide hiddenSize " + hiddenSize, numHeads);

@@ -7,6 +7,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
+import io.github.maskalign.core.engine.internal.NativeExit;
 import io.github.maskalign.core.files.SafetensorsFile;
 import io.github.maskalign.core.files.internal.RunLock;
 import io.github.maskalign.core.metrics.JsonlSink;
@@ -55,6 +56,7 @@ final class TrainingParts {
         if (folder != null) {
             opened.push(RunLock.acquire(folder));
         }
+        NativeExit.install();
         NDManager manager = NDManager.newBaseManager(plan.device);
         opened.push(manager);
         TrainingData data = plan.openData();

@@ -25,7 +25,7 @@ class SiTConfigTest {
         return Stream.of(
                 refused(
                         () -> SiTConfig.of(15, 2, 4, 24, 6, 3, 10),
-                        "model.inputSize must be a multiple of patchSize 2 but was 15"),
+                        "model.inputSize must be a multiple of model.patchSize 2 but was 15"),
                 refused(() -> SiTConfig.of(0, 2, 4, 24, 6, 3, 10), "model.inputSize must be in [1, 8192] but was 0"),
                 refused(
                         () -> SiTConfig.of(16, 2, 4, 27, 6, 3, 10),
@@ -134,7 +134,7 @@ class SiTConfigTest {
         assertThatThrownBy(() -> PLAIN.withAlignment(7, 20, List.of(12)))
                 .hasMessage("align.depth must be in [1, 6] but was 7");
         assertThatThrownBy(() -> PLAIN.withPlacement(SubsetPlacement.ROUTE, 6, 6))
-                .hasMessage("the route must lie in blocks 0 to 5 but was 6 to 6 (routeEnd 6)");
+                .hasMessage("subset.routeStart and subset.routeEnd must lie in blocks 0 to 5 but was 6 to 6 (routeEnd 6)");
         assertThatThrownBy(() -> PLAIN.withPlacement(SubsetPlacement.ROUTE, 3, 2))
                 .hasMessage("routeEnd must not be before routeStart 3 but was 2");
     }

@@ -100,7 +100,7 @@ public record SubsetConfig(
             int end = routeEnd < 0 ? depth + routeEnd : routeEnd;
             check(
                     end >= routeStart && end < depth,
-                    "the route must lie in blocks 0 to " + (depth - 1) + " but was " + routeStart + " to " + end
+                    "subset.routeStart and subset.routeEnd must lie in blocks 0 to " + (depth - 1) + " but was " + routeStart + " to " + end
                             + " (routeEnd " + routeEnd + ")");
             return new Route(routeStart, end);
         }
@@ -190,7 +190,11 @@ public record SubsetConfig(
      */
     public void requireTokensLeft(int tokens) {
         if (placement.usesSubset()) {
-            drawing.rounding().kept(tokens, dropping.largest());
+            try {
+                drawing.rounding().kept(tokens, dropping.largest());
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException("subset." + e.getMessage(), e);
+            }
         }
     }
 

@@ -60,7 +60,8 @@ import java.util.Optional;
  *
  * <p><b>Types.</b> String, int, long, float, double, boolean (and their boxes), {@link Path}, enums, records, and
  * {@code List} and {@code Optional} of these; a component marked {@code @Nullable} can be {@code null} like an
- * {@code Optional}. Enums are spelt by name, or by id if they are {@link Identified}.
+ * {@code Optional}. Enums are spelt by name, or by id if they are {@link Identified};
+ * upper and lower case are read alike, and so are the words of {@link ConfigKey.AlsoRead}.
  *
  * <p><b>Keys.</b> Each key is required, also one that can be {@code null}, unless its component has a
  * {@link Default}. Unknown and repeated keys are mistakes.
@@ -125,6 +126,17 @@ public final class ConfigBinder {
         return new Bound<>(type.cast(Objects.requireNonNull(value, "a failure must be reported")), source, overrides);
     }
 
+    /**
+     * Returns the constant of an enum that a config means by a word, so that options of a program can read the same words.
+     *
+     * @param type the enum
+     * @param word its spelling or another word for it, in any case
+     * @return empty if the enum has no such constant
+     */
+    public static <E> Optional<E> constant(Class<E> type, String word) {
+        return ScalarType.Choice.find(type, word).map(type::cast);
+    }
+
     private static String read(Path file) {
         byte[] bytes;
         // A character has at most four bytes; one byte more shows that there is more.
@@ -178,6 +190,27 @@ public final class ConfigBinder {
         public String hash() {
             return ConfigWriter.hash(value);
         }
+
+        /**
+         * Returns who is to blame for a rule that is checked after binding: the last override of a key that its sentence
+         * names, or else the file.
+         *
+         * @param sentence such as {@code model.hiddenSize must be a multiple of 4 but was 47}
+         */
+        public String sourceOf(String sentence) {
+            Problems ignored = new Problems(source, List.of());
+            List<SetOption> options = overrides.stream()
+                    .flatMap(text -> SetOption.parse(text, ignored).stream())
+                    .toList();
+            for (String name : RecordType.Named.in(sentence)) {
+                for (int i = options.size() - 1; i >= 0; i--) {
+                    if (options.get(i).sets(name)) {
+                        return options.get(i).place().source();
+                    }
+                }
+            }
+            return source;
+        }
     }
 
     /**
@@ -187,6 +220,7 @@ public final class ConfigBinder {
      * @param keys the keys on the way, the last one is set
      */
     record SetOption(Place place, List<String> keys, YamlNode value) {
+        static final String NAME = "--set ";
         private static final int SHOWN = 200;
 
         SetOption {
@@ -195,7 +229,7 @@ public final class ConfigBinder {
 
         /** Parses {@code a.b=value}; a mistake is reported and gives empty. */
         static Optional<SetOption> parse(String text, Problems problems) {
-            StringBuilder source = new StringBuilder("--set ");
+            StringBuilder source = new StringBuilder(NAME);
             text.codePoints().limit(SHOWN).forEach(c -> {
                 if (c == '"' || c == '\\') {
                     source.append((char) c);
@@ -224,6 +258,12 @@ public final class ConfigBinder {
             }
             YamlNode node = YamlLoader.value(value, place.source(), problems);
             return Optional.of(new SetOption(place, keys, node));
+        }
+
+        /** Whether it sets a key, which a sentence may name without its section. */
+        boolean sets(String name) {
+            String key = String.join(".", keys);
+            return key.equals(name) || key.endsWith("." + name) || name.startsWith(key + ".");
         }
 
         /** Returns the document with the value set; sections that the document leaves out begin with their default. */

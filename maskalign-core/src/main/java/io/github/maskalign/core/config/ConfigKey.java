@@ -71,6 +71,18 @@ public final class ConfigKey {
     }
 
     /**
+     * Other words by which configs and options may mean a constant of an enum, such as {@code ode} for {@code EULER}. Only
+     * its own spelling is written.
+     */
+    @Documented
+    @Retention(RetentionPolicy.RUNTIME)
+    @Target(ElementType.FIELD)
+    public @interface AlsoRead {
+        /** The words, in any case. */
+        String[] value();
+    }
+
+    /**
      * The component is a record whose keys stand among those of the record around it: what belongs together in Java need not
      * be a section of its own in the file.
      */
@@ -80,7 +92,7 @@ public final class ConfigKey {
 
     /**
      * An enum whose constants are spelt in configs by an id instead of their Java name, because the field's spelling is
-     * no Java name: {@code SiT-XL/2} for {@code XL_2}. The id is then the only spelling, and must be unique in the enum.
+     * no Java name: {@code SiT-XL/2} for {@code XL_2}. The id is then the spelling, and must be unique in the enum.
      */
     public interface Identified {
         /** Returns the spelling in configs. */

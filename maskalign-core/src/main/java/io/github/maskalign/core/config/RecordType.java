@@ -7,6 +7,9 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /** A section: a record whose components are the keys. */
@@ -138,21 +141,77 @@ final class RecordType implements ConfigType {
     }
 
     /**
-     * Reports what the record's constructor said: at the key that the sentence begins with, or else at the record.
+     * Reports what the record's constructor said: at the key that the sentence begins with, or else at the record. If that
+     * key stands in the file but an option has set another one that the sentence names by key or word, the option is to
+     * blame.
      */
     private void addRefusal(String message, YamlNode.Mapping mapping, String path, Problems problems) {
-        int end = 0;
-        while (end < message.length()
-                && (Character.isJavaIdentifierPart(message.charAt(end)) || message.charAt(end) == '.')) {
-            end++;
-        }
-        String subject = message.substring(0, end);
-        String key = subject.substring(subject.lastIndexOf('.') + 1);
-        if (component(key).isPresent()) {
-            Place place = mapping.get(key).map(YamlNode::place).orElse(mapping.place());
-            problems.add(place, Problems.join(path, key), message.substring(end).stripLeading());
+        List<String> named = Named.in(message);
+        String subject = named.isEmpty() || !message.startsWith(named.get(0)) ? "" : named.get(0);
+        boolean inside = subject.contains(".") && section(subject).isPresent();
+        String key = inside ? subject : subject.substring(subject.lastIndexOf('.') + 1);
+        boolean known = inside || component(key).isPresent();
+        Optional<Place> own = known ? placeOf(mapping, key) : Optional.empty();
+        Place place = own.filter(Place::isOption)
+                .or(() -> named.stream()
+                        .flatMap(name -> placeOf(mapping, name).filter(Place::isOption).stream())
+                        .findFirst())
+                .or(() -> mapping.entries().stream()
+                        .filter(entry -> entry.value().place().isOption() && Named.wordOf(entry.value(), message))
+                        .map(YamlNode.Entry::place)
+                        .findFirst())
+                .or(() -> own)
+                .orElse(mapping.place());
+        if (known) {
+            problems.add(place, Problems.join(path, key), message.substring(subject.length()).stripLeading());
         } else {
-            problems.add(mapping.place(), path, "is refused: " + message);
+            problems.add(place, path, "is refused: " + message);
+        }
+    }
+
+    /** Returns the component that a dotted path leads to. */
+    private Optional<Component> section(String path) {
+        int dot = path.indexOf('.');
+        return dot < 0
+                ? component(path)
+                : component(path.substring(0, dot))
+                        .flatMap(part -> part.type().section())
+                        .flatMap(part -> part.section(path.substring(dot + 1)));
+    }
+
+    /** Returns where the value of a dotted path stands. */
+    private static Optional<Place> placeOf(YamlNode.Mapping mapping, String path) {
+        int dot = path.indexOf('.');
+        Optional<YamlNode> value = mapping.get(dot < 0 ? path : path.substring(0, dot));
+        if (dot < 0) {
+            return value.map(YamlNode::place);
+        }
+        return value.filter(YamlNode.Mapping.class::isInstance)
+                .flatMap(section -> placeOf((YamlNode.Mapping) section, path.substring(dot + 1)));
+    }
+
+    /** The keys that a sentence may name. */
+    static final class Named {
+        private static final Pattern WORD = Pattern.compile("[A-Za-z][A-Za-z0-9]*(?:\\.[A-Za-z][A-Za-z0-9]*)*");
+        private static final Pattern KEY = Pattern.compile(".*([.]|[a-z][A-Z]).*");
+
+        private Named() {}
+
+        /** Whether a sentence has the word that a node is, such as {@code LATENTS}. */
+        static boolean wordOf(YamlNode node, String sentence) {
+            return node instanceof YamlNode.Scalar scalar
+                    && scalar.kind() == YamlNode.Kind.STRING
+                    && WORD.matcher(sentence).results().anyMatch(word -> word.group().equalsIgnoreCase(scalar.text()));
+        }
+
+        /** Returns what looks like a key, and the first word, in their order. */
+        static List<String> in(String sentence) {
+            List<String> words =
+                    WORD.matcher(sentence).results().map(MatchResult::group).toList();
+            return IntStream.range(0, words.size())
+                    .filter(i -> i == 0 || KEY.matcher(words.get(i)).matches())
+                    .mapToObj(words::get)
+                    .toList();
         }
     }
 

@@ -1,5 +1,6 @@
 package io.github.maskalign.core.config;
 
+import io.github.maskalign.core.config.ConfigKey.AlsoRead;
 import io.github.maskalign.core.config.ConfigKey.Identified;
 import io.github.maskalign.core.config.ConfigType.Interval;
 import io.github.maskalign.core.config.Problems.Suggestion;
@@ -14,9 +15,11 @@ import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** A value without parts. */
@@ -276,11 +279,43 @@ sealed interface ScalarType extends ConfigType {
     record Choice(Map<String, Enum<?>> constants) implements ScalarType {
         @Override
         public Optional<Object> parse(YamlNode.Scalar scalar, String path, Problems problems) {
-            if (scalar.kind() != YamlNode.Kind.STRING
-                    || !isAllowed(scalar, path, problems, constants.keySet(), describe())) {
+            if (scalar.kind() != YamlNode.Kind.STRING) {
                 return Optional.empty();
             }
-            return Optional.ofNullable(constants.get(scalar.text()));
+            Optional<? extends Enum<?>> meant = find(type(), scalar.text());
+            if (meant.isPresent()) {
+                return Optional.of(meant.get());
+            }
+            isAllowed(scalar, path, problems, constants.keySet(), describe());
+            return Optional.empty();
+        }
+
+        private Class<?> type() {
+            return constants.values().iterator().next().getDeclaringClass();
+        }
+
+        /** Finds the constant that a word means: by its spelling or else by another word for it, in any case. */
+        static Optional<? extends Enum<?>> find(Class<?> type, String word) {
+            List<Enum<?>> all = Stream.of(Objects.requireNonNull(type.getEnumConstants(), "an enum"))
+                    .<Enum<?>>map(constant -> (Enum<?>) constant)
+                    .toList();
+            return all.stream()
+                    .filter(constant -> spelling(constant).equalsIgnoreCase(word))
+                    .findFirst()
+                    .or(() -> all.stream()
+                            .filter(constant -> otherWords(constant).anyMatch(word::equalsIgnoreCase))
+                            .findFirst());
+        }
+
+        private static Stream<String> otherWords(Enum<?> constant) {
+            try {
+                AlsoRead words = constant.getDeclaringClass()
+                        .getField(constant.name())
+                        .getAnnotation(AlsoRead.class);
+                return words == null ? Stream.empty() : Stream.of(words.value());
+            } catch (NoSuchFieldException e) {
+                throw new IllegalStateException(constant + " is no field of its enum", e);
+            }
         }
 
         @Override

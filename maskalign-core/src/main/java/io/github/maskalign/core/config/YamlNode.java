@@ -2,6 +2,7 @@ package io.github.maskalign.core.config;
 
 import io.github.maskalign.core.config.YamlLoader.YamlText;
 import java.util.ArrayList;
+import io.github.maskalign.core.config.ConfigBinder.SetOption;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -117,6 +118,11 @@ sealed interface YamlNode {
         /** A source without lines. */
         static Place of(String source) {
             return new Place(source, 0, 0);
+        }
+
+        /** Whether this is an option of the command line, not a place in the file. */
+        boolean isOption() {
+            return source.startsWith(SetOption.NAME);
         }
 
         @Override

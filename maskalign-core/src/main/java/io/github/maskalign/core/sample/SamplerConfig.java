@@ -1,5 +1,6 @@
 package io.github.maskalign.core.sample;
 
+import io.github.maskalign.core.config.ConfigKey.AlsoRead;
 import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.NonNegative;
 import io.github.maskalign.core.diffusion.Interpolant;
@@ -85,6 +86,7 @@ public record SamplerConfig(
     /** How the way from noise to data is cut into steps. S is the number of steps. */
     public enum SamplerMethod {
         /** Probability-flow ODE, x ← x + (t' - t) v, on S + 1 equal points from 1 to 0; S calls of the field. */
+        @AlsoRead("ode")
         EULER,
 
         /**
@@ -97,6 +99,7 @@ public record SamplerConfig(
          * The reverse SDE with drift v - ½ w s on S points from 1 to the last step's size, then without noise to
          * 0; S calls. The sampler of the published numbers (250 steps).
          */
+        @AlsoRead("sde")
         EULER_MARUYAMA
     }
 

@@ -11,6 +11,7 @@ import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.training.ParameterStore;
+import io.github.maskalign.core.engine.internal.NativeExit;
 import io.github.maskalign.core.script.ScriptExporter.ScriptArchive;
 import io.github.maskalign.core.script.internal.PickleOutput;
 import java.io.ByteArrayInputStream;
@@ -35,6 +36,10 @@ import org.jspecify.annotations.Nullable;
  * only {@link #release} frees: the end of the thread does not.
  */
 final class CompiledModules {
+    static {
+        NativeExit.install();
+    }
+
     private static final ThreadLocal<CompiledModules> THIS_THREAD = ThreadLocal.withInitial(CompiledModules::new);
 
     private final PtNDManager manager;

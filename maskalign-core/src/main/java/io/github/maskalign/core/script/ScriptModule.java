@@ -10,6 +10,7 @@ import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
+import io.github.maskalign.core.engine.internal.NativeExit;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -35,6 +36,10 @@ import java.util.List;
 public final class ScriptModule implements AutoCloseable {
     /** Larger files are not held in memory while they are opened. */
     private static final long MOST_IN_MEMORY = 512L << 20;
+
+    static {
+        NativeExit.install();
+    }
 
     private final String name;
     private final Thread thread;

@@ -177,7 +177,7 @@ public final class RunCheckpoints {
             List<String> problems = new ArrayList<>(others);
             problems.add("a run goes on only with the settings it began with (the number of steps, saving and logging"
                     + " may change); restore them, or train into another folder and start from "
-                    + Snapshot.fileName(checkpoint.step()) + " or another snapshot");
+                    + averageOf(checkpoint));
             throw new CheckpointFormatException(checkpoint.folder().toString(), problems);
         }
         List<String> inexact = identity.exactOtherThan(checkpoint.metadata());
@@ -204,6 +204,14 @@ public final class RunCheckpoints {
         }
         state.moveTo(checkpoint.step(), skipped);
         newest = checkpoint.folder();
+    }
+
+    /** Returns the file of the averaged weights at a checkpoint's step: its snapshot, or if there is none its own. */
+    private Path averageOf(Checkpoint checkpoint) {
+        Path snapshot = snapshotFile(checkpoint.step());
+        return Files.exists(snapshot)
+                ? snapshot
+                : checkpoint.folder().resolve(StateArrays.EMA + ".safetensors");
     }
 
     private static void requireSameAverages(Checkpoint checkpoint, Set<String> needed) throws IOException {

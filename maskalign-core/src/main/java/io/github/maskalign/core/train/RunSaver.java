@@ -99,7 +99,8 @@ final class RunSaver implements AutoCloseable {
     }
 
     /**
-     * Saves the last state, and its snapshot if the run is complete.
+     * Saves the last state, and its snapshot: if the run is complete it must be there, otherwise it is for whoever wants to
+     * use the weights of a stopped run, and its state has the average too.
      *
      * @throws UnsavedStateException if that does not work in the time that there is
      */
@@ -111,6 +112,13 @@ final class RunSaver implements AutoCloseable {
         boolean snapshot = complete && !(saved && files.hasSnapshots(StateArrays.of(state)));
         if (snapshot || !saved) {
             requireSaved(new Missing(snapshot, !saved));
+        }
+        if (!complete && state.step() > 0 && !files.hasSnapshots(StateArrays.of(state))) {
+            try {
+                new Missing(true, false).save();
+            } catch (IOException e) {
+                LOG.warn("the run stopped without a snapshot, its state has the averaged weights: {}", e.getMessage());
+            }
         }
     }
 

@@ -140,7 +140,11 @@ class TrainLoopTest {
         }
 
         assertThat(diary.entries)
-                .containsSequence("state-0000005", "state-0000007", "STOP_REQUESTED at 7", "RESUMED at 7");
+                .containsSequence("state-0000005",
+                        "state-0000007",
+                        "snapshot-0000007.safetensors",
+                        "STOP_REQUESTED at 7",
+                        "RESUMED at 7");
         sameFiles(folder, other);
     }
 
@@ -156,7 +160,8 @@ class TrainLoopTest {
         }
 
         assertThat(Thread.interrupted()).isTrue();
-        assertThat(diary.entries).containsExactly("SCRATCH at 0", "state-0000005", "STOP_REQUESTED at 5");
+        assertThat(diary.entries).containsExactly(
+                        "SCRATCH at 0", "state-0000005", "snapshot-0000005.safetensors", "STOP_REQUESTED at 5");
     }
 
     @Test

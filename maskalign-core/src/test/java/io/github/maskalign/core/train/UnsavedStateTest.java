@@ -177,6 +177,24 @@ class UnsavedStateTest {
 
             assertThat(tiny.loop().run()).isEqualTo(StopReason.STOP_REQUESTED);
         }
+        assertThat(diary.entries).endsWith("state-0000007", "snapshot-0000007.safetensors", "STOP_REQUESTED at 7");
+    }
+
+    @Test
+    void stoppedRunWhoseSnapshotCannotBeWrittenHasItsState() throws Exception {
+        List<RunningTiny> running = new ArrayList<>();
+        Diary diary = new Diary(step -> {
+            if (step == 7) {
+                running.get(0).loop().requestStop();
+            }
+        });
+        run = folder.resolve("run");
+        Files.createDirectories(run.resolve("snapshot-0000007.safetensors/in the way"));
+        try (RunningTiny tiny = new RunningTiny(run, TWENTY, diary)) {
+            running.add(tiny);
+
+            assertThat(tiny.loop().run()).isEqualTo(StopReason.STOP_REQUESTED);
+        }
         assertThat(diary.entries).endsWith("state-0000007", "STOP_REQUESTED at 7");
     }
 

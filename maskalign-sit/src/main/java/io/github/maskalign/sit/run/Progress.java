@@ -1,6 +1,8 @@
 package io.github.maskalign.sit.run;
 
+import io.github.maskalign.core.train.TrainListener;
 import io.github.maskalign.sit.run.internal.LoggedProgress;
+import io.github.maskalign.sit.run.internal.ProgressListener;
 
 /** Shows how far a piece of work is: a run calls it, a program decides what is seen. */
 public interface Progress extends AutoCloseable {
@@ -15,6 +17,19 @@ public interface Progress extends AutoCloseable {
     /** Ends the display. */
     @Override
     void close();
+
+    /**
+     * Returns a listener that shows how far a training is, for {@code SiTTraining.Builder.optListener} or a loop of your
+     * own.
+     *
+     * @param display what shows it, such as {@link Display#LOG}
+     * @param steps number of steps of the whole training, at least 1
+     * @param imagesPerStep pictures each step takes, at least 1
+     * @param logEvery steps between two lines of a log, at least 1
+     */
+    static TrainListener listener(Display display, long steps, int imagesPerStep, int logEvery) {
+        return new ProgressListener(display, steps, imagesPerStep, logEvery);
+    }
 
     /** Opens a display for each piece of work. */
     @FunctionalInterface

@@ -91,8 +91,8 @@ public record RunConfig(
         if (needsEncoder == (encoder.kind() == EncoderSection.Kind.NONE)) {
             throw new IllegalArgumentException(
                     needsEncoder
-                            ? "encoder.kind must not be NONE while align or cls is enabled"
-                            : "encoder.kind must be NONE while align and cls are disabled but was " + encoder.kind());
+                            ? "encoder.kind must not be NONE while align.enabled or cls.enabled is true"
+                            : "encoder.kind must be NONE while align.enabled and cls.enabled are false but was " + encoder.kind());
         }
         if (encoder.kind() == EncoderSection.Kind.CACHED && data.kind() != DataSection.Kind.LATENTS) {
             throw new IllegalArgumentException(

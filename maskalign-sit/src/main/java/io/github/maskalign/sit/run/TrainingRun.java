@@ -8,6 +8,7 @@ import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.Communicators.LocalCommunicator;
+import io.github.maskalign.core.engine.internal.NativeExit;
 import io.github.maskalign.core.engine.internal.NativeThreads;
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.internal.RunLock;
@@ -33,7 +34,6 @@ import io.github.maskalign.sit.run.internal.InitialWeights;
 import io.github.maskalign.sit.run.internal.MemoryAdvice;
 import io.github.maskalign.sit.run.internal.MemoryListener;
 import io.github.maskalign.sit.run.internal.PictureListener;
-import io.github.maskalign.sit.run.internal.ProgressListener;
 import io.github.maskalign.sit.run.internal.Provenance;
 import io.github.maskalign.sit.run.internal.RunData;
 import io.github.maskalign.sit.run.internal.RunEvaluation;
@@ -234,6 +234,7 @@ public final class TrainingRun {
     }
 
     private NDManager manager(RunConfig run, Communicator ranks) {
+        NativeExit.install();
         if (run.runtime().threads() > 0) {
             NativeThreads.set(run.runtime().threads());
         }
@@ -293,7 +294,11 @@ public final class TrainingRun {
         MemoryListener memory = new MemoryListener(run, BatchPlan.of(run.train(), ranks));
         listeners.add(memory);
         listeners.add(new MetricListener(sinks, run.runtime().logEvery(), memory.expected()));
-        listeners.add(new ProgressListener(run, settings.display));
+        listeners.add(Progress.listener(
+                settings.display,
+                run.train().steps(),
+                run.train().globalBatch(),
+                run.runtime().logEvery()));
         if (run.evaluate().every() > 0) {
             RunEvaluation evaluation = new RunEvaluation(run, manager, data.pictures(), folder);
             Duration limit = ranks.size() == 1 ? FOREVER : OTHERS_WAIT;

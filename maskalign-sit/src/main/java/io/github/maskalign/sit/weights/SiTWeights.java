@@ -98,7 +98,7 @@ public final class SiTWeights implements Closeable {
      * @throws CheckpointFormatException with all problems, if it is no model of the family
      */
     public static SiTWeights open(Path source) throws IOException {
-        Path file = Files.isDirectory(source) ? RunSnapshots.newest(source, "") : source;
+        Path file = Files.isDirectory(source) ? RunSnapshots.newest(source) : source;
         OpenWeights opened = OpenWeights.open(file, null, Unknown.REFUSE);
         try {
             SiTWeights all = opened.sit(ImportOptions.AUTO);

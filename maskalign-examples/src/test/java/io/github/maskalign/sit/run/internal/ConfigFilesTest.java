@@ -167,7 +167,7 @@ class ConfigFilesTest {
 
         assertThatThrownBy(() -> bind(file, "encoder.kind=NONE"))
                 .isInstanceOf(ConfigException.class)
-                .hasMessageContaining("encoder.kind must not be NONE while align or cls is enabled");
+                .hasMessageContaining("encoder.kind must not be NONE while align.enabled or cls.enabled is true");
         assertThatThrownBy(() -> bind(file, "diffusion.path=COSINE"))
                 .hasMessageContaining("diffusion.path must be LINEAR with a class token but was COSINE");
         assertThatThrownBy(() -> bind(file, "model.variant=SiT-B/2"))

@@ -4,11 +4,13 @@ import io.github.maskalign.core.files.SafetensorsWriter;
 import io.github.maskalign.core.files.WeightsFile.Unknown;
 import io.github.maskalign.core.train.RunCheckpoints;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.weights.ModelSettings;
 import io.github.maskalign.sit.weights.SiTWeights;
 import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
 import io.github.maskalign.sit.weights.WeightsExport;
 import io.github.maskalign.sit.weights.WeightsExport.Extra;
 import io.github.maskalign.sit.weights.internal.OpenWeights;
+import io.github.maskalign.sit.weights.WeightsFamily;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -38,10 +40,16 @@ public record InitialWeights(Path source, boolean projectorsMayDiffer) {
             return checkpoints;
         }
         Path file = folder.resolve("init.safetensors");
-        Path path = Files.isDirectory(source) ? TrainedWeights.find(source).weights() : source;
+        ImportOptions options = ImportOptions.AUTO.withNumHeads(model.model().numHeads());
+        Path path = source;
+        if (SampleSource.isRun(source)) {
+            TrainedWeights run = TrainedWeights.find(source);
+            path = run.weights();
+            options = options.from(
+                    WeightsFamily.find(ModelSettings.family(RunPlan.model(run.config()))).orElseThrow());
+        }
         try (OpenWeights opened = OpenWeights.open(path, null, Unknown.REFUSE)) {
-            SiTWeights weights =
-                    opened.sit(ImportOptions.AUTO.withNumHeads(model.model().numHeads()));
+            SiTWeights weights = opened.sit(options);
             weights.notes().forEach(LOG::info);
             WeightsExport export =
                     WeightsExport.of(weights.dataAtZero(), WeightsExport.naturalFamily(weights), Extra.KEEP);

@@ -6,7 +6,6 @@ import io.github.maskalign.core.train.TrainListener.StartKind;
 import io.github.maskalign.core.train.TrainListener.StopReason;
 import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.sit.run.Progress;
-import io.github.maskalign.sit.run.RunConfig;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -15,24 +14,30 @@ import org.slf4j.LoggerFactory;
 public final class ProgressListener implements TrainListener {
     private static final Logger LOG = LoggerFactory.getLogger(ProgressListener.class);
 
-    private final RunConfig config;
     private final Progress.Display display;
+    private final long steps;
+    private final int imagesPerStep;
+    private final int logEvery;
     private @Nullable Progress progress;
 
-    public ProgressListener(RunConfig config, Progress.Display display) {
-        this.config = config;
+    /**
+     * Creates the listener.
+     *
+     * @param steps number of steps of the whole run
+     * @param imagesPerStep pictures each step takes
+     * @param logEvery steps between two lines of a log
+     */
+    public ProgressListener(Progress.Display display, long steps, int imagesPerStep, int logEvery) {
         this.display = display;
+        this.steps = steps;
+        this.imagesPerStep = imagesPerStep;
+        this.logEvery = logEvery;
     }
 
     @Override
     public void onStart(StartKind kind, TrainState state) {
-        if (state.step() < config.train().steps()) {
-            progress = display.open(new Progress.Plan(
-                    "train",
-                    state.step(),
-                    config.train().steps(),
-                    config.train().globalBatch(),
-                    config.runtime().logEvery()));
+        if (state.step() < steps) {
+            progress = display.open(new Progress.Plan("train", state.step(), steps, imagesPerStep, logEvery));
         }
     }
 

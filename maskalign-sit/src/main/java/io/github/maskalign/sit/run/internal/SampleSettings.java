@@ -45,7 +45,7 @@ public final class SampleSettings {
 
         /** Opens the file of the weights. */
         public OpenWeights open(Path chosen) throws IOException {
-            Path file = Files.isDirectory(chosen) ? RunSnapshots.newest(chosen, "") : chosen;
+            Path file = Files.isDirectory(chosen) ? RunSnapshots.newest(chosen) : chosen;
             return OpenWeights.open(file, section, unknown);
         }
     }

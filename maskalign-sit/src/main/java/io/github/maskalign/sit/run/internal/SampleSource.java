@@ -56,11 +56,10 @@ public record SampleSource(
         return new SampleSource(model, precision, path, how, scaling, pixels, folder, loader);
     }
 
-    /** Whether a path is the folder of a run with a config, or a snapshot inside one. */
+    /** Whether a path is the folder of a run with a config, or averaged weights inside one. */
     public static boolean isRun(Path source) {
         return (Files.isDirectory(source) && Files.exists(source.resolve("config.yaml")))
-                || (RunSnapshots.isSnapshot(source)
-                        && Files.exists(source.toAbsolutePath().resolveSibling("config.yaml")));
+                || TrainedWeights.isInRun(source);
     }
 
     /**

@@ -2,6 +2,7 @@ package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.files.internal.Checkpoint.Snapshot;
+import io.github.maskalign.core.files.internal.CheckpointDir;
 import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.weights.internal.RunSnapshots;
@@ -10,6 +11,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -20,16 +23,19 @@ import java.util.stream.Stream;
  * @param folder the run folder
  */
 public record TrainedWeights(RunConfig config, Path weights, Path folder) {
+    private static final Pattern AVERAGE = Pattern.compile("ema(-[0-9_]+)?\\.safetensors");
+
     /**
-     * Finds the newest snapshot of a run folder, or takes the snapshot that is named.
+     * Finds the newest averaged weights of a run folder, or takes the file that is named: a snapshot or, where a run has
+     * none, the average in its newest checkpoint.
      *
      * @param source a run folder, or a weights file inside one
-     * @throws FileNotFoundException if there is no snapshot or no config beside it
+     * @throws FileNotFoundException if there are no such weights or no config
      */
     public static TrainedWeights find(Path source) throws IOException {
         boolean isFolder = Files.isDirectory(source);
-        Path folder = isFolder ? source : source.toAbsolutePath().resolveSibling("");
-        Path weights = isFolder ? RunSnapshots.newest(source, "") : source;
+        Path folder = isFolder ? source : runOf(source);
+        Path weights = isFolder ? RunSnapshots.newest(source) : source;
         if (!Files.exists(weights)) {
             throw new FileNotFoundException(weights.toString());
         }
@@ -43,12 +49,12 @@ public record TrainedWeights(RunConfig config, Path weights, Path folder) {
     }
 
     /**
-     * Finds the newest snapshot of one of the averages that a run keeps.
+     * Finds the newest of one of the averages that a run keeps.
      *
      * @param folder a run folder
      * @param decay decay of the average
      * @throws IllegalArgumentException if it is no folder or the run keeps no such average
-     * @throws FileNotFoundException if there is no snapshot or no config beside it
+     * @throws FileNotFoundException if there are no such weights or no config
      */
     public static TrainedWeights find(Path folder, double decay) throws IOException {
         if (!Files.isDirectory(folder)) {
@@ -69,7 +75,26 @@ public record TrainedWeights(RunConfig config, Path weights, Path folder) {
             throw new IllegalArgumentException(folder + " keeps averages of the decays " + kept + " but not of "
                     + Snapshot.decayText(decay) + "; they are optim.emaDecay and optim.extraEmaDecays");
         }
-        return new TrainedWeights(
-                main.config, RunSnapshots.newest(folder, "ema" + Snapshot.decayText(decay) + "-"), folder);
+        String text = Snapshot.decayText(decay);
+        Path weights = RunSnapshots.newest(folder, "ema" + text + "-", "ema-" + text.replace('.', '_'));
+        return new TrainedWeights(main.config, weights, folder);
+    }
+
+    /** Whether a file is named like the averaged weights of a run, and lies in one. */
+    static boolean isInRun(Path file) {
+        return (RunSnapshots.isSnapshot(file) || isInState(file)) && Files.exists(runOf(file).resolve("config.yaml"));
+    }
+
+    private static boolean isInState(Path file) {
+        Path state = file.toAbsolutePath().getParent();
+        return AVERAGE.matcher(String.valueOf(file.getFileName())).matches()
+                && state != null
+                && String.valueOf(state.getFileName()).startsWith("state-");
+    }
+
+    /** Returns the folder of the run that a snapshot, or the average in a checkpoint, belongs to. */
+    private static Path runOf(Path file) {
+        Path folder = file.toAbsolutePath().resolveSibling("");
+        return isInState(file) ? folder.resolve("..").resolve("..").normalize() : folder;
     }
 }

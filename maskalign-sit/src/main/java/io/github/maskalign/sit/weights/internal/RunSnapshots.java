@@ -1,11 +1,13 @@
 package io.github.maskalign.sit.weights.internal;
 
+import io.github.maskalign.core.files.internal.CheckpointDir;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
+import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -21,20 +23,40 @@ public final class RunSnapshots {
     }
 
     /**
-     * Finds the newest snapshot.
+     * Finds the newest weights of a run's main average: its newest snapshot, or the average in its newest checkpoint.
      *
-     * @param average empty for the main average, otherwise such as {@code ema0.99-}
+     * @throws FileNotFoundException if there is neither
+     */
+    public static Path newest(Path folder) throws IOException {
+        return newest(folder, "", "ema");
+    }
+
+    /**
+     * Finds the newest file of an average.
+     *
+     * @param average its part in the names of snapshots: empty for the main one, otherwise such as {@code ema0.99-}
+     * @param inState its name in a checkpoint, such as {@code ema}
      * @throws FileNotFoundException if there is none
      */
-    public static Path newest(Path folder, String average) throws IOException {
+    public static Path newest(Path folder, String average, String inState) throws IOException {
         String start = "snapshot-" + average;
         try (Stream<Path> files = Files.list(folder)) {
-            return files.filter(file ->
+            Optional<Path> snapshot = files.filter(file ->
                             String.valueOf(file.getFileName()).matches(Pattern.quote(start) + "\\d+\\.safetensors"))
                     .max(Comparator.comparing(file -> new BigInteger(String.valueOf(file.getFileName())
                             .substring(start.length())
-                            .replace(".safetensors", ""))))
-                    .orElseThrow(() -> new FileNotFoundException("a " + start + "*.safetensors in " + folder));
+                            .replace(".safetensors", ""))));
+            if (snapshot.isPresent()) {
+                return snapshot.get();
+            }
         }
+        Path states = folder.resolve("checkpoints");
+        Optional<CheckpointDir.Latest> latest = Files.isDirectory(states)
+                ? CheckpointDir.openReadOnly(states).latestValid()
+                : Optional.empty();
+        if (latest.isEmpty()) {
+            throw new FileNotFoundException("a " + start + "*.safetensors or a checkpoint in " + folder);
+        }
+        return latest.get().checkpoint().folder().resolve(inState + ".safetensors");
     }
 }

@@ -1,5 +1,6 @@
-package io.github.maskalign.examples;
+package io.github.maskalign.sit.run;
 
+import io.github.maskalign.core.engine.internal.NativeExit;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -7,18 +8,20 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Lets a run end in order when the process is asked to stop by Ctrl-C (SIGINT) or SIGTERM.
+ * Lets a run end in order when the process is asked to end: by Ctrl-C (SIGINT), by SIGTERM, or by {@code System.exit} in
+ * another thread.
  *
  * <pre>{@code
- * try (StopSignal stop = StopSignal.listen(loop::requestStop)) {
- *     loop.run(); // ends its step and saves once it is asked to stop
+ * TrainingRun run = TrainingRun.open(config, folder); // or a SiTTraining, a SamplingRun, a TrainLoop
+ * try (StopSignal stop = StopSignal.listen(run::requestStop)) {
+ *     run.run(); // ends its step and saves once it is asked to stop
  * } // the process ends here, with exit code 130 or 143, if it was asked to stop
  * }</pre>
  *
- * <p>The JVM stays up until the signal is closed, at most for a minute: then it ends as if killed, which a run
- * survives with its last checkpoint.
+ * <p>The JVM stays up until the signal is closed, at most for a minute: then it ends below the step that still computes, as
+ * if killed, which a run survives with its last checkpoint. A program that does not listen ends at once, in the same way.
  */
-final class StopSignal implements AutoCloseable {
+public final class StopSignal implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(StopSignal.class);
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 
@@ -36,15 +39,17 @@ final class StopSignal implements AutoCloseable {
      * Starts to listen.
      *
      * @param onStop tells the run to end; called from another thread, at most once, and does not wait
+     * @throws IllegalStateException if the process is already ending
      */
-    static StopSignal listen(Runnable onStop) {
+    public static StopSignal listen(Runnable onStop) {
+        NativeExit.install();
         StopSignal signal = new StopSignal(onStop);
         Runtime.getRuntime().addShutdownHook(signal.hook);
         return signal;
     }
 
     /** Tells whether the process was asked to stop. */
-    boolean requested() {
+    public boolean requested() {
         return requested;
     }
 
@@ -72,5 +77,6 @@ final class StopSignal implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+        NativeExit.arm(); // behind what the run has loaded since
     }
 }

@@ -1,8 +1,9 @@
-package io.github.maskalign.examples;
+package io.github.maskalign.sit.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import io.github.maskalign.examples.ChildJvm;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
