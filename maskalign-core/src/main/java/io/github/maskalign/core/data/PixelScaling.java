@@ -1,5 +1,12 @@
 package io.github.maskalign.core.data;
 
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.image.Picture;
+import java.util.List;
+
 /**
  * Between bytes in [0, 255] and the model's range [-1, 1].
  *
@@ -38,5 +45,30 @@ public enum PixelScaling {
     /** Returns the byte of a model value; values outside [-1, 1] are clamped, NaN gives 0. */
     public byte toByte(float x) {
         return (byte) (int) Math.max(0, Math.min(255, level(x)));
+    }
+
+    /**
+     * Returns the pictures of a model's values, such as a sampler's or an autoencoder's.
+     *
+     * @param x (N, 3, H, W), float32 or float64, about [-1, 1]
+     * @throws IllegalArgumentException if the array has another shape or type
+     */
+    public List<Picture> pictures(NDArray x) {
+        Shape shape = x.getShape();
+        DataType type = x.getDataType();
+        if (shape.dimension() != 4 || shape.get(1) != 3 || (type != DataType.FLOAT32 && type != DataType.FLOAT64)) {
+            throw new IllegalArgumentException(
+                    "values of pictures must be float32 or float64 (N, 3, H, W) but were " + type + " " + shape);
+        }
+        try (NDManager scratch = x.getManager().newSubManager()) {
+            NDArray floats = type == DataType.FLOAT32 ? x.duplicate() : x.toType(DataType.FLOAT32, true);
+            floats.attach(scratch);
+            float[] values = floats.toFloatArray();
+            byte[] planes = new byte[values.length];
+            for (int k = 0; k < values.length; k++) {
+                planes[k] = toByte(values[k]);
+            }
+            return Picture.ofPlanar(Math.toIntExact(shape.get(3)), Math.toIntExact(shape.get(2)), planes);
+        }
     }
 }

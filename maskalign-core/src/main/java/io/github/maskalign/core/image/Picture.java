@@ -1,6 +1,13 @@
 package io.github.maskalign.core.image;
 
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.files.internal.OwnedArrays;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * A picture of 8-bit red, green and blue that does not change.
@@ -37,6 +44,79 @@ public final class Picture {
      */
     public static Picture of(int width, int height, byte[] interleaved) {
         return new Picture(width, height, interleaved.clone());
+    }
+
+    /**
+     * Returns the pictures of three planes each, one after the other.
+     *
+     * @param planes (N, 3, height, width), row by row; N is what there is of them
+     * @throws IllegalArgumentException if they are no whole number of pictures
+     */
+    public static List<Picture> ofPlanar(int width, int height, byte[] planes) {
+        int area = Math.multiplyExact(width, height);
+        if (width < 1 || height < 1 || planes.length % Math.multiplyExact(CHANNELS, area) != 0) {
+            throw new IllegalArgumentException("pictures of " + width + " x " + height
+                    + " pixels must have a multiple of " + (long) CHANNELS * area + " bytes but there are "
+                    + planes.length);
+        }
+        List<Picture> pictures = new ArrayList<>();
+        for (int first = 0; first < planes.length; first += CHANNELS * area) {
+            byte[] interleaved = new byte[CHANNELS * area];
+            for (int c = 0; c < CHANNELS; c++) {
+                for (int i = 0; i < area; i++) {
+                    interleaved[i * CHANNELS + c] = planes[first + c * area + i];
+                }
+            }
+            pictures.add(new Picture(width, height, interleaved));
+        }
+        return List.copyOf(pictures);
+    }
+
+    /**
+     * Returns the pictures of an array of bytes.
+     *
+     * @param images (N, 3, H, W) or (3, H, W), uint8 in [0, 255], on any device
+     * @throws IllegalArgumentException if the array has another shape or type
+     */
+    public static List<Picture> ofNDArray(NDArray images) {
+        Shape shape = images.getShape();
+        int last = shape.dimension() - 1;
+        boolean fits = (last == 2 || last == 3) && shape.get(last - 2) == CHANNELS;
+        if (!fits || images.getDataType() != DataType.UINT8) {
+            throw new IllegalArgumentException(
+                    "pictures must be uint8 (N, 3, H, W) or (3, H, W) but were " + images.getDataType() + " " + shape);
+        }
+        try (NDManager scratch = images.getManager().newSubManager()) {
+            NDArray copy = images.duplicate(); // of a view too, and what is read of it is freed with it
+            copy.attach(scratch);
+            return ofPlanar(Math.toIntExact(shape.get(last)), Math.toIntExact(shape.get(last - 1)), copy.toByteArray());
+        }
+    }
+
+    /**
+     * Returns pictures as encoders take them.
+     *
+     * @param manager owner of the result; decides the device
+     * @param pictures at least one, all of one size
+     * @return (N, 3, H, W), uint8
+     * @throws IllegalArgumentException if there is none or their sizes differ
+     */
+    public static NDArray toNDArray(NDManager manager, List<Picture> pictures) {
+        if (pictures.isEmpty()) {
+            throw new IllegalArgumentException("there must be at least one picture");
+        }
+        Picture first = pictures.get(0);
+        int each = first.pixels.length;
+        byte[] planes = new byte[Math.multiplyExact(pictures.size(), each)];
+        for (int i = 0; i < pictures.size(); i++) {
+            Picture picture = pictures.get(i);
+            if (picture.width != first.width || picture.height != first.height) {
+                throw new IllegalArgumentException("pictures of one array must have one size but the first is a "
+                        + first + " and number " + i + " a " + picture);
+            }
+            picture.copyPlanar(planes, i * each);
+        }
+        return OwnedArrays.of(manager, new Shape(pictures.size(), CHANNELS, first.height, first.width), planes);
     }
 
     /** Returns the number of pixels in a row. */

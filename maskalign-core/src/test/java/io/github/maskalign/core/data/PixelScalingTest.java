@@ -1,8 +1,13 @@
 package io.github.maskalign.core.data;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.golden.GoldenCase;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -65,5 +70,20 @@ class PixelScalingTest {
         assertThat(scaling.toByte(Float.NEGATIVE_INFINITY)).isEqualTo((byte) 0);
         assertThat(scaling.toByte(Float.POSITIVE_INFINITY)).isEqualTo((byte) 255);
         assertThat(scaling.toByte(Float.NaN)).isEqualTo((byte) 0);
+    }
+
+    @Test
+    void valuesBecomePicturesInOneCall() {
+        try (NDManager manager = NDManager.newBaseManager(Device.cpu())) {
+            NDArray x = manager.create(new float[] {-1, 0.999f, 0, 1, 2, Float.NaN}, new Shape(2, 3, 1, 1));
+
+            for (NDArray values : new NDArray[] {x, x.toType(DataType.FLOAT64, true)}) {
+                assertThat(PixelScaling.TRUNCATE.pictures(values))
+                        .extracting(picture -> picture.rgb(0, 0))
+                        .containsExactly(0x00fe7f, 0xffff00);
+            }
+            assertThat(PixelScaling.ROUND.pictures(x).get(0).rgb(0, 0)).isEqualTo(0x00ff80);
+            assertThatThrownBy(() -> PixelScaling.ROUND.pictures(x.get(0))).hasMessageContaining("(3, 1, 1)");
+        }
     }
 }

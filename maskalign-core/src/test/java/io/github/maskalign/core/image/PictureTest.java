@@ -3,7 +3,13 @@ package io.github.maskalign.core.image;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.image.Resampler.CentreCrop;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class PictureTest {
@@ -46,6 +52,29 @@ class PictureTest {
                 .hasMessage("a part of 2 x 1 pixels at (2, 0) is not inside a picture of 3 x 2");
         assertThatThrownBy(() -> picture.crop(0, 0, 0, 1)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> picture.crop(Integer.MAX_VALUE, 0, 2, 1)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void arraysGiveThePicturesBack() {
+        Picture one = Picture.of(3, 2, SIX);
+        Picture other = Picture.of(3, 2, new byte[18]);
+        try (NDManager manager = NDManager.newBaseManager(Device.cpu())) {
+            NDArray both = Picture.toNDArray(manager, List.of(one, other));
+            int owned = manager.getManagedArrays().size();
+
+            assertThat(both.getShape()).isEqualTo(new Shape(2, 3, 2, 3));
+            assertThat(both.getDataType()).isEqualTo(DataType.UINT8);
+            assertThat(Picture.ofNDArray(both)).containsExactly(one, other);
+            assertThat(manager.getManagedArrays()).hasSize(owned);
+            assertThat(Picture.ofNDArray(both.get(1))).containsExactly(other);
+            assertThatThrownBy(() -> Picture.ofNDArray(both.toType(DataType.FLOAT32, true)))
+                    .hasMessageContaining("must be uint8");
+            assertThatThrownBy(() -> Picture.ofNDArray(both.get(":, :1"))).hasMessageContaining("(2, 1, 2, 3)");
+            assertThatThrownBy(() -> Picture.toNDArray(manager, List.of(one, Picture.of(1, 1, new byte[3]))))
+                    .hasMessageContaining("number 1 a picture of 1 x 1");
+            assertThatThrownBy(() -> Picture.toNDArray(manager, List.of())).hasMessageContaining("at least one");
+            assertThatThrownBy(() -> Picture.ofPlanar(2, 2, new byte[13])).hasMessageContaining("multiple of 12");
+        }
     }
 
     @Test

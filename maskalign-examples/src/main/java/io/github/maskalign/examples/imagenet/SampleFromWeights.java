@@ -31,6 +31,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * Draws one picture for each label, with the sampler and the guidance of REG's published scores.
@@ -89,20 +90,10 @@ public final class SampleFromWeights {
             NDArray latents = drawn.get(0).toType(DataType.FLOAT32, false); // the sampler's states are float64
             byte[] planes = decoder.decode(latents); // (N, 3, side, side)
             int side = model.model().inputSize() * autoencoder.reduction();
+            List<Picture> pictures = Picture.ofPlanar(side, side, planes);
             for (int i = 0; i < labels.length; i++) {
-                PictureWriter.write(out.resolve(i + ".png"), picture(planes, i, side), PictureWriter.Packing.DEFLATED);
+                PictureWriter.write(out.resolve(i + ".png"), pictures.get(i), PictureWriter.Packing.DEFLATED);
             }
         }
-    }
-
-    private static Picture picture(byte[] planes, int number, int side) {
-        int area = side * side;
-        byte[] interleaved = new byte[3 * area];
-        for (int p = 0; p < area; p++) {
-            for (int c = 0; c < 3; c++) {
-                interleaved[3 * p + c] = planes[(3 * number + c) * area + p];
-            }
-        }
-        return Picture.of(side, side, interleaved);
     }
 }
