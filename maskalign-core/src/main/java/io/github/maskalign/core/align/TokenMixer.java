@@ -80,8 +80,8 @@ public final class TokenMixer extends AbstractBlock {
     protected NDList forwardInternal(
             ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
         if (inputs.size() != 2) {
-            throw new IllegalArgumentException(
-                    "TokenMixer takes tokens (N, T, D) and a condition (N, D) but was given " + inputs.size() + " inputs");
+            throw new IllegalArgumentException("TokenMixer takes tokens (N, T, D) and a condition (N, D) but was given "
+                    + inputs.size() + " inputs");
         }
         return new NDList(forward(store, training, inputs.get(0), inputs.get(1), BlockRunner.PLAIN));
     }
@@ -108,9 +108,7 @@ public final class TokenMixer extends AbstractBlock {
     protected void initializeChildBlocks(NDManager manager, DataType dataType, Shape... inputShapes) {
         Shape tokens = inputShapes[0];
         Shape inner = new Shape(tokens.get(0), tokens.get(1), layerWidth);
-        Shape[] in = conditioned
-                ? new Shape[] {inner, new Shape(tokens.get(0), conditionWidth)}
-                : new Shape[] {inner};
+        Shape[] in = conditioned ? new Shape[] {inner, new Shape(tokens.get(0), conditionWidth)} : new Shape[] {inner};
         layers.forEach(layer -> layer.initialize(manager, dataType, in));
         if (down != null && up != null) {
             down.initialize(manager, dataType, tokens);

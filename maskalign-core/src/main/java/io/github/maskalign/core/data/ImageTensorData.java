@@ -73,8 +73,7 @@ public final class ImageTensorData implements BufferedData {
                         "picture " + i + " must have " + shape.size() + " bytes but has " + pixels[i].length);
             }
         }
-        return (index, target, offset) ->
-                System.arraycopy(pixels[index], 0, target, offset, pixels[index].length);
+        return (index, target, offset) -> System.arraycopy(pixels[index], 0, target, offset, pixels[index].length);
     }
 
     /**

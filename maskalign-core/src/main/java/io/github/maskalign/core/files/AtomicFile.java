@@ -1,10 +1,10 @@
 package io.github.maskalign.core.files;
 
 import io.github.maskalign.core.files.internal.FileOperations;
-import io.github.maskalign.core.files.internal.RunLock;
 import io.github.maskalign.core.files.internal.FileOperations.CheckpointWriteException;
 import io.github.maskalign.core.files.internal.FileOperations.SystemFileOperations;
 import io.github.maskalign.core.files.internal.FileOperations.TemporaryName;
+import io.github.maskalign.core.files.internal.RunLock;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;

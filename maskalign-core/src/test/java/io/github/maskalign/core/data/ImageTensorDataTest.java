@@ -117,8 +117,7 @@ class ImageTensorDataTest {
             float[] values = batch.latents().toFloatArray();
             int[] late = images(flipped.batch(manager, 150, 50));
             for (int i = 0; i < 200; i++) {
-                boolean turned =
-                        new Draws(9).at(Draws.RandomStream.FLIP, i).nextLong() < 0;
+                boolean turned = new Draws(9).at(Draws.RandomStream.FLIP, i).nextLong() < 0;
                 mirrored += turned ? 1 : 0;
                 for (int k = 0; k < 6; k++) {
                     assertThat(after[6 * i + k]).isEqualTo(before[6 * i + (turned ? k ^ 1 : k)]);

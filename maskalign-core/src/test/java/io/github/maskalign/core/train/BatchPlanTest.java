@@ -3,8 +3,8 @@ package io.github.maskalign.core.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.maskalign.core.train.TrainConfig.BatchPlan;
 import io.github.maskalign.core.data.internal.SampleBuffer.SampleRange;
+import io.github.maskalign.core.train.TrainConfig.BatchPlan;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 

@@ -26,6 +26,7 @@ import io.github.maskalign.sit.SiTConfig.ModelConfig;
 import io.github.maskalign.sit.SiTVariant;
 import io.github.maskalign.sit.run.internal.LocalGpu;
 import io.github.maskalign.sit.run.internal.RunPrecision;
+import io.github.maskalign.sit.run.internal.SampleSettings.AutoencoderChoice;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -104,7 +105,7 @@ public record RunConfig(
                 && data.vae().isEmpty()) {
             throw new IllegalArgumentException(
                     "data.vae must name an autoencoder while evaluate.every is above 0, as latents of "
-                            + model.inChannels() + " channels are no pictures");
+                            + model.inChannels() + " channels are no pictures; or none if they are pixels");
         }
         if (sample.legacyGuidedChannels() > model.inChannels()) {
             throw new IllegalArgumentException("sample.legacyGuidedChannels must be at most model.inChannels, "
@@ -151,15 +152,17 @@ public record RunConfig(
      *
      * @param kind which data set
      * @param sets EMOJI: artists' sets, such as {@code noto}
-     * @param cache EMOJI: folder of the drawn pictures; the user's cache folder unless given
-     * @param path LATENTS: folder of the prepared latents
+     * @param cache EMOJI, FOLDER: folder of the drawn or cropped pictures; the user's cache folder unless given
+     * @param path LATENTS: folder of the prepared latents; FOLDER: the pictures, in class folders or an archive
      * @param scale LATENTS: factor of the latents, z = (sample − bias) · scale; above 0
      * @param bias LATENTS: subtracted before
      * @param folders LATENTS in REPA's layout: where its parts are
-     * @param vae LATENTS: autoencoder as diffusers publishes it, for pictures while the run goes on; none unless given
-     * @param pixels how values become bytes in pictures of the run; unless given the nearest level for EMOJI, and for
-     *     LATENTS the rule of the method's project
+     * @param vae LATENTS: autoencoder as diffusers publishes it, for pictures while the run goes on; {@code none} where the
+     *     latents are pixels; no pictures unless given
+     * @param pixels how values become bytes in pictures of the run; unless given the nearest level for EMOJI and FOLDER, and
+     *     for LATENTS the rule of the method's project
      * @param readAhead LATENTS: batches that another thread reads in advance; 0 reads when they are needed
+     * @param flip FOLDER: whether each sample is mirrored left to right with probability 1/2
      */
     public record DataSection(
             Kind kind,
@@ -171,7 +174,8 @@ public record RunConfig(
             @Inline Folders folders,
             @Default("null") Optional<Path> vae,
             @Default("null") Optional<PixelScaling> pixels,
-            @NonNegative @Default("4") int readAhead) {
+            @NonNegative @Default("4") int readAhead,
+            @Default("false") boolean flip) {
 
         /**
          * Folders of REPA's layout.
@@ -188,7 +192,9 @@ public record RunConfig(
             /** Drawings of emoji by several artists, made from a Maven artefact; pixels are the latents. */
             EMOJI,
             /** Latents of a picture set, prepared in advance. */
-            LATENTS
+            LATENTS,
+            /** Pictures in class folders, a zip, tars or WebDataset, cropped to the model's side; pixels are the latents. */
+            FOLDER
         }
 
         /** Checks that the keys fit the kind. */
@@ -197,12 +203,19 @@ public record RunConfig(
             if (kind == Kind.EMOJI && sets.isEmpty()) {
                 throw new IllegalArgumentException("sets must name at least one artist's set for EMOJI");
             }
-            if (kind == Kind.EMOJI && vae.isPresent()) {
+            if (kind != Kind.LATENTS && vae.isPresent() && !AutoencoderChoice.isNone(vae.get())) {
                 throw new IllegalArgumentException(
-                        "vae has no place with EMOJI, whose latents are pictures, but was " + vae.get());
+                        "vae has no place with " + kind + ", whose latents are pictures, but was " + vae.get());
             }
             if (kind == Kind.LATENTS && path.isEmpty()) {
                 throw new IllegalArgumentException("path must name the folder of the latents for LATENTS");
+            }
+            if (kind == Kind.FOLDER && path.isEmpty()) {
+                throw new IllegalArgumentException("path must name the folder or archive of the pictures for FOLDER");
+            }
+            if (kind != Kind.FOLDER && flip) {
+                throw new IllegalArgumentException("flip must be false with " + kind
+                        + ", as FOLDER alone can mirror pictures while it trains, but was true");
             }
         }
     }

@@ -118,7 +118,10 @@ public final class CroppedPictures {
         StringBuilder text = new StringBuilder(Digests.listing(source));
         set.classes().forEach(name -> text.append('\n').append(name));
         for (int i = 0; i < set.size(); i++) {
-            text.append('\n').append(set.picture(i).label()).append(' ').append(set.picture(i).name());
+            text.append('\n')
+                    .append(set.picture(i).label())
+                    .append(' ')
+                    .append(set.picture(i).name());
         }
         return text.toString();
     }
@@ -174,8 +177,11 @@ public final class CroppedPictures {
             if (counts[label] == 0) {
                 throw new PictureSetException(
                         source,
-                        "the class " + MessageText.quote(index.classes().get(label)) + " has no picture that can be read"
-                                + (index.skipped().isEmpty() ? "" : "; " + index.skipped().get(0)));
+                        "the class " + MessageText.quote(index.classes().get(label))
+                                + " has no picture that can be read"
+                                + (index.skipped().isEmpty()
+                                        ? ""
+                                        : "; " + index.skipped().get(0)));
             }
         }
         return counts;

@@ -72,7 +72,8 @@ public record PackedPictures(String index, int side, int size, List<ByteBuffer> 
     public static PackedPictures open(Path path, int side) throws IOException {
         try (SafetensorsFile file = SafetensorsFile.open(path)) {
             String index = file.metadata().getOrDefault("index", "");
-            if (!sha256(index, file.stateDict().tensors()).equals(file.metadata().get("sha256"))) {
+            if (!sha256(index, file.stateDict().tensors())
+                    .equals(file.metadata().get("sha256"))) {
                 throw new CheckpointFormatException(path, "its checksum does not match its content");
             }
             long size = 0;

@@ -66,7 +66,6 @@ record KeptReference(Path file) {
 
     /** Names what a path holds, so that the name changes when a file does; files are not read. */
     static String describe(Path path) throws IOException {
-        return path.toAbsolutePath().normalize() + " "
-                + Digests.listing(path).substring(0, 16);
+        return path.toAbsolutePath().normalize() + " " + Digests.listing(path).substring(0, 16);
     }
 }

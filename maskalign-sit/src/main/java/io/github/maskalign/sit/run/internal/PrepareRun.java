@@ -5,11 +5,11 @@ import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.data.PictureSets;
 import io.github.maskalign.core.data.Preparer;
 import io.github.maskalign.core.data.Preparer.PreparePlan;
-import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import io.github.maskalign.core.data.internal.PictureEncoder;
 import io.github.maskalign.core.data.internal.PictureSet;
 import io.github.maskalign.core.data.internal.PreparedStore;
 import io.github.maskalign.core.data.internal.PreparedStore.SkippedPicture;
+import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import io.github.maskalign.core.distributed.Launch;
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.internal.Digests;
@@ -17,9 +17,10 @@ import io.github.maskalign.core.files.internal.MessageText;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.encoders.Encoders;
 import io.github.maskalign.encoders.Preprocessing;
-import io.github.maskalign.encoders.published.NativeEncoder.EncoderName;
 import io.github.maskalign.encoders.published.NativeEncoder;
+import io.github.maskalign.encoders.published.NativeEncoder.EncoderName;
 import io.github.maskalign.encoders.vae.Autoencoder;
+import io.github.maskalign.encoders.vae.PixelAutoencoder;
 import io.github.maskalign.encoders.vit.Vit.VitParts;
 import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.internal.SampleSettings.AutoencoderChoice;
@@ -120,7 +121,7 @@ public final class PrepareRun implements AutoCloseable {
         Autoencoder vae = encoding.autoencoder.open(device, encoding.precision);
         RepresentationEncoder tokens = null;
         try {
-            settings.put("vae_sha256", Digests.sha256(vae.file()));
+            settings.put("vae_sha256", vae instanceof PixelAutoencoder ? "none" : Digests.sha256(vae.file()));
             TokenSource source = encoding.tokens;
             if (source != null) {
                 if (source.grid < 1 || side % source.grid != 0) {

@@ -75,7 +75,7 @@ public final class RunPlan {
     static PixelScaling pixels(RunConfig config) {
         DataSection data = config.data();
         return data.pixels()
-                .orElseGet(() -> data.kind() == DataSection.Kind.EMOJI
+                .orElseGet(() -> data.kind() != DataSection.Kind.LATENTS
                         ? PixelScaling.ROUND
                         : WeightsFamily.find(ModelSettings.family(model(config)))
                                 .orElseThrow()
@@ -100,6 +100,9 @@ public final class RunPlan {
         }
         if (config.optim().extraEmaDecays().isEmpty()) {
             out.remove("optim.extraEmaDecays"); // runs from before there was such a key go on
+        }
+        if (!config.data().flip()) {
+            out.remove("data.flip"); // as above
         }
         out.put("runtime.precision", config.runtime().precision().name());
         if (config.subset().dropping().schedule() != SubsetSchedule.CONSTANT
