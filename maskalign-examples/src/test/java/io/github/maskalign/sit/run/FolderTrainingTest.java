@@ -158,6 +158,51 @@ class FolderTrainingTest {
         assertThat(maskalign.err()).contains("data.identity");
     }
 
+    @Test
+    void preparedSetsReportAndScoresKnowTheClassesToo() throws Exception {
+        Path prepared = folder.resolve("prepared");
+        assertThat(maskalign.run("prepare", pictures, "--out=" + prepared, "--vae=none", "--size=16", "--images"))
+                .as(maskalign.err())
+                .isZero();
+        assertThat(maskalign.out()).contains("20 of 20 pictures in 2 classes: circle 10, star 10");
+        Path run = folder.resolve("run");
+        train(
+                prepared,
+                run,
+                "data.kind=LATENTS",
+                "data.scale=1.0",
+                "data.vae=none",
+                "runtime.previewEvery=2",
+                "train.steps=2");
+        assertThat(run.resolve("samples.png")).exists();
+        assertThat(Files.readString(run.resolve("classes.json"))).isEqualTo("[\"circle\",\"star\"]\n");
+
+        assertThat(maskalign.run("report", run)).as(maskalign.err()).isZero();
+        assertThat(Files.readString(run.resolve("report.html")))
+                .contains("<th scope=\"row\">classes</th><td>circle, star</td>")
+                .contains("All classes in turn, row by row: circle, star.");
+
+        Path samples = folder.resolve("samples");
+        assertThat(maskalign.run(
+                        "sample", run, "--labels=star", "--num=4", "--steps=2", "--vae=none", "--folder=" + samples))
+                .as(maskalign.err())
+                .isZero();
+        assertThat(maskalign.run("evaluate", "--reference=" + pictures, "--samples=" + samples, "--encoder=embedded"))
+                .isEqualTo(2);
+        assertThat(maskalign.err()).contains("--size N");
+        assertThat(maskalign.run(
+                        "evaluate",
+                        "--reference=" + pictures,
+                        "--samples=" + samples,
+                        "--size=12",
+                        "--encoder=embedded",
+                        "--metrics=fid,precision",
+                        "--groups=1"))
+                .as(maskalign.err())
+                .isZero();
+        assertThat(maskalign.out()).contains("Fréchet distance", "4 samples of");
+    }
+
     private static byte[] last(Path run) throws IOException {
         return Files.readAllBytes(run.resolve("snapshot-0000006.safetensors"));
     }

@@ -29,6 +29,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /** Crops and encodes a picture set into a prepared set; the same run again goes on where it stopped. */
@@ -171,8 +172,20 @@ public final class PrepareRun implements AutoCloseable {
         }
         AtomicFile.write(out.resolve("skipped.tsv"), table.toString());
         return out + ": " + (pictures.size() - skipped.size()) + " of " + pictures.size() + " pictures in "
-                + pictures.classes().size() + " classes"
+                + pictures.classes().size() + " classes: " + counts(skipped).text()
                 + (skipped.isEmpty() ? "" : "; " + skipped.size() + " cannot be read, see skipped.tsv");
+    }
+
+    /** The classes, each with the number of its pictures. */
+    private ClassNames counts(List<SkippedPicture> skipped) {
+        int[] counts = new int[pictures.classes().size()];
+        for (int i = 0; i < pictures.size(); i++) {
+            counts[pictures.picture(i).label()]++;
+        }
+        skipped.forEach(picture -> counts[pictures.picture(picture.index()).label()]--);
+        return new ClassNames(IntStream.range(0, counts.length)
+                .mapToObj(label -> pictures.classes().get(label) + " " + counts[label])
+                .toList());
     }
 
     @Override

@@ -69,6 +69,9 @@ public record ReportPage(String title, List<ReportedRun> runs, List<ScoreFile> s
         Map<String, Function<ReportedRun, String>> rows = new LinkedHashMap<>();
         rows.put("method", ReportedRun::method);
         rows.put("model", ReportedRun::model);
+        if (runs.stream().anyMatch(run -> !run.classes().names().isEmpty())) {
+            rows.put("classes", run -> run.classes().text());
+        }
         rows.put("state", run -> run.status().phase().name().toLowerCase(Locale.ROOT));
         rows.put(
                 "steps",
@@ -237,6 +240,11 @@ public record ReportPage(String title, List<ReportedRun> runs, List<ScoreFile> s
             page.append("<h3>").append(key(r)).append("</h3>\n");
             if (run.grids().isEmpty()) {
                 page.append("<p>No pictures yet. <code>runtime.previewEvery</code> draws some while training.</p>\n");
+            }
+            if (!run.grids().isEmpty() && !run.classes().names().isEmpty()) {
+                page.append("<p class=\"quiet\">All classes in turn, row by row: ")
+                        .append(escape(run.classes().text()))
+                        .append(".</p>\n");
             }
             page.append("<div class=\"grids\">\n");
             for (ReportedRun.Grid grid : run.grids()) {
