@@ -3,6 +3,7 @@ package io.github.maskalign.sit;
 import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
+import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.NonNegative;
 import io.github.maskalign.core.config.ConfigKey.Positive;
 import io.github.maskalign.core.config.ConfigKey.Range;
@@ -217,10 +218,10 @@ public record SiTConfig(
      * @param projectorDim width of the projector's hidden layers, in [1, 65536]
      */
     public record AlignConfig(
-            boolean enabled,
-            @Positive int depth,
-            @NonNegative double coeff,
-            @Range(min = 1, max = ModelConfig.MOST_WIDTH) int projectorDim) {
+            @Default("false") boolean enabled,
+            @Positive @Default("4") int depth,
+            @NonNegative @Default("0.5") double coeff,
+            @Range(min = 1, max = ModelConfig.MOST_WIDTH) @Default("2048") int projectorDim) {
 
         /** @throws IllegalArgumentException if a number is out of its range; the depth has to fit the model alone */
         public AlignConfig {
@@ -236,7 +237,8 @@ public record SiTConfig(
      * @param beta weight β of its velocity loss, at least 0
      */
     public record ClassTokenConfig(
-            boolean enabled, @NonNegative double beta) {
+            @Default("false") boolean enabled,
+            @NonNegative @Default("0.03") double beta) {
 
         /** @throws IllegalArgumentException if the weight is negative or not finite */
         public ClassTokenConfig {

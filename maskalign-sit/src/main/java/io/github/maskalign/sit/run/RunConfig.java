@@ -49,14 +49,14 @@ import java.util.Optional;
  */
 public record RunConfig(
         String name,
-        long seed,
+        @Default("0") long seed,
         ModelSection model,
         DataSection data,
         @Inline Method method,
         OptimConfig optim,
         TrainConfig train,
-        RuntimeSection runtime,
-        SamplerConfig sample,
+        @Default("{}") RuntimeSection runtime,
+        @Default("{}") SamplerConfig sample,
         @Default("{}") EvaluateSection evaluate) {
 
     /**
@@ -70,12 +70,12 @@ public record RunConfig(
      * @param subset which tokens are kept, and where they leave and return
      */
     public record Method(
-            DiffusionConfig diffusion,
-            AlignConfig align,
-            EncoderSection encoder,
-            ClassTokenConfig cls,
-            MixerConfig mixer,
-            SubsetConfig subset) {}
+            @Default("{path: LINEAR, timesteps: UNIFORM}") DiffusionConfig diffusion,
+            @Default("{}") AlignConfig align,
+            @Default("{}") EncoderSection encoder,
+            @Default("{}") ClassTokenConfig cls,
+            @Default("{}") MixerConfig mixer,
+            @Default("{}") SubsetConfig subset) {}
 
     /** Checks what joins several sections. */
     public RunConfig {
@@ -234,8 +234,8 @@ public record RunConfig(
      * @param positions NATIVE: how the position table is made for other grids than its own; REPA's way is ANTIALIAS
      */
     public record EncoderSection(
-            Kind kind,
-            @Range(min = 1, max = 65_536) int width,
+            @Default("NONE") Kind kind,
+            @Range(min = 1, max = 65_536) @Default("128") int width,
             @Default("null") Optional<Path> path,
             @Default("null") Optional<String> sha256,
             @Default("false") boolean trust,
@@ -285,15 +285,15 @@ public record RunConfig(
      *     same device, processor, kernels, threads, ranks and versions
      */
     public record RuntimeSection(
-            @OneOf({"cpu", "gpu"}) String device,
-            RunPrecision precision,
+            @OneOf({"cpu", "gpu"}) @Default("cpu") String device,
+            @Default("FLOAT32") RunPrecision precision,
 
             @Range(min = 0, max = NativeThreads.MOST) @Default("0")
             int threads,
 
-            @Positive int logEvery,
-            @NonNegative int previewEvery,
-            @Positive int previewPictures,
+            @Positive @Default("10") int logEvery,
+            @NonNegative @Default("0") int previewEvery,
+            @Positive @Default("16") int previewPictures,
             @Positive @Default("1") int previewScale,
             @Default("false") boolean deterministic) {
 
@@ -334,7 +334,7 @@ public record RunConfig(
             @Range(min = 1, max = 8192) int inputSize,
             @Range(min = 1, max = 65_536) int inChannels,
             @Range(min = 1, max = 1 << 24) int numClasses,
-            @Range(min = 0, max = 1, maxExclusive = true) double classDropoutProb,
+            @Range(min = 0, max = 1, maxExclusive = true) @Default("0.1") double classDropoutProb,
             @Default("false") boolean qkNorm,
 
             @Range(min = 0, minExclusive = true, max = 256) @Default("4.0")
