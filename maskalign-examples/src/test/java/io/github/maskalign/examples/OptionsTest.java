@@ -26,6 +26,7 @@ class OptionsTest {
                 new TrainTeacherCommand(),
                 new SampleCommand(),
                 new InfoCommand(),
+                new NewConfigCommand(),
                 new InspectCommand(),
                 new ConvertCommand(),
                 new EncodeTextCommand(),
