@@ -60,7 +60,11 @@ record ConfigDraft(String name, Method method, int side, int cores, PictureSurve
             return new Size(384, 8, "5.0e-4", "wide enough for patches of " + patch() + " x " + patch() + " pixels");
         }
         return cores >= MANY_CORES && data.pictures() >= FEW
-                ? new Size(384, 12, "5.0e-4", "SiT-S's width, for " + data.pictures() + " pictures and " + cores + " cores")
+                ? new Size(
+                        384,
+                        12,
+                        "5.0e-4",
+                        "SiT-S's width, for " + data.pictures() + " pictures and " + cores + " cores")
                 : new Size(
                         192,
                         6,
@@ -168,8 +172,7 @@ record ConfigDraft(String name, Method method, int side, int cores, PictureSurve
     }
 
     private static String template() throws IOException {
-        try (InputStream in =
-                Objects.requireNonNull(ConfigDraft.class.getResourceAsStream(TEMPLATE), TEMPLATE)) {
+        try (InputStream in = Objects.requireNonNull(ConfigDraft.class.getResourceAsStream(TEMPLATE), TEMPLATE)) {
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         }
     }

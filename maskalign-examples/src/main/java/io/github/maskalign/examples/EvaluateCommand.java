@@ -137,8 +137,7 @@ final class EvaluateCommand implements Callable<Integer>, UsesEngine {
 
     private void checkOptions() {
         if (size < 0 || size > PrepareCommand.LARGEST) {
-            throw CommandFailure.badInput(
-                    "--size must be in [0, " + PrepareCommand.LARGEST + "] but was " + size);
+            throw CommandFailure.badInput("--size must be in [0, " + PrepareCommand.LARGEST + "] but was " + size);
         }
         CommandFailure.requireAtLeast(1, "--batch", batch);
         CommandFailure.requireAtLeast(1, "--groups", groups);

@@ -39,7 +39,8 @@ final class NewConfigCommand implements Callable<Integer> {
     @Option(
             names = "--data",
             paramLabel = "PATH",
-            description = "Pictures in class folders, a zip, tars or WebDataset; the emoji of this library unless given.")
+            description =
+                    "Pictures in class folders, a zip, tars or WebDataset; the emoji of this library unless given.")
     @Nullable
     Path data;
 
@@ -75,7 +76,8 @@ final class NewConfigCommand implements Callable<Integer> {
         Path file = out != null ? out : Path.of(name + ".yaml");
         OutputFile.requireFolder(file);
         if (Files.exists(file) && !force) {
-            throw CommandFailure.badInput(file + " is there already; name another with --out, or replace it with --force");
+            throw CommandFailure.badInput(
+                    file + " is there already; name another with --out, or replace it with --force");
         }
         PictureSurvey survey = data == null ? PictureSurvey.emoji() : PictureSurvey.of(data);
         int cores = Runtime.getRuntime().availableProcessors();
@@ -95,7 +97,9 @@ final class NewConfigCommand implements Callable<Integer> {
     private String name() {
         String given = out == null
                 ? ""
-                : String.valueOf(out.getFileName()).replaceFirst("\\.ya?ml$", "").replaceAll("[^A-Za-z0-9._-]", "-");
+                : String.valueOf(out.getFileName())
+                        .replaceFirst("\\.ya?ml$", "")
+                        .replaceAll("[^A-Za-z0-9._-]", "-");
         if (given.matches("[A-Za-z0-9].*")) {
             return given;
         }

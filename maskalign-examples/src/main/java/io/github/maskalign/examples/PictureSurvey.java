@@ -24,7 +24,13 @@ import org.jspecify.annotations.Nullable;
  * @param largest longest side
  */
 record PictureSurvey(
-        @Nullable Path path, ClassNames names, List<Integer> counts, int looked, int unreadable, int smallest, int largest) {
+        @Nullable Path path,
+        ClassNames names,
+        List<Integer> counts,
+        int looked,
+        int unreadable,
+        int smallest,
+        int largest) {
     private static final int MOST = 48;
     private static final int EMOJI = 9_000;
     private static final List<String> EMOJI_CLASSES =
@@ -32,9 +38,8 @@ record PictureSurvey(
 
     /** The emoji, which are drawn when training begins. */
     static PictureSurvey emoji() {
-        List<Integer> counts = EMOJI_CLASSES.stream()
-                .map(name -> EMOJI / EMOJI_CLASSES.size())
-                .toList();
+        List<Integer> counts =
+                EMOJI_CLASSES.stream().map(name -> EMOJI / EMOJI_CLASSES.size()).toList();
         return new PictureSurvey(null, new ClassNames(EMOJI_CLASSES), counts, 0, 0, 0, 0);
     }
 
@@ -52,8 +57,8 @@ record PictureSurvey(
             for (int i = 0; i < looked; i++) {
                 int index = (int) ((long) i * set.size() / looked);
                 try {
-                    Picture picture =
-                            PictureReader.read(set.read(index), set.picture(index).name());
+                    Picture picture = PictureReader.read(
+                            set.read(index), set.picture(index).name());
                     smallest = Math.min(smallest, Math.min(picture.width(), picture.height()));
                     largest = Math.max(largest, Math.max(picture.width(), picture.height()));
                 } catch (PictureFormatException e) {
@@ -113,7 +118,8 @@ record PictureSurvey(
         }
         String found = smallest == largest ? smallest + " x " + smallest : smallest + " to " + largest;
         String text = "; centre crops of pictures of " + found + " pixels (" + looked + " looked at";
-        return text + (unreadable > 0 ? ", " + unreadable + " cannot be read and will be left out" : "")
+        return text
+                + (unreadable > 0 ? ", " + unreadable + " cannot be read and will be left out" : "")
                 + (smallest < side ? "; smaller ones are enlarged)" : ")");
     }
 

@@ -221,7 +221,9 @@ public record SiTConfig(
             @Default("false") boolean enabled,
             @Positive @Default("4") int depth,
             @NonNegative @Default("0.5") double coeff,
-            @Range(min = 1, max = ModelConfig.MOST_WIDTH) @Default("2048") int projectorDim) {
+
+            @Range(min = 1, max = ModelConfig.MOST_WIDTH) @Default("2048")
+            int projectorDim) {
 
         /** @throws IllegalArgumentException if a number is out of its range; the depth has to fit the model alone */
         public AlignConfig {

@@ -58,7 +58,8 @@ public record TrainConfig(
      * @param maxSkipped in the whole run, at least 0
      */
     public record Skipping(
-            @Default("10") int maxSkippedInRow, @Default("100") long maxSkipped) {
+            @Default("10") int maxSkippedInRow,
+            @Default("100") long maxSkipped) {
         public Skipping {
             atLeast(0, "maxSkippedInRow", maxSkippedInRow);
             atLeast(0, "maxSkipped", maxSkipped);

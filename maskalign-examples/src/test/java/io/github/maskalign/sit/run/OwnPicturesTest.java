@@ -36,7 +36,9 @@ class OwnPicturesTest {
     }
 
     private void run(Object... args) {
-        assertThat(maskalign.run(args)).as("%s: %s", List.of(args), maskalign.err()).isZero();
+        assertThat(maskalign.run(args))
+                .as("%s: %s", List.of(args), maskalign.err())
+                .isZero();
     }
 
     @Test
@@ -134,7 +136,8 @@ class OwnPicturesTest {
         Path config = folder.resolve("a.yaml");
         Files.createDirectories(pictures.resolve("void"));
 
-        assertThat(maskalign.run("new-config", "--data", pictures, "--out", config)).isEqualTo(2);
+        assertThat(maskalign.run("new-config", "--data", pictures, "--out", config))
+                .isEqualTo(2);
         assertThat(maskalign.err()).contains("the class void has no");
         assertThat(maskalign.run("new-config", "--data", folder.resolve("none"), "--out", config))
                 .isEqualTo(2);
@@ -174,8 +177,7 @@ class OwnPicturesTest {
     }
 
     private int decode(Path cache, int last) throws Exception {
-        Process process = ChildJvm.start(
-                Killed.class, pictures.toString(), cache.toString(), Integer.toString(last));
+        Process process = ChildJvm.start(Killed.class, pictures.toString(), cache.toString(), Integer.toString(last));
         assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
         return process.exitValue();
     }

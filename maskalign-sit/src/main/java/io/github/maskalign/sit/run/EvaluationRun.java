@@ -95,7 +95,8 @@ public final class EvaluationRun {
     /** Returns the evaluation by these metrics: of fid, sfid, is, precision, recall, kid; empty for ADM's suite. */
     public EvaluationRun withMetrics(List<String> ids) {
         Settings s = settings;
-        return with(new Settings(List.copyOf(ids), s.side, s.batch, s.groups, s.referenceRows, s.device, s.version, s.display));
+        return with(new Settings(
+                List.copyOf(ids), s.side, s.batch, s.groups, s.referenceRows, s.device, s.version, s.display));
     }
 
     /**
@@ -125,8 +126,7 @@ public final class EvaluationRun {
             throw new IllegalArgumentException("side must be in [0, " + MOST_SIDE + "] but was " + side);
         }
         Settings s = settings;
-        return with(new Settings(
-                s.metrics, side, s.batch, s.groups, s.referenceRows, s.device, s.version, s.display));
+        return with(new Settings(s.metrics, side, s.batch, s.groups, s.referenceRows, s.device, s.version, s.display));
     }
 
     /** Returns the evaluation on another device than the CPU. */

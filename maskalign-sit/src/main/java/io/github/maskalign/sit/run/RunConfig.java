@@ -334,7 +334,10 @@ public record RunConfig(
             @Range(min = 1, max = 8192) int inputSize,
             @Range(min = 1, max = 65_536) int inChannels,
             @Range(min = 1, max = 1 << 24) int numClasses,
-            @Range(min = 0, max = 1, maxExclusive = true) @Default("0.1") double classDropoutProb,
+
+            @Range(min = 0, max = 1, maxExclusive = true) @Default("0.1")
+            double classDropoutProb,
+
             @Default("false") boolean qkNorm,
 
             @Range(min = 0, minExclusive = true, max = 256) @Default("4.0")

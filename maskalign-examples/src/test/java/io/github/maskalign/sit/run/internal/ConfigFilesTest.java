@@ -175,8 +175,8 @@ class ConfigFilesTest {
                 train: {steps: 10, globalBatch: 4}
                 """;
 
-        RunConfig config = ConfigBinder.bindText(text, "short", List.of(), RunConfig.class)
-                .value();
+        RunConfig config =
+                ConfigBinder.bindText(text, "short", List.of(), RunConfig.class).value();
 
         assertThat(family(config)).isEqualTo("sit");
         assertThat(config.optim()).isEqualTo(OptimConfig.PAPER);
@@ -191,10 +191,12 @@ class ConfigFilesTest {
     @Test
     void mirroringIsASettingOfTheRunAndNoneIsNotOne() {
         assertThat(RunPlan.settings(load("quickstart"))).doesNotContainKey("data.flip");
-        RunConfig mirrored = bind(
-                FOLDER.resolve("quickstart.yaml"), "data.kind=FOLDER", "data.path=pictures", "data.flip=true");
+        RunConfig mirrored =
+                bind(FOLDER.resolve("quickstart.yaml"), "data.kind=FOLDER", "data.path=pictures", "data.flip=true");
 
-        assertThat(RunPlan.settings(mirrored)).containsEntry("data.flip", "true").doesNotContainKey("data.path");
+        assertThat(RunPlan.settings(mirrored))
+                .containsEntry("data.flip", "true")
+                .doesNotContainKey("data.path");
     }
 
     @Test

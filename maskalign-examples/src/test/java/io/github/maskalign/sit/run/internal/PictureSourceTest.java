@@ -32,10 +32,8 @@ class PictureSourceTest {
 
         try (PictureSource cropped = PictureSource.open(folder, SIDE)) {
             assertThat(cropped.resolution()).isEqualTo("6x6");
-            assertThat(cropped.read(0, 1))
-                    .isEqualTo(CentreCrop.adm(wide, SIDE).toInterleaved());
-            assertThat(cropped.read(1, 1))
-                    .isEqualTo(CentreCrop.adm(tall, SIDE).toInterleaved());
+            assertThat(cropped.read(0, 1)).isEqualTo(CentreCrop.adm(wide, SIDE).toInterleaved());
+            assertThat(cropped.read(1, 1)).isEqualTo(CentreCrop.adm(tall, SIDE).toInterleaved());
         }
         try (PictureSource whole = PictureSource.open(folder)) {
             assertThatThrownBy(() -> whole.read(0, 2)).hasMessageContaining("--size N");

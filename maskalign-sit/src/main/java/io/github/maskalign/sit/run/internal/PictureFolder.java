@@ -102,7 +102,8 @@ final class PictureFolder implements PictureSource {
             throw new CheckpointFormatException(
                     file,
                     "has " + picture.width() + " x " + picture.height() + " pixels but " + files.get(0) + " has "
-                            + width + " x " + height + "; all pictures of a set must have the same size, or be cropped to one with --size N");
+                            + width + " x " + height
+                            + "; all pictures of a set must have the same size, or be cropped to one with --size N");
         }
         return picture.toInterleaved();
     }
