@@ -15,6 +15,8 @@ import java.nio.file.Path;
 public final class Encoders {
     private static final String ARCHIVE = "emoji-vit.pt";
     private static final String PROVENANCE = "emoji-vit.json";
+    private static final int TEACHER_PATCH = 4;
+    private static final int TEACHER_SIDE = 32;
 
     private Encoders() {}
 
@@ -75,16 +77,37 @@ public final class Encoders {
      * @throws IOException if the library's archive is damaged
      */
     public static RepresentationEncoder embeddedTeacher(int tokens, Device device) throws IOException {
-        Preprocessing preprocessing = switch (tokens) {
+        return embeddedTeacher(tokens, TEACHER_SIDE, device);
+    }
+
+    /**
+     * Opens the teacher that comes with the library, for pictures of any side. It sees them at its own: 32 pixels for 64
+     * tokens, 64 pixels for 256. While the side can be halved, or divided by another whole number, without getting smaller
+     * than that, the means of so many pixels are taken first; the rest is {@link Preprocessing}'s resize.
+     *
+     * @param tokens patch tokens of a picture: 64 or 256
+     * @param side side of the pictures in pixels, at least 1
+     * @param device where the encoder computes; its pictures must be there too
+     * @throws IllegalArgumentException if there is no such number of tokens
+     * @throws IOException if the library's archive is damaged
+     */
+    public static RepresentationEncoder embeddedTeacher(int tokens, int side, Device device) throws IOException {
+        Preprocessing usual = switch (tokens) {
             case 64 -> Preprocessing.EMOJI_VIT;
             case 256 -> Preprocessing.EMOJI_VIT_DOUBLE;
             default ->
                 throw new IllegalArgumentException(
                         "the embedded teacher gives 64 or 256 tokens but was asked for " + tokens);
         };
+        int seen = usual.sideFor(TEACHER_SIDE);
+        int together = ReducedPictures.largest(side, seen);
+        int left = side / together;
+        Preprocessing preprocessing = side == TEACHER_SIDE ? usual : usual.withSides(left, left, seen, TEACHER_PATCH);
         JsonObject provenance = JsonParser.parseString(embeddedProvenance()).getAsJsonObject();
         ScriptTrust pin = ScriptTrust.pinned(provenance.get("sha256").getAsString());
-        return TorchScriptEncoder.open(device, "embedded " + ARCHIVE, resource(ARCHIVE), pin, preprocessing);
+        RepresentationEncoder teacher =
+                TorchScriptEncoder.open(device, "embedded " + ARCHIVE, resource(ARCHIVE), pin, preprocessing);
+        return together == 1 ? teacher : new ReducedPictures(teacher, together);
     }
 
     /** Returns how the embedded teacher was made, as JSON: steps, seed, sets and licences, retrieval, hash. */

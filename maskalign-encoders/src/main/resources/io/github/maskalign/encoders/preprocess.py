@@ -16,3 +16,9 @@ def preprocess(
     if resize_first:
         return (resize(x, side) - mean) / std
     return resize((x - mean) / std, side)
+
+
+# The mean of each k x k pixels, rounded to bytes: (N, 3, H, H) to (N, 3, H / k, H / k), uint8.
+def averaged(images: Tensor, k: int) -> Tensor:
+    x = torch.avg_pool2d(torch.to(images, 6), [k, k])  # (N, 3, H / k, H / k)
+    return torch.to(torch.round(x), 0)

@@ -3,6 +3,7 @@ package io.github.maskalign.encoders;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -18,6 +19,7 @@ import java.util.SplittableRandom;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @Tag("bits")
@@ -67,6 +69,43 @@ class EmbeddedTeacherResourceTest {
             assertThat(teacher.tokens(32)).isEqualTo(tokens);
             assertThat(out.classToken().getShape()).isEqualTo(new Shape(2, 128));
             assertThat(out.patchTokens().getShape()).isEqualTo(new Shape(2, tokens, 128));
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"64, 16", "64, 64", "64, 48", "64, 100", "64, 256", "256, 64", "256, 256", "256, 80"})
+    void picturesOfOtherSidesGiveTheTokensAskedFor(int tokens, int side) throws Exception {
+        try (RepresentationEncoder teacher = Encoders.embeddedTeacher(tokens, side, Device.cpu());
+                NDManager manager = NDManager.newBaseManager()) {
+            byte[] bytes = new byte[3 * side * side];
+            new SplittableRandom(8).nextBytes(bytes);
+
+            EncoderTokens out = teacher.encode(OwnedArrays.of(manager, new Shape(1, 3, side, side), bytes));
+
+            assertThat(teacher.tokens(side)).isEqualTo(tokens);
+            assertThat(out.patchTokens().getShape()).isEqualTo(new Shape(1, tokens, 128));
+        }
+    }
+
+    @Test
+    void enlargedPicturesLookToTheTeacherAsTheyWere() throws Exception {
+        byte[] small = new byte[3 * 32 * 32];
+        new SplittableRandom(8).nextBytes(small);
+        byte[] large = new byte[3 * 96 * 96];
+        for (int k = 0; k < large.length; k++) {
+            int row = k / 96;
+            large[k] = small[row / 96 * 1024 + row % 96 / 3 * 32 + k % 96 / 3];
+        }
+        try (RepresentationEncoder own = Encoders.embeddedTeacher();
+                RepresentationEncoder wide = Encoders.embeddedTeacher(64, 96, Device.cpu());
+                NDManager manager = NDManager.newBaseManager()) {
+            EncoderTokens before = own.encode(OwnedArrays.of(manager, new Shape(1, 3, 32, 32), small));
+            int owned = manager.getManagedArrays().size();
+            EncoderTokens after = wide.encode(OwnedArrays.of(manager, new Shape(1, 3, 96, 96), large));
+
+            assertThat(after.patchTokens().toFloatArray())
+                    .isEqualTo(before.patchTokens().toFloatArray());
+            assertThat(manager.getManagedArrays()).hasSize(owned + 3); // pictures and two kinds of tokens
         }
     }
 

@@ -5,7 +5,6 @@ import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.script.ScriptTrust;
 import io.github.maskalign.encoders.vae.Autoencoder;
-import io.github.maskalign.encoders.vae.NativeAutoencoder;
 import io.github.maskalign.encoders.vae.TorchScriptAutoencoder;
 import io.github.maskalign.sit.run.internal.SampleSettings.AutoencoderChoice;
 import io.github.maskalign.sit.run.internal.ScriptPin;
@@ -22,7 +21,9 @@ final class AutoencoderOptions {
     @Option(
             names = "--vae",
             paramLabel = "DIR|FILE",
-            description = "Autoencoder as diffusers publishes it: a folder with config.json, or its weights.")
+            description =
+                    "Autoencoder as diffusers publishes it: a folder with config.json, or its weights; none where the"
+                            + " latents are pixels.")
     @Nullable
     Path vae;
 
@@ -81,7 +82,7 @@ final class AutoencoderOptions {
             if (!sha256.isEmpty()) {
                 throw CommandFailure.badInput("--vae-sha256 goes with --vae-torchscript");
             }
-            return NativeAutoencoder.open(vae, device, precision);
+            return AutoencoderChoice.of(vae).opening().open(device, precision);
         }
         if (torchScript.size() != 2) {
             throw CommandFailure.badInput("--vae-torchscript must name encoder and decoder, separated by a comma");

@@ -33,6 +33,7 @@ import picocli.CommandLine.Spec;
             "  maskalign evaluate --reference VIRTUAL_imagenet256_labeled.npz --samples samples.npz \\",
             "      --inception pt_inception-2015-12-05-6726825d.pth",
             "  maskalign evaluate --reference photos/ --make-reference photos.safetensors --inception FILE",
+            "  maskalign evaluate --reference photos/ --samples runs/folder-64 --size 64 --encoder embedded",
             "  maskalign evaluate --reference drawings/ --samples runs/quickstart --encoder embedded"
         })
 final class EvaluateCommand implements Callable<Integer>, UsesEngine {
@@ -60,6 +61,13 @@ final class EvaluateCommand implements Callable<Integer>, UsesEngine {
             description = "Of fid, sfid, is, precision, recall, kid; ADM's suite as far as possible unless given.",
             showDefaultValue = Visibility.NEVER)
     List<String> metrics = new ArrayList<>();
+
+    @Option(
+            names = "--size",
+            paramLabel = "PIXELS",
+            description = "Crop samples and pictures of the reference to squares of this side first, from whatever size"
+                    + " they have; 0 leaves them as they are.")
+    int size;
 
     @Option(names = "--batch", paramLabel = "N", description = "Pictures computed at a time.")
     int batch = 32;
@@ -104,6 +112,7 @@ final class EvaluateCommand implements Callable<Integer>, UsesEngine {
         }
         EvaluationRun run = EvaluationRun.of(features.choice())
                 .withMetrics(metrics)
+                .withSide(size)
                 .withSizes(batch, groups, referenceRows)
                 .withDevice(features.device())
                 .withVersion(Version.ours())
@@ -127,6 +136,9 @@ final class EvaluateCommand implements Callable<Integer>, UsesEngine {
     }
 
     private void checkOptions() {
+        if (size < 0 || size > PrepareCommand.LARGEST) {
+            throw CommandFailure.badInput("--size must be in [0, " + PrepareCommand.LARGEST + "] but was " + size);
+        }
         CommandFailure.requireAtLeast(1, "--batch", batch);
         CommandFailure.requireAtLeast(1, "--groups", groups);
         CommandFailure.requireAtLeast(1, "--reference-rows", referenceRows);

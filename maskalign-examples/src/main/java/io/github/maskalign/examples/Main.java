@@ -57,6 +57,7 @@ public final class Main implements Runnable {
     private static List<Object> commands() {
         return List.of(
                 new DoctorCommand(),
+                new NewConfigCommand(),
                 new TrainCommand(),
                 new TrainTeacherCommand(),
                 new StatusCommand(),

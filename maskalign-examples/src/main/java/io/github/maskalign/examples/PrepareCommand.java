@@ -40,7 +40,7 @@ import picocli.CommandLine.Spec;
         })
 final class PrepareCommand implements Callable<Integer>, UsesEngine {
     /** Side of the largest picture that is read. */
-    private static final int LARGEST = 8192;
+    static final int LARGEST = 8192;
 
     /** How latents are stored. */
     enum Latents {

@@ -13,6 +13,7 @@ import io.github.maskalign.sit.run.internal.SampleSource;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -37,6 +38,7 @@ import picocli.CommandLine.Spec;
             "  maskalign sample runs/imagenet-sit-b-2-maskalign --sampler EULER_MARUYAMA --steps 250 --cfg 1.8 --interval 0,0.7",
             "  maskalign sample runs/imagenet-sit-xl-2-maskalign --num 50000 --sampler EULER_MARUYAMA --steps 250 --cfg 2.3"
                     + " --interval 0,0.85 --vae sd-vae-ft-ema --folder samples --npz samples.npz",
+            "  maskalign sample runs/shapes --labels circle,star --num 16",
             "  maskalign sample weights.safetensors --labels 0-7,3 --seed 7 --out samples.png",
             "  maskalign sample SiT-XL-2-256x256.pt --num 8 --cfg 4 --vae sd-vae-ft-ema --scale 1",
             "  maskalign sample reg-xl-2.pt --num 8 --cfg 2.3 --cls-cfg 2.3 --interval 0,0.85 --vae sd-vae-ft-ema"
@@ -68,10 +70,11 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
     @Option(
             names = "--labels",
             paramLabel = "LIST",
-            description = "Class labels such as 207,360,0-3, repeated as needed; drawn at random unless given.",
-            converter = Labels.Converter.class)
-    @Nullable
-    Labels labels;
+            split = ",",
+            description = "Classes such as 207,360,0-3, or their names such as circle,star, which a run knows from its"
+                    + " data; repeated as needed, drawn at random unless given.",
+            showDefaultValue = Visibility.NEVER)
+    List<String> labels = List.of();
 
     @Mixin
     SampleTargets targets = new SampleTargets();
@@ -103,7 +106,7 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
         CommandFailure.requireAtLeast(1, "--num", count);
         CommandFailure.requireAtLeast(1, "--batch", batch);
         CommandFailure.requireAtLeast(1, "--scale", scale);
-        if (labels != null && balanced) {
+        if (!labels.isEmpty() && balanced) {
             throw CommandFailure.badInput("give either --labels or --balanced, not both");
         }
         targets.check();
@@ -140,7 +143,7 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
                 .withDecoding(decoding.autoencoder.choice(), decoding.pixels, decoding.batch, decoding.tile)
                 .withAudience(TerminalBar.display(), this::note);
         run = ema == null ? run : run.withAverage(ema);
-        run = labels == null ? run : run.withLabels(labels.values());
+        run = labels.isEmpty() ? run : run.withClasses(labels);
         return balanced ? run.withAllClasses() : run;
     }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.examples.SamplerOptions.Interval;
 import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
+import io.github.maskalign.sit.run.internal.ClassNames;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -26,6 +27,7 @@ class OptionsTest {
                 new TrainTeacherCommand(),
                 new SampleCommand(),
                 new InfoCommand(),
+                new NewConfigCommand(),
                 new InspectCommand(),
                 new ConvertCommand(),
                 new EncodeTextCommand(),
@@ -107,7 +109,7 @@ class OptionsTest {
         assertThat(sample.sampler.steps).isNull();
         assertThat(sample.sampler.cfgScale).isNull();
         assertThat(sample.sampler.interval).isNull();
-        assertThat(sample.labels).isNull();
+        assertThat(sample.labels).isEmpty();
     }
 
     @Test
@@ -117,7 +119,7 @@ class OptionsTest {
 
         assertThat(sample.sampler.method).isEqualTo(SamplerMethod.EULER_MARUYAMA);
         assertThat(sample.sampler.interval).isEqualTo(new Interval(0.1, 0.7));
-        assertThat(sample.labels).isEqualTo(new Labels(List.of(207, 0, 1, 2, 207)));
+        assertThat(sample.labels).isEqualTo(List.of("207", "0-2", "207"));
     }
 
     @ParameterizedTest
@@ -131,10 +133,12 @@ class OptionsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "a", "-1", "3-1", "1,,2", "1-2-3", "0-999999999", "99999999999"})
-    void sampleRefusesWhatIsNoLabel(String text) {
-        assertThatThrownBy(() -> parse(new SampleCommand(), "runs/a", "--labels=" + text))
-                .isInstanceOf(ParameterException.class)
-                .hasMessageContaining("'--labels'");
+    void whatIsNoLabelIsRefusedByItsRun(String text) {
+        List<String> labels = parse(new SampleCommand(), "runs/a", "--labels=" + text).labels;
+
+        assertThatThrownBy(() -> new ClassNames(List.of()).labels(labels))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("--labels: ");
     }
 
     private static <T> T parse(T command, String... args) {

@@ -84,7 +84,7 @@ class SchemaCommandTest {
                 "kind: EMOJI|kind: emoji",
                 "enabled: true|enabled: 1",
                 "threads: 0|threads: -1",
-                "cfgScale: 2.5|cfgScale: null",
+                "globalBatch: 64|globalBatch: null",
                 "sets: [noto,|sets: [1,"
             })
     void aMistakeIsFound(String right, String wrong) throws IOException {

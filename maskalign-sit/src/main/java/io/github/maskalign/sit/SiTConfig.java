@@ -264,10 +264,13 @@ public record SiTConfig(
      * @param weight how the weight λ changes over the run
      */
     public record AlignConfig(
-            boolean enabled,
-            @Positive int depth,
-            @NonNegative double coeff,
-            @Range(min = 1, max = ModelConfig.MOST_WIDTH) int projectorDim,
+            @Default("false") boolean enabled,
+            @Positive @Default("4") int depth,
+            @NonNegative @Default("0.5") double coeff,
+
+            @Range(min = 1, max = ModelConfig.MOST_WIDTH) @Default("2048")
+            int projectorDim,
+
             @Default("MLP") ProjectorKind projector,
 
             @Range(min = 1, max = 31) @Default("3")
@@ -321,7 +324,8 @@ public record SiTConfig(
      * @param beta weight β of its velocity loss, at least 0
      */
     public record ClassTokenConfig(
-            boolean enabled, @NonNegative double beta) {
+            @Default("false") boolean enabled,
+            @NonNegative @Default("0.03") double beta) {
 
         /** @throws IllegalArgumentException if the weight is negative or not finite */
         public ClassTokenConfig {

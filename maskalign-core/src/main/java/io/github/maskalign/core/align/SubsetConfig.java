@@ -1,5 +1,6 @@
 package io.github.maskalign.core.align;
 
+import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.Inline;
 import java.util.Objects;
 import java.util.function.DoubleSupplier;
@@ -13,7 +14,7 @@ import java.util.function.DoubleSupplier;
  * @param route the blocks of {@link SubsetPlacement#ROUTE}; the others do not read it
  */
 public record SubsetConfig(
-        SubsetPlacement placement,
+        @Default("NONE") SubsetPlacement placement,
         @Inline Dropping dropping,
         @Inline Drawing drawing,
         @Inline Route route) {
@@ -35,12 +36,12 @@ public record SubsetConfig(
      * @param unmaskedTailSteps number of steps at the end of the run with ratio 0
      */
     public record Dropping(
-            double ratio,
-            SubsetSchedule schedule,
-            double scheduleMinRatio,
-            int schedulePower,
-            double scheduleWidth,
-            int unmaskedTailSteps) {
+            @Default("0.25") double ratio,
+            @Default("CONSTANT") SubsetSchedule schedule,
+            @Default("0.0") double scheduleMinRatio,
+            @Default("4") int schedulePower,
+            @Default("0.2") double scheduleWidth,
+            @Default("0") int unmaskedTailSteps) {
         public Dropping {
             Objects.requireNonNull(schedule, "schedule must be given");
             check(ratio >= 0 && ratio < 1, "ratio must be in [0, 1) but was " + ratio);
@@ -69,7 +70,10 @@ public record SubsetConfig(
      * @param rounding how a ratio becomes a number of tokens
      * @param order order of the kept tokens
      */
-    public record Drawing(Scope scope, Rounding rounding, Order order) {
+    public record Drawing(
+            @Default("PER_SAMPLE") Scope scope,
+            @Default("MAE") Rounding rounding,
+            @Default("SORTED") Order order) {
         public Drawing {
             Objects.requireNonNull(scope, "scope must be given");
             Objects.requireNonNull(rounding, "rounding must be given");
@@ -83,7 +87,8 @@ public record SubsetConfig(
      * @param routeStart first block, counted from 0
      * @param routeEnd last block, included; a negative number counts from the depth L, so -4 means L - 4
      */
-    public record Route(int routeStart, int routeEnd) {
+    public record Route(
+            @Default("2") int routeStart, @Default("-4") int routeEnd) {
         public Route {
             check(routeStart >= 0, "routeStart must be at least 0 but was " + routeStart);
             check(

@@ -10,6 +10,7 @@ import ai.djl.nn.Block;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
+import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.nn.AdaLnZeroBlock;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.ScriptedBlock;
@@ -149,7 +150,12 @@ public final class TokenMixer extends AbstractBlock {
      * @param mlpRatio width of an MLP's hidden layer over the layers' width, in (0, {@value #MOST_RATIO}]
      * @param conditioning how the layers see timestep and label
      */
-    public record MixerConfig(int layers, int width, int heads, double mlpRatio, Conditioning conditioning) {
+    public record MixerConfig(
+            @Default("0") int layers,
+            @Default("0") int width,
+            @Default("0") int heads,
+            @Default("4.0") double mlpRatio,
+            @Default("ADALN_ZERO") Conditioning conditioning) {
         /** Largest MLP ratio; with it, and widths of at most 65536, every count of parameters is in range. */
         public static final int MOST_RATIO = 256;
 

@@ -29,9 +29,9 @@ public final class PictureSets {
      * <caption>Forms</caption>
      * <tr><td>folder with dataset.json</td><td>REPA's preprocessed pictures, labels from that file</td></tr>
      * <tr><td>folder of .tar files</td><td>WebDataset shards, or one archive for each class</td></tr>
-     * <tr><td>other folder</td><td>a folder for each class</td></tr>
-     * <tr><td>.zip</td><td>a folder for each class</td></tr>
-     * <tr><td>.tar</td><td>tar of tars (ILSVRC2012), class folders, or WebDataset</td></tr>
+     * <tr><td>other folder</td><td>a folder for each class, or pictures of one class</td></tr>
+     * <tr><td>.zip</td><td>the same</td></tr>
+     * <tr><td>.tar</td><td>tar of tars (ILSVRC2012), class folders, WebDataset, or pictures of one class</td></tr>
      * </table>
      *
      * @throws PictureSetException if it has none of these forms or is damaged

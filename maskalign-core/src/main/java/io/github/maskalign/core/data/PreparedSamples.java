@@ -8,6 +8,7 @@ import io.github.maskalign.core.data.internal.ShardSet;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.util.List;
 import java.util.Optional;
 
 /** Prepared pictures by index, wherever they lie. Several threads may read at once. */
@@ -31,6 +32,11 @@ public interface PreparedSamples extends AutoCloseable {
 
     /** Returns the number of classes; labels are below it. */
     int classes();
+
+    /** Returns the names of the classes, by label; empty if it does not know them. */
+    default List<String> classNames() {
+        return List.of();
+    }
 
     /** Returns what there is of each picture. */
     SampleLayout layout();

@@ -83,7 +83,9 @@ public record Draws(long seed) {
         /** Noise a stochastic sampler adds on its way. */
         SAMPLE_PATH(11),
         /** Labels of generated pictures. */
-        SAMPLE_LABEL(12);
+        SAMPLE_LABEL(12),
+        /** Which training pictures are mirrored. */
+        FLIP(13);
 
         private final int id;
 

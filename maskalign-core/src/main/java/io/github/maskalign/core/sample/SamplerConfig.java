@@ -21,14 +21,14 @@ import java.util.Objects;
  *     SiT's and DiT's quirk, see {@link Guidance}
  */
 public record SamplerConfig(
-        SamplerMethod method,
-        int steps,
-        double cfgScale,
-        double classCfgScale,
-        double intervalLow,
-        double intervalHigh,
-        double lastStep,
-        DiffusionScale diffusion,
+        @Default("EULER_MARUYAMA") SamplerMethod method,
+        @Default("250") int steps,
+        @Default("1.0") double cfgScale,
+        @Default("1.0") double classCfgScale,
+        @Default("0.0") double intervalLow,
+        @Default("1.0") double intervalHigh,
+        @Default("0.04") double lastStep,
+        @Default("TWO_T") DiffusionScale diffusion,
         @NonNegative @Default("0") int legacyGuidedChannels) {
     static final int MAX_STEPS = 1 << 20;
 

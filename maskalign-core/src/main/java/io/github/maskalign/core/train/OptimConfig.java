@@ -20,7 +20,7 @@ import java.util.Set;
 public record OptimConfig(
         double lr,
         @Inline Adam adam,
-        double clipNorm,
+        @Default("1.0") double clipNorm,
         double emaDecay,
         @Inline LrCurve lrCurve,
         @Default("[]") List<Double> extraEmaDecays) {
@@ -38,7 +38,12 @@ public record OptimConfig(
      * @param weightDecay decoupled weight decay, at least 0; a step multiplies the weights by 1 - lr · weightDecay
      * @param decayVectors whether biases and other arrays of at most one dimension decay too, as in PyTorch
      */
-    public record Adam(double beta1, double beta2, double eps, double weightDecay, boolean decayVectors) {
+    public record Adam(
+            @Default("0.9") double beta1,
+            @Default("0.999") double beta2,
+            @Default("1.0e-8") double eps,
+            @Default("0.0") double weightDecay,
+            @Default("true") boolean decayVectors) {
         public Adam {
             require(beta1 >= 0 && beta1 < 1, "beta1", "in [0, 1)", beta1);
             require(beta2 >= 0 && beta2 < 1, "beta2", "in [0, 1)", beta2);
@@ -55,7 +60,11 @@ public record OptimConfig(
      * @param decaySteps step at which {@link LrSchedule#COSINE} ends; 0 for the other schedules
      * @param finalLrFactor share of the base rate that {@link LrSchedule#COSINE} ends with, in [0, 1]
      */
-    public record LrCurve(LrSchedule schedule, long warmupSteps, long decaySteps, double finalLrFactor) {
+    public record LrCurve(
+            @Default("CONSTANT") LrSchedule schedule,
+            @Default("0") long warmupSteps,
+            @Default("0") long decaySteps,
+            @Default("0.0") double finalLrFactor) {
         public LrCurve {
             Objects.requireNonNull(schedule, "schedule must be given");
             require(warmupSteps >= 0, "warmupSteps", "at least 0", warmupSteps);

@@ -25,7 +25,7 @@ import java.util.Objects;
 public record TrainConfig(
         long steps,
         int globalBatch,
-        int accumulation,
+        @Default("1") int accumulation,
         @Inline Saving saving,
         @Inline Skipping skipping,
         @Default("0") long keepEvery,
@@ -40,7 +40,10 @@ public record TrainConfig(
      * @param keepLast how many saved states are kept, at least 1
      * @param snapshotEvery steps between two snapshots of the averaged weights; 0 writes one at the end alone
      */
-    public record Saving(long saveEvery, int keepLast, long snapshotEvery) {
+    public record Saving(
+            @Default("1000") long saveEvery,
+            @Default("2") int keepLast,
+            @Default("0") long snapshotEvery) {
         public Saving {
             atLeast(0, "saveEvery", saveEvery);
             atLeast(1, "keepLast", keepLast);
@@ -54,7 +57,9 @@ public record TrainConfig(
      * @param maxSkippedInRow in a row, at least 0
      * @param maxSkipped in the whole run, at least 0
      */
-    public record Skipping(int maxSkippedInRow, long maxSkipped) {
+    public record Skipping(
+            @Default("10") int maxSkippedInRow,
+            @Default("100") long maxSkipped) {
         public Skipping {
             atLeast(0, "maxSkippedInRow", maxSkippedInRow);
             atLeast(0, "maxSkipped", maxSkipped);

@@ -95,4 +95,43 @@ class ImageTensorDataTest {
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("tokens must be 2 rows");
     }
+
+    @Test
+    void flipsMirrorLatentsAndImagesByPosition() {
+        Shape wide = new Shape(3, 1, 2);
+        ImageTensorData plain = new ImageTensorData(
+                (index, target, offset) -> {
+                    for (int k = 0; k < 6; k++) {
+                        target[offset + k] = (byte) (40 * index + k);
+                    }
+                },
+                new int[5],
+                wide,
+                new Draws(9));
+        ImageTensorData flipped = plain.withFlips();
+        int mirrored = 0;
+        try (NDManager manager = NDManager.newBaseManager()) {
+            int[] before = images(plain.batch(manager, 0, 200));
+            TrainingBatch batch = flipped.batch(manager, 0, 200);
+            int[] after = images(batch);
+            float[] values = batch.latents().toFloatArray();
+            int[] late = images(flipped.batch(manager, 150, 50));
+            for (int i = 0; i < 200; i++) {
+                boolean turned = new Draws(9).at(Draws.RandomStream.FLIP, i).nextLong() < 0;
+                mirrored += turned ? 1 : 0;
+                for (int k = 0; k < 6; k++) {
+                    assertThat(after[6 * i + k]).isEqualTo(before[6 * i + (turned ? k ^ 1 : k)]);
+                    assertThat(values[6 * i + k]).isEqualTo(after[6 * i + k] / 127.5f - 1);
+                    if (i >= 150) {
+                        assertThat(late[6 * (i - 150) + k]).isEqualTo(after[6 * i + k]);
+                    }
+                }
+            }
+        }
+        assertThat(mirrored).isBetween(70, 130); // of 200, half expected: 4 standard deviations
+    }
+
+    private static int[] images(TrainingBatch batch) {
+        return Objects.requireNonNull(batch.images()).toUint8Array();
+    }
 }

@@ -122,15 +122,37 @@ class PictureSetsTest {
     }
 
     @Test
+    void picturesInNoFolderAreOneClassOfTheSetsName() throws Exception {
+        Path tar = Files.write(folder.resolve("cats.tar"), tar(Map.of("a.jpg", new byte[1], "b.png", new byte[2])));
+        Path plain = Files.createDirectory(folder.resolve("dogs"));
+        Files.write(plain.resolve("x.png"), new byte[] {7});
+        Files.createDirectory(plain.resolve(".thumbnails"));
+        Files.write(plain.resolve(".thumbnails/x.png"), new byte[] {8});
+
+        try (PictureSet set = PictureSets.open(tar)) {
+            assertThat(set.classes()).containsExactly("cats");
+            assertThat(set.picture(1)).isEqualTo(new LabelledPicture("b.png", 0));
+        }
+        try (PictureSet set = PictureSets.open(plain)) {
+            assertThat(set.classes()).containsExactly("dogs");
+            assertThat(set.size()).isOne();
+            assertThat(set.read(0)).containsExactly(7);
+        }
+    }
+
+    @Test
     void whatIsNoSetIsRefused() throws Exception {
         Path text = Files.writeString(folder.resolve("a.tar"), "hello");
-        Path flat = Files.write(folder.resolve("flat.tar"), tar(Map.of("a.jpg", new byte[1])));
+        Path mixed =
+                Files.write(folder.resolve("mixed.tar"), tar(Map.of("a.jpg", new byte[1], "b/a.jpg", new byte[1])));
         Path empty = Files.createDirectory(folder.resolve("empty"));
         Path cut = Files.write(folder.resolve("cut.tar"), Arrays.copyOf(tar(PICTURES), 2000));
 
         assertThatThrownBy(() -> PictureSets.open(folder.resolve("no"))).isInstanceOf(NoSuchFileException.class);
         assertThatThrownBy(() -> PictureSets.open(text)).hasMessageContaining("neither a zip nor");
-        assertThatThrownBy(() -> PictureSets.open(flat)).hasMessageContaining("must lie in a folder for each class");
+        assertThatThrownBy(() -> PictureSets.open(mixed))
+                .hasMessageContaining("must all lie in a folder for each class, or all in none, but \"a.jpg\"")
+                .hasMessageContaining("others in \"b\"");
         assertThatThrownBy(() -> PictureSets.open(empty)).hasMessageContaining("there is no .jpg");
         assertThatThrownBy(() -> PictureSets.open(cut).close()).isInstanceOf(PictureSetException.class);
     }

@@ -3,6 +3,11 @@ package io.github.maskalign.core.image;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.image.Resampler.CentreCrop;
 import ai.djl.Device;
 import ai.djl.modality.cv.Image;

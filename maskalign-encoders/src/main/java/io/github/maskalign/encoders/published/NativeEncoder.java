@@ -57,12 +57,12 @@ public final class NativeEncoder implements RepresentationEncoder {
      */
     public record Options(
             EncoderName name, int heads, VitParts.Positions positions, int pictureSide, int grid, Precision precision) {
-        /** @throws IllegalArgumentException if the picture's side is not a multiple of the grid */
+        /** @throws IllegalArgumentException if a number is out of its range */
         public Options {
-            if (heads < 0 || pictureSide < 0 || (pictureSide > 0 && (grid < 1 || pictureSide % grid != 0))) {
+            if (heads < 0 || pictureSide < 0 || (pictureSide > 0 && grid < 1)) {
                 throw new IllegalArgumentException(
-                        "heads must be at least 0 and pictureSide a multiple of grid but were " + heads + ", "
-                                + pictureSide + " and " + grid);
+                        "heads and pictureSide must be at least 0, and grid at least 1 for a side, but were " + heads
+                                + ", " + pictureSide + " and " + grid);
             }
         }
 
@@ -148,7 +148,9 @@ public final class NativeEncoder implements RepresentationEncoder {
         Preprocessing usual = options.name().family().preprocessing();
         int side = options.pictureSide() == 0 ? 256 : options.pictureSide();
         int grid = options.pictureSide() == 0 ? 16 : options.grid();
-        return usual.withSides(side, side / grid, patch, patch);
+        return side % grid == 0
+                ? usual.withSides(side, side / grid, patch, patch)
+                : usual.withSides(side, side, grid * patch, patch); // resized from a side that the grid does not divide
     }
 
     /** Returns the shape of the transformer. */

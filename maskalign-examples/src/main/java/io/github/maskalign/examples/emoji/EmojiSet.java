@@ -77,13 +77,13 @@ public final class EmojiSet {
         Path file = cacheFolder.resolve(fileName(content, config.size()));
         if (Files.exists(file)) {
             try {
-                return new EmojiSet(config, EmojiCacheFile.open(file, key));
+                return new EmojiSet(config, EmojiCacheFile.open(file, config.size(), key));
             } catch (CheckpointFormatException e) {
                 LOG.warn("Drawing the emoji again, as their file cannot be used: {}", e.getMessage());
             }
         }
         draw(config, key, file, progress, EmojiSelection.of(config, limitPerSet, sets.get()));
-        return new EmojiSet(config, EmojiCacheFile.open(file, key));
+        return new EmojiSet(config, EmojiCacheFile.open(file, config.size(), key));
     }
 
     /** Returns the number of pictures. */
@@ -148,7 +148,7 @@ public final class EmojiSet {
     private static void draw(
             EmojiConfig config, String key, Path file, EmojiProgress progress, EmojiSelection selection)
             throws IOException {
-        EmojiCacheFile.write(file, out -> {
+        EmojiCacheFile.write(file, config.size(), out -> {
             EmojiDrawing drawing = new EmojiDrawing(selection, config, progress);
             drawing.writeTo(out);
             List<String> broken = drawing.broken();

@@ -49,7 +49,10 @@ public final class EmojiTrainingSource implements TrainingSource {
                 side,
                 (index, target) -> System.arraycopy(pixels[index], 0, target, 0, target.length));
         return new Opened(
-                new ImageTensorData(pixels, labels, new Shape(3, side, side), draws), pictures, set.attribution());
+                new ImageTensorData(pixels, labels, new Shape(3, side, side), draws),
+                pictures,
+                set.attribution(),
+                set.labels());
     }
 
     /** Tells every tenth of the drawing. */

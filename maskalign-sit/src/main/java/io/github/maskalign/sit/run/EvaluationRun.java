@@ -32,6 +32,8 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  */
 public final class EvaluationRun {
+    private static final int MOST_SIDE = 8192;
+
     private final ExtractorChoice features;
     private final @Nullable Path reference;
     private final Settings settings;
@@ -39,6 +41,7 @@ public final class EvaluationRun {
     /** What is rarely changed. */
     private record Settings(
             List<String> metrics,
+            int side,
             int batch,
             int groups,
             int referenceRows,
@@ -59,6 +62,7 @@ public final class EvaluationRun {
                 null,
                 new Settings(
                         List.of(),
+                        0,
                         32,
                         CollectorConfig.USUAL_GROUPS,
                         CollectorConfig.USUAL_REFERENCE_ROWS,
@@ -91,7 +95,8 @@ public final class EvaluationRun {
     /** Returns the evaluation by these metrics: of fid, sfid, is, precision, recall, kid; empty for ADM's suite. */
     public EvaluationRun withMetrics(List<String> ids) {
         Settings s = settings;
-        return with(new Settings(List.copyOf(ids), s.batch, s.groups, s.referenceRows, s.device, s.version, s.display));
+        return with(new Settings(
+                List.copyOf(ids), s.side, s.batch, s.groups, s.referenceRows, s.device, s.version, s.display));
     }
 
     /**
@@ -107,25 +112,39 @@ public final class EvaluationRun {
                     + ", " + groups + " and " + referenceRows);
         }
         Settings s = settings;
-        return with(new Settings(s.metrics, batch, groups, referenceRows, s.device, s.version, s.display));
+        return with(new Settings(s.metrics, s.side, batch, groups, referenceRows, s.device, s.version, s.display));
+    }
+
+    /**
+     * Returns the evaluation of pictures that are first cropped to squares, those of the reference too, as ImageNet is
+     * prepared.
+     *
+     * @param side side of the squares in pixels; 0 leaves pictures as they are, which must all have one size then
+     */
+    public EvaluationRun withSide(int side) {
+        if (side < 0 || side > MOST_SIDE) {
+            throw new IllegalArgumentException("side must be in [0, " + MOST_SIDE + "] but was " + side);
+        }
+        Settings s = settings;
+        return with(new Settings(s.metrics, side, s.batch, s.groups, s.referenceRows, s.device, s.version, s.display));
     }
 
     /** Returns the evaluation on another device than the CPU. */
     public EvaluationRun withDevice(Device device) {
         Settings s = settings;
-        return with(new Settings(s.metrics, s.batch, s.groups, s.referenceRows, device, s.version, s.display));
+        return with(new Settings(s.metrics, s.side, s.batch, s.groups, s.referenceRows, device, s.version, s.display));
     }
 
     /** Returns the evaluation by another version of the program, which the report states. */
     public EvaluationRun withVersion(String version) {
         Settings s = settings;
-        return with(new Settings(s.metrics, s.batch, s.groups, s.referenceRows, s.device, version, s.display));
+        return with(new Settings(s.metrics, s.side, s.batch, s.groups, s.referenceRows, s.device, version, s.display));
     }
 
     /** Returns the evaluation with another display of how far it is; lines of the log unless given. */
     public EvaluationRun withDisplay(Progress.Display display) {
         Settings s = settings;
-        return with(new Settings(s.metrics, s.batch, s.groups, s.referenceRows, s.device, s.version, display));
+        return with(new Settings(s.metrics, s.side, s.batch, s.groups, s.referenceRows, s.device, s.version, display));
     }
 
     private EvaluationRun with(Settings other) {
@@ -158,8 +177,8 @@ public final class EvaluationRun {
     }
 
     private Optional<EvaluationReport> work(@Nullable Path samples, @Nullable Path made) throws IOException {
-        try (ReferenceChoice against = reference == null ? null : ReferenceChoice.open(reference);
-                PictureSource pictures = samples == null ? null : PictureSource.open(samples)) {
+        try (ReferenceChoice against = reference == null ? null : ReferenceChoice.open(reference, settings.side);
+                PictureSource pictures = samples == null ? null : PictureSource.open(samples, settings.side)) {
             PictureSource originals = against == null ? null : against.pictures();
             if (made != null && originals == null) {
                 throw new IllegalArgumentException(
@@ -168,7 +187,7 @@ public final class EvaluationRun {
             if (pictures != null && originals != null && !originals.resolution().equals(pictures.resolution())) {
                 throw new IllegalArgumentException("the reference " + originals.path() + " has pictures of "
                         + originals.resolution() + " pixels but " + pictures.path() + " of " + pictures.resolution()
-                        + "; numbers are compared at one resolution");
+                        + "; numbers are compared at one resolution, to which --size N crops both");
             }
             PictureSource any = pictures == null ? originals : pictures;
             try (NDManager manager = NDManager.newBaseManager(settings.device);

@@ -27,6 +27,7 @@ import io.github.maskalign.sit.LossTerms;
 import io.github.maskalign.sit.SiTVariant;
 import io.github.maskalign.sit.run.internal.LocalGpu;
 import io.github.maskalign.sit.run.internal.RunPrecision;
+import io.github.maskalign.sit.run.internal.SampleSettings.AutoencoderChoice;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -49,14 +50,14 @@ import java.util.Optional;
  */
 public record RunConfig(
         String name,
-        long seed,
+        @Default("0") long seed,
         ModelSection model,
         DataSection data,
         @Inline Method method,
         OptimConfig optim,
         TrainConfig train,
-        RuntimeSection runtime,
-        SamplerConfig sample,
+        @Default("{}") RuntimeSection runtime,
+        @Default("{}") SamplerConfig sample,
         @Default("{}") EvaluateSection evaluate) {
 
     /**
@@ -71,12 +72,12 @@ public record RunConfig(
      * @param terms what relatives of MaskAlign add to the loss
      */
     public record Method(
-            DiffusionConfig diffusion,
-            AlignConfig align,
-            EncoderSection encoder,
-            ClassTokenConfig cls,
-            MixerConfig mixer,
-            SubsetConfig subset,
+            @Default("{path: LINEAR, timesteps: UNIFORM}") DiffusionConfig diffusion,
+            @Default("{}") AlignConfig align,
+            @Default("{}") EncoderSection encoder,
+            @Default("{}") ClassTokenConfig cls,
+            @Default("{}") MixerConfig mixer,
+            @Default("{}") SubsetConfig subset,
             @Default("{}") LossTerms terms) {}
 
     /** Checks what joins several sections. */
@@ -107,7 +108,7 @@ public record RunConfig(
                 && data.vae().isEmpty()) {
             throw new IllegalArgumentException(
                     "data.vae must name an autoencoder while evaluate.every is above 0, as latents of "
-                            + model.inChannels() + " channels are no pictures");
+                            + model.inChannels() + " channels are no pictures; or none if they are pixels");
         }
         if (sample.legacyGuidedChannels() > model.inChannels()) {
             throw new IllegalArgumentException("sample.legacyGuidedChannels must be at most model.inChannels, "
@@ -154,15 +155,17 @@ public record RunConfig(
      *
      * @param kind which data set
      * @param sets EMOJI: artists' sets, such as {@code noto}
-     * @param cache EMOJI: folder of the drawn pictures; the user's cache folder unless given
-     * @param path LATENTS: folder of the prepared latents
+     * @param cache EMOJI, FOLDER: folder of the drawn or cropped pictures; the user's cache folder unless given
+     * @param path LATENTS: folder of the prepared latents; FOLDER: the pictures, in class folders or an archive
      * @param scale LATENTS: factor of the latents, z = (sample − bias) · scale; above 0
      * @param bias LATENTS: subtracted before
      * @param folders LATENTS in REPA's layout: where its parts are
-     * @param vae LATENTS: autoencoder as diffusers publishes it, for pictures while the run goes on; none unless given
-     * @param pixels how values become bytes in pictures of the run; unless given the nearest level for EMOJI, and for
-     *     LATENTS the rule of the method's project
+     * @param vae LATENTS: autoencoder as diffusers publishes it, for pictures while the run goes on; {@code none} where the
+     *     latents are pixels; no pictures unless given
+     * @param pixels how values become bytes in pictures of the run; unless given the nearest level for EMOJI and FOLDER, and
+     *     for LATENTS the rule of the method's project
      * @param readAhead LATENTS: batches that another thread reads in advance; 0 reads when they are needed
+     * @param flip FOLDER: whether each sample is mirrored left to right with probability 1/2
      */
     public record DataSection(
             Kind kind,
@@ -174,7 +177,8 @@ public record RunConfig(
             @Inline Folders folders,
             @Default("null") Optional<Path> vae,
             @Default("null") Optional<PixelScaling> pixels,
-            @NonNegative @Default("4") int readAhead) {
+            @NonNegative @Default("4") int readAhead,
+            @Default("false") boolean flip) {
 
         /**
          * Folders of REPA's layout.
@@ -191,7 +195,9 @@ public record RunConfig(
             /** Drawings of emoji by several artists, made from a Maven artefact; pixels are the latents. */
             EMOJI,
             /** Latents of a picture set, prepared in advance. */
-            LATENTS
+            LATENTS,
+            /** Pictures in class folders, a zip, tars or WebDataset, cropped to the model's side; pixels are the latents. */
+            FOLDER
         }
 
         /** Checks that the keys fit the kind. */
@@ -200,12 +206,19 @@ public record RunConfig(
             if (kind == Kind.EMOJI && sets.isEmpty()) {
                 throw new IllegalArgumentException("sets must name at least one artist's set for EMOJI");
             }
-            if (kind == Kind.EMOJI && vae.isPresent()) {
+            if (kind != Kind.LATENTS && vae.isPresent() && !AutoencoderChoice.isNone(vae.get())) {
                 throw new IllegalArgumentException(
-                        "vae has no place with EMOJI, whose latents are pictures, but was " + vae.get());
+                        "vae has no place with " + kind + ", whose latents are pictures, but was " + vae.get());
             }
             if (kind == Kind.LATENTS && path.isEmpty()) {
                 throw new IllegalArgumentException("path must name the folder of the latents for LATENTS");
+            }
+            if (kind == Kind.FOLDER && path.isEmpty()) {
+                throw new IllegalArgumentException("path must name the folder or archive of the pictures for FOLDER");
+            }
+            if (kind != Kind.FOLDER && flip) {
+                throw new IllegalArgumentException("flip must be false with " + kind
+                        + ", as FOLDER alone can mirror pictures while it trains, but was true");
             }
         }
     }
@@ -224,8 +237,8 @@ public record RunConfig(
      * @param positions NATIVE: how the position table is made for other grids than its own; REPA's way is ANTIALIAS
      */
     public record EncoderSection(
-            Kind kind,
-            @Range(min = 1, max = 65_536) int width,
+            @Default("NONE") Kind kind,
+            @Range(min = 1, max = 65_536) @Default("128") int width,
             @Default("null") Optional<Path> path,
             @Default("null") Optional<String> sha256,
             @Default("false") boolean trust,
@@ -275,15 +288,15 @@ public record RunConfig(
      *     same device, processor, kernels, threads, ranks and versions
      */
     public record RuntimeSection(
-            @OneOf({"cpu", "gpu"}) String device,
-            RunPrecision precision,
+            @OneOf({"cpu", "gpu"}) @Default("cpu") String device,
+            @Default("FLOAT32") RunPrecision precision,
 
             @Range(min = 0, max = NativeThreads.MOST) @Default("0")
             int threads,
 
-            @Positive int logEvery,
-            @NonNegative int previewEvery,
-            @Positive int previewPictures,
+            @Positive @Default("10") int logEvery,
+            @NonNegative @Default("0") int previewEvery,
+            @Positive @Default("16") int previewPictures,
             @Positive @Default("1") int previewScale,
             @Default("false") boolean deterministic) {
 
@@ -324,7 +337,10 @@ public record RunConfig(
             @Range(min = 1, max = 8192) int inputSize,
             @Range(min = 1, max = 65_536) int inChannels,
             @Range(min = 1, max = 1 << 24) int numClasses,
-            @Range(min = 0, max = 1, maxExclusive = true) double classDropoutProb,
+
+            @Range(min = 0, max = 1, maxExclusive = true) @Default("0.1")
+            double classDropoutProb,
+
             @Default("false") boolean qkNorm,
 
             @Range(min = 0, minExclusive = true, max = 256) @Default("4.0")

@@ -9,6 +9,7 @@ import io.github.maskalign.core.distributed.Communicators.LocalCommunicator;
 import io.github.maskalign.core.files.WeightsFile.Unknown;
 import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.encoders.vae.NativeAutoencoder;
+import io.github.maskalign.sit.run.internal.ClassNames;
 import io.github.maskalign.sit.run.internal.PictureDecoder;
 import io.github.maskalign.sit.run.internal.RunPrecision;
 import io.github.maskalign.sit.run.internal.SampleSettings;
@@ -73,7 +74,7 @@ public final class SamplingRun {
     public static SamplingRun open(Path source) {
         return new SamplingRun(
                 new Source(source, null, ImportOptions.AUTO, null, Unknown.REFUSE),
-                new Wanted(16, 0, List.of(), false),
+                new Wanted(16, 0, List.of(), List.of(), false),
                 new Computing((own, model) -> own, null, 16),
                 new Decoding(null, null, PictureDecoder.USUAL_BATCH, PictureDecoder.USUAL_TILE),
                 new Audience(Progress.Display.LOG, LOG::info));
@@ -95,17 +96,25 @@ public final class SamplingRun {
 
     /** Returns the run of so many pictures, at least 1, whose noise follows from the seed. */
     public SamplingRun withPictures(int count, long seed) {
-        return with(new Wanted(count, seed, wanted.labels(), wanted.balanced()));
+        return with(new Wanted(count, seed, wanted.labels(), wanted.names(), wanted.balanced()));
     }
 
     /** Returns the run of pictures of these classes, repeated as needed. */
     public SamplingRun withLabels(List<Integer> labels) {
-        return with(new Wanted(wanted.count(), wanted.seed(), labels, false));
+        return with(new Wanted(wanted.count(), wanted.seed(), labels, List.of(), false));
+    }
+
+    /**
+     * Returns the run of pictures of these classes, repeated as needed: names of classes of the run's training data, numbers,
+     * and ranges such as {@code 0-3}. What is no class is refused when the pictures are made.
+     */
+    public SamplingRun withClasses(List<String> classes) {
+        return with(new Wanted(wanted.count(), wanted.seed(), List.of(), classes, false));
     }
 
     /** Returns the run of pictures of all classes in turn. */
     public SamplingRun withAllClasses() {
-        return with(new Wanted(wanted.count(), wanted.seed(), List.of(), true));
+        return with(new Wanted(wanted.count(), wanted.seed(), List.of(), List.of(), true));
     }
 
     private SamplingRun with(Wanted other) {
@@ -131,14 +140,11 @@ public final class SamplingRun {
         return new SamplingRun(source, wanted, other, decoding, audience);
     }
 
-    /** Returns the run whose latents an autoencoder decodes: a folder as diffusers publishes it, or its weights. */
+    /** Returns the run whose latents an autoencoder decodes: a folder as diffusers publishes it, its weights, or {@code
+     * none} for models of pixels.
+     */
     public SamplingRun withAutoencoder(Path vae) {
-        return withDecoding(
-                new AutoencoderChoice(
-                        vae.toString(), (device, precision) -> NativeAutoencoder.open(vae, device, precision)),
-                decoding.pixels(),
-                decoding.batch(),
-                decoding.tile());
+        return withDecoding(AutoencoderChoice.of(vae), decoding.pixels(), decoding.batch(), decoding.tile());
     }
 
     /** Returns the run with another way from latents to bytes. */
@@ -222,9 +228,12 @@ public final class SamplingRun {
             SampleSource model = own.withSampling(computing.change().of(own.sampling(), own.model()));
             boolean ready = model.model().model().inChannels() == 3 && model.scaling() == null;
             if (decoded && !ready && decoding.autoencoder() == null) {
-                throw new IllegalArgumentException(chosen + ": the model makes latents, which need a decoder to become"
-                        + " pictures: name it with --vae, or keep the latents with --latents FILE");
+                throw new IllegalArgumentException(chosen + ": the model makes latents, which need an autoencoder to"
+                        + " become pictures: name it with --vae or --vae-torchscript, or keep the latents with --latents"
+                        + " FILE");
             }
+            Wanted pictures = wanted.resolved(
+                    SampleSource.isRun(chosen) ? ClassNames.read(own.folder()) : new ClassNames(List.of()));
             Path weights = file.file().path();
             Map<String, String> facts = Map.of(
                     "source", chosen.toString(),
@@ -233,7 +242,7 @@ public final class SamplingRun {
                     "read_as", source.options().toString());
             try (Closeable products = model.precision().enter()) {
                 int batch = Math.min(computing.batch(), wanted.count());
-                return task.run(new SampleWork(manager, model, wanted, decoding, batch), facts);
+                return task.run(new SampleWork(manager, model, pictures, decoding, batch), facts);
             }
         }
     }
@@ -244,7 +253,8 @@ public final class SamplingRun {
         }
         SiTWeights weights = file.sit(source.options());
         weights.notes().forEach(audience.notes());
-        return SampleSource.of(weights, file.file().path(), computing.precision(), decoding.autoencoder() != null);
+        AutoencoderChoice autoencoder = decoding.autoencoder();
+        return SampleSource.of(weights, file.file().path(), computing.precision(), autoencoder != null && autoencoder.decodes());
     }
 
     private static Device device() {

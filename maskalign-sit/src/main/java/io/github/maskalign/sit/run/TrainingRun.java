@@ -27,6 +27,7 @@ import io.github.maskalign.core.train.TrainStep.StepMemoryException;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTObjective;
 import io.github.maskalign.sit.SiTTraining;
+import io.github.maskalign.sit.run.internal.ClassNames;
 import io.github.maskalign.sit.run.internal.DeterministicMode;
 import io.github.maskalign.sit.run.internal.EncoderChoice;
 import io.github.maskalign.sit.run.internal.EvaluationListener;
@@ -48,6 +49,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -64,7 +66,7 @@ import org.slf4j.LoggerFactory;
  * StopReason reason = TrainingRun.open(Path.of("config.yaml"), Path.of("runs/mine")).run();
  * }</pre>
  *
- * <p>The folder holds {@code config.yaml} (resolved), {@code provenance.json}, {@code ATTRIBUTION.txt} of the training
+ * <p>The folder holds {@code config.yaml} (resolved), {@code provenance.json}, {@code classes.json} if classes have names, {@code ATTRIBUTION.txt} of the training
  * pictures, {@code stats.jsonl}, TensorBoard events, {@code checkpoints/}, snapshots of the averaged weights, {@code
  * samples*.png} and {@code loss.png}. The same call again continues where the last one stopped. The program brings the
  * natives of the engine, and a back end for SLF4J if it wants to see what the run says.
@@ -246,10 +248,10 @@ public final class TrainingRun {
         Communicator ranks = agreement.ranks();
         Draws draws = new Draws(run.seed());
         Optional<RunData> first = agreement.together(() -> ranks.localRank() == 0
-                ? Optional.of(RunData.open(run, settings.cache, draws, ranks))
+                ? Optional.of(RunData.open(run, settings.cache, draws, ranks, settings.display))
                 : Optional.empty());
-        return agreement.together(
-                () -> first.isPresent() ? first.get() : RunData.open(run, settings.cache, draws, ranks));
+        return agreement.together(() ->
+                first.isPresent() ? first.get() : RunData.open(run, settings.cache, draws, ranks, settings.display));
     }
 
     private static SiTObjective objective(
@@ -283,13 +285,14 @@ public final class TrainingRun {
             RunData data, Map<String, String> provenance, NDManager manager, Sinks sinks, Communicator ranks) {
         RunConfig run = config.value();
         List<TrainListener> listeners = new ArrayList<>();
-        listeners.add(new RunStart(
-                folder,
-                Map.of(
-                        "config.yaml", config.yaml(),
-                        "provenance.json", Provenance.json(config, provenance),
-                        "ATTRIBUTION.txt", data.attribution()),
-                run.train().steps()));
+        Map<String, String> files = new HashMap<>(Map.of(
+                "config.yaml", config.yaml(),
+                "provenance.json", Provenance.json(config, provenance),
+                "ATTRIBUTION.txt", data.attribution()));
+        if (!data.classes().names().isEmpty()) {
+            files.put(ClassNames.FILE, data.classes().json());
+        }
+        listeners.add(new RunStart(folder, files, run.train().steps()));
         listeners.add(new Costs());
         MemoryListener memory = new MemoryListener(run, BatchPlan.of(run.train(), ranks));
         listeners.add(memory);

@@ -4,6 +4,7 @@ import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.random.Draws;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 
 /**
  * Where a run's samples come from when they are no prepared latents: pictures that are their own latents.
@@ -32,6 +33,17 @@ public interface TrainingSource {
      * @param data the samples, by position
      * @param pictures the same one by one, as bytes
      * @param attribution who made the pictures, under which licences
+     * @param classes names of the classes by label; empty if there are none
      */
-    record Opened(TrainingData data, TrainingPictures pictures, String attribution) {}
+    record Opened(TrainingData data, TrainingPictures pictures, String attribution, List<String> classes) {
+        /** Copies the names. */
+        public Opened {
+            classes = List.copyOf(classes);
+        }
+
+        /** Samples whose classes have no names. */
+        public Opened(TrainingData data, TrainingPictures pictures, String attribution) {
+            this(data, pictures, attribution, List.of());
+        }
+    }
 }

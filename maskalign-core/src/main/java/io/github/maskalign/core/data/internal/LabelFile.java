@@ -6,6 +6,7 @@ import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.internal.MessageText;
 import io.github.maskalign.core.files.internal.StrictJson;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -122,14 +123,17 @@ public record LabelFile(Path file, Map<String, Integer> labels) {
 
     /**
      * Labels by the first part of the name: the rank of that folder among all, in code unit order. The convention of
-     * torchvision's ImageFolder and of REPA's preprocessing.
+     * torchvision's ImageFolder and of REPA's preprocessing. Pictures that all lie in no folder are one class, called as
+     * the set.
      */
     static final class ClassFolders {
         private final List<String> classes;
         private final Map<String, Integer> ranks = new HashMap<>();
+        private final boolean flat;
 
-        private ClassFolders(List<String> classes) {
+        private ClassFolders(List<String> classes, boolean flat) {
             this.classes = classes;
+            this.flat = flat;
             for (int i = 0; i < classes.size(); i++) {
                 ranks.put(classes.get(i), i);
             }
@@ -137,17 +141,30 @@ public record LabelFile(Path file, Map<String, Integer> labels) {
 
         static ClassFolders of(Path where, Collection<String> pictures) throws PictureSetException {
             TreeSet<String> found = new TreeSet<>();
+            List<String> alone = new ArrayList<>();
             for (String name : pictures) {
                 int slash = name.indexOf('/');
                 if (slash <= 0) {
-                    throw new PictureSetException(
-                            where,
-                            "pictures must lie in a folder for each class but " + MessageText.quote(name)
-                                    + " does not");
+                    alone.add(name);
+                } else {
+                    found.add(name.substring(0, slash));
                 }
-                found.add(name.substring(0, slash));
             }
-            return new ClassFolders(new ArrayList<>(found));
+            if (!alone.isEmpty() && !found.isEmpty()) {
+                throw new PictureSetException(
+                        where,
+                        "pictures must all lie in a folder for each class, or all in none, but "
+                                + MessageText.quote(alone.get(0)) + " lies in none and others in "
+                                + MessageText.quote(found.first()));
+            }
+            return found.isEmpty()
+                    ? new ClassFolders(List.of(nameOf(where)), true)
+                    : new ClassFolders(new ArrayList<>(found), false);
+        }
+
+        private static String nameOf(Path set) {
+            String name = String.valueOf(set.toAbsolutePath().normalize().getFileName());
+            return Files.isDirectory(set) ? name : name.replaceFirst("(?i)\\.(zip|tar)$", "");
         }
 
         List<String> classes() {
@@ -155,7 +172,8 @@ public record LabelFile(Path file, Map<String, Integer> labels) {
         }
 
         LabelledPicture label(String name) {
-            return new LabelledPicture(name, ranks.getOrDefault(name.substring(0, name.indexOf('/')), -1));
+            int slash = name.indexOf('/');
+            return new LabelledPicture(name, flat ? 0 : ranks.getOrDefault(name.substring(0, slash), -1));
         }
     }
 }

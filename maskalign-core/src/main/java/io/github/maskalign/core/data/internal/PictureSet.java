@@ -8,6 +8,7 @@ import io.github.maskalign.core.files.internal.ZipArchive;
 import io.github.maskalign.core.files.internal.ZipArchive.ZipEntryInfo;
 import io.github.maskalign.core.files.internal.ZipArchive.ZipRules;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
@@ -87,8 +88,7 @@ public interface PictureSet extends AutoCloseable {
         }
 
         static boolean isHidden(String name) {
-            String last = name.substring(name.lastIndexOf('/') + 1);
-            return last.startsWith(".") || name.startsWith("__MACOSX/");
+            return name.startsWith(".") || name.contains("/.") || name.startsWith("__MACOSX/");
         }
     }
 
@@ -150,6 +150,8 @@ public interface PictureSet extends AutoCloseable {
                         .filter(PictureFormatNames::isPicture)
                         .sorted()
                         .toList();
+            } catch (UncheckedIOException e) {
+                throw e.getCause(); // such as a folder that may not be read
             }
         }
 

@@ -119,6 +119,11 @@ public final class ShardSet implements PreparedSamples {
     }
 
     @Override
+    public List<String> classNames() {
+        return index.classes();
+    }
+
+    @Override
     public SampleLayout layout() {
         return index.layout();
     }

@@ -3,9 +3,11 @@ package io.github.maskalign.core.files.internal;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.TensorSource;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -16,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 
 /** The checksums of a file: SHA-256 of all of it, CRC-32C of each tensor. */
@@ -96,6 +99,24 @@ public final class Digests {
         for (Map.Entry<String, ? extends TensorSource> tensor : new TreeMap<>(tensors).entrySet()) {
             digest.update((tensor.getKey() + "\0").getBytes(StandardCharsets.UTF_8));
             tensor.getValue().sendTo(digest::update);
+        }
+        return HexFormat.of().formatHex(digest.digest());
+    }
+
+    /**
+     * Returns the SHA-256 of the names, sizes and times of a file, or of all files below a folder: it changes when one of
+     * them does, though no file is read.
+     */
+    public static String listing(Path path) throws IOException {
+        MessageDigest digest = newSha256();
+        try (Stream<Path> found = Files.walk(path, FileVisitOption.FOLLOW_LINKS)) {
+            for (Path file : found.filter(Files::isRegularFile).sorted().toList()) {
+                String line = path.relativize(file) + " " + Files.size(file) + " "
+                        + Files.getLastModifiedTime(file).toMillis() + "\n";
+                digest.update(line.getBytes(StandardCharsets.UTF_8));
+            }
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
         }
         return HexFormat.of().formatHex(digest.digest());
     }

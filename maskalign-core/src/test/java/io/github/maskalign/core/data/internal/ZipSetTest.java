@@ -129,8 +129,9 @@ class ZipSetTest {
                 }),
                 damage("other local name", "\"a/x.png\" is not the same", z -> z.get(0).localName = "a/z.png"),
                 damage("cut off", "is no zip file, or does not end as one", z -> z.tail = new byte[] {1}),
-                damage("flat", "a folder for each class but \"\\u202ex.png\" does not", z -> {
+                damage("half flat", "all in none, but \"\\u202ex.png\" lies in none", z -> {
                     z.get(0).name = z.get(0).localName = "\u202ex.png";
+                    z.add("a/y.png", new byte[] {1});
                 }),
                 damage(
                         "clears the screen",

@@ -3,10 +3,14 @@ package io.github.maskalign.sit.run.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.config.ConfigException;
+import io.github.maskalign.core.diffusion.DiffusionConfig;
+import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.weights.ModelSettings;
@@ -159,6 +163,40 @@ class ConfigFilesTest {
         assertThat(RunPlan.settings(load("quickstart"))).doesNotContainKey("optim.extraEmaDecays");
         assertThat(RunPlan.settings(bind(file, "optim.extraEmaDecays=[0.9, 0.99]")))
                 .containsEntry("optim.extraEmaDecays", "[0.9, 0.99]");
+    }
+
+    @Test
+    void aShortConfigIsPlainSitWithThePapersSettings() {
+        String text = """
+                name: short
+                model: {inputSize: 32, inChannels: 3, numClasses: 2, patchSize: 4, hiddenSize: 48, depth: 6, numHeads: 2}
+                data: {kind: FOLDER, path: pictures}
+                optim: {lr: 1.0e-4, emaDecay: 0.9999}
+                train: {steps: 10, globalBatch: 4}
+                """;
+
+        RunConfig config =
+                ConfigBinder.bindText(text, "short", List.of(), RunConfig.class).value();
+
+        assertThat(family(config)).isEqualTo("sit");
+        assertThat(config.optim()).isEqualTo(OptimConfig.PAPER);
+        assertThat(config.sample()).isEqualTo(SamplerConfig.defaults());
+        assertThat(config.subset()).isEqualTo(SubsetConfig.defaults().withPlacement(SubsetPlacement.NONE));
+        assertThat(config.mixer()).isEqualTo(MixerConfig.NONE);
+        assertThat(config.diffusion()).isEqualTo(DiffusionConfig.defaults());
+        assertThatThrownBy(() -> ConfigBinder.bindText("name: x", "x", List.of(), RunConfig.class))
+                .hasMessageContaining("4 problems");
+    }
+
+    @Test
+    void mirroringIsASettingOfTheRunAndNoneIsNotOne() {
+        assertThat(RunPlan.settings(load("quickstart"))).doesNotContainKey("data.flip");
+        RunConfig mirrored =
+                bind(FOLDER.resolve("quickstart.yaml"), "data.kind=FOLDER", "data.path=pictures", "data.flip=true");
+
+        assertThat(RunPlan.settings(mirrored))
+                .containsEntry("data.flip", "true")
+                .doesNotContainKey("data.path");
     }
 
     @Test

@@ -27,6 +27,7 @@ import io.github.maskalign.core.train.TrainListener.StopReason;
 import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTTraining;
+import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.TrainingRun;
 import java.io.IOException;
@@ -222,7 +223,8 @@ class EvaluationListenerTest {
         SiTConfig model = RunPlan.model(config);
         Path cache = Path.of("target", "emoji-cache");
         try (NDManager manager = NDManager.newBaseManager();
-                RunData data = RunData.open(config, cache, new Draws(config.seed()), new LocalCommunicator());
+                RunData data = RunData.open(
+                        config, cache, new Draws(config.seed()), new LocalCommunicator(), Progress.Display.LOG);
                 TrainState state = new TrainState(
                         manager,
                         SiTTraining.builder()

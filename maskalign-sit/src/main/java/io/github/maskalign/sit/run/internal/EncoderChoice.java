@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Opens the encoder of a config and checks that it fits the model: one token for each of the model's patches. */
 public final class EncoderChoice {
+    private static final int TEACHER_WIDTH = 128;
+
     private EncoderChoice() {}
 
     /**
@@ -27,9 +29,12 @@ public final class EncoderChoice {
         EncoderSection section = config.encoder();
         RepresentationEncoder encoder = switch (section.kind()) {
             case NONE, CACHED -> null;
-            case EMBEDDED -> Encoders.embeddedTeacher(model.tokens(), device);
-            case TORCHSCRIPT -> torchScript(section, grid(model, pictureSide), pictureSide, device);
-            case NATIVE -> published(config, grid(model, pictureSide), pictureSide, device);
+            case EMBEDDED -> {
+                requireFits(config, model, pictureSide);
+                yield Encoders.embeddedTeacher(model.tokens(), pictureSide, device);
+            }
+            case TORCHSCRIPT -> torchScript(section, grid(config, model, pictureSide), pictureSide, device);
+            case NATIVE -> published(config, grid(config, model, pictureSide), pictureSide, device);
         };
         if (encoder != null) {
             try {
@@ -65,13 +70,42 @@ public final class EncoderChoice {
         return NativeEncoder.open(file, options, device);
     }
 
-    private static int grid(SiTConfig model, int pictureSide) {
-        int grid = model.grid();
-        if (pictureSide % grid != 0) {
-            throw new IllegalArgumentException("pictures of " + pictureSide + " pixels cannot be cut into the model's "
-                    + grid + " x " + grid + " tokens");
+    private static int grid(RunConfig config, SiTConfig model, int pictureSide) {
+        requireFits(config, model, pictureSide);
+        return model.grid();
+    }
+
+    /**
+     * Checks that pictures of this side give one token for each patch of the model, without opening the encoder.
+     *
+     * @throws IllegalArgumentException if they do not; names the keys
+     */
+    static void requireFits(RunConfig config, SiTConfig model, int pictureSide) {
+        EncoderSection.Kind kind = config.encoder().kind();
+        if (kind == EncoderSection.Kind.NONE || kind == EncoderSection.Kind.CACHED) {
+            return;
         }
-        return grid;
+        if (pictureSide == 0) {
+            throw new IllegalArgumentException("encoder.kind " + kind + " looks at pictures, which data.path "
+                    + config.data().path().orElseThrow() + " does not hold: prepare it with --images");
+        }
+        int grid = model.grid();
+        String given = "model.inputSize " + model.model().inputSize() + " with model.patchSize "
+                + model.model().patchSize() + " makes " + grid + " x " + grid + " tokens";
+        if (kind == EncoderSection.Kind.EMBEDDED) {
+            if (grid != 8 && grid != 16) {
+                throw new IllegalArgumentException(given + ", but encoder.kind EMBEDDED gives 8 x 8 or 16 x 16: choose"
+                        + " model.patchSize so that inputSize / patchSize is 8 or 16, or another encoder");
+            }
+            if (config.encoder().width() != TEACHER_WIDTH) {
+                throw new IllegalArgumentException(
+                        "encoder.width must be " + TEACHER_WIDTH + " for encoder.kind EMBEDDED but was "
+                                + config.encoder().width());
+            }
+        } else if (pictureSide % grid != 0) {
+            throw new IllegalArgumentException(given + ", into which pictures of " + pictureSide
+                    + " pixels cannot be cut for encoder.kind " + kind);
+        }
     }
 
     private static void check(RepresentationEncoder encoder, RunConfig config) {

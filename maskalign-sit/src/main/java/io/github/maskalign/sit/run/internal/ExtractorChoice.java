@@ -42,6 +42,7 @@ public record ExtractorChoice(
         int heads,
         VitParts.Positions positions) {
     private static final int GRID = 16;
+    private static final int TEACHER_SIDE = 32;
 
     /** A choice with the published number of heads and REPA's positions. */
     public ExtractorChoice(
@@ -80,11 +81,13 @@ public record ExtractorChoice(
         }
         String name = encoder == null ? "" : encoder;
         if (isEmbedded(name)) {
+            String own = "encoder/embedded/"
+                    + Digests.sha256(Encoders.embeddedProvenance().getBytes(StandardCharsets.UTF_8));
+            boolean resizes = pictureSide > 0 && pictureSide != TEACHER_SIDE;
             return new EncoderExtractor(
-                    Encoders.embeddedTeacher(64, device),
+                    Encoders.embeddedTeacher(64, resizes ? pictureSide : TEACHER_SIDE, device),
                     spaceName(),
-                    "encoder/embedded/"
-                            + Digests.sha256(Encoders.embeddedProvenance().getBytes(StandardCharsets.UTF_8)));
+                    resizes ? own + "/resized" : own);
         }
         Path file = Path.of(name);
         ScriptTrust trust = encoderModel == null ? pin.trust(file) : null;
@@ -93,7 +96,7 @@ public record ExtractorChoice(
         String identity =
                 "encoder/" + (encoderModel == null ? preprocessing : encoderModel) + usual + "/" + Digests.sha256(file);
         RepresentationEncoder opened = trust != null
-                ? Encoders.open(file, Preprocessing.named(preprocessing), trust, device)
+                ? Encoders.open(file, fitting(pictureSide), trust, device)
                 : published(file, String.valueOf(encoderModel), pictureSide, device);
         return new EncoderExtractor(opened, spaceName(), identity);
     }
@@ -105,6 +108,14 @@ public record ExtractorChoice(
         }
         Path file = Path.of(String.valueOf(encoder));
         return encoderModel == null ? "encoder " + file.getFileName() : encoderModel + " (" + file.getFileName() + ")";
+    }
+
+    /** The preprocessing as it is where it takes pictures of this side; otherwise they are resized to its usual input. */
+    private Preprocessing fitting(int pictureSide) {
+        Preprocessing usual = Preprocessing.named(preprocessing);
+        return pictureSide % usual.sideUnit() == 0
+                ? usual
+                : usual.withSides(pictureSide, pictureSide, usual.sideFor(usual.usualSide()), usual.patchSize());
     }
 
     private static boolean isEmbedded(@Nullable String encoder) {

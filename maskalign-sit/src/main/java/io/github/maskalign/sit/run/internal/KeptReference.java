@@ -7,9 +7,7 @@ import io.github.maskalign.core.files.internal.Digests;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -68,19 +66,6 @@ record KeptReference(Path file) {
 
     /** Names what a path holds, so that the name changes when a file does; files are not read. */
     static String describe(Path path) throws IOException {
-        List<Path> files;
-        try (Stream<Path> found = Files.walk(path)) {
-            files = found.filter(Files::isRegularFile).sorted().toList();
-        }
-        StringBuilder facts = new StringBuilder();
-        for (Path one : files) {
-            facts.append(path.relativize(one))
-                    .append(' ')
-                    .append(Files.size(one))
-                    .append(' ');
-            facts.append(Files.getLastModifiedTime(one).toMillis()).append('\n');
-        }
-        return path.toAbsolutePath().normalize() + " "
-                + Digests.sha256(facts.toString()).substring(0, 16);
+        return path.toAbsolutePath().normalize() + " " + Digests.listing(path).substring(0, 16);
     }
 }

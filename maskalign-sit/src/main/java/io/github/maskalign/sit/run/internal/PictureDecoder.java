@@ -9,11 +9,12 @@ import io.github.maskalign.core.files.internal.OwnedArrays;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.encoders.vae.Autoencoder;
 import io.github.maskalign.encoders.vae.Autoencoder.LatentScaling;
-import io.github.maskalign.encoders.vae.NativeAutoencoder;
+import io.github.maskalign.encoders.vae.PixelAutoencoder;
 import io.github.maskalign.encoders.vae.TiledDecoder;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunConfig.DataSection;
+import io.github.maskalign.sit.run.internal.SampleSettings.AutoencoderChoice;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -74,7 +75,7 @@ public final class PictureDecoder implements AutoCloseable {
 
     /** Whether a run can have pictures: it trains on pixels, or its config names an autoencoder. */
     static boolean possible(RunConfig run) {
-        return run.data().vae().isPresent() || run.data().kind() == DataSection.Kind.EMOJI;
+        return run.data().vae().isPresent() || run.data().kind() != DataSection.Kind.LATENTS;
     }
 
     /**
@@ -84,14 +85,16 @@ public final class PictureDecoder implements AutoCloseable {
      */
     static PictureDecoder open(RunConfig run, Device device) throws IOException {
         DataSection data = run.data();
-        if (data.vae().isEmpty()) {
+        boolean pixels = data.kind() != DataSection.Kind.LATENTS;
+        if (data.vae().isEmpty()
+                || (pixels && AutoencoderChoice.isNone(data.vae().get()))) {
             if (!possible(run)) {
                 throw new IllegalArgumentException("data.vae must name an autoencoder: the model makes latents of "
-                        + run.model().inChannels() + " channels");
+                        + run.model().inChannels() + " channels; or none if they are pixels");
             }
             return ofPixels(RunPlan.pixels(run));
         }
-        NativeAutoencoder opened = NativeAutoencoder.open(data.vae().get(), device, Precision.FLOAT32);
+        Autoencoder opened = AutoencoderChoice.of(data.vae().get()).opening().open(device, Precision.FLOAT32);
         LatentScaling scaling = LatentScaling.of(data.scale(), data.bias());
         PictureDecoder decoder = of(opened, scaling, RunPlan.pixels(run), USUAL_BATCH, USUAL_TILE);
         try {
@@ -114,7 +117,8 @@ public final class PictureDecoder implements AutoCloseable {
             throw new IllegalArgumentException(
                     vae == null
                             ? "the model makes latents of " + model.model().inChannels()
-                                    + " channels, which need a decoder to become pictures"
+                                    + " channels, which need an autoencoder to become pictures: name it with --vae or"
+                                    + " --vae-torchscript"
                             : "the autoencoder has latents of " + channels + " channels but the model makes "
                                     + model.model().inChannels());
         }
@@ -122,7 +126,9 @@ public final class PictureDecoder implements AutoCloseable {
 
     /** Returns the file of the autoencoder's weights, if there is one. */
     public Optional<Path> file() {
-        return Optional.ofNullable(vae).map(Autoencoder::file);
+        return Optional.ofNullable(vae)
+                .filter(used -> !(used instanceof PixelAutoencoder))
+                .map(Autoencoder::file);
     }
 
     /** Returns how values become bytes. */

@@ -4,6 +4,7 @@ import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureFormatException;
 import io.github.maskalign.core.image.PictureReader;
+import io.github.maskalign.core.image.Resampler.CentreCrop;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -25,15 +26,22 @@ final class PictureFolder implements PictureSource {
     private final List<Path> files;
     private final int width;
     private final int height;
+    private final int side;
 
-    private PictureFolder(Path folder, List<Path> files, Picture first) {
+    private PictureFolder(Path folder, List<Path> files, Picture first, int side) {
         this.folder = folder;
         this.files = files;
+        this.side = side;
         width = first.width();
         height = first.height();
     }
 
-    static PictureFolder open(Path folder) throws IOException {
+    /**
+     * Opens a folder.
+     *
+     * @param side side to which each picture is cropped; 0 if they all must have one size
+     */
+    static PictureFolder open(Path folder, int side) throws IOException {
         List<Path> files;
         try (Stream<Path> all = Files.walk(folder)) {
             files = all.filter(PictureFolder::isPicture).sorted().toList();
@@ -44,7 +52,7 @@ final class PictureFolder implements PictureSource {
             throw new CheckpointFormatException(
                     folder, "holds no pictures: there is no .png, .jpg or .jpeg file in it");
         }
-        return new PictureFolder(folder, files, decode(files.get(0)));
+        return new PictureFolder(folder, files, decode(files.get(0), side), side);
     }
 
     @Override
@@ -89,24 +97,27 @@ final class PictureFolder implements PictureSource {
     public void close() {}
 
     private byte[] checked(Path file) throws IOException {
-        Picture picture = decode(file);
+        Picture picture = decode(file, side);
         if (picture.width() != width || picture.height() != height) {
             throw new CheckpointFormatException(
                     file,
                     "has " + picture.width() + " x " + picture.height() + " pixels but " + files.get(0) + " has "
-                            + width + " x " + height + "; all pictures of a set must have the same size");
+                            + width + " x " + height
+                            + "; all pictures of a set must have the same size, or be cropped to one with --size N");
         }
         return picture.toInterleaved();
     }
 
-    private static Picture decode(Path file) throws IOException {
+    private static Picture decode(Path file, int side) throws IOException {
         byte[] bytes = Files.readAllBytes(file);
         if (isPng(bytes) && bytes.length > COLOUR_TYPE && (bytes[COLOUR_TYPE] & ALPHA) != 0) {
             throw new CheckpointFormatException(
                     file, "has an alpha channel, which has no place in the numbers; put it on a background first");
         }
         try {
-            return PictureReader.read(bytes, file.toString());
+            Picture picture = PictureReader.read(bytes, file.toString());
+            boolean fits = picture.width() == side && picture.height() == side;
+            return side == 0 || fits ? picture : CentreCrop.adm(picture, side);
         } catch (PictureFormatException e) {
             throw new CheckpointFormatException(file, "cannot be read as a picture: " + e.getMessage(), e);
         }

@@ -57,7 +57,8 @@ public final class PictureListener implements TrainListener {
         if (!PictureDecoder.possible(config)) {
             LOG.info(
                     "the model makes latents and data.vae names no autoencoder, so there are no pictures while it trains;"
-                            + " draw them later with: maskalign sample {} --vae DIR",
+                            + " draw them later with: maskalign sample {} --vae DIR, or"
+                            + " --vae-torchscript ENCODER,DECODER",
                     folder);
             return;
         }

@@ -1,6 +1,8 @@
 package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.image.Picture;
+import io.github.maskalign.core.image.Resampler.CentreCrop;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -44,26 +46,85 @@ public interface PictureSource extends AutoCloseable {
      * @throws CheckpointFormatException if there are no pictures, or not such as can be evaluated
      */
     static PictureSource open(Path path) throws IOException {
+        return open(path, 0);
+    }
+
+    /**
+     * As {@link #open(Path)}, with each picture cropped to a square as ImageNet is, from whatever size it has.
+     *
+     * @param side side of the square in pixels; 0 leaves pictures as they are, which must all have one size then
+     */
+    static PictureSource open(Path path, int side) throws IOException {
         if (!Files.isDirectory(path)) {
             if (!Files.exists(path)) {
                 throw new NoSuchFileException(path.toString());
             }
-            return NpzPictures.open(path);
+            return Cropped.of(NpzPictures.open(path), side);
         }
         if (!Files.exists(path.resolve("config.yaml"))) {
-            return PictureFolder.open(path);
+            return PictureFolder.open(path, side);
         }
         Path npz = path.resolve("samples.npz");
         Path folder = path.resolve("samples");
         if (Files.exists(npz)) {
-            return NpzPictures.open(npz);
+            return Cropped.of(NpzPictures.open(npz), side);
         }
         if (Files.isDirectory(folder)) {
-            return PictureFolder.open(folder);
+            return PictureFolder.open(folder, side);
         }
         throw new CheckpointFormatException(
                 path.toString(),
                 List.of("is a run without samples: there is neither samples.npz nor a folder samples; make them with"
                         + " 'maskalign sample', or name the file or folder that holds them"));
+    }
+
+    /**
+     * Pictures cropped to squares when they are read.
+     *
+     * @param whole as they are; closed with this
+     * @param side side of the squares
+     */
+    record Cropped(PictureSource whole, int side) implements PictureSource {
+        /** Crops pictures, unless the side is 0 or theirs already. */
+        static PictureSource of(PictureSource whole, int side) {
+            boolean fits = whole.width() == side && whole.height() == side;
+            return side == 0 || fits ? whole : new Cropped(whole, side);
+        }
+
+        @Override
+        public Path path() {
+            return whole.path();
+        }
+
+        @Override
+        public int size() {
+            return whole.size();
+        }
+
+        @Override
+        public int height() {
+            return side;
+        }
+
+        @Override
+        public int width() {
+            return side;
+        }
+
+        @Override
+        public byte[] read(int first, int count) throws IOException {
+            int bytes = 3 * side * side;
+            byte[] out = new byte[Math.multiplyExact(count, bytes)];
+            for (int i = 0; i < count; i++) { // one at a time, as they may be large
+                Picture picture = Picture.of(whole.width(), whole.height(), whole.read(first + i, 1));
+                System.arraycopy(CentreCrop.adm(picture, side).toInterleaved(), 0, out, i * bytes, bytes);
+            }
+            return out;
+        }
+
+        @Override
+        public void close() throws IOException {
+            whole.close();
+        }
     }
 }

@@ -20,6 +20,7 @@ import io.github.maskalign.encoders.Preprocessing;
 import io.github.maskalign.encoders.published.NativeEncoder;
 import io.github.maskalign.encoders.published.NativeEncoder.EncoderName;
 import io.github.maskalign.encoders.vae.Autoencoder;
+import io.github.maskalign.encoders.vae.PixelAutoencoder;
 import io.github.maskalign.encoders.vit.Vit.VitParts;
 import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.internal.SampleSettings.AutoencoderChoice;
@@ -28,6 +29,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /** Crops and encodes a picture set into a prepared set; the same run again goes on where it stopped. */
@@ -120,7 +122,7 @@ public final class PrepareRun implements AutoCloseable {
         Autoencoder vae = encoding.autoencoder.open(device, encoding.precision);
         RepresentationEncoder tokens = null;
         try {
-            settings.put("vae_sha256", Digests.sha256(vae.file()));
+            settings.put("vae_sha256", vae instanceof PixelAutoencoder ? "none" : Digests.sha256(vae.file()));
             TokenSource source = encoding.tokens;
             if (source != null) {
                 if (source.grid < 1 || side % source.grid != 0) {
@@ -170,8 +172,20 @@ public final class PrepareRun implements AutoCloseable {
         }
         AtomicFile.write(out.resolve("skipped.tsv"), table.toString());
         return out + ": " + (pictures.size() - skipped.size()) + " of " + pictures.size() + " pictures in "
-                + pictures.classes().size() + " classes"
+                + pictures.classes().size() + " classes: " + counts(skipped).text()
                 + (skipped.isEmpty() ? "" : "; " + skipped.size() + " cannot be read, see skipped.tsv");
+    }
+
+    /** The classes, each with the number of its pictures. */
+    private ClassNames counts(List<SkippedPicture> skipped) {
+        int[] counts = new int[pictures.classes().size()];
+        for (int i = 0; i < pictures.size(); i++) {
+            counts[pictures.picture(i).label()]++;
+        }
+        skipped.forEach(picture -> counts[pictures.picture(picture.index()).label()]--);
+        return new ClassNames(IntStream.range(0, counts.length)
+                .mapToObj(label -> pictures.classes().get(label) + " " + counts[label])
+                .toList());
     }
 
     @Override

@@ -33,11 +33,20 @@ public final class ReferenceChoice implements AutoCloseable {
 
     /** Looks at a path; pictures are opened, statistics are read later. */
     public static ReferenceChoice open(Path path) throws IOException {
+        return open(path, 0);
+    }
+
+    /**
+     * As {@link #open(Path)}, with cropped pictures.
+     *
+     * @param side as in {@link PictureSource#open(Path, int)}
+     */
+    public static ReferenceChoice open(Path path, int side) throws IOException {
         if (!Files.exists(path)) {
             throw new NoSuchFileException(path.toString());
         }
         if (Files.isDirectory(path)) {
-            return new ReferenceChoice(path, false, PictureSource.open(path));
+            return new ReferenceChoice(path, false, PictureSource.open(path, side));
         }
         if (!ReferenceFile.isNpz(path)) {
             return new ReferenceChoice(path, true, null);
@@ -48,7 +57,7 @@ public final class ReferenceChoice implements AutoCloseable {
         }
         boolean stored = ReferenceFile.hasStatistics(names);
         boolean alone = stored && !names.contains(NpzPictures.KEY);
-        return new ReferenceChoice(path, stored, alone ? null : PictureSource.open(path));
+        return new ReferenceChoice(path, stored, alone ? null : PictureSource.open(path, side));
     }
 
     /** Returns where the reference is. */

@@ -101,6 +101,9 @@ public record ReportPage(String title, List<RunGroup> groups, List<ScoreFile> sc
             rows.put("runs", group -> Integer.toString(group.runs().size()));
         }
         rows.put("seed", group -> group.seeds().stream().map(String::valueOf).collect(Collectors.joining(", ")));
+        if (runs().stream().anyMatch(run -> !run.classes().names().isEmpty())) {
+            rows.put("classes", group -> each(group, run -> run.classes().text()));
+        }
         rows.put(
                 "state", group -> each(group, run -> run.status().phase().name().toLowerCase(Locale.ROOT)));
         rows.put("steps", group -> each(group, ReportPage::progress));
@@ -315,6 +318,10 @@ public record ReportPage(String title, List<RunGroup> groups, List<ScoreFile> sc
     private static void grids(StringBuilder page, ReportedRun run) {
         if (run.grids().isEmpty()) {
             page.append("<p>No pictures yet. <code>runtime.previewEvery</code> draws some while training.</p>\n");
+        } else if (!run.classes().names().isEmpty()) {
+            page.append("<p class=\"quiet\">All classes in turn, row by row: ")
+                    .append(escape(run.classes().text()))
+                    .append(".</p>\n");
         }
         page.append("<div class=\"grids\">\n");
         for (ReportedRun.Grid grid : run.grids()) {

@@ -34,6 +34,7 @@ import java.util.stream.Stream;
  * @param scores results of {@code evaluate} that lie in the folder
  * @param provenance what it was computed with; JSON
  * @param attribution who made the training pictures; empty if nothing is known
+ * @param classes names of the classes, as far as they are known
  */
 public record ReportedRun(
         String label,
@@ -43,7 +44,8 @@ public record ReportedRun(
         List<Grid> grids,
         List<ScoreFile> scores,
         String provenance,
-        String attribution) {
+        String attribution,
+        ClassNames classes) {
     private static final Pattern GRID = Pattern.compile("samples-(\\d{7,18})\\.png");
     private static final int WIDEST = 1024;
 
@@ -72,7 +74,8 @@ public record ReportedRun(
                 grids(folder, status.step(), mostGrids),
                 scores,
                 text(folder.resolve("provenance.json")),
-                text(folder.resolve("ATTRIBUTION.txt")));
+                text(folder.resolve("ATTRIBUTION.txt")),
+                ClassNames.read(folder));
     }
 
     /** The records under today's names; a run that an older version began has both. */

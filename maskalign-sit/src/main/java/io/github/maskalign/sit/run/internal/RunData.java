@@ -11,6 +11,7 @@ import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.train.TrainConfig.BatchPlan;
 import io.github.maskalign.sit.SiTObjective.KeptTokens;
+import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunConfig.DataSection;
 import io.github.maskalign.sit.run.RunConfig.EncoderSection;
@@ -34,6 +35,7 @@ import org.slf4j.LoggerFactory;
  * @param attribution who made the pictures, under which licences, as far as is known
  * @param identity changes with the data's content where the config does not tell; may be empty
  * @param pictures its pictures one by one, as a reference for samples; null if it has none
+ * @param classes names of its classes
  * @param resources what to close afterwards
  */
 public record RunData(
@@ -42,6 +44,7 @@ public record RunData(
         String attribution,
         String identity,
         @Nullable TrainingPictures pictures,
+        ClassNames classes,
         Resources resources)
         implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RunData.class);
@@ -52,7 +55,14 @@ public record RunData(
         void close() throws IOException;
     }
 
-    public static RunData open(RunConfig config, Path cache, Draws draws, Communicator ranks) throws IOException {
+    /**
+     * Opens the data.
+     *
+     * @param cache folder for what is made once, unless the config names another
+     * @param display shows how far that is
+     */
+    public static RunData open(RunConfig config, Path cache, Draws draws, Communicator ranks, Progress.Display display)
+            throws IOException {
         return switch (config.data().kind()) {
             case EMOJI -> {
                 TrainingSource.Opened source =
@@ -63,9 +73,11 @@ public record RunData(
                         source.attribution(),
                         "",
                         source.pictures(),
+                        new ClassNames(source.classes()),
                         () -> {});
             }
             case LATENTS -> latents(config, draws, ranks);
+            case FOLDER -> FolderPictures.open(config, cache, draws, display);
         };
     }
 
@@ -111,11 +123,12 @@ public record RunData(
                             set.size(),
                             side,
                             (index, target) -> set.readImage(index, target, 0));
+            ClassNames names = new ClassNames(set.classNames());
             if (section.readAhead() == 0) {
-                return new RunData(latents, side, attribution, set.identity(), pictures, set::close);
+                return new RunData(latents, side, attribution, set.identity(), pictures, names, set::close);
             }
             ReadAheadData ahead = new ReadAheadData(latents, section.readAhead(), plan::after);
-            return new RunData(ahead, side, attribution, set.identity(), pictures, () -> {
+            return new RunData(ahead, side, attribution, set.identity(), pictures, names, () -> {
                 ahead.close();
                 set.close();
             });

@@ -4,6 +4,7 @@ import io.github.maskalign.core.data.PreparedSamples;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunConfig.DataSection;
 import io.github.maskalign.sit.run.RunConfig.EncoderSection;
+import io.github.maskalign.sit.run.internal.SampleSettings.AutoencoderChoice;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,9 +31,19 @@ public final class RunFiles {
         if (prepared && isThere("data.path", config.data().path(), notes)) {
             try (PreparedSamples set = RunData.openLatents(config)) {
                 RunData.checkFits(config, set);
+                EncoderChoice.requireFits(
+                        config, RunPlan.model(config), set.layout().imageSide());
             }
         }
-        isThere("data.vae", config.data().vae(), notes);
+        boolean pictures = config.data().kind() == DataSection.Kind.FOLDER;
+        if (!prepared) {
+            EncoderChoice.requireFits(
+                    config, RunPlan.model(config), config.model().inputSize());
+        }
+        if (pictures && isThere("data.path", config.data().path(), notes)) {
+            FolderPictures.check(config);
+        }
+        isThere("data.vae", config.data().vae().filter(vae -> !AutoencoderChoice.isNone(vae)), notes);
         Optional<Path> encoder = config.encoder().path();
         if (isThere("encoder.path", encoder, notes)) {
             check(

@@ -76,7 +76,7 @@ public final class RunPlan {
     static PixelScaling pixels(RunConfig config) {
         DataSection data = config.data();
         return data.pixels()
-                .orElseGet(() -> data.kind() == DataSection.Kind.EMOJI
+                .orElseGet(() -> data.kind() != DataSection.Kind.LATENTS
                         ? PixelScaling.ROUND
                         : WeightsFamily.find(ModelSettings.family(model(config)))
                                 .orElseThrow()
@@ -89,6 +89,7 @@ public final class RunPlan {
         out.keySet().removeIf(key -> FREE.contains(key) || FREE_SECTIONS.contains(key.split("\\.")[0]));
         out.remove("optim.extraEmaDecays", "[]"); // runs from before there was such a key go on
         ModelSettings.leaveOutLater(out);
+        out.remove("data.flip", "false"); // as above
         out.put("runtime.precision", config.runtime().precision().name());
         if (config.subset().dropping().schedule() != SubsetSchedule.CONSTANT
                 || config.subset().dropping().unmaskedTailSteps() > 0) {

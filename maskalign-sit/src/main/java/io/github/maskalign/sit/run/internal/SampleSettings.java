@@ -6,6 +6,8 @@ import io.github.maskalign.core.files.WeightsFile.Unknown;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.encoders.vae.Autoencoder;
+import io.github.maskalign.encoders.vae.NativeAutoencoder;
+import io.github.maskalign.encoders.vae.PixelAutoencoder;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
@@ -56,15 +58,26 @@ public final class SampleSettings {
      * @param count their number, at least 1
      * @param seed seed of the noise, and of labels that are drawn
      * @param labels classes in turn, used again and again; empty for labels at random
+     * @param names as {@code labels}, as texts that {@link ClassNames} has to know; empty for those
      * @param balanced whether all classes come in turn
      */
-    public record Wanted(int count, long seed, List<Integer> labels, boolean balanced) {
+    public record Wanted(int count, long seed, List<Integer> labels, List<String> names, boolean balanced) {
         /** Checks the ranges. */
         public Wanted {
             if (count < 1) {
                 throw new IllegalArgumentException("the number of pictures must be at least 1 but was " + count);
             }
             labels = List.copyOf(labels);
+            names = List.copyOf(names);
+        }
+
+        /**
+         * Returns the pictures with numbers in place of the names.
+         *
+         * @throws IllegalArgumentException if there is no such class
+         */
+        public Wanted resolved(ClassNames classes) {
+            return names.isEmpty() ? this : new Wanted(count, seed, classes.labels(names), List.of(), balanced);
         }
 
         /**
@@ -144,6 +157,26 @@ public final class SampleSettings {
     public record AutoencoderChoice(String name, Opening opening) {
         /** What provenance says of no autoencoder. */
         public static final String NONE = "[]";
+
+        private static final Path PIXELS = Path.of("none");
+
+        /** Returns the one of a folder or file as diffusers publishes it, or {@code none} for pixels as latents. */
+        public static AutoencoderChoice of(Path vae) {
+            return new AutoencoderChoice(
+                    vae.toString(),
+                    (device, precision) ->
+                            isNone(vae) ? new PixelAutoencoder() : NativeAutoencoder.open(vae, device, precision));
+        }
+
+        /** Whether a path is the word for no autoencoder; a folder of that name is {@code ./none}. */
+        public static boolean isNone(Path vae) {
+            return vae.equals(PIXELS);
+        }
+
+        /** Whether the latents are something else than pixels. */
+        public boolean decodes() {
+            return !name.equals(PIXELS.toString());
+        }
 
         /** Opens an autoencoder. */
         @FunctionalInterface
