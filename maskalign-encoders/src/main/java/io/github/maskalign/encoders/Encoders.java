@@ -82,9 +82,30 @@ public final class Encoders {
                 throw new IllegalArgumentException(
                         "the embedded teacher gives 64 or 256 tokens but was asked for " + tokens);
         };
+        return teacher(preprocessing, device);
+    }
+
+    private static RepresentationEncoder teacher(Preprocessing preprocessing, Device device) throws IOException {
         JsonObject provenance = JsonParser.parseString(embeddedProvenance()).getAsJsonObject();
         ScriptTrust pin = ScriptTrust.pinned(provenance.get("sha256").getAsString());
         return TorchScriptEncoder.open(device, "embedded " + ARCHIVE, resource(ARCHIVE), pin, preprocessing);
+    }
+
+    /**
+     * Opens the teacher that comes with the library for pictures of another side: it sees them at 32 pixels, resized as
+     * {@link Preprocessing} says, and gives 64 tokens.
+     *
+     * @param side side of the pictures in pixels, a multiple of 8
+     * @param device where the encoder computes; its pictures must be there too
+     * @throws IllegalArgumentException if the side is no such multiple
+     * @throws IOException if the library's archive is damaged
+     */
+    public static RepresentationEncoder embeddedTeacherOf(int side, Device device) throws IOException {
+        if (side < 8 || side % 8 != 0) {
+            throw new IllegalArgumentException(
+                    "pictures for the embedded teacher must have a side that is a multiple of 8 pixels but had " + side);
+        }
+        return teacher(Preprocessing.EMOJI_VIT.withSides(side, side / 8, 4, 4), device);
     }
 
     /** Returns how the embedded teacher was made, as JSON: steps, seed, sets and licences, retrieval, hash. */

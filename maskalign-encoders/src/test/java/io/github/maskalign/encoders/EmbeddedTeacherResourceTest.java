@@ -2,7 +2,9 @@ package io.github.maskalign.encoders;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -14,6 +16,7 @@ import io.github.maskalign.core.files.OwnedArrays;
 import java.io.InputStream;
 import java.security.MessageDigest;
 import java.util.HexFormat;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -68,6 +71,35 @@ class EmbeddedTeacherResourceTest {
             assertThat(out.classToken().getShape()).isEqualTo(new Shape(2, 128));
             assertThat(out.patchTokens().getShape()).isEqualTo(new Shape(2, tokens, 128));
         }
+    }
+
+    /** Resizing changes no plain picture, so what the teacher sees of one of any side is the same. */
+    @Test
+    void picturesOfOtherSidesAreSeenAt32Pixels() throws Exception {
+        try (RepresentationEncoder usual = Encoders.embeddedTeacher();
+                RepresentationEncoder halved = Encoders.embeddedTeacherOf(64, Device.cpu());
+                NDManager manager = NDManager.newBaseManager()) {
+            EncoderTokens small = usual.encode(plain(manager, 32));
+            EncoderTokens large = halved.encode(plain(manager, 64));
+
+            assertThat(halved.tokens(64)).isEqualTo(64);
+            assertThat(large.patchTokens().getShape()).isEqualTo(new Shape(1, 64, 128));
+            float[] expected = small.classToken().toFloatArray();
+            float[] found = large.classToken().toFloatArray();
+            for (int k = 0; k < expected.length; k++) {
+                // 1e-3: the four weights of the resize add up to 1 but for rounding, which a dozen blocks pass on
+                assertThat(found[k]).isCloseTo(expected[k], within(1e-3f));
+            }
+        }
+        assertThatThrownBy(() -> Encoders.embeddedTeacherOf(60, Device.cpu()))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("a multiple of 8 pixels but had 60");
+    }
+
+    private static NDArray plain(NDManager manager, int side) {
+        byte[] bytes = new byte[3 * side * side];
+        Arrays.fill(bytes, 0, side * side, (byte) 200);
+        return OwnedArrays.of(manager, new Shape(1, 3, side, side), bytes);
     }
 
     @Test

@@ -1,6 +1,8 @@
 package io.github.maskalign.encoders.vae;
 
 import ai.djl.ndarray.NDArray;
+import io.github.maskalign.core.files.internal.Digests;
+import java.io.IOException;
 import java.nio.file.Path;
 
 /**
@@ -39,6 +41,15 @@ public interface Autoencoder extends AutoCloseable {
 
     /** Returns the file the weights are from. */
     Path file();
+
+    /**
+     * Returns the hash of that file.
+     *
+     * @throws IOException if it cannot be read
+     */
+    default String sha256() throws IOException {
+        return Digests.sha256(file());
+    }
 
     @Override
     void close();
