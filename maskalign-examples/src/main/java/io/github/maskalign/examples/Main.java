@@ -50,6 +50,7 @@ public final class Main implements Runnable {
                 new DoctorCommand(),
                 new TrainCommand(),
                 new TrainTeacherCommand(),
+                new TrainAutoencoderCommand(),
                 new StatusCommand(),
                 new ReportCommand(),
                 new PrepareCommand(),

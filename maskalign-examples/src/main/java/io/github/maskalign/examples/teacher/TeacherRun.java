@@ -8,31 +8,21 @@ import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.config.Bound;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.AtomicFile;
-import io.github.maskalign.core.files.RunLock;
 import io.github.maskalign.core.files.internal.Digests;
-import io.github.maskalign.core.metrics.JsonlSink;
-import io.github.maskalign.core.metrics.MetricSinks;
-import io.github.maskalign.core.metrics.TensorBoardSink;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.script.ScriptTrust;
-import io.github.maskalign.core.train.MetricListener;
-import io.github.maskalign.core.train.RunCheckpoints;
-import io.github.maskalign.core.train.RunIdentity;
-import io.github.maskalign.core.train.StartKind;
-import io.github.maskalign.core.train.StepResult;
+import io.github.maskalign.core.train.Objective;
 import io.github.maskalign.core.train.StopReason;
-import io.github.maskalign.core.train.TrainListener;
-import io.github.maskalign.core.train.TrainLoop;
 import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.encoders.Encoders;
 import io.github.maskalign.encoders.Preprocessing;
 import io.github.maskalign.encoders.vit.Vit;
 import io.github.maskalign.examples.emoji.EmojiConfig;
 import io.github.maskalign.examples.emoji.EmojiSet;
+import io.github.maskalign.examples.training.ObjectiveRun;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -54,15 +44,13 @@ public final class TeacherRun {
     private static final Logger LOG = LoggerFactory.getLogger(TeacherRun.class);
     private static final String ARCHIVE = "emoji-vit.pt";
     private static final String PROVENANCE = "emoji-vit.json";
-    private static final int LOG_EVERY = 10;
     private static final List<Preprocessing> BOTH = List.of(Preprocessing.EMOJI_VIT, Preprocessing.EMOJI_VIT_DOUBLE);
 
     private final Bound<TeacherConfig> config;
     private final Path folder;
     private final Path cache;
     private final String version;
-    private volatile @Nullable TrainLoop running;
-    private volatile boolean stopRequested;
+    private final ObjectiveRun run;
 
     /**
      * Describes a run.
@@ -77,6 +65,7 @@ public final class TeacherRun {
         this.folder = folder;
         this.cache = cache;
         this.version = version;
+        run = new ObjectiveRun("teacher", config, folder, version);
     }
 
     /**
@@ -86,47 +75,44 @@ public final class TeacherRun {
      */
     public StopReason run() throws IOException {
         TeacherConfig teacher = config.value();
-        Files.createDirectories(folder);
         List<String> sets = new ArrayList<>(teacher.sets());
         sets.add(teacher.heldOut());
-        EmojiSet pictures = EmojiSet.open(new EmojiConfig(sets, 32, false, false), cache, TeacherRun::drawing);
+        EmojiSet pictures = EmojiSet.open(new EmojiConfig(sets, 32, false, false), cache, ObjectiveRun::drawing);
         DrawingPairs pairs = new DrawingPairs(pictures, teacher.sets(), new Draws(teacher.seed()));
         LOG.info("{} emoji by at least two of {}; {} is held out", pairs.size(), teacher.sets(), teacher.heldOut());
-        try (RunLock lock = RunLock.acquire(folder);
-                NDManager manager = NDManager.newBaseManager(Device.cpu())) {
-            TeacherObjective objective = new TeacherObjective(teacher, pairs, manager);
-            byte[] untrained = export(objective.encoder(), Weights.of(objective.encoder()), "{}");
-            try (TrainState state = new TrainState(manager, objective.parameters())) {
-                RunIdentity identity = RunIdentity.of(
-                        "teacher", settings(), Map.of("maskalign", version, "random_numbers", Draws.ALGORITHM));
-                RunCheckpoints checkpoints = RunCheckpoints.open(
-                        folder, identity, teacher.train().saving().keepLast());
-                TrainLoop loop = new TrainLoop(
-                                teacher.train(),
-                                teacher.optim(),
-                                objective,
-                                state,
-                                List.of(new Records(), new MetricListener(this::sinks, LOG_EVERY)))
-                        .withCheckpoints(checkpoints);
-                running = loop;
-                if (stopRequested) {
-                    loop.requestStop();
-                }
-                StopReason reason = loop.run();
-                if (reason == StopReason.COMPLETED) {
-                    publish(objective.encoder(), state, pictures, pairs, untrained);
-                }
-                return reason;
-            }
-        }
+        return run.run(teacher.train(), teacher.optim(), new Model(pictures, pairs));
     }
 
     /** Asks the run to end after its step, saving its state; may be called from any thread, at any time. */
     public void requestStop() {
-        stopRequested = true;
-        TrainLoop loop = running;
-        if (loop != null) {
-            loop.requestStop();
+        run.requestStop();
+    }
+
+    /** The teacher and its drawings. */
+    private final class Model implements ObjectiveRun.Model {
+        private final EmojiSet pictures;
+        private final DrawingPairs pairs;
+        private @Nullable TeacherObjective objective;
+        private byte[] untrained = {};
+
+        Model(EmojiSet pictures, DrawingPairs pairs) {
+            this.pictures = pictures;
+            this.pairs = pairs;
+        }
+
+        @Override
+        public Objective open(NDManager manager) throws IOException {
+            TeacherObjective opened = new TeacherObjective(config.value(), pairs, manager);
+            untrained = export(opened.encoder(), Weights.of(opened.encoder()), "{}");
+            objective = opened;
+            return opened;
+        }
+
+        @Override
+        public void publish(TrainState state) throws IOException {
+            if (objective != null) {
+                TeacherRun.this.publish(objective.encoder(), state, pictures, pairs, untrained);
+            }
         }
     }
 
@@ -181,59 +167,5 @@ public final class TeacherRun {
             encoder.export(weights, Map.of("provenance.json", provenance), out);
         }
         return out.toByteArray();
-    }
-
-    private Map<String, String> settings() {
-        Map<String, String> out = new LinkedHashMap<>();
-        for (String line : config.yaml().split("\n", -1)) {
-            int colon = line.indexOf(':');
-            if (colon > 0 && !line.startsWith("name:") && !line.startsWith("saveEvery:")) {
-                out.put(
-                        line.substring(0, colon).trim(),
-                        line.substring(colon + 1).trim());
-            }
-        }
-        return out;
-    }
-
-    private MetricSinks sinks(long firstStep) throws IOException {
-        return new MetricSinks(List.of(
-                JsonlSink.open(folder.resolve("stats.jsonl"), firstStep), TensorBoardSink.open(folder, firstStep)));
-    }
-
-    private static void drawing(int done, int total) {
-        if (done == total || done % Math.max(1, total / 10) == 0) {
-            LOG.info("drawing the emoji: {} of {}", done, total);
-        }
-    }
-
-    /** Writes the config before the first step, and says how it goes. */
-    private final class Records implements TrainListener {
-        @Override
-        public void onStart(StartKind kind, TrainState state) {
-            try {
-                AtomicFile.write(folder.resolve("config.yaml"), config.yaml());
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
-            }
-            LOG.info(
-                    "{} at step {} of {} in {}",
-                    kind,
-                    state.step(),
-                    config.value().steps(),
-                    folder);
-        }
-
-        @Override
-        public void onStep(StepResult result, TrainState state) {
-            if (result.step() % LOG_EVERY == 0) {
-                LOG.info(
-                        "step {} loss {} {} in {} s",
-                        result.step(),
-                        result.loss(),
-                        result.parts(),
-                        result.seconds().model());
-            }
-        }
     }
 }
