@@ -20,7 +20,8 @@ final class AutoencoderOptions {
     @Option(
             names = "--vae",
             paramLabel = "DIR|FILE",
-            description = "Autoencoder as diffusers publishes it: a folder with config.json, or its weights.")
+            description = "Autoencoder as diffusers publishes it: a folder with config.json, or its weights;"
+                    + " or embedded for the library's own.")
     @Nullable
     Path vae;
 
@@ -74,6 +75,9 @@ final class AutoencoderOptions {
     Autoencoder open(Device device, Precision precision) throws IOException {
         if ((vae == null) == torchScript.isEmpty()) {
             throw CommandFailure.badInput("give one of --vae and --vae-torchscript");
+        }
+        if (vae != null && vae.toString().equals(AutoencoderChoice.EMBEDDED.name())) {
+            return AutoencoderChoice.EMBEDDED.opening().open(device, precision);
         }
         if (vae != null) {
             if (!sha256.isEmpty()) {

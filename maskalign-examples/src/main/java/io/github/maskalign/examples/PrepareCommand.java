@@ -255,7 +255,7 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
         Autoencoder vae = autoencoder.open(where, precision);
         RepresentationEncoder tokens = null;
         try {
-            settings.put("vae_sha256", Digests.sha256(vae.file()));
+            settings.put("vae_sha256", vae.sha256());
             tokens = openEncoder(where, settings);
             AutoencoderPictures.Storage storage = new AutoencoderPictures.Storage(
                     latents == Latents.F16 && layout == Layout.SHARDS ? FloatCode.FLOAT16 : FloatCode.FLOAT32,

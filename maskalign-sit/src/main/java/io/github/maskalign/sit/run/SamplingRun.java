@@ -221,7 +221,10 @@ public final class SamplingRun {
             SampleSource own = model(chosen, file);
             SampleSource model = own.withSampling(computing.change().of(own.sampling(), own.model()));
             boolean ready = model.model().model().inChannels() == 3 && model.scaling() == null;
-            if (decoded && !ready && decoding.autoencoder() == null) {
+            Decoding used = decoding.autoencoder() != null || model.autoencoder() == null
+                    ? decoding
+                    : new Decoding(model.autoencoder(), decoding.pixels(), decoding.batch(), decoding.tile());
+            if (decoded && !ready && used.autoencoder() == null) {
                 throw new IllegalArgumentException(chosen + ": the model makes latents, which need a decoder to become"
                         + " pictures: name it with --vae, or keep the latents with --latents FILE");
             }
@@ -233,7 +236,7 @@ public final class SamplingRun {
                     "read_as", source.options().toString());
             try (Closeable products = model.precision().enter()) {
                 int batch = Math.min(computing.batch(), wanted.count());
-                return task.run(new SampleWork(manager, model, wanted, decoding, batch), facts);
+                return task.run(new SampleWork(manager, model, wanted, used, batch), facts);
             }
         }
     }

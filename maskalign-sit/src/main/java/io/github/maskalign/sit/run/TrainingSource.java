@@ -2,11 +2,13 @@ package io.github.maskalign.sit.run;
 
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.random.Draws;
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
 
 /**
- * Where a run's samples come from when they are no prepared latents: pictures that are their own latents.
+ * Where a run's samples come from when they are no prepared latents: pictures that are their own latents, or whose
+ * latents the source computes.
  *
  * <p>Found on the class path by {@link java.util.ServiceLoader}: name the class in
  * {@code META-INF/services/io.github.maskalign.sit.run.TrainingSource}.
@@ -32,6 +34,14 @@ public interface TrainingSource {
      * @param data the samples, by position
      * @param pictures the same one by one, as bytes
      * @param attribution who made the pictures, under which licences
+     * @param identity changes with the samples where the config does not tell; may be empty
+     * @param resources what to close afterwards
      */
-    record Opened(TrainingData data, TrainingPictures pictures, String attribution) {}
+    record Opened(
+            TrainingData data, TrainingPictures pictures, String attribution, String identity, Closeable resources) {
+        /** Samples that the config tells all about, with nothing to close. */
+        public Opened(TrainingData data, TrainingPictures pictures, String attribution) {
+            this(data, pictures, attribution, "", () -> {});
+        }
+    }
 }

@@ -3,6 +3,7 @@ package io.github.maskalign.sit.run.internal;
 import ai.djl.Device;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.encoders.vae.Autoencoder;
+import io.github.maskalign.encoders.vae.PatchAutoencoder;
 import java.io.IOException;
 
 /**
@@ -14,6 +15,13 @@ import java.io.IOException;
 public record AutoencoderChoice(String name, Opening opening) {
     /** What provenance says of no autoencoder. */
     public static final String NONE = "[]";
+
+    /** The autoencoder that comes with the library, and the word by which it is asked for. */
+    public static final AutoencoderChoice EMBEDDED =
+            new AutoencoderChoice("embedded", (device, precision) -> PatchAutoencoder.embedded(device));
+
+    /** Pixels along a side of what that autoencoder makes of a latent pixel. */
+    static final int EMBEDDED_REDUCTION = 4;
 
     /** Opens an autoencoder. */
     @FunctionalInterface

@@ -14,6 +14,7 @@ import java.util.Optional;
  *
  * @param kind which data set
  * @param sets EMOJI: artists' sets, such as {@code noto}
+ * @param drawings EMOJI: which of their drawings, and what the model sees of them
  * @param cache EMOJI: folder of the drawn pictures; the user's cache folder unless given
  * @param path LATENTS: folder of the prepared latents
  * @param scale LATENTS: factor of the latents, z = (sample − bias) · scale; above 0
@@ -27,6 +28,7 @@ import java.util.Optional;
 public record DataSection(
         Kind kind,
         @Default("[]") List<String> sets,
+        @Inline Drawings drawings,
         @Default("null") Optional<Path> cache,
         @Default("null") Optional<Path> path,
         @Positive @Default("0.18215") double scale,
@@ -46,6 +48,28 @@ public record DataSection(
             @Default("images") String imagesFolder,
             @Default("vae-sd") String latentsFolder) {}
 
+    /**
+     * Which drawings of the sets, and as what.
+     *
+     * @param space what the model sees
+     * @param classes names of groups of drawings, in the order of their labels; empty for all drawings by category
+     */
+    public record Drawings(
+            @Default("PIXELS") Space space, @Default("[]") List<String> classes) {
+        /** Copies the list. */
+        public Drawings {
+            classes = List.copyOf(classes);
+        }
+    }
+
+    /** What a model sees of drawings. */
+    public enum Space {
+        /** Their pixels, at the side of the model's input. */
+        PIXELS,
+        /** Latents of the autoencoder that comes with the library, of drawings four times as wide. */
+        LATENTS
+    }
+
     /** Data sets. */
     public enum Kind {
         /** Drawings of emoji by several artists, made from a Maven artefact; pixels are the latents. */
@@ -61,11 +85,22 @@ public record DataSection(
             throw new IllegalArgumentException("sets must name at least one artist's set for EMOJI");
         }
         if (kind == Kind.EMOJI && vae.isPresent()) {
+            throw new IllegalArgumentException("vae has no place with EMOJI, whose latents are pictures or those of the"
+                    + " library's own autoencoder, but was " + vae.get());
+        }
+        if (kind == Kind.LATENTS
+                && (drawings.space() != Space.PIXELS || !drawings.classes().isEmpty())) {
             throw new IllegalArgumentException(
-                    "vae has no place with EMOJI, whose latents are pictures, but was " + vae.get());
+                    "space and classes go with EMOJI, not with LATENTS, which hold what was prepared, but were "
+                            + drawings.space() + " and " + drawings.classes());
         }
         if (kind == Kind.LATENTS && path.isEmpty()) {
             throw new IllegalArgumentException("path must name the folder of the latents for LATENTS");
         }
+    }
+
+    /** Whether the model is trained on latents of the embedded autoencoder. */
+    public boolean embedded() {
+        return kind == Kind.EMOJI && drawings.space() == Space.LATENTS;
     }
 }

@@ -26,7 +26,10 @@ final class EncoderChoice {
         EncoderSection section = config.encoder();
         RepresentationEncoder encoder = switch (section.kind()) {
             case NONE, CACHED -> null;
-            case EMBEDDED -> Encoders.embeddedTeacher(model.tokens(), device);
+            case EMBEDDED ->
+                config.data().embedded()
+                        ? Encoders.embeddedTeacherOf(pictureSide, device)
+                        : Encoders.embeddedTeacher(model.tokens(), device);
             case TORCHSCRIPT -> torchScript(section, grid(model, pictureSide), pictureSide, device);
             case NATIVE -> published(config, grid(model, pictureSide), pictureSide, device);
         };

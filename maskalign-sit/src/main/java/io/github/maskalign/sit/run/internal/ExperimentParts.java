@@ -38,7 +38,9 @@ public final class ExperimentParts implements AutoCloseable {
         try {
             SiTConfig plan = RunPlan.model(config);
             data = RunData.open(config, cache, new Draws(config.seed()), ranks);
-            encoder = EncoderChoice.open(config, plan, data.pictureSide(), manager.getDevice());
+            if (data.data().tokenWidth() == 0) { // otherwise the tokens come with the samples
+                encoder = EncoderChoice.open(config, plan, data.pictureSide(), manager.getDevice());
+            }
             SiTTraining.Builder training = SiTTraining.builder()
                     .setModel(plan)
                     .setData(data.data())

@@ -42,6 +42,7 @@ public record ExtractorChoice(
         int heads,
         VitParts.Positions positions) {
     private static final int GRID = 16;
+    private static final int DECODED = 64;
 
     /** A choice with the published number of heads and REPA's positions. */
     public ExtractorChoice(
@@ -80,11 +81,14 @@ public record ExtractorChoice(
         }
         String name = encoder == null ? "" : encoder;
         if (isEmbedded(name)) {
+            boolean halved =
+                    pictureSide == DECODED; // drawings of the embedded autoencoder: the teacher knows 32 pixels
             return new EncoderExtractor(
-                    Encoders.embeddedTeacher(64, device),
+                    halved ? Encoders.embeddedTeacherOf(pictureSide, device) : Encoders.embeddedTeacher(64, device),
                     "embedded teacher",
                     "encoder/embedded/"
-                            + Digests.sha256(Encoders.embeddedProvenance().getBytes(StandardCharsets.UTF_8)));
+                            + Digests.sha256(Encoders.embeddedProvenance().getBytes(StandardCharsets.UTF_8))
+                            + (halved ? "/halved" : ""));
         }
         Path file = Path.of(name);
         ScriptTrust trust = encoderModel == null ? pin.trust(file) : null;

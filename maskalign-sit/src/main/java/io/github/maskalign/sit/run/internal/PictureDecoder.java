@@ -10,11 +10,11 @@ import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.encoders.vae.Autoencoder;
 import io.github.maskalign.encoders.vae.LatentScaling;
 import io.github.maskalign.encoders.vae.NativeAutoencoder;
+import io.github.maskalign.encoders.vae.PatchAutoencoder;
 import io.github.maskalign.encoders.vae.TiledDecoder;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.RunConfig;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -83,6 +83,10 @@ public final class PictureDecoder implements AutoCloseable {
      */
     static PictureDecoder open(RunConfig run, Device device) throws IOException {
         DataSection data = run.data();
+        if (data.embedded()) {
+            PatchAutoencoder own = PatchAutoencoder.embedded(device);
+            return fitting(of(own, own.scaling(), RunPlan.pixels(run), USUAL_BATCH, USUAL_TILE), run);
+        }
         if (data.vae().isEmpty()) {
             if (!possible(run)) {
                 throw new IllegalArgumentException("data.vae must name an autoencoder: the model makes latents of "
@@ -92,7 +96,10 @@ public final class PictureDecoder implements AutoCloseable {
         }
         NativeAutoencoder opened = NativeAutoencoder.open(data.vae().get(), device, Precision.FLOAT32);
         LatentScaling scaling = LatentScaling.of(data.scale(), data.bias());
-        PictureDecoder decoder = of(opened, scaling, RunPlan.pixels(run), USUAL_BATCH, USUAL_TILE);
+        return fitting(of(opened, scaling, RunPlan.pixels(run), USUAL_BATCH, USUAL_TILE), run);
+    }
+
+    private static PictureDecoder fitting(PictureDecoder decoder, RunConfig run) {
         try {
             decoder.requireFits(RunPlan.model(run));
         } catch (IllegalArgumentException e) {
@@ -119,9 +126,9 @@ public final class PictureDecoder implements AutoCloseable {
         }
     }
 
-    /** Returns the file of the autoencoder's weights, if there is one. */
-    public Optional<Path> file() {
-        return Optional.ofNullable(vae).map(Autoencoder::file);
+    /** Returns the hash of the autoencoder's weights, if there is one. */
+    Optional<String> sha256() throws IOException {
+        return vae == null ? Optional.empty() : Optional.of(vae.sha256());
     }
 
     /** Returns how values become bytes. */

@@ -78,7 +78,8 @@ public final class PictureListener implements TrainListener {
      */
     static void requireSheet(RunConfig config) {
         if (PictureDecoder.possible(config) && config.data().vae().isEmpty()) {
-            requireSheet(config, RunPlan.model(config).model().inputSize());
+            int reduction = config.data().embedded() ? AutoencoderChoice.EMBEDDED_REDUCTION : 1;
+            requireSheet(config, reduction * RunPlan.model(config).model().inputSize());
         }
     }
 

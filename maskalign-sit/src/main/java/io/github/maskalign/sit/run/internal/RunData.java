@@ -57,11 +57,11 @@ public record RunData(
                         source(config.data().kind().name()).open(config, cache, draws);
                 yield new RunData(
                         source.data(),
-                        config.model().inputSize(),
+                        source.pictures().side(),
                         source.attribution(),
-                        "",
+                        source.identity(),
                         source.pictures(),
-                        () -> {});
+                        source.resources()::close);
             }
             case LATENTS -> latents(config, draws, ranks);
         };

@@ -107,6 +107,12 @@ public final class RunPlan {
         if (config.optim().extraEmaDecays().isEmpty()) {
             out.remove("optim.extraEmaDecays"); // runs from before there was such a key go on
         }
+        if (config.data().drawings().space() == DataSection.Space.PIXELS) {
+            out.remove("data.space"); // as all runs were before there was such a key
+        }
+        if (config.data().drawings().classes().isEmpty()) {
+            out.remove("data.classes");
+        }
         out.put("runtime.precision", config.runtime().precision().name());
         if (config.subset().dropping().schedule() != SubsetSchedule.CONSTANT
                 || config.subset().dropping().unmaskedTailSteps() > 0) {
