@@ -1,6 +1,7 @@
 package io.github.maskalign.examples.emoji;
 
 import ai.djl.Device;
+import com.google.gson.JsonParser;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.data.PreparePlan;
 import io.github.maskalign.core.data.PreparedSamples;
@@ -122,9 +123,17 @@ final class EmojiLatents {
     private Map<String, String> settings() throws IOException {
         Map<String, String> out = new TreeMap<>();
         out.put("drawings", set.identity());
-        out.put("vae", Digests.sha256(PatchAutoencoder.embeddedProvenance()));
-        out.put("encoder", tokens ? Digests.sha256(Encoders.embeddedProvenance()) : "none");
+        out.put("vae", weights(PatchAutoencoder.embeddedProvenance()));
+        out.put("encoder", tokens ? weights(Encoders.embeddedProvenance()) : "none");
         return out;
+    }
+
+    /** Returns the hash of the weights that a provenance tells of. */
+    private static String weights(String provenance) {
+        return JsonParser.parseString(provenance)
+                .getAsJsonObject()
+                .get("sha256")
+                .getAsString();
     }
 
     private void delete() throws IOException {
