@@ -103,7 +103,8 @@ public final class Encoders {
     public static RepresentationEncoder embeddedTeacherOf(int side, Device device) throws IOException {
         if (side < 8 || side % 8 != 0) {
             throw new IllegalArgumentException(
-                    "pictures for the embedded teacher must have a side that is a multiple of 8 pixels but had " + side);
+                    "pictures for the embedded teacher must have a side that is a multiple of 8 pixels but had "
+                            + side);
         }
         return teacher(Preprocessing.EMOJI_VIT.withSides(side, side / 8, 4, 4), device);
     }
