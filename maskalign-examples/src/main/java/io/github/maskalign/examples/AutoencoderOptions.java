@@ -21,9 +21,8 @@ final class AutoencoderOptions {
     @Option(
             names = "--vae",
             paramLabel = "DIR|FILE",
-            description =
-                    "Autoencoder as diffusers publishes it: a folder with config.json, or its weights; none where the"
-                            + " latents are pixels.")
+            description = "Autoencoder as diffusers publishes it: a folder with config.json, or its weights; embedded for the"
+                    + " library's own of emoji; none where the latents are pixels.")
     @Nullable
     Path vae;
 
@@ -77,6 +76,9 @@ final class AutoencoderOptions {
     Autoencoder open(Device device, Precision precision) throws IOException {
         if ((vae == null) == torchScript.isEmpty()) {
             throw CommandFailure.badInput("give one of --vae and --vae-torchscript");
+        }
+        if (vae != null && vae.toString().equals(AutoencoderChoice.EMBEDDED.name())) {
+            return AutoencoderChoice.EMBEDDED.opening().open(device, precision);
         }
         if (vae != null) {
             if (!sha256.isEmpty()) {

@@ -60,6 +60,7 @@ public final class Main implements Runnable {
                 new NewConfigCommand(),
                 new TrainCommand(),
                 new TrainTeacherCommand(),
+                new TrainAutoencoderCommand(),
                 new StatusCommand(),
                 new ReportCommand(),
                 new PrepareCommand(),

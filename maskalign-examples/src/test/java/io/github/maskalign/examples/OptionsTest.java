@@ -25,6 +25,7 @@ class OptionsTest {
                 new DoctorCommand(),
                 new TrainCommand(),
                 new TrainTeacherCommand(),
+                new TrainAutoencoderCommand(),
                 new SampleCommand(),
                 new InfoCommand(),
                 new NewConfigCommand(),

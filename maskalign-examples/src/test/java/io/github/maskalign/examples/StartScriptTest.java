@@ -46,6 +46,7 @@ class StartScriptTest {
         program(tools.resolve("java"), """
                 #!/usr/bin/env bash
                 [[ $1 == -XshowSettings* ]] && echo "java.specification.version = ${FAKE_JAVA:-17}" && exit
+                [[ ${FAKE_ENV:-} ]] && for name in ${!OMP_@} ${!MALLOC_@}; do echo "$name=${!name}"; done
                 printf '%s\\n' "in $PWD" "$@"
                 exit 7
                 """);
@@ -74,6 +75,19 @@ class StartScriptTest {
                         "-Dmaskalign.terminal=false",
                         root.resolve(JAR) + ":" + root + "/maskalign-examples/target/lib/*")
                 .endsWith("io.github.maskalign.examples.Main", "doctor", "--json", "two words");
+    }
+
+    @Test
+    void waitingThreadsSleepAndMemoryIsKeptUnlessToldOtherwise() throws Exception {
+        assertThat(run(Map.of("FAKE_ENV", "1"), "doctor").out())
+                .contains(
+                        "OMP_WAIT_POLICY=PASSIVE",
+                        "MALLOC_TRIM_THRESHOLD_=1073741824",
+                        "MALLOC_MMAP_THRESHOLD_=33554432",
+                        "MALLOC_TOP_PAD_=67108864");
+        assertThat(run(Map.of("FAKE_ENV", "1", "OMP_WAIT_POLICY", "ACTIVE", "MALLOC_TOP_PAD_", "0"), "doctor")
+                        .out())
+                .contains("OMP_WAIT_POLICY=ACTIVE", "MALLOC_TOP_PAD_=0");
     }
 
     @Test

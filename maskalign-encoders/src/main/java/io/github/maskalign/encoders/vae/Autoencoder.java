@@ -4,6 +4,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.files.internal.OwnedArrays;
+import io.github.maskalign.core.files.internal.Digests;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -43,6 +45,15 @@ public interface Autoencoder extends AutoCloseable {
 
     /** Returns the file the weights are from. */
     Path file();
+
+    /**
+     * Returns the hash of that file.
+     *
+     * @throws IOException if it cannot be read
+     */
+    default String sha256() throws IOException {
+        return Digests.sha256(file());
+    }
 
     @Override
     void close();

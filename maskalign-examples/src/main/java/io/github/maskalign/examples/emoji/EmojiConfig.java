@@ -11,9 +11,12 @@ import java.util.Locale;
  * @param size edge of the square pictures in pixels, in [8, 512]
  * @param skinTones whether variants with a skin tone count as drawings of their own
  * @param flags whether flags are included; few of the sets draw them all
+ * @param groups groups of drawings that are the classes, in the order of their labels; empty for all drawings, by
+ *     category. Flags are drawn if a group asks for them, whatever {@code flags} says
  * @param background colour behind the drawings, 0xRRGGBB in [0, 0xFFFFFF]
  */
-public record EmojiConfig(List<String> sets, int size, boolean skinTones, boolean flags, int background) {
+public record EmojiConfig(
+        List<String> sets, int size, boolean skinTones, boolean flags, List<EmojiGroup> groups, int background) {
     /** White, as 0xRRGGBB. */
     public static final int WHITE = 0xFFFFFF;
 
@@ -30,6 +33,11 @@ public record EmojiConfig(List<String> sets, int size, boolean skinTones, boolea
     /** @throws IllegalArgumentException if a set is unknown or named twice, or size or colour are out of range */
     public EmojiConfig {
         sets = List.copyOf(sets);
+        groups = List.copyOf(groups);
+        if (new HashSet<>(groups).size() != groups.size()) {
+            throw new IllegalArgumentException("classes must name each group once but was "
+                    + groups.stream().map(EmojiGroup::id).toList());
+        }
         if (sets.isEmpty()) {
             throw new IllegalArgumentException("sets must name at least one of " + KNOWN_SETS + " but was empty");
         }
@@ -48,6 +56,16 @@ public record EmojiConfig(List<String> sets, int size, boolean skinTones, boolea
             throw new IllegalArgumentException(
                     String.format(Locale.ROOT, "background must be in [0, 0xFFFFFF] but was 0x%X", background));
         }
+    }
+
+    /** Describes pictures of all drawings. */
+    public EmojiConfig(List<String> sets, int size, boolean skinTones, boolean flags, int background) {
+        this(sets, size, skinTones, flags, List.of(), background);
+    }
+
+    /** Describes pictures of groups of drawings, on white, without variants of skin tone. */
+    public static EmojiConfig ofGroups(List<String> sets, int size, List<EmojiGroup> groups) {
+        return new EmojiConfig(sets, size, false, false, groups, WHITE);
     }
 
     /** Describes pictures on white. */

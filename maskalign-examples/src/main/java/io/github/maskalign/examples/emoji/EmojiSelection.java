@@ -63,15 +63,27 @@ record EmojiSelection(List<EmojiEntry> entries, List<Icon> icons, List<SetInfo> 
         for (String name : collection.icons().keySet()) {
             String concept = table.concept(collection, name);
             EmojiCategory category = table.category(concept);
-            boolean wanted = category != null
-                    && (config.flags() || category != EmojiCategory.FLAGS)
-                    && (config.skinTones() || !table.hasSkinTone(collection, name));
-            if (category != null && wanted && taken.add(concept)) {
+            int label = category == null ? -1 : label(config, category, concept);
+            boolean wanted = label >= 0 && (config.skinTones() || !table.hasSkinTone(collection, name));
+            if (wanted && taken.add(concept)) {
                 SetInfo info = collection.info();
-                entries.add(new EmojiEntry(info.set(), name, concept, category.ordinal(), info.spdx()));
+                entries.add(new EmojiEntry(info.set(), name, concept, label, info.spdx()));
             }
         }
         return entries;
+    }
+
+    /** Returns the label of a concept; negative if the config leaves it out. */
+    private static int label(EmojiConfig config, EmojiCategory category, String concept) {
+        if (config.groups().isEmpty()) {
+            return config.flags() || category != EmojiCategory.FLAGS ? category.ordinal() : -1;
+        }
+        for (int i = 0; i < config.groups().size(); i++) {
+            if (config.groups().get(i).has(category, concept)) {
+                return i;
+            }
+        }
+        return -1;
     }
 
     private static int[] spread(int size, int limit) {

@@ -31,10 +31,12 @@ public final class EmojiSet {
     private static final int DRAWING_VERSION = 2;
 
     private final EmojiConfig config;
+    private final String content;
     private final MappedPictures pictures;
 
-    private EmojiSet(EmojiConfig config, MappedPictures pictures) {
+    private EmojiSet(EmojiConfig config, String content, MappedPictures pictures) {
         this.config = config;
+        this.content = content;
         this.pictures = pictures;
     }
 
@@ -61,6 +63,7 @@ public final class EmojiSet {
         String content = String.join(",", config.sets()) + " " + config.size() + "px"
                 + (config.skinTones() ? " skin-tones" : "")
                 + (config.flags() ? " flags" : "")
+                + (config.groups().isEmpty() ? "" : " classes " + EmojiGroup.ids(config.groups()))
                 + (config.background() == EmojiConfig.WHITE
                         ? ""
                         : String.format(Locale.ROOT, " on #%06x", config.background()))
@@ -77,13 +80,23 @@ public final class EmojiSet {
         Path file = cacheFolder.resolve(fileName(content, config.size()));
         if (Files.exists(file)) {
             try {
-                return new EmojiSet(config, EmojiCacheFile.open(file, config.size(), key));
+                return new EmojiSet(config, content, EmojiCacheFile.open(file, config.size(), key));
             } catch (CheckpointFormatException e) {
                 LOG.warn("Drawing the emoji again, as their file cannot be used: {}", e.getMessage());
             }
         }
         draw(config, key, file, progress, EmojiSelection.of(config, limitPerSet, sets.get()));
-        return new EmojiSet(config, EmojiCacheFile.open(file, config.size(), key));
+        return new EmojiSet(config, content, EmojiCacheFile.open(file, config.size(), key));
+    }
+
+    /** Returns what the pictures are, by whatever version they were drawn. */
+    String content() {
+        return content;
+    }
+
+    /** Returns what they were drawn from and by; another text means other pictures. */
+    String identity() {
+        return pictures.index().key();
     }
 
     /** Returns the number of pictures. */
@@ -108,9 +121,12 @@ public final class EmojiSet {
 
     /**
      * Returns the names of the labels, in their order: smileys, people, animals, food, travel, activities, objects,
-     * symbols, and flags if the config includes them. They do not depend on the sets in use.
+     * symbols, and flags if the config includes them; or of the config's groups. They do not depend on the sets in use.
      */
     public List<String> labels() {
+        if (!config.groups().isEmpty()) {
+            return EmojiGroup.ids(config.groups());
+        }
         List<String> ids = EmojiCategory.ids();
         return config.flags() ? ids : ids.subList(0, EmojiCategory.FLAGS.ordinal());
     }

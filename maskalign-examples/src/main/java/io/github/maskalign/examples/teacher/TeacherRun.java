@@ -1,5 +1,7 @@
 package io.github.maskalign.examples.teacher;
 
+import org.jspecify.annotations.Nullable;
+
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -21,6 +23,7 @@ import io.github.maskalign.core.train.StepResult;
 import io.github.maskalign.core.train.TrainListener;
 import io.github.maskalign.core.train.TrainListener.StopReason;
 import io.github.maskalign.core.train.TrainLoop;
+import io.github.maskalign.core.train.Objective;
 import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.encoders.Encoders;
 import io.github.maskalign.encoders.Preprocessing;
@@ -29,6 +32,7 @@ import io.github.maskalign.examples.emoji.EmojiConfig;
 import io.github.maskalign.examples.emoji.EmojiSet;
 import io.github.maskalign.sit.run.internal.RunStart;
 import io.github.maskalign.sit.run.internal.StopRequest;
+import io.github.maskalign.examples.training.ObjectiveRun;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -51,14 +55,13 @@ public final class TeacherRun {
     private static final Logger LOG = LoggerFactory.getLogger(TeacherRun.class);
     private static final String ARCHIVE = "emoji-vit.pt";
     private static final String PROVENANCE = "emoji-vit.json";
-    private static final int LOG_EVERY = 10;
     private static final List<Preprocessing> BOTH = List.of(Preprocessing.EMOJI_VIT, Preprocessing.EMOJI_VIT_DOUBLE);
 
     private final Bound<TeacherConfig> config;
     private final Path folder;
     private final Path cache;
     private final String version;
-    private final StopRequest stopping = new StopRequest();
+    private final ObjectiveRun run;
 
     /**
      * Describes a run.
@@ -73,6 +76,7 @@ public final class TeacherRun {
         this.folder = folder;
         this.cache = cache;
         this.version = version;
+        run = new ObjectiveRun("teacher", config, folder, version);
     }
 
     /**
@@ -82,43 +86,45 @@ public final class TeacherRun {
      */
     public StopReason run() throws IOException {
         TeacherConfig teacher = config.value();
-        Files.createDirectories(folder);
         List<String> sets = new ArrayList<>(teacher.sets());
         sets.add(teacher.heldOut());
-        EmojiSet pictures = EmojiSet.open(new EmojiConfig(sets, 32, false, false), cache, TeacherRun::drawing);
+        EmojiSet pictures = EmojiSet.open(new EmojiConfig(sets, 32, false, false), cache, ObjectiveRun::drawing);
         DrawingPairs pairs = new DrawingPairs(pictures, teacher.sets(), new Draws(teacher.seed()));
         LOG.info("{} emoji by at least two of {}; {} is held out", pairs.size(), teacher.sets(), teacher.heldOut());
-        try (RunLock lock = RunLock.acquire(folder);
-                NDManager manager = NDManager.newBaseManager(Device.cpu())) {
-            TeacherObjective objective = new TeacherObjective(teacher, pairs, manager);
-            byte[] untrained = export(objective.encoder(), Weights.of(objective.encoder()), "{}");
-            try (TrainState state = new TrainState(manager, objective.parameters())) {
-                RunIdentity identity = RunIdentity.of(
-                        "teacher", settings(), Map.of("maskalign", version, "random_numbers", Draws.ALGORITHM));
-                RunCheckpoints checkpoints = RunCheckpoints.open(
-                        folder, identity, teacher.train().saving().keepLast());
-                TrainLoop loop = new TrainLoop(
-                                teacher.train(),
-                                teacher.optim(),
-                                objective,
-                                state,
-                                List.of(
-                                        new RunStart(folder, Map.of("config.yaml", config.yaml()), teacher.steps()),
-                                        new Losses(),
-                                        new MetricListener(first -> MetricSinks.inFolder(folder, first), LOG_EVERY)))
-                        .withCheckpoints(checkpoints);
-                StopReason reason = stopping.run(loop);
-                if (reason == StopReason.COMPLETED) {
-                    publish(objective.encoder(), state, pictures, pairs, untrained);
-                }
-                return reason;
-            }
-        }
+        return run.run(teacher.train(), teacher.optim(), new Model(pictures, pairs));
     }
 
     /** Asks the run to end after its step, saving its state; may be called from any thread, at any time. */
     public void requestStop() {
-        stopping.request();
+        run.requestStop();
+    }
+
+    /** The teacher and its drawings. */
+    private final class Model implements ObjectiveRun.Model {
+        private final EmojiSet pictures;
+        private final DrawingPairs pairs;
+        private @Nullable TeacherObjective objective;
+        private byte[] untrained = {};
+
+        Model(EmojiSet pictures, DrawingPairs pairs) {
+            this.pictures = pictures;
+            this.pairs = pairs;
+        }
+
+        @Override
+        public Objective open(NDManager manager) throws IOException {
+            TeacherObjective opened = new TeacherObjective(config.value(), pairs, manager);
+            untrained = export(opened.encoder(), Weights.of(opened.encoder()), "{}");
+            objective = opened;
+            return opened;
+        }
+
+        @Override
+        public void publish(TrainState state) throws IOException {
+            if (objective != null) {
+                TeacherRun.this.publish(objective.encoder(), state, pictures, pairs, untrained);
+            }
+        }
     }
 
     private void publish(Vit encoder, TrainState state, EmojiSet pictures, DrawingPairs pairs, byte[] untrained)
@@ -172,39 +178,5 @@ public final class TeacherRun {
             encoder.export(weights, Map.of("provenance.json", provenance), out);
         }
         return out.toByteArray();
-    }
-
-    private Map<String, String> settings() {
-        Map<String, String> out = new LinkedHashMap<>();
-        for (String line : config.yaml().split("\n", -1)) {
-            int colon = line.indexOf(':');
-            if (colon > 0 && !line.startsWith("name:") && !line.startsWith("saveEvery:")) {
-                out.put(
-                        line.substring(0, colon).trim(),
-                        line.substring(colon + 1).trim());
-            }
-        }
-        return out;
-    }
-
-    private static void drawing(int done, int total) {
-        if (done == total || done % Math.max(1, total / 10) == 0) {
-            LOG.info("drawing the emoji: {} of {}", done, total);
-        }
-    }
-
-    /** Says how it goes. */
-    private static final class Losses implements TrainListener {
-        @Override
-        public void onStep(StepResult result, TrainState state) {
-            if (result.step() % LOG_EVERY == 0) {
-                LOG.info(
-                        "step {} loss {} {} in {} s",
-                        result.step(),
-                        result.loss(),
-                        result.parts(),
-                        result.seconds().model());
-            }
-        }
     }
 }

@@ -155,6 +155,7 @@ public record RunConfig(
      *
      * @param kind which data set
      * @param sets EMOJI: artists' sets, such as {@code noto}
+     * @param drawings EMOJI: which of their drawings, and what the model sees of them
      * @param cache EMOJI, FOLDER: folder of the drawn or cropped pictures; the user's cache folder unless given
      * @param path LATENTS: folder of the prepared latents; FOLDER: the pictures, in class folders or an archive
      * @param scale LATENTS: factor of the latents, z = (sample − bias) · scale; above 0
@@ -170,6 +171,7 @@ public record RunConfig(
     public record DataSection(
             Kind kind,
             @Default("[]") List<String> sets,
+            @Inline Drawings drawings,
             @Default("null") Optional<Path> cache,
             @Default("null") Optional<Path> path,
             @Positive @Default("0.18215") double scale,
@@ -190,9 +192,31 @@ public record RunConfig(
                 @Default("images") String imagesFolder,
                 @Default("vae-sd") String latentsFolder) {}
 
+        /**
+         * Which drawings of the sets, and as what.
+         *
+         * @param space what the model sees
+         * @param classes names of groups of drawings, in the order of their labels; empty for all drawings by category
+         */
+        public record Drawings(
+                @Default("PIXELS") Space space, @Default("[]") List<String> classes) {
+            /** Copies the list. */
+            public Drawings {
+                classes = List.copyOf(classes);
+            }
+        }
+
+        /** What a model sees of drawings. */
+        public enum Space {
+            /** Their pixels, at the side of the model's input. */
+            PIXELS,
+            /** Latents of the autoencoder that comes with the library, of drawings four times as wide. */
+            LATENTS
+        }
+
         /** Data sets. */
         public enum Kind {
-            /** Drawings of emoji by several artists, made from a Maven artefact; pixels are the latents. */
+            /** Drawings of emoji by several artists, made from a Maven artefact; by {@code space} their pixels or latents. */
             EMOJI,
             /** Latents of a picture set, prepared in advance. */
             LATENTS,
@@ -208,7 +232,13 @@ public record RunConfig(
             }
             if (kind != Kind.LATENTS && vae.isPresent() && !AutoencoderChoice.isNone(vae.get())) {
                 throw new IllegalArgumentException(
-                        "vae has no place with " + kind + ", whose latents are pictures, but was " + vae.get());
+                        "vae has no place with " + kind + ", whose latents are pictures or those of the library's own"
+                                + " autoencoder, but was " + vae.get());
+            }
+            if (kind != Kind.EMOJI
+                    && (drawings.space() != Space.PIXELS || !drawings.classes().isEmpty())) {
+                throw new IllegalArgumentException("space and classes go with EMOJI, not with " + kind + ", but were "
+                        + drawings.space() + " and " + drawings.classes());
             }
             if (kind == Kind.LATENTS && path.isEmpty()) {
                 throw new IllegalArgumentException("path must name the folder of the latents for LATENTS");
@@ -220,6 +250,11 @@ public record RunConfig(
                 throw new IllegalArgumentException("flip must be false with " + kind
                         + ", as FOLDER alone can mirror pictures while it trains, but was true");
             }
+        }
+
+        /** Whether the model is trained on latents of the embedded autoencoder. */
+        public boolean embedded() {
+            return kind == Kind.EMOJI && drawings.space() == Space.LATENTS;
         }
     }
 

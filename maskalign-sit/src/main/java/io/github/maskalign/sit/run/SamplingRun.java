@@ -227,10 +227,12 @@ public final class SamplingRun {
             SampleSource own = model(chosen, file);
             SampleSource model = own.withSampling(computing.change().of(own.sampling(), own.model()));
             boolean ready = model.model().model().inChannels() == 3 && model.scaling() == null;
-            if (decoded && !ready && decoding.autoencoder() == null) {
+            Decoding used = decoding.autoencoder() != null || model.autoencoder() == null
+                    ? decoding
+                    : new Decoding(model.autoencoder(), decoding.pixels(), decoding.batch(), decoding.tile());
+            if (decoded && !ready && used.autoencoder() == null) {
                 throw new IllegalArgumentException(chosen + ": the model makes latents, which need an autoencoder to"
-                        + " become pictures: name it with --vae or --vae-torchscript, or keep the latents with --latents"
-                        + " FILE");
+                        + " become pictures: name it with --vae or --vae-torchscript, or keep the latents with --latents FILE");
             }
             Wanted pictures = wanted.resolved(
                     SampleSource.isRun(chosen) ? ClassNames.read(own.folder()) : new ClassNames(List.of()));
@@ -242,7 +244,7 @@ public final class SamplingRun {
                     "read_as", source.options().toString());
             try (Closeable products = model.precision().enter()) {
                 int batch = Math.min(computing.batch(), wanted.count());
-                return task.run(new SampleWork(manager, model, pictures, decoding, batch), facts);
+                return task.run(new SampleWork(manager, model, pictures, used, batch), facts);
             }
         }
     }

@@ -199,7 +199,9 @@ public final class TrainingRun {
                 NDManager manager = agreement.together(() -> manager(run, ranks));
                 RunData data = data(run, agreement);
                 Encoder encoder = agreement.together(() -> new Encoder(
-                        EncoderChoice.open(run, RunPlan.model(run), data.pictureSide(), manager.getDevice())));
+                        data.data().tokenWidth() > 0 // then the tokens come with the samples
+                                ? null
+                                : EncoderChoice.open(run, RunPlan.model(run), data.pictureSide(), manager.getDevice())));
                 Sinks sinks = new Sinks()) {
             SiTObjective objective = agreement.together(() -> objective(run, data, encoder.opened(), manager));
             try (TrainState state =

@@ -2,12 +2,14 @@ package io.github.maskalign.sit.run;
 
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.random.Draws;
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 
 /**
- * Where a run's samples come from when they are no prepared latents: pictures that are their own latents.
+ * Where a run's samples come from when they are no prepared latents: pictures that are their own latents, or whose
+ * latents the source computes.
  *
  * <p>Found on the class path by {@link java.util.ServiceLoader}: name the class in
  * {@code META-INF/services/io.github.maskalign.sit.run.TrainingSource}.
@@ -34,16 +36,24 @@ public interface TrainingSource {
      * @param pictures the same one by one, as bytes
      * @param attribution who made the pictures, under which licences
      * @param classes names of the classes by label; empty if there are none
+     * @param identity changes with the samples where the config does not tell; may be empty
+     * @param resources what to close afterwards
      */
-    record Opened(TrainingData data, TrainingPictures pictures, String attribution, List<String> classes) {
+    record Opened(
+            TrainingData data,
+            TrainingPictures pictures,
+            String attribution,
+            List<String> classes,
+            String identity,
+            Closeable resources) {
         /** Copies the names. */
         public Opened {
             classes = List.copyOf(classes);
         }
 
-        /** Samples whose classes have no names. */
+        /** Samples that the config tells all about, without names of classes and with nothing to close. */
         public Opened(TrainingData data, TrainingPictures pictures, String attribution) {
-            this(data, pictures, attribution, List.of());
+            this(data, pictures, attribution, List.of(), "", () -> {});
         }
     }
 }

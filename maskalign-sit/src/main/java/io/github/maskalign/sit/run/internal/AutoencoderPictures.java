@@ -20,7 +20,7 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /** Latents by an autoencoder, and tokens by an encoder if there is one. */
-final class AutoencoderPictures implements PictureEncoder {
+public final class AutoencoderPictures implements PictureEncoder {
     private final Autoencoder autoencoder;
     private final @Nullable RepresentationEncoder encoder;
     private final NDManager manager;
@@ -34,7 +34,7 @@ final class AutoencoderPictures implements PictureEncoder {
      * @param side side of the pictures in pixels
      * @param settings what the numbers depend on, such as the hashes of the weights
      */
-    AutoencoderPictures(
+    public AutoencoderPictures(
             Autoencoder autoencoder,
             @Nullable RepresentationEncoder encoder,
             Device device,

@@ -10,13 +10,14 @@ import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.encoders.vae.Autoencoder;
 import io.github.maskalign.encoders.vae.Autoencoder.LatentScaling;
 import io.github.maskalign.encoders.vae.PixelAutoencoder;
+import io.github.maskalign.encoders.vae.NativeAutoencoder;
+import io.github.maskalign.encoders.vae.PatchAutoencoder;
 import io.github.maskalign.encoders.vae.TiledDecoder;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunConfig.DataSection;
 import io.github.maskalign.sit.run.internal.SampleSettings.AutoencoderChoice;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -85,6 +86,10 @@ public final class PictureDecoder implements AutoCloseable {
      */
     static PictureDecoder open(RunConfig run, Device device) throws IOException {
         DataSection data = run.data();
+        if (data.embedded()) {
+            PatchAutoencoder own = PatchAutoencoder.embedded(device);
+            return fitting(of(own, own.scaling(), RunPlan.pixels(run), USUAL_BATCH, USUAL_TILE), run);
+        }
         boolean pixels = data.kind() != DataSection.Kind.LATENTS;
         if (data.vae().isEmpty()
                 || (pixels && AutoencoderChoice.isNone(data.vae().get()))) {
@@ -96,7 +101,10 @@ public final class PictureDecoder implements AutoCloseable {
         }
         Autoencoder opened = AutoencoderChoice.of(data.vae().get()).opening().open(device, Precision.FLOAT32);
         LatentScaling scaling = LatentScaling.of(data.scale(), data.bias());
-        PictureDecoder decoder = of(opened, scaling, RunPlan.pixels(run), USUAL_BATCH, USUAL_TILE);
+        return fitting(of(opened, scaling, RunPlan.pixels(run), USUAL_BATCH, USUAL_TILE), run);
+    }
+
+    private static PictureDecoder fitting(PictureDecoder decoder, RunConfig run) {
         try {
             decoder.requireFits(RunPlan.model(run));
         } catch (IllegalArgumentException e) {
@@ -124,11 +132,9 @@ public final class PictureDecoder implements AutoCloseable {
         }
     }
 
-    /** Returns the file of the autoencoder's weights, if there is one. */
-    public Optional<Path> file() {
-        return Optional.ofNullable(vae)
-                .filter(used -> !(used instanceof PixelAutoencoder))
-                .map(Autoencoder::file);
+    /** Returns the hash of the autoencoder's weights, if there is one. */
+    Optional<String> sha256() throws IOException {
+        return vae == null || vae instanceof PixelAutoencoder ? Optional.empty() : Optional.of(vae.sha256());
     }
 
     /** Returns how values become bytes. */

@@ -1,5 +1,7 @@
 package io.github.maskalign.sit.run.internal;
 
+import io.github.maskalign.sit.run.internal.SampleSettings.AutoencoderChoice;
+
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.metrics.MetricSink;
 import io.github.maskalign.core.sample.Sampler.SampleListener;
@@ -81,7 +83,8 @@ public final class PictureListener implements TrainListener {
      */
     static void requireSheet(RunConfig config) {
         if (PictureDecoder.possible(config) && config.data().vae().isEmpty()) {
-            requireSheet(config, RunPlan.model(config).model().inputSize());
+            int reduction = config.data().embedded() ? AutoencoderChoice.EMBEDDED_REDUCTION : 1;
+            requireSheet(config, reduction * RunPlan.model(config).model().inputSize());
         }
     }
 

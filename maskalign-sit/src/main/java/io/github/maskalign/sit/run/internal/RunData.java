@@ -69,12 +69,12 @@ public record RunData(
                         source(config.data().kind().name()).open(config, cache, draws);
                 yield new RunData(
                         source.data(),
-                        config.model().inputSize(),
+                        source.pictures().side(),
                         source.attribution(),
-                        "",
+                        source.identity(),
                         source.pictures(),
                         new ClassNames(source.classes()),
-                        () -> {});
+                        source.resources()::close);
             }
             case LATENTS -> latents(config, draws, ranks);
             case FOLDER -> FolderPictures.open(config, cache, draws, display);

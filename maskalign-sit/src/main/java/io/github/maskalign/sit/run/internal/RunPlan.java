@@ -90,6 +90,8 @@ public final class RunPlan {
         out.remove("optim.extraEmaDecays", "[]"); // runs from before there was such a key go on
         ModelSettings.leaveOutLater(out);
         out.remove("data.flip", "false"); // as above
+        out.remove("data.space", "PIXELS");
+        out.remove("data.classes", "[]");
         out.put("runtime.precision", config.runtime().precision().name());
         if (config.subset().dropping().schedule() != SubsetSchedule.CONSTANT
                 || config.subset().dropping().unmaskedTailSteps() > 0) {

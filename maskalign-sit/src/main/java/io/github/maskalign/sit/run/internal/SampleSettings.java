@@ -7,6 +7,7 @@ import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.encoders.vae.Autoencoder;
 import io.github.maskalign.encoders.vae.NativeAutoencoder;
+import io.github.maskalign.encoders.vae.PatchAutoencoder;
 import io.github.maskalign.encoders.vae.PixelAutoencoder;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.Progress;
@@ -157,6 +158,13 @@ public final class SampleSettings {
     public record AutoencoderChoice(String name, Opening opening) {
         /** What provenance says of no autoencoder. */
         public static final String NONE = "[]";
+
+        /** The autoencoder that comes with the library, and the word by which it is asked for. */
+        public static final AutoencoderChoice EMBEDDED =
+                new AutoencoderChoice("embedded", (device, precision) -> PatchAutoencoder.embedded(device));
+
+        /** Pixels along a side of what that autoencoder makes of a latent pixel. */
+        static final int EMBEDDED_REDUCTION = 4;
 
         private static final Path PIXELS = Path.of("none");
 

@@ -1,5 +1,7 @@
 package io.github.maskalign.sit.run.internal;
 
+import io.github.maskalign.sit.run.internal.SampleSettings.AutoencoderChoice;
+
 import ai.djl.ndarray.NDManager;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.data.PixelScaling;
@@ -30,6 +32,7 @@ import org.jspecify.annotations.Nullable;
  * @param path the path it was trained on
  * @param sampling how it is sampled unless something else is asked for
  * @param scaling from the autoencoder's latents to those it was trained on; null for what the autoencoder says
+ * @param autoencoder what its run decodes with; null if it makes pixels, or its run does not say
  * @param pixels how values become bytes unless something else is asked for
  * @param folder where its pictures go
  * @param loader loads its weights
@@ -40,6 +43,7 @@ public record SampleSource(
         Interpolant path,
         SamplerConfig sampling,
         @Nullable LatentScaling scaling,
+        @Nullable AutoencoderChoice autoencoder,
         PixelScaling pixels,
         Path folder,
         Loader loader) {
@@ -53,7 +57,7 @@ public record SampleSource(
 
     /** Returns this sampled in another way. */
     public SampleSource withSampling(SamplerConfig how) {
-        return new SampleSource(model, precision, path, how, scaling, pixels, folder, loader);
+        return new SampleSource(model, precision, path, how, scaling, autoencoder, pixels, folder, loader);
     }
 
     /** Whether a path is the folder of a run with a config, or averaged weights inside one. */
@@ -76,14 +80,16 @@ public record SampleSource(
                 data.kind() == DataSection.Kind.LATENTS ? LatentScaling.of(data.scale(), data.bias()) : null;
         Interpolant path = config.diffusion().path();
         PixelScaling pixels = RunPlan.pixels(config);
-        return new SampleSource(model, precision, path, config.sample(), scaling, pixels, run.folder(), manager -> {
-            SiT sit = new SiT(model, precision.ofBlocks());
-            sit.initialize(manager);
-            try (GradMode editing = GradMode.off()) {
-                file.tensors().copyTo(Weights.of(sit));
-            }
-            return new SiTVelocityField(sit, new ParameterStore(manager, false));
-        });
+        AutoencoderChoice own = data.embedded() ? AutoencoderChoice.EMBEDDED : null;
+        return new SampleSource(
+                model, precision, path, config.sample(), scaling, own, pixels, run.folder(), manager -> {
+                    SiT sit = new SiT(model, precision.ofBlocks());
+                    sit.initialize(manager);
+                    try (GradMode editing = GradMode.off()) {
+                        file.tensors().copyTo(Weights.of(sit));
+                    }
+                    return new SiTVelocityField(sit, new ParameterStore(manager, false));
+                });
     }
 
     /**
@@ -101,6 +107,7 @@ public record SampleSource(
                 precision,
                 weights.path(),
                 weights.sampling(),
+                null,
                 null,
                 decoded ? weights.family().pixels() : PixelScaling.ROUND,
                 file.toAbsolutePath().resolveSibling(""),

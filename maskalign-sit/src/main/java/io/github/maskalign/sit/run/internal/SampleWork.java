@@ -215,8 +215,8 @@ public record SampleWork(
         settings.put("labels_sha256", Digests.sha256(Arrays.toString(classes)));
         AutoencoderChoice autoencoder = decoding.autoencoder();
         settings.put("decoder", autoencoder == null ? AutoencoderChoice.NONE : autoencoder.name());
-        if (decoder.file().isPresent()) {
-            settings.put("decoder_sha256", Digests.sha256(decoder.file().get()));
+        if (decoder.sha256().isPresent()) {
+            settings.put("decoder_sha256", decoder.sha256().get());
             settings.put("decoder_tile", Integer.toString(decoding.tile()));
         }
         return settings;
