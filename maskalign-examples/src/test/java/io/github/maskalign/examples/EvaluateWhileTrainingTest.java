@@ -23,7 +23,7 @@ class EvaluateWhileTrainingTest {
         Path result = folder.resolve("result.json");
         run(
                 "train",
-                Path.of("..", "configs", "quickstart.yaml").toString(),
+                Path.of("..", "configs", "emoji-32.yaml").toString(),
                 "--out=" + run,
                 "--set=data.sets=[fxemoji]",
                 "--set=data.cache=" + Path.of("target", "emoji-cache"),

@@ -77,7 +77,7 @@ class InitialWeightsTest {
     private int train(Path run, String... more) {
         List<String> words = new ArrayList<>(List.of(
                 "train",
-                "../configs/quickstart.yaml",
+                "../configs/emoji-32.yaml",
                 "--out=" + run,
                 "--set=data.sets=[fxemoji]",
                 "--set=model.patchSize=4",

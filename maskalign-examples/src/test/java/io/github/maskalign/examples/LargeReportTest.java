@@ -25,7 +25,7 @@ class LargeReportTest {
     @Test
     void reportOfAMillionRecordsFitsIntoASmallHeap() throws Exception {
         String yaml = ConfigBinder.bind(
-                        Path.of("..", "configs", "quickstart.yaml"), List.of("train.steps=" + RECORDS), RunConfig.class)
+                        Path.of("..", "configs", "emoji-32.yaml"), List.of("train.steps=" + RECORDS), RunConfig.class)
                 .yaml();
         Files.writeString(folder.resolve("config.yaml"), yaml);
         try (Writer stats = Files.newBufferedWriter(folder.resolve("stats.jsonl"), StandardCharsets.UTF_8)) {

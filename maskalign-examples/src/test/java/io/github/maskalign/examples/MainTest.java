@@ -106,7 +106,7 @@ class MainTest {
 
     @Test
     void configThatMakesNoModelIsNamed() {
-        String config = Path.of("..", "configs", "quickstart.yaml").toString();
+        String config = Path.of("..", "configs", "emoji-32.yaml").toString();
         for (String name : new String[] {"info", "train", "bench"}) {
             assertThat(run(name, config, "--set=model.hiddenSize=47")).isEqualTo(2);
             assertThat(command.err())
@@ -146,7 +146,7 @@ class MainTest {
                 "mixer.width=1000000000 | width | in [0, 65536] | 1000000000",
             })
     void sizesBeyondAllMeasureAreRefused(String override, String key, String allowed, String found) {
-        String config = Path.of("..", "configs", "quickstart.yaml").toString();
+        String config = Path.of("..", "configs", "emoji-32.yaml").toString();
 
         assertThat(run("info", config, "--set=" + override)).isEqualTo(2);
 

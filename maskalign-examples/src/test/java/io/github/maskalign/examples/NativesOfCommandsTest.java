@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** What a user sees when the engine's libraries cannot be used, and which commands do not mind. */
 class NativesOfCommandsTest {
     private static final Path QUICKSTART =
-            Path.of("..", "configs", "quickstart.yaml").toAbsolutePath();
+            Path.of("..", "configs", "emoji-32.yaml").toAbsolutePath();
 
     @TempDir
     Path folder;

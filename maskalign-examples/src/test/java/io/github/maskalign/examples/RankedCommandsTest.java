@@ -161,7 +161,7 @@ class RankedCommandsTest {
     private List<String> train(String name, long steps, String... more) {
         List<String> arguments = new ArrayList<>(List.of(
                 "train",
-                Path.of("..", "configs", "quickstart.yaml").toString(),
+                Path.of("..", "configs", "emoji-32.yaml").toString(),
                 "--out",
                 folder.resolve(name).toString(),
                 "--set=train.steps=" + steps,

@@ -20,7 +20,7 @@ class ScoreSequenceTest {
         Path run = folder.resolve("run");
         run(
                 "train",
-                Path.of("..", "configs", "quickstart.yaml").toString(),
+                Path.of("..", "configs", "emoji-32.yaml").toString(),
                 "--out=" + run,
                 "--set=train.steps=4",
                 "--set=train.globalBatch=8",

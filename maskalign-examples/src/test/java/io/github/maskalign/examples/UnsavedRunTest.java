@@ -42,7 +42,7 @@ class UnsavedRunTest {
     private int train(Path run) {
         return command.run(
                 "train",
-                Path.of("..", "configs", "quickstart.yaml"),
+                Path.of("..", "configs", "emoji-32.yaml"),
                 "--out=" + run,
                 "--set=data.sets=[fxemoji]",
                 "--set=data.cache=target/emoji-cache",

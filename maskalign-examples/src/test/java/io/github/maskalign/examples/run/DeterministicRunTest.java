@@ -69,7 +69,7 @@ class DeterministicRunTest {
         List<String> command = KillAndResume.jvm(
                 Main.class,
                 "train",
-                Path.of("..", "configs", "quickstart.yaml").toString(),
+                Path.of("..", "configs", "emoji-32.yaml").toString(),
                 "--out",
                 run.toString(),
                 "--set=train.globalBatch=16",

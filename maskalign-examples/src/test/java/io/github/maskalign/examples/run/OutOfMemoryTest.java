@@ -52,7 +52,7 @@ class OutOfMemoryTest {
         List<String> java = KillAndResume.jvm(
                 Main.class,
                 "train",
-                Path.of("..", "configs", "quickstart.yaml").toString(),
+                Path.of("..", "configs", "emoji-32.yaml").toString(),
                 "--out",
                 run.toString(),
                 "--set=train.saveEvery=1",

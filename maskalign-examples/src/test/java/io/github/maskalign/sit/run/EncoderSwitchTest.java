@@ -93,7 +93,7 @@ class EncoderSwitchTest {
     private double lastLoss(String encoder) throws IOException {
         List<String> lines = new ArrayList<>();
         boolean inside = false;
-        for (String line : Files.readAllLines(Path.of("..", "configs", "quickstart.yaml"))) {
+        for (String line : Files.readAllLines(Path.of("..", "configs", "emoji-32.yaml"))) {
             if (line.equals("encoder:")) {
                 lines.add("encoder: " + encoder);
                 inside = true;

@@ -21,7 +21,7 @@ class LongRunTest {
     @Test
     void arraysAndMemoryStayConstant() throws IOException {
         RunConfig config = ConfigBinder.bind(
-                        Path.of("..", "configs", "quickstart.yaml"),
+                        Path.of("..", "configs", "emoji-32.yaml"),
                         List.of("model.hiddenSize=48", "model.depth=3", "align.depth=2", "model.numHeads=3"),
                         RunConfig.class)
                 .value();

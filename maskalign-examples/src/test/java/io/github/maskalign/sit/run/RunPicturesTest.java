@@ -41,7 +41,7 @@ class RunPicturesTest {
                 "runtime.previewPictures=2",
                 "sample.steps=2"));
         settings.addAll(List.of(more));
-        return ConfigBinder.bind(Path.of("..", "configs", "quickstart.yaml"), settings, RunConfig.class);
+        return ConfigBinder.bind(Path.of("..", "configs", "emoji-32.yaml"), settings, RunConfig.class);
     }
 
     private StopReason train(String... more) throws IOException {

@@ -60,7 +60,7 @@ class SampleKillTest {
                 "runtime.previewPictures=1",
                 "sample.steps=2");
         TrainingRun.open(
-                        ConfigBinder.bind(Path.of("..", "configs", "quickstart.yaml"), small, RunConfig.class),
+                        ConfigBinder.bind(Path.of("..", "configs", "emoji-32.yaml"), small, RunConfig.class),
                         folder.resolve("run"))
                 .withCache(Path.of("target", "emoji-cache"))
                 .withVersion("test")

@@ -64,7 +64,7 @@ class ScoreRankingTest {
 
     private void train(long steps) throws IOException {
         Bound<RunConfig> config = ConfigBinder.bind(
-                Path.of("..", "configs", "quickstart.yaml"),
+                Path.of("..", "configs", "emoji-32.yaml"),
                 List.of(
                         "model.hiddenSize=128",
                         "model.depth=4",

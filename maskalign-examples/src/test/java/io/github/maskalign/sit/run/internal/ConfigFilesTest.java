@@ -31,9 +31,11 @@ class ConfigFilesTest {
 
     static Stream<Path> files() throws IOException {
         try (Stream<Path> files = Files.list(FOLDER)) {
-            // the teacher's config is another record's, and bound in its own test
+            // the configs of teacher and autoencoder are other records', and bound in their own tests
             return files
-                    .filter(f -> f.toString().endsWith(".yaml") && !f.toString().endsWith("-teacher.yaml"))
+                    .filter(f -> f.toString().endsWith(".yaml"))
+                    .filter(f -> !f.toString().endsWith("-teacher.yaml")
+                            && !f.toString().endsWith("-autoencoder.yaml"))
                     .toList()
                     .stream();
         }
@@ -143,8 +145,8 @@ class ConfigFilesTest {
 
     @Test
     void lengthAndPreviewsMayChangeOnResumeButTheMathematicsMayNot() {
-        Path file = FOLDER.resolve("quickstart.yaml");
-        Map<String, String> settings = RunPlan.settings(load("quickstart"));
+        Path file = FOLDER.resolve("emoji-32.yaml");
+        Map<String, String> settings = RunPlan.settings(load("emoji-32"));
 
         assertThat(RunPlan.settings(
                         bind(file, "train.steps=7", "train.saveEvery=3", "runtime.previewEvery=2", "name=other")))
@@ -158,9 +160,9 @@ class ConfigFilesTest {
 
     @Test
     void furtherAveragesAreASettingOfTheRunAndNoneIsNotOne() {
-        Path file = FOLDER.resolve("quickstart.yaml");
+        Path file = FOLDER.resolve("emoji-32.yaml");
 
-        assertThat(RunPlan.settings(load("quickstart"))).doesNotContainKey("optim.extraEmaDecays");
+        assertThat(RunPlan.settings(load("emoji-32"))).doesNotContainKey("optim.extraEmaDecays");
         assertThat(RunPlan.settings(bind(file, "optim.extraEmaDecays=[0.9, 0.99]")))
                 .containsEntry("optim.extraEmaDecays", "[0.9, 0.99]");
     }
@@ -190,9 +192,9 @@ class ConfigFilesTest {
 
     @Test
     void mirroringIsASettingOfTheRunAndNoneIsNotOne() {
-        assertThat(RunPlan.settings(load("quickstart"))).doesNotContainKey("data.flip");
+        assertThat(RunPlan.settings(load("emoji-32"))).doesNotContainKey("data.flip");
         RunConfig mirrored =
-                bind(FOLDER.resolve("quickstart.yaml"), "data.kind=FOLDER", "data.path=pictures", "data.flip=true");
+                bind(FOLDER.resolve("emoji-32.yaml"), "data.kind=FOLDER", "data.path=pictures", "data.flip=true");
 
         assertThat(RunPlan.settings(mirrored))
                 .containsEntry("data.flip", "true")
@@ -200,8 +202,21 @@ class ConfigFilesTest {
     }
 
     @Test
+    void spaceAndClassesAreSettingsOfTheRunWhereTheyAreGiven() {
+        Path file = FOLDER.resolve("emoji-32.yaml");
+
+        assertThat(RunPlan.settings(load("emoji-32"))).doesNotContainKeys("data.space", "data.classes");
+        assertThat(RunPlan.settings(bind(file, "data.space=LATENTS", "data.classes=[hearts, flags]")))
+                .containsEntry("data.space", "LATENTS")
+                .containsEntry("data.classes", "[hearts, flags]");
+        assertThatThrownBy(() -> bind(FOLDER.resolve("mini-imagenet.yaml"), "data.classes=[hearts]"))
+                .hasMessageContaining("space and classes go with EMOJI, not with LATENTS")
+                .hasMessageContaining("PIXELS and [hearts]");
+    }
+
+    @Test
     void sectionsThatContradictEachOtherAreRefused() {
-        Path file = FOLDER.resolve("quickstart.yaml");
+        Path file = FOLDER.resolve("emoji-32.yaml");
 
         assertThatThrownBy(() -> bind(file, "encoder.kind=NONE"))
                 .isInstanceOf(ConfigException.class)
@@ -214,7 +229,7 @@ class ConfigFilesTest {
 
     @Test
     void oneConfigSwitchesBetweenTheMethods() {
-        Path file = FOLDER.resolve("quickstart.yaml");
+        Path file = FOLDER.resolve("emoji-32.yaml");
         String noMask = "subset.placement=NONE";
 
         assertThat(family(bind(file))).isEqualTo("maskalign");

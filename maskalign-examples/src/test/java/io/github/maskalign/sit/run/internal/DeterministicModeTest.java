@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 
 class DeterministicModeTest {
     private static RuntimeSection runtime(String... overrides) {
-        Path file = Path.of("..", "configs", "quickstart.yaml");
+        Path file = Path.of("..", "configs", "emoji-32.yaml");
         return ConfigBinder.bind(file, List.of(overrides), RunConfig.class)
                 .value()
                 .runtime();

@@ -277,7 +277,7 @@ class EvaluationListenerTest {
         List<String> overrides = new ArrayList<>(SMALL);
         overrides.add("train.steps=" + steps);
         overrides.addAll(List.of(more));
-        return ConfigBinder.bind(Path.of("..", "configs", "quickstart.yaml"), overrides, RunConfig.class);
+        return ConfigBinder.bind(Path.of("..", "configs", "emoji-32.yaml"), overrides, RunConfig.class);
     }
 
     private JsonObject at(String run, long step) throws IOException {

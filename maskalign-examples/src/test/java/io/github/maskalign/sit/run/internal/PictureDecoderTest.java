@@ -22,7 +22,7 @@ class PictureDecoderTest {
     void everyByteOfATrainingPictureComesBack() throws IOException {
         byte[] picture = everyByte();
 
-        try (PictureDecoder decoder = PictureDecoder.open(run("quickstart"), Device.cpu())) {
+        try (PictureDecoder decoder = PictureDecoder.open(run("emoji-32"), Device.cpu())) {
             assertThat(decoded(decoder)).isEqualTo(picture);
             assertThat(decoder.pixels()).isEqualTo(PixelScaling.ROUND);
         }
@@ -32,7 +32,7 @@ class PictureDecoderTest {
     void aConfigMayAskForTheOtherRule() throws IOException {
         byte[] picture = everyByte();
 
-        try (PictureDecoder decoder = PictureDecoder.open(run("quickstart", "data.pixels=TRUNCATE"), Device.cpu())) {
+        try (PictureDecoder decoder = PictureDecoder.open(run("emoji-32", "data.pixels=TRUNCATE"), Device.cpu())) {
             assertThat(decoded(decoder)).isNotEqualTo(picture); // some levels are lost
         }
     }

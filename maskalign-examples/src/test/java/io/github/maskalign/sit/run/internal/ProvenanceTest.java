@@ -37,7 +37,7 @@ class ProvenanceTest {
     }
 
     private static Map<String, String> facts(Map<String, String> environment) throws Exception {
-        RunConfig config = ConfigBinder.bind(Path.of("..", "configs", "quickstart.yaml"), List.of(), RunConfig.class)
+        RunConfig config = ConfigBinder.bind(Path.of("..", "configs", "emoji-32.yaml"), List.of(), RunConfig.class)
                 .value();
         return Provenance.of(config, "1", new LocalCommunicator(), environment);
     }

@@ -31,7 +31,7 @@ import org.w3c.dom.NodeList;
 
 class ReportTest {
     private static final Instant MADE = Instant.parse("2026-06-08T10:20:30Z");
-    private static final Path QUICKSTART = Path.of("..", "configs", "quickstart.yaml");
+    private static final Path QUICKSTART = Path.of("..", "configs", "emoji-32.yaml");
 
     @TempDir
     Path folder;

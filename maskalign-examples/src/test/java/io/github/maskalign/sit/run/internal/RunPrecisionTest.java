@@ -53,8 +53,7 @@ class RunPrecisionTest {
                 "runtime.previewPictures=1",
                 "runtime.precision=" + precision,
                 "sample.steps=1");
-        Bound<RunConfig> config =
-                ConfigBinder.bind(Path.of("..", "configs", "quickstart.yaml"), small, RunConfig.class);
+        Bound<RunConfig> config = ConfigBinder.bind(Path.of("..", "configs", "emoji-32.yaml"), small, RunConfig.class);
         Path folder = root.resolve(precision);
         TrainingRun.open(config, folder)
                 .withCache(Path.of("target", "emoji-cache"))

@@ -32,7 +32,7 @@ class RunStatusTest {
 
     @BeforeEach
     void writeConfig() throws Exception {
-        Path quickstart = Path.of("..", "configs", "quickstart.yaml");
+        Path quickstart = Path.of("..", "configs", "emoji-32.yaml");
         String yaml = ConfigBinder.bind(quickstart, List.of("train.steps=400", "train.globalBatch=8"), RunConfig.class)
                 .yaml();
         Files.writeString(folder.resolve("config.yaml"), yaml);
@@ -47,7 +47,7 @@ class RunStatusTest {
 
         RunStatus status = RunStatus.read(folder, false);
 
-        assertThat(status.name()).isEqualTo("quickstart");
+        assertThat(status.name()).isEqualTo("emoji-32");
         assertThat(status.phase()).isEqualTo(RunStatus.Phase.STOPPED);
         assertThat(status.step()).isEqualTo(120);
         assertThat(status.steps()).isEqualTo(400);

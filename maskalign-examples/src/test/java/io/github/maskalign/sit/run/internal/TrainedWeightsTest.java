@@ -21,7 +21,7 @@ class TrainedWeightsTest {
     @BeforeEach
     void write() throws IOException {
         List<String> overrides = List.of("optim.emaDecay=0.999", "optim.extraEmaDecays=[0.9, 0.99]");
-        Path quickstart = Path.of("..", "configs", "quickstart.yaml");
+        Path quickstart = Path.of("..", "configs", "emoji-32.yaml");
         Files.writeString(
                 folder.resolve("config.yaml"),
                 ConfigBinder.bind(quickstart, overrides, RunConfig.class).yaml());
