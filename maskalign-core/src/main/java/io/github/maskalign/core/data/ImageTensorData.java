@@ -38,6 +38,11 @@ public final class ImageTensorData implements BufferedData {
                         "picture " + i + " must have " + shape.size() + " bytes but has " + pixels[i].length);
             }
         }
+        for (int i = 0; i < labels.length; i++) {
+            if (labels[i] < 0) {
+                throw new IllegalArgumentException("label " + i + " must be at least 0 but was " + labels[i]);
+            }
+        }
         this.pixels = pixels;
         this.labels = labels;
         this.shape = shape;
