@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -82,7 +83,7 @@ final class EmojiCacheFile {
         Path spool = Files.createTempFile(folder, "emoji-", ".drawing");
         try (FileChannel drawn = FileChannel.open(spool, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             Files.delete(spool); // its bytes live as long as the channel
-            Index index = pictures.writeTo(drawn);
+            Index index = drawn(pictures, drawn, folder);
             Map<String, TensorSource> tensors = new LinkedHashMap<>();
             long at = 0;
             for (Map.Entry<String, Shape> tensor : index.tensors().entrySet()) {
@@ -94,6 +95,22 @@ final class EmojiCacheFile {
                     file,
                     new StateDict("the drawn emoji", tensors),
                     Map.of("index", json, "sha256", sha256(json, tensors)));
+        }
+    }
+
+    /** Draws; a disk that is full does not say which one it is. */
+    private static Index drawn(Pictures pictures, FileChannel to, Path folder) throws IOException {
+        try {
+            return pictures.writeTo(to);
+        } catch (FileSystemException e) {
+            throw e;
+        } catch (IOException e) {
+            throw (IOException) new FileSystemException(
+                            folder.toString(),
+                            null,
+                            "the drawn pictures cannot be kept there: " + e.getMessage()
+                                    + "; name another folder with data.cache or MASKALIGN_CACHE")
+                    .initCause(e);
         }
     }
 
