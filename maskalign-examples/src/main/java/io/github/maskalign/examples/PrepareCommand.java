@@ -3,20 +3,9 @@ package io.github.maskalign.examples;
 import ai.djl.Device;
 import io.github.maskalign.core.config.ConfigKey.AlsoRead;
 import io.github.maskalign.core.data.Preparer.PreparePlan;
-import io.github.maskalign.core.data.internal.PictureEncoder;
-import io.github.maskalign.core.data.internal.PictureSet;
-import io.github.maskalign.core.data.internal.PreparedStore;
-import io.github.maskalign.core.data.internal.PreparedStore.SkippedPicture;
-import io.github.maskalign.core.data.internal.RepaFolders;
 import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import io.github.maskalign.core.distributed.Launch;
 import io.github.maskalign.core.nn.Precision;
-import io.github.maskalign.encoders.Encoders;
-import io.github.maskalign.encoders.Preprocessing;
-import io.github.maskalign.encoders.published.NativeEncoder;
-import io.github.maskalign.encoders.published.NativeEncoder.EncoderName;
-import io.github.maskalign.encoders.vae.Autoencoder;
-import io.github.maskalign.encoders.vit.Vit.VitParts;
 import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.examples.Main.UsesEngine;
 import io.github.maskalign.sit.run.StopSignal;
@@ -144,7 +133,9 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
     private Encoding encoding() {
         boolean repa = layout.isRepa();
         PrepareRun.Storage storage = new PrepareRun.Storage(
-                latents == Latents.FLOAT16 && !repa ? FloatCode.FLOAT16 : FloatCode.FLOAT32, tokens.code(), images || repa);
+                latents == Latents.FLOAT16 && !repa ? FloatCode.FLOAT16 : FloatCode.FLOAT32,
+                tokens.code(),
+                images || repa);
         return new Encoding(autoencoder::open, tokens.source(size, autoencoder.trust), precision, storage);
     }
 }

@@ -83,7 +83,7 @@ final class EmojiCacheFile {
         Path spool = Files.createTempFile(folder, "emoji-", ".drawing");
         try (FileChannel drawn = FileChannel.open(spool, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             Files.delete(spool); // its bytes live as long as the channel
-            Index index = drawn(pictures, drawn, folder);
+            Index index = drawn(pictures, drawn, file);
             Map<String, TensorSource> tensors = new LinkedHashMap<>();
             long at = 0;
             for (Map.Entry<String, Shape> tensor : index.tensors().entrySet()) {
@@ -99,14 +99,14 @@ final class EmojiCacheFile {
     }
 
     /** Draws; a disk that is full does not say which one it is. */
-    private static Index drawn(Pictures pictures, FileChannel to, Path folder) throws IOException {
+    private static Index drawn(Pictures pictures, FileChannel to, Path file) throws IOException {
         try {
             return pictures.writeTo(to);
         } catch (FileSystemException e) {
             throw e;
         } catch (IOException e) {
             throw (IOException) new FileSystemException(
-                            folder.toString(),
+                            file.toString(),
                             null,
                             "the drawn pictures cannot be kept there: " + e.getMessage()
                                     + "; name another folder with data.cache or MASKALIGN_CACHE")

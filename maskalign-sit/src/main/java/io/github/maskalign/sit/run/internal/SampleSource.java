@@ -58,8 +58,7 @@ public record SampleSource(
 
     /** Whether a path is a run folder, or averaged weights inside one. */
     public static boolean isRun(Path source) {
-        return Files.isDirectory(source)
-                || TrainedWeights.isInRun(source);
+        return Files.isDirectory(source) || TrainedWeights.isInRun(source);
     }
 
     /**

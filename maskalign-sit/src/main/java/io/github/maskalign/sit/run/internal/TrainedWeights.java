@@ -85,7 +85,8 @@ public record TrainedWeights(RunConfig config, Path weights, Path folder) {
     /** Whether a file is named like the averaged weights of a run, and lies in one. */
     static boolean isInRun(Path file) {
         String name = String.valueOf(file.getFileName());
-        return (SNAPSHOT.matcher(name).matches() || isInState(file)) && Files.exists(runOf(file).resolve("config.yaml"));
+        return (SNAPSHOT.matcher(name).matches() || isInState(file))
+                && Files.exists(runOf(file).resolve("config.yaml"));
     }
 
     private static boolean isInState(Path file) {
@@ -120,9 +121,8 @@ public record TrainedWeights(RunConfig config, Path weights, Path folder) {
             }
         }
         Path states = folder.resolve("checkpoints");
-        Optional<CheckpointDir.Latest> latest = Files.isDirectory(states)
-                ? CheckpointDir.openReadOnly(states).latestValid()
-                : Optional.empty();
+        Optional<CheckpointDir.Latest> latest =
+                Files.isDirectory(states) ? CheckpointDir.openReadOnly(states).latestValid() : Optional.empty();
         if (latest.isEmpty()) {
             throw new FileNotFoundException("a " + start + "*.safetensors or a checkpoint in " + folder);
         }
