@@ -262,8 +262,8 @@ class SiTTest {
         assertThatThrownBy(() -> run(sit, new SiTInput(good.x(), good.t(), negative, null, null, null)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("but has a -1");
-        assertThatThrownBy(
-                        () -> run(dropping, new SiTInput(kept.x(), kept.t(), kept.y(), kept.classToken(), keep, null)))
+        assertThatThrownBy(() -> run(
+                        dropping, new SiTInput(kept.x(), kept.t(), kept.y(), kept.classToken(), keep, null)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("keep must lie in 0 to %d, but has a %d", TinySiT.T - 1, TinySiT.T);
     }

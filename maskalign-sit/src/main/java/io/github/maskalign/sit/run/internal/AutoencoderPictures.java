@@ -8,6 +8,7 @@ import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.align.RepresentationEncoder.EncoderTokens;
 import io.github.maskalign.core.data.internal.PictureEncoder;
 import io.github.maskalign.core.data.internal.SampleLayout;
+import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.internal.OwnedArrays;
 import io.github.maskalign.encoders.vae.Autoencoder;
