@@ -41,8 +41,7 @@ final class ConfigOptions {
             RunPlan.model(bound.value());
         } catch (IllegalArgumentException e) {
             String reason = String.valueOf(e.getMessage());
-            throw CommandFailure.badInput(
-                    bound.sourceOf(reason) + ": the sections make no model: " + reason, e);
+            throw CommandFailure.badInput(bound.sourceOf(reason) + ": the sections make no model: " + reason, e);
         }
         return bound;
     }

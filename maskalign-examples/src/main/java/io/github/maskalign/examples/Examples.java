@@ -42,7 +42,8 @@ final class Examples {
 
     /** Breaks an example into lines; a word that is longer than a line stays whole. */
     static List<String> lines(String example, int width) {
-        List<String> words = WORD.matcher(example).results().map(MatchResult::group).toList();
+        List<String> words =
+                WORD.matcher(example).results().map(MatchResult::group).toList();
         List<String> lines = new ArrayList<>();
         String line = "";
         for (int i = 0; i < words.size(); i++) {

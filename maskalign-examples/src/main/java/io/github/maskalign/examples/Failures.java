@@ -92,6 +92,9 @@ final class Failures {
     private static final Pattern NO_PATH =
             Pattern.compile("Not a directory|Is a directory|Too many levels of symbolic links|File name too long");
 
+    /** What DJL says when it finds no libraries to load and would download them. */
+    private static final String NO_NATIVES = "Failed to save pytorch index file";
+
     private Failures() {}
 
     /**
@@ -143,6 +146,11 @@ final class Failures {
         if (shortage.isPresent()) {
             return "there is not enough of " + shortage.get().place().words() + " ("
                     + shortage.get().words() + "); choose a smaller batch or model, or see 'out of memory' in"
+                    + " docs/troubleshooting.md";
+        }
+        if (message(error).startsWith(NO_NATIVES)) {
+            return "the engine's native libraries are missing: no pytorch-native jar for this platform is on the class path"
+                    + " and DJL may not download one; run 'maskalign doctor', or see 'Native libraries' in"
                     + " docs/troubleshooting.md";
         }
         StringBuilder text = new StringBuilder("the engine failed: " + message(error));

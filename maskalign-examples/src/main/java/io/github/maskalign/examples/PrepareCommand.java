@@ -133,7 +133,9 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
     private Encoding encoding() {
         boolean repa = layout.isRepa();
         PrepareRun.Storage storage = new PrepareRun.Storage(
-                latents == Latents.FLOAT16 && !repa ? FloatCode.FLOAT16 : FloatCode.FLOAT32, tokens.code(), images || repa);
+                latents == Latents.FLOAT16 && !repa ? FloatCode.FLOAT16 : FloatCode.FLOAT32,
+                tokens.code(),
+                images || repa);
         return new Encoding(autoencoder::open, tokens.source(size, autoencoder.trust), precision, storage);
     }
 }

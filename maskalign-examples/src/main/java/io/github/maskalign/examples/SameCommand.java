@@ -21,13 +21,17 @@ final class SameCommand {
 
     /** Returns the command that this process was started with, for a shell. */
     static String of(CommandSpec spec) {
-        return of(spec, spec.root().commandLine().getParseResult().originalArgs().toArray());
+        return of(
+                spec, spec.root().commandLine().getParseResult().originalArgs().toArray());
     }
 
     /** Returns a command of this program with other words, for a shell. */
     static String of(CommandSpec spec, Object... words) {
-        return Stream.concat(Stream.of(System.getProperty(STARTED_BY, spec.root().name())), Stream.of(words).map(String::valueOf))
-                .map(SameCommand::quoted).collect(Collectors.joining(" "));
+        return Stream.concat(
+                        Stream.of(System.getProperty(STARTED_BY, spec.root().name())),
+                        Stream.of(words).map(String::valueOf))
+                .map(SameCommand::quoted)
+                .collect(Collectors.joining(" "));
     }
 
     private static String quoted(String word) {

@@ -15,7 +15,8 @@ final class SamplerOptions {
     @Option(
             names = "--sampler",
             paramLabel = "NAME",
-            description = "One of: ${COMPLETION-CANDIDATES} (ode and sde mean the first and the last); that of the config unless given.")
+            description =
+                    "One of: ${COMPLETION-CANDIDATES} (ode and sde mean the first and the last); that of the config unless given.")
     @Nullable
     SamplerMethod method;
 

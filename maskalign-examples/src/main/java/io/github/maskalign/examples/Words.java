@@ -22,8 +22,10 @@ final class Words {
     }
 
     private static <E> void readBy(CommandLine line, Class<E> type) {
-        line.registerConverter(type, word -> ConfigBinder.constant(type, word)
-                .orElseThrow(() -> new TypeConversionException(
-                        "expected one of " + Arrays.toString(type.getEnumConstants()) + " but was '" + word + "'")));
+        line.registerConverter(
+                type,
+                word -> ConfigBinder.constant(type, word)
+                        .orElseThrow(() -> new TypeConversionException("expected one of "
+                                + Arrays.toString(type.getEnumConstants()) + " but was '" + word + "'")));
     }
 }

@@ -14,7 +14,11 @@ class ExamplesTest {
     @Test
     void examplesAreBrokenBetweenWordsAndQuotedTextsAreOneWord() {
         assertThat(Examples.lines("  maskalign do --text 'a b c' --long-option=value \"c d e\"", 30))
-                .containsExactly("  maskalign do --text \\", "      'a b c' \\", "      --long-option=value \\", "      \"c d e\"");
+                .containsExactly(
+                        "  maskalign do --text \\",
+                        "      'a b c' \\",
+                        "      --long-option=value \\",
+                        "      \"c d e\"");
     }
 
     @ParameterizedTest
@@ -23,7 +27,8 @@ class ExamplesTest {
         CommandLine main = Main.commandLine();
         main.setUsageHelpWidth(width);
         int examples = 0;
-        for (CommandLine line : Stream.concat(Stream.of(main), main.getSubcommands().values().stream()).toList()) {
+        for (CommandLine line : Stream.concat(Stream.of(main), main.getSubcommands().values().stream())
+                .toList()) {
             if (line.getCommandName().equals("help")) {
                 continue;
             }
@@ -31,7 +36,8 @@ class ExamplesTest {
 
             assertThat(String.join("\n", shown).replaceAll(" +\\\\\n +", " "))
                     .as(line.getCommandName())
-                    .isEqualTo(String.join("\n", line.getCommandSpec().usageMessage().footer())
+                    .isEqualTo(String.join(
+                                    "\n", line.getCommandSpec().usageMessage().footer())
                             .replaceAll(" +\\\\\n +", " "));
             assertThat(shown).allMatch(text -> text.length() < width);
             for (int i = 1; i < shown.size(); i++) {

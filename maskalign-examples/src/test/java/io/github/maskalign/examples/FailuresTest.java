@@ -132,6 +132,17 @@ class FailuresTest {
     }
 
     @Test
+    void missingNativesAreOneLine() {
+        Failure failure = Failures.of(
+                new EngineException("Failed to save pytorch index file", new IOException("Offline model is enabled.")));
+
+        assertThat(failure.exitCode()).isEqualTo(1);
+        assertThat(failure.message())
+                .startsWith("the engine's native libraries are missing: no pytorch-native jar for this platform")
+                .doesNotContain("\n", "index file");
+    }
+
+    @Test
     void errorOfOurOwnMakingIsNotKnown() {
         assertThat(Failures.of(new IllegalStateException("closed")))
                 .isEqualTo(new Failure(1, "unexpected java.lang.IllegalStateException: closed", false));

@@ -123,7 +123,8 @@ class MainTest {
             {"encoder.kind=NONE", "encoder.kind must not be NONE while align.enabled"},
             {"subset.ratio=0.9999", "the sections make no model: subset.ratio must leave at least one of"},
             {"align.depth=40", "the sections make no model: align.depth must be in [1, "},
-            {"model.patchSize=5", "the sections make no model: model.inputSize must be a multiple of model.patchSize 5"},
+            {"model.patchSize=5", "the sections make no model: model.inputSize must be a multiple of model.patchSize 5"
+            },
             {"data.kind=LATENTS", "data.path must name the folder"},
         }) {
             assertThat(run("train", config, "--dry-run", "--set=" + pair[0])).isEqualTo(2);

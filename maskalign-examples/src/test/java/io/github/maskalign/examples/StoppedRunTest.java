@@ -60,9 +60,8 @@ class StoppedRunTest {
                         .toArray(String[]::new));
         // the log of users, not that of tests
         builder.command().add(1, "-Dlogback.configurationFile=" + Main.class.getResource("/logback.xml"));
-        Process child = builder.redirectErrorStream(true)
-                .redirectOutput(said.toFile())
-                .start();
+        Process child =
+                builder.redirectErrorStream(true).redirectOutput(said.toFile()).start();
         try {
             Path stats = run.resolve("stats.jsonl");
             for (int i = 0; i < 1200 && child.isAlive() && !(Files.exists(stats) && Files.size(stats) > 0); i++) {

@@ -39,8 +39,7 @@ class WordsTest {
     @Test
     void earlierWordsForTypesAreRead() {
         assertThat(ConfigBinder.constant(Dtype.class, "bf16")).contains(Dtype.BFLOAT16);
-        assertThat(ConfigBinder.constant(PrepareCommand.Latents.class, "f32"))
-                .contains(PrepareCommand.Latents.FLOAT32);
+        assertThat(ConfigBinder.constant(PrepareCommand.Latents.class, "f32")).contains(PrepareCommand.Latents.FLOAT32);
         assertThat(ConfigBinder.constant(TokenOptions.Features.class, "F16")).contains(TokenOptions.Features.FLOAT16);
     }
 
@@ -55,7 +54,8 @@ class WordsTest {
                 }
                 seen.add(line.getCommandName() + " " + option.longestName());
                 for (Object constant : type.getEnumConstants()) {
-                    for (String word : List.of(constant.toString(), constant.toString().toLowerCase(Locale.ROOT))) {
+                    for (String word :
+                            List.of(constant.toString(), constant.toString().toLowerCase(Locale.ROOT))) {
                         assertThat(read(type, word)).as(word).isEqualTo(constant);
                     }
                 }
@@ -77,6 +77,8 @@ class WordsTest {
     void otherWordIsRefusedWithThoseThatAre() {
         assertThat(command.run("sample", "run", "--sampler=dpm")).isEqualTo(2);
         assertThat(command.err())
-                .contains("Invalid value for option '--sampler'", "expected one of [EULER, HEUN, EULER_MARUYAMA] but was 'dpm'");
+                .contains(
+                        "Invalid value for option '--sampler'",
+                        "expected one of [EULER, HEUN, EULER_MARUYAMA] but was 'dpm'");
     }
 }

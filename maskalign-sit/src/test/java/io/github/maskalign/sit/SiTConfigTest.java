@@ -134,7 +134,8 @@ class SiTConfigTest {
         assertThatThrownBy(() -> PLAIN.withAlignment(7, 20, List.of(12)))
                 .hasMessage("align.depth must be in [1, 6] but was 7");
         assertThatThrownBy(() -> PLAIN.withPlacement(SubsetPlacement.ROUTE, 6, 6))
-                .hasMessage("subset.routeStart and subset.routeEnd must lie in blocks 0 to 5 but was 6 to 6 (routeEnd 6)");
+                .hasMessage(
+                        "subset.routeStart and subset.routeEnd must lie in blocks 0 to 5 but was 6 to 6 (routeEnd 6)");
         assertThatThrownBy(() -> PLAIN.withPlacement(SubsetPlacement.ROUTE, 3, 2))
                 .hasMessage("routeEnd must not be before routeStart 3 but was 2");
     }

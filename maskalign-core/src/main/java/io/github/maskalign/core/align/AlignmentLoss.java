@@ -2,6 +2,7 @@ package io.github.maskalign.core.align;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.training.loss.Loss;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.script.Autograd;
@@ -32,12 +33,18 @@ public final class AlignmentLoss extends Loss {
      *
      * @param projected (N, T, Z), float32
      * @param target (N, T, Z), float32
-     * @throws IllegalArgumentException if the shapes differ
+     * @throws IllegalArgumentException if shapes or types are others
      */
     public static NDArray of(NDArray projected, NDArray target) {
         if (!projected.getShape().equals(target.getShape())) {
             throw new IllegalArgumentException("projected tokens have shape " + projected.getShape()
                     + " but their targets have " + target.getShape());
+        }
+        if (projected.getShape().dimension() != 3
+                || projected.getDataType() != DataType.FLOAT32
+                || target.getDataType() != DataType.FLOAT32) {
+            throw new IllegalArgumentException("projected tokens and targets must be float32 (N, T, Z) but were "
+                    + projected.getDataType() + " and " + target.getDataType() + " " + target.getShape());
         }
         return FUNCTION.callForOne(projected, target);
     }

@@ -105,8 +105,8 @@ public record SubsetConfig(
             int end = routeEnd < 0 ? depth + routeEnd : routeEnd;
             check(
                     end >= routeStart && end < depth,
-                    "subset.routeStart and subset.routeEnd must lie in blocks 0 to " + (depth - 1) + " but was " + routeStart + " to " + end
-                            + " (routeEnd " + routeEnd + ")");
+                    "subset.routeStart and subset.routeEnd must lie in blocks 0 to " + (depth - 1) + " but was "
+                            + routeStart + " to " + end + " (routeEnd " + routeEnd + ")");
             return new Route(routeStart, end);
         }
     }

@@ -2,6 +2,7 @@ package io.github.maskalign.core.align;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import java.util.Arrays;
 
@@ -59,6 +60,9 @@ public record TokenSubset(int tokens, int kept, long[] keep) {
 
     /** Returns a copy of the K indices of one sample. */
     public long[] row(int sample) {
+        if (sample < 0 || sample >= rows()) {
+            throw new IllegalArgumentException("sample must be in [0, " + (rows() - 1) + "] but was " + sample);
+        }
         return Arrays.copyOfRange(keep, sample * kept, (sample + 1) * kept);
     }
 
@@ -136,6 +140,8 @@ public record TokenSubset(int tokens, int kept, long[] keep) {
      * @param sequence tokens (N, T, D)
      * @param index rows to take (N, K), int64, as {@link #toNDArray} and {@link #restore} give them
      * @return (N, K, D), owned by the sequence's manager
+     * @throws IllegalArgumentException if shapes or type are others or, on the CPU, a row does not exist: on a GPU, reading
+     *     them would make each call wait
      */
     public static NDArray gather(NDArray sequence, NDArray index) {
         Shape s = sequence.getShape();
@@ -144,8 +150,23 @@ public record TokenSubset(int tokens, int kept, long[] keep) {
             throw new IllegalArgumentException(
                     "gather takes a sequence (N, T, D) and an index (N, K) but was given " + s + " and " + k);
         }
+        if (index.getDataType() != DataType.INT64) {
+            throw new IllegalArgumentException("index must be int64 but was " + index.getDataType());
+        }
+        requireRows(index, s.get(1));
         NDArray wide = index.expandDims(2).broadcast(new Shape(k.get(0), k.get(1), s.get(2))); // (N, K, D)
         return sequence.gather(wide, 1); // (N, K, D)
+    }
+
+    private static void requireRows(NDArray index, long tokens) {
+        if (index.getDevice().isGpu()) {
+            return;
+        }
+        for (long row : index.toLongArray()) {
+            if (row < 0 || row >= tokens) {
+                throw new IllegalArgumentException("index must be in [0, " + (tokens - 1) + "] but had " + row);
+            }
+        }
     }
 
     @Override

@@ -163,7 +163,10 @@ final class RecordType implements ConfigType {
                 .or(() -> own)
                 .orElse(mapping.place());
         if (known) {
-            problems.add(place, Problems.join(path, key), message.substring(subject.length()).stripLeading());
+            problems.add(
+                    place,
+                    Problems.join(path, key),
+                    message.substring(subject.length()).stripLeading());
         } else {
             problems.add(place, path, "is refused: " + message);
         }
@@ -201,7 +204,9 @@ final class RecordType implements ConfigType {
         static boolean wordOf(YamlNode node, String sentence) {
             return node instanceof YamlNode.Scalar scalar
                     && scalar.kind() == YamlNode.Kind.STRING
-                    && WORD.matcher(sentence).results().anyMatch(word -> word.group().equalsIgnoreCase(scalar.text()));
+                    && WORD.matcher(sentence)
+                            .results()
+                            .anyMatch(word -> word.group().equalsIgnoreCase(scalar.text()));
         }
 
         /** Returns what looks like a key, and the first word, in their order. */

@@ -309,9 +309,8 @@ sealed interface ScalarType extends ConfigType {
 
         private static Stream<String> otherWords(Enum<?> constant) {
             try {
-                AlsoRead words = constant.getDeclaringClass()
-                        .getField(constant.name())
-                        .getAnnotation(AlsoRead.class);
+                AlsoRead words =
+                        constant.getDeclaringClass().getField(constant.name()).getAnnotation(AlsoRead.class);
                 return words == null ? Stream.empty() : Stream.of(words.value());
             } catch (NoSuchFieldException e) {
                 throw new IllegalStateException(constant + " is no field of its enum", e);

@@ -1,8 +1,8 @@
 package io.github.maskalign.core.config;
 
+import io.github.maskalign.core.config.ConfigBinder.SetOption;
 import io.github.maskalign.core.config.YamlLoader.YamlText;
 import java.util.ArrayList;
-import io.github.maskalign.core.config.ConfigBinder.SetOption;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;

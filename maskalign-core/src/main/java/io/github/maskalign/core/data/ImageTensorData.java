@@ -54,6 +54,11 @@ public final class ImageTensorData implements BufferedData {
     }
 
     private ImageTensorData(PixelSource pixels, int[] labels, Shape shape, Draws draws, boolean flips) {
+        for (int i = 0; i < labels.length; i++) {
+            if (labels[i] < 0) {
+                throw new IllegalArgumentException("label " + i + " must be at least 0 but was " + labels[i]);
+            }
+        }
         this.pixels = pixels;
         this.labels = labels;
         this.shape = shape;

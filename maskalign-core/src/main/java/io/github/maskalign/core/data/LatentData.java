@@ -101,6 +101,15 @@ public final class LatentData implements BufferedData {
         return samples.classes();
     }
 
+    private int label(int index) {
+        int label = samples.label(index);
+        if (label < 0 || label >= samples.classes()) {
+            throw new IllegalArgumentException("the label of sample " + index + " (" + samples.name(index)
+                    + ") must be in [0, " + (samples.classes() - 1) + "] but was " + label);
+        }
+        return label;
+    }
+
     /** {@inheritDoc} @throws UncheckedIOException if a shard cannot be read */
     @Override
     public SampleBuffer read(long first, int count) {
@@ -116,7 +125,7 @@ public final class LatentData implements BufferedData {
         float[] features = new float[BufferedData.values(count, tokenValues)];
         IntStream.range(0, count).parallel().forEach(i -> {
             int index = order.indexAt(first + i);
-            labels[i] = samples.label(index);
+            labels[i] = label(index);
             try {
                 latent(index, first + i, latents, i * values);
                 if (images) {

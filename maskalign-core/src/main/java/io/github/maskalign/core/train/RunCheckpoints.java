@@ -209,9 +209,7 @@ public final class RunCheckpoints {
     /** Returns the file of the averaged weights at a checkpoint's step: its snapshot, or if there is none its own. */
     private Path averageOf(Checkpoint checkpoint) {
         Path snapshot = snapshotFile(checkpoint.step());
-        return Files.exists(snapshot)
-                ? snapshot
-                : checkpoint.folder().resolve(StateArrays.EMA + ".safetensors");
+        return Files.exists(snapshot) ? snapshot : checkpoint.folder().resolve(StateArrays.EMA + ".safetensors");
     }
 
     private static void requireSameAverages(Checkpoint checkpoint, Set<String> needed) throws IOException {

@@ -66,7 +66,8 @@ class SubsetConfigTest {
     void routeOutsideTheModelIsRefused() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> DEFAULTS.route().in(4))
-                .withMessage("subset.routeStart and subset.routeEnd must lie in blocks 0 to 3 but was 2 to 0 (routeEnd -4)");
+                .withMessage(
+                        "subset.routeStart and subset.routeEnd must lie in blocks 0 to 3 but was 2 to 0 (routeEnd -4)");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> DEFAULTS.withRoute(2, 12).route().in(12));
         assertThatIllegalArgumentException()

@@ -45,8 +45,8 @@ class OptionBlameTest {
 
     @Test
     void ruleThatNoOptionTouchesBlamesTheFile() {
-        assertThatThrownBy(() -> ConfigBinder.bindText(
-                        YAML.replace("16", "15"), "test.yaml", List.of("wide=false"), Both.class))
+        assertThatThrownBy(() ->
+                        ConfigBinder.bindText(YAML.replace("16", "15"), "test.yaml", List.of("wide=false"), Both.class))
                 .hasMessage("test.yaml:1:34: sizes.inputSize must be a multiple of patchSize 4 but was 15");
     }
 
@@ -55,7 +55,8 @@ class OptionBlameTest {
         ConfigBinder.Bound<Both> bound = ConfigBinder.bindText(
                 YAML, "test.yaml", List.of("sizes.inputSize=8", "wide=false", "sizes.inputSize=12"), Both.class);
 
-        assertThat(bound.sourceOf("sizes.inputSize must be a square but was 12")).isEqualTo("--set sizes.inputSize=12");
+        assertThat(bound.sourceOf("sizes.inputSize must be a square but was 12"))
+                .isEqualTo("--set sizes.inputSize=12");
         assertThat(bound.sourceOf("sizes.patchSize must divide inputSize 12 but was 4"))
                 .isEqualTo("--set sizes.inputSize=12");
         assertThat(bound.sourceOf("sizes.patchSize must be odd but was 4")).isEqualTo("test.yaml");

@@ -140,7 +140,8 @@ class TrainLoopTest {
         }
 
         assertThat(diary.entries)
-                .containsSequence("state-0000005",
+                .containsSequence(
+                        "state-0000005",
                         "state-0000007",
                         "snapshot-0000007.safetensors",
                         "STOP_REQUESTED at 7",
@@ -160,7 +161,8 @@ class TrainLoopTest {
         }
 
         assertThat(Thread.interrupted()).isTrue();
-        assertThat(diary.entries).containsExactly(
+        assertThat(diary.entries)
+                .containsExactly(
                         "SCRATCH at 0", "state-0000005", "snapshot-0000005.safetensors", "STOP_REQUESTED at 5");
     }
 

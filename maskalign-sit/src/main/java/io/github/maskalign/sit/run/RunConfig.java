@@ -93,7 +93,8 @@ public record RunConfig(
             throw new IllegalArgumentException(
                     needsEncoder
                             ? "encoder.kind must not be NONE while align.enabled or cls.enabled is true"
-                            : "encoder.kind must be NONE while align.enabled and cls.enabled are false but was " + encoder.kind());
+                            : "encoder.kind must be NONE while align.enabled and cls.enabled are false but was "
+                                    + encoder.kind());
         }
         if (encoder.kind() == EncoderSection.Kind.CACHED && data.kind() != DataSection.Kind.LATENTS) {
             throw new IllegalArgumentException(

@@ -13,6 +13,7 @@ import io.github.maskalign.core.files.internal.SafetensorsHeader.TensorInfo;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -49,7 +50,7 @@ public record PackedPictures(String index, int side, int size, List<ByteBuffer> 
         Path spool = Files.createTempFile(folder, "pictures-", ".tmp");
         try (FileChannel bytes = FileChannel.open(spool, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             Files.delete(spool); // its bytes live as long as the channel
-            String index = content.writeTo(bytes);
+            String index = written(content, bytes, file);
             Map<String, TensorSource> tensors = new LinkedHashMap<>();
             long at = 0;
             for (Map.Entry<String, Shape> tensor :
@@ -61,6 +62,23 @@ public record PackedPictures(String index, int side, int size, List<ByteBuffer> 
                     file,
                     new StateDict("the pictures", tensors),
                     Map.of("index", index, "sha256", sha256(index, tensors)));
+        }
+    }
+
+    /** Writes the pictures; a disk that is full does not say which one it is. */
+    private static String written(Content content, FileChannel bytes, Path file) throws IOException {
+        try {
+            return content.writeTo(bytes);
+        } catch (IOException e) {
+            if (e.getClass() != IOException.class) {
+                throw e; // it knows its file
+            }
+            throw (IOException) new FileSystemException(
+                            file.toString(),
+                            null,
+                            "the pictures cannot be kept there: " + e.getMessage()
+                                    + "; name another folder with data.cache or MASKALIGN_CACHE")
+                    .initCause(e);
         }
     }
 

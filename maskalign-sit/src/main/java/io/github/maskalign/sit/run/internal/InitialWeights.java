@@ -45,8 +45,8 @@ public record InitialWeights(Path source, boolean projectorsMayDiffer) {
         if (SampleSource.isRun(source)) {
             TrainedWeights run = TrainedWeights.find(source);
             path = run.weights();
-            options = options.from(
-                    WeightsFamily.find(ModelSettings.family(RunPlan.model(run.config()))).orElseThrow());
+            options = options.from(WeightsFamily.find(ModelSettings.family(RunPlan.model(run.config())))
+                    .orElseThrow());
         }
         try (OpenWeights opened = OpenWeights.open(path, null, Unknown.REFUSE)) {
             SiTWeights weights = opened.sit(options);
