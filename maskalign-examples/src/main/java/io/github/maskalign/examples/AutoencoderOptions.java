@@ -21,8 +21,9 @@ final class AutoencoderOptions {
     @Option(
             names = "--vae",
             paramLabel = "DIR|FILE",
-            description = "Autoencoder as diffusers publishes it: a folder with config.json, or its weights; embedded for the"
-                    + " library's own of emoji; none where the latents are pixels.")
+            description =
+                    "Autoencoder as diffusers publishes it: a folder with config.json, or its weights; embedded for the"
+                            + " library's own of emoji; none where the latents are pixels.")
     @Nullable
     Path vae;
 

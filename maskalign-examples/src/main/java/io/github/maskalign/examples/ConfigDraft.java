@@ -23,6 +23,7 @@ import java.util.Objects;
 record ConfigDraft(String name, Method method, int side, int cores, PictureSurvey data) {
     private static final String TEMPLATE = "new-config.yaml";
     private static final int MANY_CORES = 8;
+    private static final int FEWEST_SCORED = 16;
     private static final int FEW = 1_000;
     private static final int MANY = 10_000;
 
@@ -164,7 +165,9 @@ record ConfigDraft(String name, Method method, int side, int cores, PictureSurve
         values.put("emaSteps", Long.toString(Math.round(1 / (1 - Double.parseDouble(ema())))));
         values.put("saveEvery", Integer.toString(steps / 10));
         values.put("previewEvery", Integer.toString(steps / 5));
-        values.put("evaluateEvery", Integer.toString(steps / 2));
+        boolean enough = data.pictures() >= FEWEST_SCORED;
+        values.put("evaluateEvery", Integer.toString(enough ? steps / 2 : 0));
+        values.put("evaluateReason", enough ? "" : ", as " + data.pictures() + " pictures are too few to compare with");
         values.put("evaluateSamples", "200");
         int rounds = Math.max(1, 24 / data.classes());
         values.put("previews", Integer.toString(Math.min(64, rounds * data.classes())));

@@ -6,7 +6,6 @@ import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.examples.CommandFailure.OutputFile;
 import io.github.maskalign.sit.run.internal.Conversion;
 import io.github.maskalign.sit.run.internal.Conversion.WeightsFormat;
-import io.github.maskalign.sit.weights.SiTWeights;
 import io.github.maskalign.sit.weights.WeightsExport;
 import io.github.maskalign.sit.weights.WeightsFamily;
 import io.github.maskalign.sit.weights.internal.OpenWeights;

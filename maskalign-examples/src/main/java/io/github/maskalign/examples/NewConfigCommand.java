@@ -35,6 +35,7 @@ final class NewConfigCommand implements Callable<Integer> {
     private static final int LEAST = 16;
     private static final int MOST = 512;
     private static final int UNIT = 16;
+    private static final int USEFUL = 100;
 
     @Option(
             names = "--data",
@@ -88,6 +89,9 @@ final class NewConfigCommand implements Callable<Integer> {
         AtomicFile.write(file, yaml);
         PrintWriter console = spec.commandLine().getOut();
         console.println(file + ": " + survey.title() + " at " + size + " pixels");
+        if (survey.pictures() < USEFUL) {
+            console.println("note: below about " + USEFUL + " pictures a model learns them by heart");
+        }
         console.println("train with: scripts/maskalign train " + file);
         console.flush();
         return ExitCode.OK;

@@ -1,20 +1,15 @@
 package io.github.maskalign.examples;
 
-import io.github.maskalign.sit.run.StopSignal;
-
-import io.github.maskalign.examples.Main.Version;
-
-import io.github.maskalign.examples.ConfigOptions.CacheFolder;
-
-import io.github.maskalign.examples.CommandFailure.ExitCode;
-
-import io.github.maskalign.examples.Main.UsesEngine;
-
-import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.config.ConfigBinder;
+import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.train.TrainListener.StopReason;
+import io.github.maskalign.examples.CommandFailure.ExitCode;
+import io.github.maskalign.examples.ConfigOptions.CacheFolder;
+import io.github.maskalign.examples.Main.UsesEngine;
+import io.github.maskalign.examples.Main.Version;
 import io.github.maskalign.examples.autoencoder.AutoencoderConfig;
 import io.github.maskalign.examples.autoencoder.AutoencoderRun;
+import io.github.maskalign.sit.run.StopSignal;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
-import io.github.maskalign.sit.run.internal.ClassNames;
 import io.github.maskalign.examples.SamplerOptions.Interval;
+import io.github.maskalign.sit.run.internal.ClassNames;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;

@@ -152,7 +152,7 @@ class SampleCommandTest {
 
         assertThat(run("sample", fixture("sit-official"), "--heads=2", "--num=3", "--steps=2"))
                 .isEqualTo(2);
-        assertThat(command.err()).contains("need a decoder", "--latents FILE");
+        assertThat(command.err()).contains("need an autoencoder", "--vae or --vae-torchscript", "--latents FILE");
         assertThat(run(
                         "sample",
                         fixture("sit-official"),

@@ -47,7 +47,8 @@ public record LossTerms(
         /** @throws IllegalArgumentException if the target does not come later */
         public LayerSync {
             if (block >= target) {
-                throw new IllegalArgumentException("target must be a block behind block " + block + " but was " + target);
+                throw new IllegalArgumentException(
+                        "target must be a block behind block " + block + " but was " + target);
             }
         }
     }
@@ -95,8 +96,8 @@ public record LossTerms(
             blocks = List.copyOf(blocks);
             encoderBlocks = List.copyOf(encoderBlocks);
             if (blocks.isEmpty() || blocks.size() != encoderBlocks.size()) {
-                throw new IllegalArgumentException("encoderBlocks must name one block for each of blocks " + blocks
-                        + " but was " + encoderBlocks);
+                throw new IllegalArgumentException(
+                        "encoderBlocks must name one block for each of blocks " + blocks + " but was " + encoderBlocks);
             }
         }
     }
@@ -140,10 +141,14 @@ public record LossTerms(
     /** Returns the weight of a term at a step, with its sign. */
     double weight(String name, long step) {
         return switch (name) {
-            case "layerSync" -> layerSync.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
-            case "dispersive" -> dispersive.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
-            case "contrastive" -> contrastive.map(t -> -t.coeff() * t.weight().at(step)).orElse(0.0);
-            case "attention" -> attention.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
+            case "layerSync" ->
+                layerSync.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
+            case "dispersive" ->
+                dispersive.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
+            case "contrastive" ->
+                contrastive.map(t -> -t.coeff() * t.weight().at(step)).orElse(0.0);
+            case "attention" ->
+                attention.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
             default -> throw new IllegalArgumentException("no term is called " + name);
         };
     }

@@ -11,6 +11,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
+import io.github.maskalign.core.align.ConvProjector;
 import io.github.maskalign.core.align.Projector;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer;
@@ -22,11 +23,10 @@ import io.github.maskalign.core.nn.internal.BlockRunner;
 import io.github.maskalign.core.nn.internal.Initializers;
 import io.github.maskalign.core.nn.internal.SinCosPositions;
 import io.github.maskalign.core.script.ScriptFunction;
-import java.util.ArrayList;
-import io.github.maskalign.core.align.ConvProjector;
 import io.github.maskalign.sit.SiTConfig.AlignConfig;
 import io.github.maskalign.sit.SiTOutput.Taps;
 import io.github.maskalign.sit.SiTOutput.Wanted;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -174,8 +174,7 @@ public final class SiT extends AbstractBlock {
      * @param runner how the blocks of mixer, trunk and projectors are run
      * @param wanted taps of hidden tokens and attention
      */
-    public SiTOutput forward(
-            ParameterStore store, SiTInput in, boolean training, BlockRunner runner, Wanted wanted) {
+    public SiTOutput forward(ParameterStore store, SiTInput in, boolean training, BlockRunner runner, Wanted wanted) {
         in.requireFits(config);
         NDArray keep = in.keep();
         NDArray pos = store.getValue(positions, in.x().getDevice(), training);
@@ -260,9 +259,10 @@ public final class SiT extends AbstractBlock {
             ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
         int next = config.hasClassToken() ? 4 : 3;
         if (inputs.size() < next || inputs.size() > next + 2) {
-            throw new IllegalArgumentException("this model takes x, t, y" + (config.hasClassToken() ? ", classToken" : "")
-                    + " and, if patches are dropped, keep, and dropped: " + next + " to " + (next + 2)
-                    + " arrays, but was given " + inputs.size());
+            throw new IllegalArgumentException(
+                    "this model takes x, t, y" + (config.hasClassToken() ? ", classToken" : "")
+                            + " and, if patches are dropped, keep, and dropped: " + next + " to " + (next + 2)
+                            + " arrays, but was given " + inputs.size());
         }
         NDArray keep = null;
         NDArray dropped = null;

@@ -127,7 +127,8 @@ public record SiTConfig(
         SiTConfig weighted =
                 with(align.with(align.enabled(), align.depth(), coeff, align.projectorDim()), encoderWidths);
         ClassTokenConfig token = new ClassTokenConfig(cls.enabled(), beta);
-        return new SiTConfig(model, weighted.align, token, mixer, subset, encoderWidths, classTokenWidth, learnSigma, terms);
+        return new SiTConfig(
+                model, weighted.align, token, mixer, subset, encoderWidths, classTokenWidth, learnSigma, terms);
     }
 
     /** Adds a token mixer. */
@@ -164,8 +165,7 @@ public record SiTConfig(
 
     /** Sets what relatives of the method add to the loss. */
     public SiTConfig withTerms(LossTerms added) {
-        return new SiTConfig(
-                model, align, cls, mixer, subset, encoderWidths, classTokenWidth, learnSigma, added);
+        return new SiTConfig(model, align, cls, mixer, subset, encoderWidths, classTokenWidth, learnSigma, added);
     }
 
     private SiTConfig with(AlignConfig config, List<Integer> widths) {
@@ -273,8 +273,7 @@ public record SiTConfig(
 
             @Default("MLP") ProjectorKind projector,
 
-            @Range(min = 1, max = 31) @Default("3")
-            int kernel,
+            @Range(min = 1, max = 31) @Default("3") int kernel,
 
             @Default("null") Optional<Double> spatialNorm,
             @Inline LossSchedule weight) {

@@ -6,14 +6,14 @@ import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.AlignmentLoss;
+import io.github.maskalign.core.align.AuxiliaryLoss;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.diffusion.VelocityLoss;
 import io.github.maskalign.core.nn.TokenRows;
 import io.github.maskalign.core.nn.internal.BlockRunner;
-import io.github.maskalign.core.script.ScriptFunction;
-import io.github.maskalign.core.align.AuxiliaryLoss;
 import io.github.maskalign.core.script.Autograd;
+import io.github.maskalign.core.script.ScriptFunction;
 import io.github.maskalign.core.train.LossSchedule;
 import io.github.maskalign.sit.SiTOutput.Wanted;
 import java.util.LinkedHashMap;
@@ -86,7 +86,9 @@ public final class SiTLoss {
     boolean needsTargets(long step) {
         SiTConfig config = model.config();
         boolean aligns = config.align().enabled() && config.align().weight().at(step) > 0;
-        return aligns || config.hasClassToken() || !config.terms().attentionTaps(step).isEmpty();
+        return aligns
+                || config.hasClassToken()
+                || !config.terms().attentionTaps(step).isEmpty();
     }
 
     Interpolant path() {
@@ -216,7 +218,8 @@ public final class SiTLoss {
     private NDArray attention(LossTerms.Attention term, SiTOutput out, SiTLossInput in) {
         NDArray sum = null;
         for (int i = 0; i < term.blocks().size(); i++) {
-            NDArray teacher = in.context().encoderAttention().get(term.encoderBlocks().get(i));
+            NDArray teacher =
+                    in.context().encoderAttention().get(term.encoderBlocks().get(i));
             if (teacher == null) {
                 throw new IllegalArgumentException("terms.attention needs the attention of the encoder's block "
                         + term.encoderBlocks().get(i) + " but was given that of "

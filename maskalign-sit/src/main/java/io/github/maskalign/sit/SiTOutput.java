@@ -72,6 +72,7 @@ public record SiTOutput(
     /** Takes apart what {@link #toNDList} of a model of this config returned. */
     public static SiTOutput of(NDList list, SiTConfig config) {
         int first = config.hasClassToken() ? 2 : 1;
-        return new SiTOutput(list.get(0), list.subNDList(first), config.hasClassToken() ? list.get(1) : null, Taps.NONE);
+        return new SiTOutput(
+                list.get(0), list.subNDList(first), config.hasClassToken() ? list.get(1) : null, Taps.NONE);
     }
 }

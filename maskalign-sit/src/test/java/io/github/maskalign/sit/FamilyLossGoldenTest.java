@@ -77,9 +77,10 @@ class FamilyLossGoldenTest {
                     .compute(new ParameterStore(manager, false), input, runner);
             Map<String, NDArray> expected = golden.under("losses/");
             assertThat(losses.parts().keySet()).hasSize(expected.size() - 1);
-            losses.parts().forEach((part, value) -> assertThat(relative(value, expected.get(part)))
-                    .as(part)
-                    .isLessThan(2e-5)); // float32 against float64; alignment and synchrony are sums near zero
+            losses.parts()
+                    .forEach((part, value) -> assertThat(relative(value, expected.get(part)))
+                            .as(part)
+                            .isLessThan(2e-5)); // float32 against float64; alignment and synchrony are sums near zero
             assertThat(relative(losses.total(), expected.get("total"))).isLessThan(1e-5);
 
             NDList gradients = backward.gradients(losses.total(), Weights.trainable(model), manager);
@@ -111,7 +112,8 @@ class FamilyLossGoldenTest {
         terms.remove("irepa");
         if (irepa != null) {
             config = config.withAlignment(config.align()
-                    .withSpatial(irepa.get("kernel").getAsInt(), irepa.get("gamma").getAsDouble()));
+                    .withSpatial(
+                            irepa.get("kernel").getAsInt(), irepa.get("gamma").getAsDouble()));
         }
         return config.withTerms(ConfigBinder.bindText(terms.toString(), "terms", List.of(), LossTerms.class)
                 .value());

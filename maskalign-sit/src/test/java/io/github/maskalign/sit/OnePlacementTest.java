@@ -112,7 +112,11 @@ class OnePlacementTest {
 
     private static SiTObjective objective(SiT model, TokenSubsetSampler subsets, NDManager manager) {
         return new SiTObjective(
-                new SiTLoss(model, Interpolant.LINEAR, 0.03, 0.5), DiffusionConfig.defaults(), new Zeros(), null, subsets);
+                new SiTLoss(model, Interpolant.LINEAR, 0.03, 0.5),
+                DiffusionConfig.defaults(),
+                new Zeros(),
+                null,
+                subsets);
     }
 
     /** Latents and tokens of the right sizes. */

@@ -54,7 +54,8 @@ class PlacementGoldenTest {
                     targets,
                     golden.has("inputs/cls_noise") ? golden.get("inputs/cls_noise") : null,
                     golden.has("inputs/keep") ? golden.get("inputs/keep") : null,
-                    null, SiTLossInput.Context.FIRST);
+                    null,
+                    SiTLossInput.Context.FIRST);
             double beta = Double.parseDouble(golden.metadata().get("beta"));
             double coeff = Double.parseDouble(golden.metadata().get("coeff"));
 

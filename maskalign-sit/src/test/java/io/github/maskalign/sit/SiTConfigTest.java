@@ -148,10 +148,26 @@ class SiTConfigTest {
         assertThat(reg.withAlignment(3, 20, List.of()).withClassToken(0))
                 .isEqualTo(PLAIN.withAlignment(3, 20, List.of()));
         assertThatThrownBy(() -> new SiTConfig(
-                        model, PLAIN.align(), reg.cls(), reg.mixer(), reg.subset(), List.of(12), 12, false, LossTerms.NONE))
+                        model,
+                        PLAIN.align(),
+                        reg.cls(),
+                        reg.mixer(),
+                        reg.subset(),
+                        List.of(12),
+                        12,
+                        false,
+                        LossTerms.NONE))
                 .hasMessage("align.enabled must say whether there are encoderWidths [12] but was false");
-        assertThatThrownBy(() ->
-                        new SiTConfig(model, reg.align(), reg.cls(), reg.mixer(), reg.subset(), List.of(12), 0, false, LossTerms.NONE))
+        assertThatThrownBy(() -> new SiTConfig(
+                        model,
+                        reg.align(),
+                        reg.cls(),
+                        reg.mixer(),
+                        reg.subset(),
+                        List.of(12),
+                        0,
+                        false,
+                        LossTerms.NONE))
                 .hasMessage("cls.enabled must say whether there is a classTokenWidth, here 0, but was true");
     }
 

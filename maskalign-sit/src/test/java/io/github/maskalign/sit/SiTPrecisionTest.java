@@ -194,7 +194,8 @@ class SiTPrecisionTest {
                 List.of(target, target.flip(1)),
                 in.classNoise(),
                 in.keep(),
-                in.dropped(), SiTLossInput.Context.FIRST);
+                in.dropped(),
+                SiTLossInput.Context.FIRST);
     }
 
     private static SiTLossInput copy(SiTLossInput in) {
@@ -208,7 +209,8 @@ class SiTPrecisionTest {
                 in.targets().stream().map(NDArray::duplicate).toList(),
                 classNoise == null ? null : classNoise.duplicate(),
                 keep == null ? null : keep.duplicate(),
-                null, SiTLossInput.Context.FIRST);
+                null,
+                SiTLossInput.Context.FIRST);
     }
 
     /** Frees what nobody holds, native memory of buffers included, and writes over it. */

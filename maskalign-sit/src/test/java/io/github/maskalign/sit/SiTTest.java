@@ -155,7 +155,8 @@ class SiTTest {
     }
 
     private float alignment(SiTLoss loss, NDArray clean, NDArray noise, NDArray t, SiTLossInput in) {
-        SiTLossInput changed = new SiTLossInput(clean, noise, t, in.y(), in.targets(), null, null, null, SiTLossInput.Context.FIRST);
+        SiTLossInput changed =
+                new SiTLossInput(clean, noise, t, in.y(), in.targets(), null, null, null, SiTLossInput.Context.FIRST);
         NDArray alignment = loss.compute(store, changed).alignment();
         assertThat(alignment).isNotNull();
         return alignment.getFloat();

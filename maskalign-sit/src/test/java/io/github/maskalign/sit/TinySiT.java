@@ -113,7 +113,8 @@ public final class TinySiT {
                 config.needsEncoder() ? List.of(manager.randomNormal(new Shape(N, 1 + T, ENCODER))) : List.of(),
                 config.hasClassToken() ? manager.randomNormal(new Shape(N, ENCODER)) : null,
                 keep,
-                null, SiTLossInput.Context.FIRST);
+                null,
+                SiTLossInput.Context.FIRST);
     }
 
     public static SiTInput with(SiTInput in, @Nullable NDArray keep) {
@@ -122,7 +123,15 @@ public final class TinySiT {
 
     public static SiTLossInput with(SiTLossInput in, @Nullable NDArray keep) {
         return new SiTLossInput(
-                in.clean(), in.noise(), in.t(), in.y(), in.targets(), in.classNoise(), keep, in.dropped(), SiTLossInput.Context.FIRST);
+                in.clean(),
+                in.noise(),
+                in.t(),
+                in.y(),
+                in.targets(),
+                in.classNoise(),
+                keep,
+                in.dropped(),
+                SiTLossInput.Context.FIRST);
     }
 
     public static NDArray labels(NDManager manager, long... labels) {

@@ -30,8 +30,8 @@ public interface RepresentationEncoder extends AutoCloseable {
         if (blocks.isEmpty()) {
             return encode(images);
         }
-        throw new IllegalArgumentException("this encoder does not hand out its attention; published weights do,"
-                + " encoder.kind NATIVE");
+        throw new IllegalArgumentException(
+                "this encoder does not hand out its attention; published weights do," + " encoder.kind NATIVE");
     }
 
     /** Returns the width Z of the tokens. */

@@ -18,8 +18,7 @@ public record DiffusionConfig(
         Interpolant path,
         TimestepSampler timesteps,
 
-        @Range(min = 0, max = 1000) @Default("1.0")
-        double timeShift) {
+        @Range(min = 0, max = 1000) @Default("1.0") double timeShift) {
     private static final double UNSHIFTED_VALUES = 4096; // 32 x 32 x 4
 
     /** @throws IllegalArgumentException if the shift is negative or not finite */

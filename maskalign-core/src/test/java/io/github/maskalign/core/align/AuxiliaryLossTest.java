@@ -61,7 +61,8 @@ class AuxiliaryLossTest {
             inputs[0].setRequiresGradient(true);
 
             NDArray value = TERMS.get(kind).of(inputs);
-            NDArray gradient = Autograd.gradients(value, new NDList(inputs[0]), manager).get(0);
+            NDArray gradient =
+                    Autograd.gradients(value, new NDList(inputs[0]), manager).get(0);
 
             assertThat((double) value.getFloat()).isCloseTo(golden.get("value").toDoubleArray()[0], within(1e-5));
             assertThat(GoldenCase.relativeError(gradient, golden.get("grads/" + FIRST.get(kind))))
@@ -81,7 +82,8 @@ class AuxiliaryLossTest {
             NDArray direction = golden.get("grads/" + FIRST.get(kind));
             direction = direction.div(direction.norm());
             x.setRequiresGradient(true);
-            NDArray gradient = Autograd.gradients(TERMS.get(kind).of(inputs), new NDList(x), manager).get(0);
+            NDArray gradient = Autograd.gradients(TERMS.get(kind).of(inputs), new NDList(x), manager)
+                    .get(0);
             double slope = gradient.mul(direction).sum().getFloat();
             float step = 1f / 64;
 
@@ -113,7 +115,9 @@ class AuxiliaryLossTest {
             NDArray even = manager.zeros(new Shape(2, 3, 5, 5));
             NDArray teacher = manager.zeros(new Shape(2, 3, 6, 6));
 
-            assertThat((double) AuxiliaryLoss.attentionDistillation().of(even, teacher).getFloat())
+            assertThat((double) AuxiliaryLoss.attentionDistillation()
+                            .of(even, teacher)
+                            .getFloat())
                     .isCloseTo(Math.log(5), within(1e-6));
         }
     }
@@ -135,7 +139,8 @@ class AuxiliaryLossTest {
 
             double expected = golden.get("value").toDoubleArray()[0];
             assertThat((double) value.getFloat()).isCloseTo(expected, within(1e-5 * Math.abs(expected)));
-            assertThat(GoldenCase.relativeError(gradient, golden.get("grads/target"))).isLessThan(1e-4);
+            assertThat(GoldenCase.relativeError(gradient, golden.get("grads/target")))
+                    .isLessThan(1e-4);
         }
     }
 

@@ -153,6 +153,20 @@ class NativeEncoderGoldenTest {
     }
 
     @Test
+    void picturesOfASideThatTheGridDoesNotDivideAreResized() throws Exception {
+        NativeEncoder.Options options = new NativeEncoder.Options(
+                EncoderName.parse("dinov2"), 4, Positions.ANTIALIAS, 50, 4, Precision.FLOAT32);
+        try (NDManager manager = NDManager.newBaseManager();
+                NativeEncoder encoder =
+                        NativeEncoder.open(GOLDEN.resolve("published/dinov2-hf.safetensors"), options, Device.cpu())) {
+            EncoderTokens tokens = encoder.encode(manager.zeros(new Shape(2, 3, 50, 50), DataType.UINT8));
+
+            assertThat(encoder.tokens(50)).isEqualTo(16);
+            assertThat(tokens.patchTokens().getShape()).isEqualTo(new Shape(2, 16, 32));
+        }
+    }
+
+    @Test
     void filesOfOtherEncodersAreRefused() {
         Path hf = GOLDEN.resolve("published/dinov2-hf.safetensors");
         Path registers = GOLDEN.resolve("published/dinov2-reg4.pth");

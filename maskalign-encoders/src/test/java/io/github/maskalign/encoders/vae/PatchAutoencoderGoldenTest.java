@@ -1,7 +1,5 @@
 package io.github.maskalign.encoders.vae;
 
-import io.github.maskalign.encoders.vae.Autoencoder.LatentMoments;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.ndarray.NDArray;
@@ -12,6 +10,7 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.core.script.internal.InPlace;
+import io.github.maskalign.encoders.vae.Autoencoder.LatentMoments;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.stream.Stream;

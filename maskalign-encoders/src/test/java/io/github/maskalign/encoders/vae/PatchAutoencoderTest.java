@@ -1,9 +1,5 @@
 package io.github.maskalign.encoders.vae;
 
-import io.github.maskalign.encoders.vae.Autoencoder.LatentScaling;
-
-import io.github.maskalign.encoders.vae.Autoencoder.LatentMoments;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -19,6 +15,8 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.SafetensorsFile;
 import io.github.maskalign.core.files.TensorType;
+import io.github.maskalign.encoders.vae.Autoencoder.LatentMoments;
+import io.github.maskalign.encoders.vae.Autoencoder.LatentScaling;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -6,7 +6,6 @@ import io.github.maskalign.core.data.internal.PackedPictures;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import java.io.IOException;
 import java.nio.channels.WritableByteChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 

@@ -3,15 +3,15 @@ package io.github.maskalign.examples.emoji;
 import ai.djl.Device;
 import com.google.gson.JsonParser;
 import io.github.maskalign.core.align.RepresentationEncoder;
-import io.github.maskalign.core.data.Preparer.PreparePlan;
 import io.github.maskalign.core.data.PreparedSamples;
 import io.github.maskalign.core.data.Preparer;
-import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
-import io.github.maskalign.core.data.internal.PictureSet.LabelledPicture;
+import io.github.maskalign.core.data.Preparer.PreparePlan;
 import io.github.maskalign.core.data.internal.PictureEncoder;
 import io.github.maskalign.core.data.internal.PictureSet;
-import io.github.maskalign.core.data.internal.PreparedStore.PrepareException;
+import io.github.maskalign.core.data.internal.PictureSet.LabelledPicture;
 import io.github.maskalign.core.data.internal.PreparedStore;
+import io.github.maskalign.core.data.internal.PreparedStore.PrepareException;
+import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import io.github.maskalign.core.data.internal.ShardIndex;
 import io.github.maskalign.core.data.internal.ShardSet;
 import io.github.maskalign.core.files.CheckpointFormatException;
@@ -111,8 +111,7 @@ final class EmojiLatents {
         try {
             RepresentationEncoder teacher =
                     tokens ? Encoders.embeddedTeacher(64, set.config().size(), Device.cpu()) : null;
-            PrepareRun.Storage storage =
-                    new PrepareRun.Storage(FloatCode.FLOAT16, FloatCode.FLOAT16, images);
+            PrepareRun.Storage storage = new PrepareRun.Storage(FloatCode.FLOAT16, FloatCode.FLOAT16, images);
             return new AutoencoderPictures(
                     autoencoder, teacher, Device.cpu(), set.config().size(), storage, settings());
         } catch (IOException | RuntimeException e) {

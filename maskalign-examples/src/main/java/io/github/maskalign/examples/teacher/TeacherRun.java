@@ -1,7 +1,5 @@
 package io.github.maskalign.examples.teacher;
 
-import org.jspecify.annotations.Nullable;
-
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -11,27 +9,17 @@ import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.internal.Digests;
-import io.github.maskalign.core.files.internal.RunLock;
-import io.github.maskalign.core.metrics.MetricSink.MetricSinks;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.script.ScriptTrust;
-import io.github.maskalign.core.train.MetricListener;
-import io.github.maskalign.core.train.RunCheckpoints;
-import io.github.maskalign.core.train.RunIdentity;
-import io.github.maskalign.core.train.StepResult;
-import io.github.maskalign.core.train.TrainListener;
-import io.github.maskalign.core.train.TrainListener.StopReason;
-import io.github.maskalign.core.train.TrainLoop;
 import io.github.maskalign.core.train.Objective;
+import io.github.maskalign.core.train.TrainListener.StopReason;
 import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.encoders.Encoders;
 import io.github.maskalign.encoders.Preprocessing;
 import io.github.maskalign.encoders.vit.Vit;
 import io.github.maskalign.examples.emoji.EmojiConfig;
 import io.github.maskalign.examples.emoji.EmojiSet;
-import io.github.maskalign.sit.run.internal.RunStart;
-import io.github.maskalign.sit.run.internal.StopRequest;
 import io.github.maskalign.examples.training.ObjectiveRun;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -41,6 +29,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

@@ -19,7 +19,8 @@ class FullCacheTest {
                     throw new IOException("No space left on device");
                 }))
                 .isInstanceOf(FileSystemException.class)
-                .hasMessage(folder.resolve("emoji.safetensors") + ": the pictures cannot be kept there: No space left on device; name another"
+                .hasMessage(folder.resolve("emoji.safetensors")
+                        + ": the pictures cannot be kept there: No space left on device; name another"
                         + " folder with data.cache or MASKALIGN_CACHE");
         assertThat(folder).isEmptyDirectory();
     }

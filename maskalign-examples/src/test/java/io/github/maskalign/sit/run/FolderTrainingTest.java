@@ -266,6 +266,38 @@ class FolderTrainingTest {
         assertThat(maskalign.err()).contains("train.globalBatch must be at most 5");
     }
 
+    @Test
+    void otherEncodersLookAtAnySideThatTheGridDivides() {
+        Path encoders =
+                Path.of("..", "maskalign-encoders", "src").toAbsolutePath().normalize();
+        Path golden = encoders.resolve("test/resources/golden");
+        Path script = golden.resolve("exported/dinov2-reg.pt");
+        for (String encoder : List.of(
+                "{kind: NATIVE, path: " + golden.resolve("published/dinov2-hf.safetensors") + ", heads: 4, width: 32}",
+                "{kind: TORCHSCRIPT, path: " + script + ", width: 32, trust: true}")) {
+            train(
+                    pictures,
+                    folder.resolve("run-" + encoder.length()),
+                    "encoder=" + encoder,
+                    "model.inputSize=48",
+                    "model.patchSize=12", // 4 x 4 tokens, the only ones that the script knows
+                    "train.steps=1");
+        }
+        assertThat(maskalign.run(
+                        "evaluate",
+                        "--reference=" + pictures,
+                        "--samples=" + pictures,
+                        "--size=50",
+                        "--encoder=" + encoders.resolve("main/resources/io/github/maskalign/encoders/emoji-vit.pt"),
+                        "--preprocessing=emoji-vit",
+                        "--trust",
+                        "--metrics=fid",
+                        "--groups=1"))
+                .as(maskalign.err())
+                .isZero();
+        assertThat(maskalign.out()).contains("20 samples of");
+    }
+
     @ParameterizedTest
     @CsvSource({"32, 4", "64, 4", "64, 8"})
     void theEmbeddedTeacherLooksAtOtherSides(int side, int patch) {

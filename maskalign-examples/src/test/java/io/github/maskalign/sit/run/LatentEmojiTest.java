@@ -3,8 +3,8 @@ package io.github.maskalign.sit.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.config.ConfigBinder;
+import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.train.TrainListener.StopReason;
 import java.awt.image.BufferedImage;
 import java.io.IOException;

@@ -103,6 +103,19 @@ class OwnPicturesTest {
     }
 
     @Test
+    void aHandfulOfPicturesIsTakenWithANote() throws Exception {
+        pictures = folder.resolve("few");
+        FolderTrainingTest.shapes(pictures, 3);
+        Path config = folder.resolve("few.yaml");
+        run("new-config", "--data", pictures, "--size", 32, "--out", config);
+
+        assertThat(maskalign.out()).contains("note: below about 100 pictures a model learns them by heart");
+        assertThat(Files.readString(config))
+                .contains("globalBatch: 4 # the largest power of 2 among 6 pictures")
+                .contains("every: 0 # 0 for none, as 6 pictures are too few");
+    }
+
+    @Test
     void withoutPicturesItIsForTheEmoji() throws Exception {
         Path config = folder.resolve("a.yaml");
         run("new-config", "--size=32", "--out", config);

@@ -49,7 +49,14 @@ public final class SiTTrainerLoss extends Loss {
         NDArray classNoise = config.hasClassToken() ? labels.get(next++) : null; // (N, Z)
         NDArray keep = labels.size() > next ? labels.get(next) : null; // (N, K)
         SiTLossInput in = new SiTLossInput(
-                labels.get(0), labels.get(1), labels.get(2), labels.get(3), targets, classNoise, keep, null,
+                labels.get(0),
+                labels.get(1),
+                labels.get(2),
+                labels.get(3),
+                targets,
+                classNoise,
+                keep,
+                null,
                 SiTLossInput.Context.FIRST);
         return loss.of(SiTOutput.of(predictions, config), in);
     }

@@ -82,7 +82,8 @@ final class LossCase {
                 file.family().equals("maskalign")
                         ? file.indices(name(file, places, "keep"), owner, config.tokens())
                         : null,
-                dropped == null ? null : file.floats(dropped, owner), SiTLossInput.Context.FIRST);
+                dropped == null ? null : file.floats(dropped, owner),
+                SiTLossInput.Context.FIRST);
     }
 
     /** Returns the name of a tensor in the first place that has it; null if none has. */

@@ -20,10 +20,10 @@ import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.core.train.TrainConfig;
 import io.github.maskalign.encoders.published.NativeEncoder.EncoderName;
 import io.github.maskalign.encoders.vit.Vit.VitParts;
+import io.github.maskalign.sit.LossTerms;
 import io.github.maskalign.sit.SiTConfig.AlignConfig;
 import io.github.maskalign.sit.SiTConfig.ClassTokenConfig;
 import io.github.maskalign.sit.SiTConfig.ModelConfig;
-import io.github.maskalign.sit.LossTerms;
 import io.github.maskalign.sit.SiTVariant;
 import io.github.maskalign.sit.run.internal.LocalGpu;
 import io.github.maskalign.sit.run.internal.RunPrecision;
@@ -200,7 +200,8 @@ public record RunConfig(
          * @param classes names of groups of drawings, in the order of their labels; empty for all drawings by category
          */
         public record Drawings(
-                @Default("PIXELS") Space space, @Default("[]") List<String> classes) {
+                @Default("PIXELS") Space space,
+                @Default("[]") List<String> classes) {
             /** Copies the list. */
             public Drawings {
                 classes = List.copyOf(classes);

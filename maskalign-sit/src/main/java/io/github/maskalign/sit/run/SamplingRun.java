@@ -8,7 +8,6 @@ import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicators.LocalCommunicator;
 import io.github.maskalign.core.files.WeightsFile.Unknown;
 import io.github.maskalign.core.files.internal.Digests;
-import io.github.maskalign.encoders.vae.NativeAutoencoder;
 import io.github.maskalign.sit.run.internal.ClassNames;
 import io.github.maskalign.sit.run.internal.PictureDecoder;
 import io.github.maskalign.sit.run.internal.RunPrecision;
@@ -231,8 +230,9 @@ public final class SamplingRun {
                     ? decoding
                     : new Decoding(model.autoencoder(), decoding.pixels(), decoding.batch(), decoding.tile());
             if (decoded && !ready && used.autoencoder() == null) {
-                throw new IllegalArgumentException(chosen + ": the model makes latents, which need an autoencoder to"
-                        + " become pictures: name it with --vae or --vae-torchscript, or keep the latents with --latents FILE");
+                throw new IllegalArgumentException(
+                        chosen + ": the model makes latents, which need an autoencoder to"
+                                + " become pictures: name it with --vae or --vae-torchscript, or keep the latents with --latents FILE");
             }
             Wanted pictures = wanted.resolved(
                     SampleSource.isRun(chosen) ? ClassNames.read(own.folder()) : new ClassNames(List.of()));
@@ -256,7 +256,8 @@ public final class SamplingRun {
         SiTWeights weights = file.sit(source.options());
         weights.notes().forEach(audience.notes());
         AutoencoderChoice autoencoder = decoding.autoencoder();
-        return SampleSource.of(weights, file.file().path(), computing.precision(), autoencoder != null && autoencoder.decodes());
+        return SampleSource.of(
+                weights, file.file().path(), computing.precision(), autoencoder != null && autoencoder.decodes());
     }
 
     private static Device device() {

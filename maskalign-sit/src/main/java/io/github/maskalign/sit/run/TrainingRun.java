@@ -201,7 +201,8 @@ public final class TrainingRun {
                 Encoder encoder = agreement.together(() -> new Encoder(
                         data.data().tokenWidth() > 0 // then the tokens come with the samples
                                 ? null
-                                : EncoderChoice.open(run, RunPlan.model(run), data.pictureSide(), manager.getDevice())));
+                                : EncoderChoice.open(
+                                        run, RunPlan.model(run), data.pictureSide(), manager.getDevice())));
                 Sinks sinks = new Sinks()) {
             SiTObjective objective = agreement.together(() -> objective(run, data, encoder.opened(), manager));
             try (TrainState state =

@@ -10,6 +10,7 @@ import io.github.maskalign.core.files.TensorType;
 import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.core.files.internal.MessageText;
 import io.github.maskalign.core.files.internal.NpyFile;
+import io.github.maskalign.core.files.internal.StrictJson;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureFormatException;
 import io.github.maskalign.core.image.PictureReader;
@@ -27,6 +28,8 @@ import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A set in REPA's layout, see {@link RepaFolders}.
@@ -39,6 +42,7 @@ import java.util.stream.Stream;
  * <p>Opening lists the folders and reads the first sample; every other file is checked when it is read.
  */
 public final class RepaSet implements PreparedSamples {
+    private static final Logger LOG = LoggerFactory.getLogger(RepaSet.class);
     private static final int MOST_NAMED = 3;
 
     private final RepaFolders folders;
@@ -206,6 +210,22 @@ public final class RepaSet implements PreparedSamples {
     @Override
     public int classes() {
         return classes;
+    }
+
+    /** Names from our own record of the work, which other programs do not write; without a whole one there are none. */
+    @Override
+    public List<String> classNames() {
+        Path manifest = folders.records().resolve(RepaStore.MANIFEST);
+        List<String> names = new ArrayList<>();
+        if (Files.exists(manifest)) {
+            try {
+                StrictJson.read(manifest).getAsJsonArray("classes").forEach(name -> names.add(name.getAsString()));
+            } catch (IOException | RuntimeException e) {
+                LOG.warn("{} does not tell the names of the classes: {}", manifest, e.toString());
+                return List.of();
+            }
+        }
+        return names;
     }
 
     @Override

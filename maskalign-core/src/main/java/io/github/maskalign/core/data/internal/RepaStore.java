@@ -30,7 +30,7 @@ import java.util.stream.Stream;
  * in both folders, so pairs stay pairs, by number and by rank.
  */
 record RepaStore(RepaFolders folders) implements PreparedStore {
-    private static final String MANIFEST = "manifest.json";
+    static final String MANIFEST = "manifest.json";
 
     @Override
     public Path folder() {

@@ -94,6 +94,7 @@ class RepaStoreTest {
                 PreparedSamples b = PreparedSamples.open(RepaFolders.in(repa))) {
             assertThat(b.size()).isEqualTo(a.size()).isEqualTo(9);
             assertThat(b.layout()).isEqualTo(a.layout());
+            assertThat(a.classNames()).hasSize(a.classes()).isEqualTo(b.classNames());
             for (int i = 0; i < a.size(); i++) {
                 assertThat(b.label(i)).isEqualTo(a.label(i));
                 assertThat(moments(b, i)).isEqualTo(moments(a, i));

@@ -1,7 +1,5 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.sit.run.internal.SampleSettings.AutoencoderChoice;
-
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.metrics.MetricSink;
 import io.github.maskalign.core.sample.Sampler.SampleListener;
@@ -15,6 +13,7 @@ import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunConfig.RuntimeSection;
 import io.github.maskalign.sit.run.internal.Chart.ChartSheet;
+import io.github.maskalign.sit.run.internal.SampleSettings.AutoencoderChoice;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

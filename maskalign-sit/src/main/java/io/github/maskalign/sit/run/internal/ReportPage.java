@@ -342,10 +342,7 @@ public record ReportPage(String title, List<RunGroup> groups, List<ScoreFile> sc
     private void sources(StringBuilder page) {
         open(page, "Where it comes from");
         for (int g = 0; g < groups.size(); g++) {
-            folded(
-                    page,
-                    key(g) + ": config.yaml",
-                    groups.get(g).first().facts().text());
+            folded(page, key(g) + ": config.yaml", groups.get(g).first().facts().text());
         }
         once(page, "Versions, machine, origin of the settings", ReportedRun::provenance);
         once(page, "Who made the training pictures", ReportedRun::attribution);

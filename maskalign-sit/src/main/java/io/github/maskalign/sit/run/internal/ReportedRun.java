@@ -1,8 +1,5 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
-import io.github.maskalign.core.align.TokenMixer.MixerConfig;
-import io.github.maskalign.core.config.ConfigWriter;
 import io.github.maskalign.core.evaluate.FeatureExtractor.FeatureSpace;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureReader;
@@ -15,7 +12,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
@@ -158,5 +154,4 @@ public record ReportedRun(
                 .toArray();
         return sorted.length == 0 ? Double.NaN : sorted[sorted.length / 2];
     }
-
 }

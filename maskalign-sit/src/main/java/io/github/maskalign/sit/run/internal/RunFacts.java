@@ -33,7 +33,15 @@ import java.util.Map;
  * @param text all settings as they are written
  */
 public record RunFacts(
-        String name, long steps, int batch, long seed, String space, String method, String model, Map<String, String> settings, String text) {
+        String name,
+        long steps,
+        int batch,
+        long seed,
+        String space,
+        String method,
+        String model,
+        Map<String, String> settings,
+        String text) {
     /** Copies the map. */
     public RunFacts {
         settings = Collections.unmodifiableMap(new LinkedHashMap<>(settings));

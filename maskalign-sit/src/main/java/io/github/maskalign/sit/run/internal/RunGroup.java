@@ -69,8 +69,8 @@ public record RunGroup(String label, List<ReportedRun> runs) {
         if (groups.size() == 1) {
             return List.of(groups.get(0).name());
         }
-        Map<String, List<RunGroup>> methods =
-                groups.stream().collect(Collectors.groupingBy(g -> g.first().facts().method()));
+        Map<String, List<RunGroup>> methods = groups.stream()
+                .collect(Collectors.groupingBy(g -> g.first().facts().method()));
         List<String> labels = new ArrayList<>();
         for (RunGroup group : groups) {
             String method = group.first().facts().method();

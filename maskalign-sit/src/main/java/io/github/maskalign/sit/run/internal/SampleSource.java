@@ -1,7 +1,5 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.sit.run.internal.SampleSettings.AutoencoderChoice;
-
 import ai.djl.ndarray.NDManager;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.data.PixelScaling;
@@ -16,9 +14,9 @@ import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTVelocityField;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunConfig.DataSection;
+import io.github.maskalign.sit.run.internal.SampleSettings.AutoencoderChoice;
 import io.github.maskalign.sit.weights.SiTWeights;
 import io.github.maskalign.sit.weights.internal.OpenWeights;
-import io.github.maskalign.sit.weights.internal.RunSnapshots;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -2,7 +2,6 @@ package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.files.internal.Checkpoint.Snapshot;
-import io.github.maskalign.core.files.internal.CheckpointDir;
 import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.weights.internal.RunSnapshots;
@@ -11,7 +10,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -82,7 +80,8 @@ public record TrainedWeights(RunConfig config, Path weights, Path folder) {
 
     /** Whether a file is named like the averaged weights of a run, and lies in one. */
     static boolean isInRun(Path file) {
-        return (RunSnapshots.isSnapshot(file) || isInState(file)) && Files.exists(runOf(file).resolve("config.yaml"));
+        return (RunSnapshots.isSnapshot(file) || isInState(file))
+                && Files.exists(runOf(file).resolve("config.yaml"));
     }
 
     private static boolean isInState(Path file) {

@@ -51,9 +51,8 @@ public final class RunSnapshots {
             }
         }
         Path states = folder.resolve("checkpoints");
-        Optional<CheckpointDir.Latest> latest = Files.isDirectory(states)
-                ? CheckpointDir.openReadOnly(states).latestValid()
-                : Optional.empty();
+        Optional<CheckpointDir.Latest> latest =
+                Files.isDirectory(states) ? CheckpointDir.openReadOnly(states).latestValid() : Optional.empty();
         if (latest.isEmpty()) {
             throw new FileNotFoundException("a " + start + "*.safetensors or a checkpoint in " + folder);
         }
