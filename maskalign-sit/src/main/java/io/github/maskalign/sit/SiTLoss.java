@@ -142,18 +142,12 @@ public final class SiTLoss {
     /**
      * Returns the loss of what the model has said about {@link #noised}.
      *
-     * @throws IllegalArgumentException if a term looks at taps that the output lacks
+     * @throws IllegalArgumentException if a term looks at a tap that the output lacks
      */
     public SiTLosses of(SiTOutput out, SiTLossInput in) {
         SiTConfig config = model.config();
         long step = in.context().step();
         LossTerms terms = config.terms();
-        Wanted wanted = wanted(in);
-        if (!out.taps().hidden().keySet().containsAll(wanted.hidden())
-                || !out.taps().attention().keySet().containsAll(wanted.attention())) {
-            throw new IllegalArgumentException("the model's terms look at " + wanted
-                    + " but the output has none of it: forward must be asked for it, or SiTLoss.compute called");
-        }
         NDArray velocity = velocity(out, in, config);
         NDArray total = velocity;
         NDArray classVelocity = null;
@@ -188,12 +182,10 @@ public final class SiTLoss {
         terms.layerSync()
                 .ifPresent(term -> found.put(
                         "layerSync",
-                        layerSync.of(
-                                out.taps().hidden().get(term.block()),
-                                out.taps().hidden().get(term.target()))));
+                        layerSync.of(out.taps().hidden(term.block()), out.taps().hidden(term.target()))));
         terms.dispersive().ifPresent(term -> {
             int block = term.block() == 0 ? config.model().depth() : term.block();
-            found.put("dispersive", dispersive.of(out.taps().hidden().get(block)));
+            found.put("dispersive", dispersive.of(out.taps().hidden(block)));
         });
         terms.contrastive().ifPresent(term -> {
             NDArray target = path.velocityTarget(in.clean(), in.noise(), in.t()); // (N, C, H, W)
@@ -207,32 +199,35 @@ public final class SiTLoss {
             found.put("contrastive", contrastive.of(out.velocity(), target));
         });
         terms.attention().ifPresent(term -> {
-            if (!out.taps().attention().isEmpty()) {
+            if (term.weight().at(in.context().step()) > 0) {
                 found.put("attention", attention(term, out, in));
             }
         });
-        found.keySet().removeIf(name -> terms.weight(name, in.context().step()) == 0);
+        found.keySet().removeIf(term -> terms.weight(term, in.context().step()) == 0);
         return found;
     }
 
     private NDArray attention(LossTerms.Attention term, SiTOutput out, SiTLossInput in) {
-        NDArray sum = null;
-        for (int i = 0; i < term.blocks().size(); i++) {
-            NDArray teacher =
-                    in.context().encoderAttention().get(term.encoderBlocks().get(i));
-            if (teacher == null) {
-                throw new IllegalArgumentException("terms.attention needs the attention of the encoder's block "
-                        + term.encoderBlocks().get(i) + " but was given that of "
-                        + in.context().encoderAttention().keySet());
-            }
-            NDArray student = out.taps().attention().get(term.blocks().get(i));
-            if (model.config().hasClassToken()) { // the student's class row and column stay out, as the teacher's
-                student = student.get(":, :, 1:, 1:");
-            }
-            NDArray pair = attention.of(student, teacher);
-            sum = sum == null ? pair : sum.add(pair);
+        NDArray sum = attention(term, 0, out, in);
+        for (int i = 1; i < term.blocks().size(); i++) {
+            sum = sum.add(attention(term, i, out, in));
         }
         return Autograd.divide(sum, term.blocks().size());
+    }
+
+    private NDArray attention(LossTerms.Attention term, int pair, SiTOutput out, SiTLossInput in) {
+        NDArray teacher =
+                in.context().encoderAttention().get(term.encoderBlocks().get(pair));
+        if (teacher == null) {
+            throw new IllegalArgumentException("terms.attention needs the attention of the encoder's block "
+                    + term.encoderBlocks().get(pair) + " but was given that of "
+                    + in.context().encoderAttention().keySet());
+        }
+        NDArray student = out.taps().attention(term.blocks().get(pair));
+        if (model.config().hasClassToken()) { // its row and column stay out, as the teacher's
+            student = student.get(":, :, 1:, 1:");
+        }
+        return attention.of(student, teacher);
     }
 
     private NDArray velocity(SiTOutput out, SiTLossInput in, SiTConfig config) {

@@ -40,6 +40,25 @@ public record SiTOutput(
             hidden = Map.copyOf(hidden);
             attention = Map.copyOf(attention);
         }
+
+        /** @throws IllegalArgumentException if the hidden tokens of this block were not asked for */
+        NDArray hidden(int block) {
+            return found("hidden tokens", hidden, block);
+        }
+
+        /** @throws IllegalArgumentException if the attention of this block was not asked for */
+        NDArray attention(int block) {
+            return found("attention", attention, block);
+        }
+
+        private static NDArray found(String what, Map<Integer, NDArray> taps, int block) {
+            NDArray array = taps.get(block);
+            if (array == null) {
+                throw new IllegalArgumentException("the output has no " + what + " of block " + block
+                        + ": forward must be asked for it, or SiTLoss.compute called");
+            }
+            return array;
+        }
     }
 
     /**
