@@ -1,6 +1,6 @@
 package consumer;
 
-import io.github.maskalign.core.image.CentreCrop;
+import io.github.maskalign.core.image.Resampler.CentreCrop;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.PictureReader;
 import java.io.IOException;

@@ -21,6 +21,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.FileSystemLoopException;
+import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
@@ -94,6 +95,7 @@ class FailuresTest {
     @Test
     void whatIsNoPictureSetIsABadInput() throws IOException {
         AtomicFile.write(folder.resolve("loose.png"), "text");
+        AtomicFile.write(Files.createDirectory(folder.resolve("circle")).resolve("a.png"), "text");
 
         Failure failure = Failures.of(catchThrowable(() -> PictureSets.open(folder)));
 

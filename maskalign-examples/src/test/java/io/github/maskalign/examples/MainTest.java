@@ -117,7 +117,7 @@ class MainTest {
 
     @Test
     void optionThatSetAKeyIsBlamedWhoeverRefusesIt() {
-        String config = Path.of("..", "configs", "quickstart.yaml").toString();
+        String config = Path.of("..", "configs", "emoji-32.yaml").toString();
         for (String[] pair : new String[][] {
             {"optim.lr=abc", "optim.lr must be "},
             {"encoder.kind=NONE", "encoder.kind must not be NONE while align.enabled"},

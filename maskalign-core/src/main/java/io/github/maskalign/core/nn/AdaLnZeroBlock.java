@@ -7,6 +7,7 @@ import ai.djl.training.initializer.Initializer;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Transformer block with adaLN-Zero conditioning: the block of DiT and SiT, and of the token mixer.
@@ -22,7 +23,9 @@ import java.util.List;
  * fresh block is the identity. Source: DiT section 3.2 (arXiv 2212.09748), SiT (arXiv 2401.08740).
  */
 public final class AdaLnZeroBlock extends ScriptedBlock {
-    private final ScriptFunction logits;
+    private final Size size;
+    private final Precision precision;
+    private @Nullable ScriptFunction logits; // few blocks are ever asked
 
     /**
      * The sizes of a block.
@@ -57,10 +60,8 @@ public final class AdaLnZeroBlock extends ScriptedBlock {
         super(ScriptFunction.of(AdaLnZeroBlock.class, "block.py", "ada_ln_zero_block")
                 .bind("heads", size.heads())
                 .bind("bf16", precision == Precision.BFLOAT16));
-        ScriptFunction all = ScriptFunction.of(AdaLnZeroBlock.class, "block.py", "ada_ln_zero_logits")
-                .bind("heads", size.heads())
-                .bind("bf16", precision == Precision.BFLOAT16);
-        logits = size.qkNorm() ? all : withoutNorms(all);
+        this.size = size;
+        this.precision = precision;
         int width = size.width();
         long hidden = (long) (width * size.mlpRatio());
         linear("attn.qkv", width, 3L * width);
@@ -76,12 +77,20 @@ public final class AdaLnZeroBlock extends ScriptedBlock {
         parameter("adaLN_modulation.1.bias", new Shape(6L * width), Initializer.ZEROS);
     }
 
-    private static ScriptFunction withoutNorms(ScriptFunction all) {
-        ScriptFunction plain = all;
-        for (String norm : new String[] {"q_norm_weight", "q_norm_bias", "k_norm_weight", "k_norm_bias"}) {
-            plain = plain.without("attn_" + norm);
+    private ScriptFunction logits() {
+        ScriptFunction made = logits;
+        if (made == null) {
+            made = ScriptFunction.of(AdaLnZeroBlock.class, "block.py", "ada_ln_zero_logits")
+                    .bind("heads", size.heads())
+                    .bind("bf16", precision == Precision.BFLOAT16);
+            if (!size.qkNorm()) {
+                for (String norm : List.of("q_norm_weight", "q_norm_bias", "k_norm_weight", "k_norm_bias")) {
+                    made = made.without("attn_" + norm);
+                }
+            }
+            logits = made;
         }
-        return plain;
+        return made;
     }
 
     /**
@@ -100,6 +109,6 @@ public final class AdaLnZeroBlock extends ScriptedBlock {
                 arguments.add(store.getValue(entry.getValue(), x.getDevice(), training));
             }
         });
-        return logits.callForOne(arguments.toArray());
+        return logits().callForOne(arguments.toArray());
     }
 }

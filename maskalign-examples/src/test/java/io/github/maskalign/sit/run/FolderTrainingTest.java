@@ -24,7 +24,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Training on a user's own pictures. */
 class FolderTrainingTest {
-    private static final Path QUICKSTART = Path.of("..", "configs", "quickstart.yaml");
+    private static final Path EMOJI = Path.of("..", "configs", "emoji-32.yaml");
 
     @TempDir
     Path folder;
@@ -62,7 +62,7 @@ class FolderTrainingTest {
     private List<String> options(Path data, Path run, String... more) {
         List<String> options = new ArrayList<>(List.of(
                 "train",
-                QUICKSTART.toString(),
+                EMOJI.toString(),
                 "--out=" + run,
                 "--set=data.kind=FOLDER",
                 "--set=data.sets=[]",
@@ -114,7 +114,7 @@ class FolderTrainingTest {
         assertThat(run.resolve("samples.png")).exists();
         assertThat(Files.readString(run.resolve("classes.json"))).isEqualTo("[\"circle\",\"star\"]\n");
         assertThat(Files.readString(run.resolve("ATTRIBUTION.txt"))).contains("20 pictures of", "circle, star");
-        assertThat(Files.readString(run.resolve("stats.jsonl"))).contains("eval/frechet");
+        assertThat(Files.readString(run.resolve("stats.jsonl"))).contains("eval/fd_embedded_teacher");
 
         Path latents = folder.resolve("latents.safetensors");
         assertThat(maskalign.run("sample", run, "--labels=star,star,0", "--num=3", "--steps=2", "--latents=" + latents))

@@ -94,7 +94,7 @@ class LatentEmojiTest {
                 "evaluate.metrics=[fid]");
 
         assertThat(Files.readString(folder.resolve("run").resolve("stats.jsonl")))
-                .contains("eval/frechet");
+                .contains("eval/fd_embedded_teacher");
         assertThat(folder.resolve("run").resolve("evaluate-reference.safetensors"))
                 .exists();
     }

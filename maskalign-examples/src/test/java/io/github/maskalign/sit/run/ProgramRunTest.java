@@ -77,7 +77,7 @@ class ProgramRunTest {
                 .hasMessageContaining(broken.toString());
         assertThatThrownBy(() -> SamplingRun.open(home).folder(home.resolve("samples")))
                 .isInstanceOf(IOException.class)
-                .hasMessageContaining("snapshot-*.safetensors in " + home);
+                .hasMessageContaining("a snapshot-*.safetensors or a checkpoint in " + home);
     }
 
     private static void train(Path run, long steps) throws IOException {

@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Reports of runs that differ in their seeds. */
 class SeedReportTest {
-    private static final Path QUICKSTART = Path.of("..", "configs", "quickstart.yaml");
+    private static final Path EMOJI = Path.of("..", "configs", "emoji-32.yaml");
     private static final String[] REG = {"mixer.layers=0", "subset.placement=NONE", "subset.ratio=0.0"};
 
     @TempDir
@@ -94,7 +94,7 @@ class SeedReportTest {
         "v2, v2",
         "vits8, vits8",
         "wide-3, wide-3",
-        "seed7, quickstart"
+        "seed7, emoji-32"
     })
     void oneGroupHasTheNameOfItsRunsWithoutTheSeed(String name, String label) throws Exception {
         List<RunGroup> groups = groups(run(name, 1), run("other", 2));
@@ -309,8 +309,7 @@ class SeedReportTest {
         Path run = Files.createDirectories(folder.resolve(name));
         List<String> overrides =
                 Stream.concat(Stream.of("seed=" + seed), Arrays.stream(more)).toList();
-        RunConfig config =
-                ConfigBinder.bind(QUICKSTART, overrides, RunConfig.class).value();
+        RunConfig config = ConfigBinder.bind(EMOJI, overrides, RunConfig.class).value();
         Files.writeString(run.resolve("config.yaml"), ConfigWriter.yaml(config));
         return run;
     }

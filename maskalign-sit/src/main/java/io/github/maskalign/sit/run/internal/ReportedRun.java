@@ -76,6 +76,9 @@ public record ReportedRun(
 
     /** The records under today's names; a run that an older version began has both. */
     private static StatsFile named(StatsFile stats, RunFacts facts) {
+        if (facts.space().isEmpty()) { // a program's run, which has today's names
+            return stats;
+        }
         FeatureSpace space = ScoreId.space(facts.space());
         Map<String, Curve> curves = new TreeMap<>();
         stats.curves().forEach((name, curve) -> curves.merge(ScoreId.ofStats(name, space), curve, Curve::with));

@@ -26,7 +26,7 @@ import java.util.Map;
  * @param steps steps of the whole run
  * @param batch samples of a step
  * @param seed what its random numbers follow from
- * @param space the features that its scores are in
+ * @param space the features that its scores are in; empty if nobody says
  * @param method name of the method that the switches make
  * @param model the model in words
  * @param settings all settings, {@code section.key} to value
