@@ -1,4 +1,4 @@
-import io.github.maskalign.sit.run.EvaluationReport;
+import io.github.maskalign.sit.run.EvaluationRun.EvaluationReport;
 import io.github.maskalign.sit.run.EvaluationRun;
 import io.github.maskalign.sit.run.RunReport;
 import io.github.maskalign.sit.run.RunStatus;

@@ -11,7 +11,7 @@ import io.github.maskalign.core.evaluate.Metric;
 import io.github.maskalign.core.evaluate.ReferenceFile;
 import io.github.maskalign.core.evaluate.internal.KernelDistance;
 import io.github.maskalign.core.evaluate.internal.PrecisionRecall;
-import io.github.maskalign.sit.run.EvaluationReport;
+import io.github.maskalign.sit.run.EvaluationRun.EvaluationReport;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.EnumSet;

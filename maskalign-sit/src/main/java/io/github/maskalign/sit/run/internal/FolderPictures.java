@@ -10,7 +10,7 @@ import io.github.maskalign.core.files.internal.MessageText;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.RunConfig;
-import io.github.maskalign.sit.run.TrainingPictures;
+import io.github.maskalign.sit.run.TrainingSource.TrainingPictures;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -18,7 +18,7 @@ import io.github.maskalign.sit.run.EvaluateSection;
 import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunConfig.EncoderSection;
-import io.github.maskalign.sit.run.TrainingPictures;
+import io.github.maskalign.sit.run.TrainingSource.TrainingPictures;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.EnumSet;

@@ -2,7 +2,6 @@ package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.core.script.ScriptTrust;
-import io.github.maskalign.encoders.PinnedHash;
 import io.github.maskalign.sit.run.EvaluateSection;
 import io.github.maskalign.sit.run.RunConfig.EncoderSection;
 import java.io.IOException;

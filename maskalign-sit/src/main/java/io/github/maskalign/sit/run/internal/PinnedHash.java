@@ -1,4 +1,4 @@
-package io.github.maskalign.encoders;
+package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.internal.Digests;
