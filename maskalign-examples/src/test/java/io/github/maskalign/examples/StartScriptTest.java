@@ -81,7 +81,7 @@ class StartScriptTest {
     void waitingThreadsSleepAndMemoryIsKeptUnlessToldOtherwise() throws Exception {
         assertThat(run(Map.of("FAKE_ENV", "1"), "doctor").out())
                 .contains(
-                        "OMP_WAIT_POLICY=PASSIVE",
+                        "GOMP_SPINCOUNT=100000",
                         "MALLOC_TRIM_THRESHOLD_=1073741824",
                         "MALLOC_MMAP_THRESHOLD_=33554432",
                         "MALLOC_TOP_PAD_=67108864");
