@@ -46,7 +46,7 @@ class StartScriptTest {
         program(tools.resolve("java"), """
                 #!/usr/bin/env bash
                 [[ $1 == -XshowSettings* ]] && echo "java.specification.version = ${FAKE_JAVA:-17}" && exit
-                [[ ${FAKE_ENV:-} ]] && for name in ${!OMP_@} ${!MALLOC_@}; do echo "$name=${!name}"; done
+                [[ ${FAKE_ENV:-} ]] && for name in ${!OMP_@} ${!GOMP_@} ${!MALLOC_@}; do echo "$name=${!name}"; done
                 printf '%s\\n' "in $PWD" "$@"
                 exit 7
                 """);
