@@ -55,7 +55,7 @@ class OutsideProgramTest {
         assertThat(home.resolve("run/loss.png")).isNotEmptyFile();
         assertThat(home.resolve("pictures-2/000007.png")).isNotEmptyFile();
         assertThat(home.resolve("latents.safetensors")).isNotEmptyFile();
-        assertThat(home.resolve("run/evaluation.json")).content().contains("\"fid\"");
+        assertThat(home.resolve("run/evaluation.json")).content().contains("\"fd_embedded_teacher\"");
         assertThat(home.resolve("report.html")).content().contains("<h1>Outside</h1>", "Fréchet distance");
     }
 
