@@ -24,14 +24,13 @@ public interface RepresentationEncoder extends AutoCloseable {
      *
      * @param images pictures as above
      * @param blocks blocks whose attention is wanted, from 1
-     * @throws IllegalArgumentException if the encoder lacks a block or does not hand out attention, as a TorchScript file
+     * @throws IllegalArgumentException if the encoder lacks a block or does not hand out attention, as none of this library does
      */
     default EncoderTokens encode(NDArray images, List<Integer> blocks) {
         if (blocks.isEmpty()) {
             return encode(images);
         }
-        throw new IllegalArgumentException(
-                "this encoder does not hand out its attention; published weights do," + " encoder.kind NATIVE");
+        throw new IllegalArgumentException("this encoder does not hand out its attention");
     }
 
     /** Returns the width Z of the tokens. */

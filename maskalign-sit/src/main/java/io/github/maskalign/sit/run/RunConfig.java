@@ -100,6 +100,11 @@ public record RunConfig(
             throw new IllegalArgumentException(
                     "encoder.kind CACHED needs prepared latents, but data.kind was " + data.kind());
         }
+        if (method.terms.attention().isPresent()) {
+            throw new IllegalArgumentException(
+                    "terms.attention must be null in a config, as no encoder that a config can"
+                            + " name hands out its attention; SiTLoss takes the attention of an encoder of your own");
+        }
         if (cls.enabled() && method.diffusion.path() != Interpolant.LINEAR) {
             throw new IllegalArgumentException(
                     "diffusion.path must be LINEAR with a class token but was " + method.diffusion.path());

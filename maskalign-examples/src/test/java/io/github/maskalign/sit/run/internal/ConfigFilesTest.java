@@ -202,6 +202,13 @@ class ConfigFilesTest {
     }
 
     @Test
+    void attentionThatNoEncoderGivesIsRefusedBeforeAnything() {
+        assertThatThrownBy(() ->
+                        bind(FOLDER.resolve("emoji-32.yaml"), "terms.attention={blocks: [2], encoderBlocks: [3]}"))
+                .hasMessageContaining("terms.attention must be null in a config");
+    }
+
+    @Test
     void spaceAndClassesAreSettingsOfTheRunWhereTheyAreGiven() {
         Path file = FOLDER.resolve("emoji-32.yaml");
 
