@@ -234,8 +234,9 @@ public final class SamplingRun {
                         chosen + ": the model makes latents, which need an autoencoder to"
                                 + " become pictures: name it with --vae or --vae-torchscript, or keep the latents with --latents FILE");
             }
-            Wanted pictures = wanted.resolved(
-                    SampleSource.isRun(chosen) ? ClassNames.read(own.folder()) : new ClassNames(List.of()));
+            ClassNames names =
+                    SampleSource.isRun(chosen) ? ClassNames.read(own.folder()) : new ClassNames(List.of());
+            Wanted pictures = wanted.resolved(names);
             Path weights = file.file().path();
             Map<String, String> facts = Map.of(
                     "source", chosen.toString(),
@@ -244,7 +245,7 @@ public final class SamplingRun {
                     "read_as", source.options().toString());
             try (Closeable products = model.precision().enter()) {
                 int batch = Math.min(computing.batch(), wanted.count());
-                return task.run(new SampleWork(manager, model, pictures, used, batch), facts);
+                return task.run(new SampleWork(manager, model, pictures, used, batch, names), facts);
             }
         }
     }

@@ -9,6 +9,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -42,6 +43,37 @@ class SampleGridTest {
         for (int y = 0; y < 3; y++) {
             assertThat(row(image, y)).containsExactly(grey(10), grey(10), grey(10), grey(250), grey(250), grey(250));
         }
+    }
+
+    @Test
+    void writesNamesBelowPictures() throws IOException {
+        Pictures pictures = new Pictures(3, 1, 2, 60, new byte[3 * 2 * 60]); // black
+        SampleGrid layout = new SampleGrid(2, 4, 1);
+
+        BufferedImage image = read(layout.draw(pictures, List.of("ring", "a name that is far too long", "")));
+
+        int strip = 16;
+        assertThat(image.getWidth()).isEqualTo(2 * 64 + 4);
+        assertThat(image.getHeight()).isEqualTo(2 * (6 + strip) + 4);
+        for (int y = 0; y < image.getHeight(); y++) { // margins and the gap between names stay free
+            assertThat(row(image, y)[2]).isEqualTo(SHEET);
+            assertThat(row(image, y)[65]).isEqualTo(SHEET);
+            assertThat(row(image, y)[130]).isEqualTo(SHEET);
+        }
+        assertThat(inked(image, 6, 6 + strip, 4, 64)).isBetween(10, 60 * strip / 2);
+        assertThat(inked(image, 6, 6 + strip, 68, 128)).isGreaterThan(inked(image, 6, 6 + strip, 4, 64));
+        assertThat(inked(image, 28, 28 + strip, 4, 64)).isZero();
+        assertThat(read(layout.draw(pictures, List.of())).getHeight()).isEqualTo(2 * 6 + 4);
+    }
+
+    private static int inked(BufferedImage image, int top, int bottom, int left, int right) {
+        int inked = 0;
+        for (int y = top; y < bottom; y++) {
+            for (int x = left; x < right; x++) {
+                inked += row(image, y)[x] == SHEET ? 0 : 1;
+            }
+        }
+        return inked;
     }
 
     @Test
@@ -115,7 +147,7 @@ class SampleGridTest {
     void gridWithoutRoomIsKnownBeforeItsPictures() {
         assertThat(SampleGrid.problem(36, 32, 4, 64 << 20)).isEmpty();
         assertThat(SampleGrid.problem(36, 32, 40, 64 << 20).orElseThrow())
-                .startsWith("make a grid of 59 million pixels, which the heap of ");
+                .startsWith("make a grid of 60 million pixels, which the heap of ");
         assertThat(SampleGrid.problem(1_000_000, 32, 1, Long.MAX_VALUE)).isPresent(); // more than an array holds
         assertThat(SampleGrid.problem(Integer.MAX_VALUE, 1024, Integer.MAX_VALUE, Long.MAX_VALUE))
                 .isPresent();

@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Pattern;
 
@@ -64,6 +65,13 @@ public record ClassNames(List<String> names) {
     /** Returns the name of a class, or its number if it has no name. */
     public String name(int label) {
         return label < names.size() ? MessageText.visible(names.get(label)) : Integer.toString(label);
+    }
+
+    /** Returns the names of pictures' classes in their order; empty if no class has a name. */
+    List<String> captions(long[] labels) {
+        return names.isEmpty()
+                ? List.of()
+                : Arrays.stream(labels).mapToObj(label -> name((int) label)).toList();
     }
 
     /**

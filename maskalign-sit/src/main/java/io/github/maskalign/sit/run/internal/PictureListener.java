@@ -159,7 +159,7 @@ public final class PictureListener implements TrainListener {
                             fitting.columns(),
                             fitting.padding(),
                             config.runtime().previewScale())
-                    .draw(pictures);
+                    .draw(pictures, ClassNames.read(folder).captions(labels));
             sheet.write(folder.resolve(name));
             LOG.info("wrote {}", folder.resolve(name));
             record(state.step(), sheet);

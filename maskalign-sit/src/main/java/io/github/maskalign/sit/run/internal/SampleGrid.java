@@ -1,11 +1,21 @@
 package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.image.Picture;
+import java.awt.Color;
+import java.awt.Font;
+import java.awt.FontMetrics;
+import java.awt.Graphics2D;
+import java.awt.RenderingHints;
+import java.awt.image.BufferedImage;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Lays pictures out in rows on a light grey sheet, row by row from the top left.
+ * Lays pictures out in rows on a light grey sheet, row by row from the top left, each with its caption below if there are
+ * captions.
  *
  * @param columns pictures per row, {@code >= 1}
  * @param padding width of the gaps and of the margin in pixels of the sheet, {@code >= 0}
@@ -13,7 +23,13 @@ import java.util.Optional;
  *     small pictures show what the model drew
  */
 public record SampleGrid(int columns, int padding, int scale) {
+    private static final Logger LOG = LoggerFactory.getLogger(SampleGrid.class);
     private static final int SHEET = 0xE4E4E7;
+    private static final Color PAPER = new Color(SHEET);
+    private static final Color INK = new Color(0x27272A);
+    private static final Font CAPTION = new Font(Font.SANS_SERIF, Font.PLAIN, 13);
+    private static final int CAPTION_HEIGHT = 16;
+    private static final int DESCENT = 4;
     private static final int SMALLEST_READABLE = 96;
     private static final int PADDING = 4;
 
@@ -50,7 +66,7 @@ public record SampleGrid(int columns, int padding, int scale) {
         double columns = Math.ceil(Math.sqrt(count));
         double rows = Math.ceil(count / columns);
         double cell = (double) side * scale + PADDING;
-        double sheet = (columns * cell + PADDING) * (rows * cell + PADDING); // whole numbers, and too large for a long
+        double sheet = (columns * cell + PADDING) * (rows * (cell + CAPTION_HEIGHT) + PADDING); // whole numbers, and too large for a long
         double pictures = 3.0 * count * side * side;
         double bytes = 3 * sheet;
         if (pictures <= Integer.MAX_VALUE && bytes <= Integer.MAX_VALUE && pictures + 2 * bytes <= heap) {
@@ -65,31 +81,90 @@ public record SampleGrid(int columns, int padding, int scale) {
 
     /** Draws the pictures; a last row that is not full ends with empty sheet. */
     public Png draw(Pictures pictures) {
-        int shown = Math.min(columns, pictures.count());
+        return draw(pictures, List.of());
+    }
+
+    /**
+     * Draws the pictures with captions; a last row that is not full ends with empty sheet. Where the system has no fonts,
+     * there is a warning instead of captions.
+     *
+     * @param captions one for each picture, shortened where the picture is narrower; empty for none
+     */
+    public Png draw(Pictures pictures, List<String> captions) {
+        int caption = captions.isEmpty() ? 0 : CAPTION_HEIGHT;
+        int width = Math.addExact(Math.multiplyExact(Math.min(columns, pictures.count()), cellWidth(pictures)), padding);
         int rows = (pictures.count() + columns - 1) / columns;
-        int cellWidth = pictures.width() * scale + padding;
-        int cellHeight = pictures.height() * scale + padding;
-        int width = Math.addExact(Math.multiplyExact(shown, cellWidth), padding);
-        int height = Math.addExact(Math.multiplyExact(rows, cellHeight), padding);
+        int height = Math.addExact(Math.multiplyExact(rows, cellHeight(pictures) + caption), padding);
         byte[] sheet = new byte[Math.multiplyExact(3, Math.multiplyExact(width, height))];
         for (int y = 0, at = 0; y < height; y++) {
-            for (int x = 0; x < width; x++) {
-                int rgb = rgb(pictures, x, y);
-                sheet[at++] = (byte) (rgb >> 16);
-                sheet[at++] = (byte) (rgb >> 8);
-                sheet[at++] = (byte) rgb;
+            for (int x = 0; x < width; x++, at += 3) {
+                set(sheet, at, rgb(pictures, x, y, cellHeight(pictures) + caption));
+            }
+        }
+        if (!captions.isEmpty()) {
+            try {
+                caption(sheet, width, pictures, captions);
+            } catch (RuntimeException | LinkageError | InternalError e) { // what a JDK without fonts throws differs
+                LOG.warn("this system has no fonts for the names of classes below pictures: {}", e.toString());
+                return draw(pictures);
             }
         }
         return Png.of(Picture.of(width, height, sheet));
     }
 
-    private int rgb(Pictures pictures, int x, int y) {
-        int cellWidth = pictures.width() * scale + padding;
-        int cellHeight = pictures.height() * scale + padding;
-        int insideX = x % cellWidth - padding;
+    private static void set(byte[] sheet, int at, int rgb) {
+        sheet[at] = (byte) (rgb >> 16);
+        sheet[at + 1] = (byte) (rgb >> 8);
+        sheet[at + 2] = (byte) rgb;
+    }
+
+    private int rgb(Pictures pictures, int x, int y, int cellHeight) {
+        int insideX = x % cellWidth(pictures) - padding;
         int insideY = y % cellHeight - padding;
-        int picture = y / cellHeight * columns + x / cellWidth;
-        boolean sheet = insideX < 0 || insideY < 0 || picture >= pictures.count();
+        int picture = y / cellHeight * columns + x / cellWidth(pictures);
+        boolean sheet =
+                insideX < 0 || insideY < 0 || insideY >= pictures.height() * scale || picture >= pictures.count();
         return sheet ? SHEET : pictures.rgb(picture, insideY / scale, insideX / scale);
+    }
+
+    private int cellWidth(Pictures pictures) {
+        return pictures.width() * scale + padding;
+    }
+
+    private int cellHeight(Pictures pictures) {
+        return pictures.height() * scale + padding;
+    }
+
+    private void caption(byte[] sheet, int sheetWidth, Pictures pictures, List<String> captions) {
+        int width = pictures.width() * scale;
+        BufferedImage strip = new BufferedImage(width, CAPTION_HEIGHT, BufferedImage.TYPE_INT_RGB);
+        Graphics2D pen = strip.createGraphics();
+        pen.setRenderingHint(RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON);
+        pen.setFont(CAPTION);
+        for (int i = 0; i < pictures.count(); i++) {
+            pen.setColor(PAPER);
+            pen.fillRect(0, 0, width, CAPTION_HEIGHT);
+            pen.setColor(INK);
+            pen.drawString(shortened(captions.get(i), width, pen.getFontMetrics()), 0, CAPTION_HEIGHT - DESCENT);
+            int left = i % columns * cellWidth(pictures) + padding;
+            int top = (i / columns + 1) * (cellHeight(pictures) + CAPTION_HEIGHT) - CAPTION_HEIGHT;
+            for (int y = 0; y < CAPTION_HEIGHT; y++) {
+                for (int x = 0; x < width; x++) {
+                    set(sheet, 3 * ((top + y) * sheetWidth + left + x), strip.getRGB(x, y));
+                }
+            }
+        }
+        pen.dispose();
+    }
+
+    private static String shortened(String text, int width, FontMetrics metrics) {
+        if (metrics.stringWidth(text) <= width) {
+            return text;
+        }
+        int end = text.length();
+        while (end > 0 && metrics.stringWidth(text.substring(0, end) + "…") > width) {
+            end = text.offsetByCodePoints(end, -1);
+        }
+        return end == 0 ? "" : text.substring(0, end) + "…";
     }
 }

@@ -36,13 +36,15 @@ import org.jspecify.annotations.Nullable;
  * @param wanted the pictures
  * @param decoding how they are decoded
  * @param batch pictures computed at a time
+ * @param names what the classes are called, if anybody knows
  */
 public record SampleWork(
         NDManager manager,
         SampleSource model,
         SampleSettings.Wanted wanted,
         SampleSettings.Decoding decoding,
-        int batch) {
+        int batch,
+        ClassNames names) {
 
     /** Writes the latents to a file. */
     public Path latents(Path file, Agreement agreement, Progress.Display display) throws IOException {
@@ -89,7 +91,7 @@ public record SampleWork(
                 Pictures pictures = new Pictures(wanted.count(), 3, wide, wide, gathered);
                 SampleGrid fitting = SampleGrid.fitting(pictures);
                 new SampleGrid(fitting.columns(), fitting.padding(), scale)
-                        .draw(pictures)
+                        .draw(pictures, names.captions(classes))
                         .write(file);
             }
         }
