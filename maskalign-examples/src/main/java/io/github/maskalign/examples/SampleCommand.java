@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -113,13 +114,20 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
         Launch launch = Launch.detect(System.getenv());
         SamplingRun run = describe(launch);
         Device device = RankedWork.device(launch);
-        try (StopSignal signal = targets.folder() == null ? null : StopSignal.listen(run::requestStop)) {
+        AtomicBoolean stopped = new AtomicBoolean();
+        Runnable stop = () -> {
+            stopped.set(true);
+            run.requestStop();
+        };
+        try (StopSignal signal = targets.folder() == null ? null : StopSignal.listen(stop)) {
             Path written = RankedWork.run(launch, device, agreement -> targets.draw(run, scale, device, agreement));
-            if (launch.rank() == 0) {
+            if (launch.rank() == 0 && stopped.get()) {
+                SameCommand.goesOn(spec);
+            } else if (launch.rank() == 0) {
                 console(written);
             }
         }
-        return ExitCode.OK;
+        return stopped.get() ? ExitCode.FAILED : ExitCode.OK; // after a stop the signal decides the exit code
     }
 
     /** Prints where the pictures are, and what makes use of them. */

@@ -77,7 +77,11 @@ final class TrainAutoencoderCommand implements Callable<Integer>, UsesEngine {
         Path folder = out != null ? out : Path.of("runs", bound.value().name());
         AutoencoderRun training = new AutoencoderRun(bound, folder, CacheFolder.path(), Version.ours());
         try (StopSignal signal = StopSignal.listen(training::requestStop)) {
-            if (training.run() == StopReason.COMPLETED) {
+            StopReason reason = training.run();
+            if (reason == StopReason.STOP_REQUESTED) {
+                SameCommand.goesOn(spec);
+            }
+            if (reason == StopReason.COMPLETED) {
                 output.println(folder.resolve("emoji-vae.safetensors"));
                 output.flush();
             }

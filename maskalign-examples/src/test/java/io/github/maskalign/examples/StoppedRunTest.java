@@ -27,7 +27,7 @@ class StoppedRunTest {
     void saysWhichCommandGoesOnAndLeavesWeightsToSampleAndStartFrom() throws Exception {
         Path run = folder.resolve("it's a run");
 
-        String said = stopped(run);
+        String said = stopped(run.resolve("stats.jsonl"), words("train", run, "--steps=100000"));
 
         assertThat(said).containsPattern("the same command goes on: maskalign train \\S+quickstart.yaml '--out=");
         assertThat(said).contains("it'\\''s a run' '--set=data.sets=[fxemoji]' --set=data.cache=");
@@ -48,23 +48,25 @@ class StoppedRunTest {
         assertThat(command.run(words("train", folder.resolve("other"), "--init=" + average, "--steps=1")))
                 .as(command.err())
                 .isZero();
+
+        Path pictures = folder.resolve("pictures");
+        said = stopped(
+                pictures.resolve("000000.png"), "sample", run, "--num=100000", "--batch=1", "--folder=" + pictures);
+        assertThat(said).containsPattern("the same command goes on: maskalign sample .*--folder=");
+        assertThat(pictures.resolve("099999.png")).doesNotExist();
     }
 
-    /** Returns what a run in a process of its own says that is asked to stop after some steps. */
-    private String stopped(Path run) throws IOException, InterruptedException {
+    /** Returns what a command in a process of its own says that is asked to stop once it has written to a file. */
+    private String stopped(Path begun, Object... words) throws IOException, InterruptedException {
         Path said = folder.resolve("said.txt");
         ProcessBuilder builder = ChildJvm.builder(
-                Main.class,
-                Stream.of(words("train", run, "--steps=100000"))
-                        .map(Object::toString)
-                        .toArray(String[]::new));
+                Main.class, Stream.of(words).map(Object::toString).toArray(String[]::new));
         // the log of users, not that of tests
         builder.command().add(1, "-Dlogback.configurationFile=" + Main.class.getResource("/logback.xml"));
         Process child =
                 builder.redirectErrorStream(true).redirectOutput(said.toFile()).start();
         try {
-            Path stats = run.resolve("stats.jsonl");
-            for (int i = 0; i < 1200 && child.isAlive() && !(Files.exists(stats) && Files.size(stats) > 0); i++) {
+            for (int i = 0; i < 1200 && child.isAlive() && !(Files.exists(begun) && Files.size(begun) > 0); i++) {
                 Thread.sleep(100);
             }
             child.destroy();
