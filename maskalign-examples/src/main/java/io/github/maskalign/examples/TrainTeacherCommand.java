@@ -76,6 +76,7 @@ final class TrainTeacherCommand implements Callable<Integer>, UsesEngine {
         }
         Path folder = out != null ? out : Path.of("runs", bound.value().name());
         TeacherRun training = new TeacherRun(bound, folder, CacheFolder.path(), Version.ours());
+        training.show(TerminalBar.display());
         try (StopSignal signal = StopSignal.listen(training::requestStop)) {
             StopReason reason = training.run();
             if (reason == StopReason.STOP_REQUESTED) {

@@ -18,6 +18,7 @@ import io.github.maskalign.encoders.vae.TrainablePatchAutoencoder;
 import io.github.maskalign.examples.emoji.EmojiConfig;
 import io.github.maskalign.examples.emoji.EmojiSet;
 import io.github.maskalign.examples.training.ObjectiveRun;
+import io.github.maskalign.sit.run.Progress;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -79,6 +80,11 @@ public final class AutoencoderRun {
                 heldOut.size(),
                 wanted.heldOut());
         return run.run(wanted.train(), wanted.optim(), new Model(pictures, heldOut));
+    }
+
+    /** Shows the run in this way instead of by lines of the log. */
+    public void show(Progress.Display display) {
+        run.show(display);
     }
 
     /** Asks the run to end after its step, saving its state; may be called from any thread, at any time. */

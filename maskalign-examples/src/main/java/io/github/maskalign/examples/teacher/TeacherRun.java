@@ -21,6 +21,7 @@ import io.github.maskalign.encoders.vit.Vit;
 import io.github.maskalign.examples.emoji.EmojiConfig;
 import io.github.maskalign.examples.emoji.EmojiSet;
 import io.github.maskalign.examples.training.ObjectiveRun;
+import io.github.maskalign.sit.run.Progress;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -81,6 +82,11 @@ public final class TeacherRun {
         DrawingPairs pairs = new DrawingPairs(pictures, teacher.sets(), new Draws(teacher.seed()));
         LOG.info("{} emoji by at least two of {}; {} is held out", pairs.size(), teacher.sets(), teacher.heldOut());
         return run.run(teacher.train(), teacher.optim(), new Model(pictures, pairs));
+    }
+
+    /** Shows the run in this way instead of by lines of the log. */
+    public void show(Progress.Display display) {
+        run.show(display);
     }
 
     /** Asks the run to end after its step, saving its state; may be called from any thread, at any time. */

@@ -14,13 +14,13 @@ import io.github.maskalign.core.train.Objective;
 import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.core.train.RunCheckpoints;
 import io.github.maskalign.core.train.RunIdentity;
-import io.github.maskalign.core.train.StepResult;
 import io.github.maskalign.core.train.TrainConfig;
 import io.github.maskalign.core.train.TrainListener;
 import io.github.maskalign.core.train.TrainListener.StartKind;
 import io.github.maskalign.core.train.TrainListener.StopReason;
 import io.github.maskalign.core.train.TrainLoop;
 import io.github.maskalign.core.train.TrainState;
+import io.github.maskalign.sit.run.Progress;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -46,6 +46,7 @@ public final class ObjectiveRun {
     private final Bound<?> config;
     private final Path folder;
     private final String version;
+    private Progress.Display display = Progress.Display.LOG;
     private volatile @Nullable TrainLoop running;
     private volatile boolean stopRequested;
 
@@ -73,6 +74,11 @@ public final class ObjectiveRun {
         this.version = version;
     }
 
+    /** Shows the run in this way instead of by lines of the log. */
+    public void show(Progress.Display wanted) {
+        display = wanted;
+    }
+
     /**
      * Trains until the last step, or until somebody asks to stop; publishes after the last step.
      *
@@ -93,7 +99,10 @@ public final class ObjectiveRun {
                                 optim,
                                 objective,
                                 state,
-                                List.of(new Records(train.steps()), new MetricListener(this::sinks, LOG_EVERY)))
+                                List.of(
+                                        new Records(train.steps()),
+                                        new MetricListener(this::sinks, LOG_EVERY),
+                                        Progress.listener(display, train.steps(), train.globalBatch(), LOG_EVERY)))
                         .withCheckpoints(checkpoints);
                 running = loop;
                 if (stopRequested) {
@@ -142,7 +151,7 @@ public final class ObjectiveRun {
                 JsonlSink.open(folder.resolve("stats.jsonl"), firstStep), TensorBoardSink.open(folder, firstStep)));
     }
 
-    /** Writes the config before the first step, and says how it goes. */
+    /** Writes the config before the first step. */
     private final class Records implements TrainListener {
         private final long steps;
 
@@ -158,18 +167,6 @@ public final class ObjectiveRun {
                 throw new UncheckedIOException(e);
             }
             LOG.info("{} at step {} of {} in {}", kind, state.step(), steps, folder);
-        }
-
-        @Override
-        public void onStep(StepResult result, TrainState state) {
-            if (result.step() % LOG_EVERY == 0) {
-                LOG.info(
-                        "step {} loss {} {} in {} s",
-                        result.step(),
-                        result.loss(),
-                        result.parts(),
-                        result.seconds().model());
-            }
         }
     }
 }
