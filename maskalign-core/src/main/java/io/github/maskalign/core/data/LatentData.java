@@ -19,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>z = (mean + std · n − bias) · scale,  n ~ N(0, 1) fresh at every position of the run</pre>
  *
+ * <p>Scale and bias are two numbers, or two for each channel.
+ *
  * <p>Pictures and tokens come along if the set has them and they are asked for. Source: REPA's {@code sample_posterior}
  * (arXiv 2410.06940); scale 0.18215 and bias 0 for Stable Diffusion's latents.
  */
@@ -26,8 +28,8 @@ public final class LatentData implements BufferedData {
     private final PreparedSamples samples;
     private final Draws draws;
     private final EpochOrder order;
-    private final float scale;
-    private final float bias;
+    private final float[] scale; // one for all channels, or one for each
+    private final float[] bias;
     private final boolean images;
     private final @Nullable TokenChoice choice; // null: no tokens
 
@@ -40,14 +42,14 @@ public final class LatentData implements BufferedData {
      * @param bias subtracted before
      */
     public LatentData(PreparedSamples samples, Draws draws, double scale, double bias) {
-        this(samples, draws, (float) scale, (float) bias, false, null);
+        this(samples, draws, new float[] {(float) scale}, new float[] {(float) bias}, false, null);
     }
 
     private LatentData(
             PreparedSamples samples,
             Draws draws,
-            float scale,
-            float bias,
+            float[] scale,
+            float[] bias,
             boolean images,
             @Nullable TokenChoice choice) {
         this.samples = samples;
@@ -57,6 +59,32 @@ public final class LatentData implements BufferedData {
         this.images = images;
         this.choice = choice;
         order = new EpochOrder(draws, samples.size());
+    }
+
+    /**
+     * Returns these data with a scale and a bias for each channel: autoencoders other than Stable Diffusion's need
+     * scale = 1/deviation and bias = mean of the channel.
+     *
+     * @param scales factor of each channel, after the bias is subtracted
+     * @param biases subtracted from each channel
+     * @throws IllegalArgumentException if there are not as many as the set has channels
+     */
+    public LatentData withChannels(double[] scales, double[] biases) {
+        int channels = samples.layout().channels();
+        if (scales.length != channels || biases.length != channels) {
+            throw new IllegalArgumentException(
+                    "the latents have " + channels + " channels, so there must be as many scales"
+                            + " and biases, but there were " + scales.length + " and " + biases.length);
+        }
+        return new LatentData(samples, draws, floats(scales), floats(biases), images, choice);
+    }
+
+    private static float[] floats(double[] values) {
+        float[] floats = new float[values.length];
+        for (int i = 0; i < floats.length; i++) {
+            floats[i] = (float) values[i];
+        }
+        return floats;
     }
 
     /**
@@ -153,9 +181,10 @@ public final class LatentData implements BufferedData {
         samples.readMoments(index, moments, 0);
         SplitMix64 random = draws.at(RandomStream.POSTERIOR, position);
         int values = moments.length / 2;
+        int together = values / scale.length; // values that share a scale and a bias
         for (int k = 0; k < values; k++) {
             float z = moments[k] + moments[values + k] * (float) random.nextGaussian();
-            target[from + k] = (z - bias) * scale;
+            target[from + k] = (z - bias[k / together]) * scale[k / together];
         }
     }
 

@@ -61,6 +61,30 @@ class LatentDataTest {
     }
 
     @Test
+    void eachChannelHasItsScaleAndBias() throws Exception {
+        Prepared.write(folder, LAYOUT, 4);
+        try (ShardSet set = ShardSet.open(folder);
+                NDManager manager = NDManager.newBaseManager()) {
+            LatentData plain = new LatentData(set, DRAWS, 1, 0);
+            float[] raw = plain.batch(manager, 5, 4).latents().toFloatArray();
+
+            float[] latents = plain.withChannels(new double[] {2, 0.1}, new double[] {0.5, -3})
+                    .batch(manager, 5, 4)
+                    .latents()
+                    .toFloatArray();
+
+            for (int k = 0; k < raw.length; k++) { // (4, 2, 3, 3)
+                boolean first = k / 9 % 2 == 0;
+                assertThat(latents[k]).isEqualTo(first ? (raw[k] - 0.5f) * 2 : (raw[k] + 3) * 0.1f);
+            }
+            assertThatThrownBy(() -> plain.withChannels(new double[3], new double[3]))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining(
+                            "have 2 channels, so there must be as many scales and biases, but there were 3");
+        }
+    }
+
+    @Test
     void batchesDoNotDependOnHowTheyAreCut() throws Exception {
         Prepared.write(folder, LAYOUT, 7);
         try (ShardSet set = ShardSet.open(folder);

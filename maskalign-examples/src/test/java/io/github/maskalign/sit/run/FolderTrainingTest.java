@@ -11,6 +11,7 @@ import io.github.maskalign.examples.CommandRun;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
@@ -201,6 +202,58 @@ class FolderTrainingTest {
                 .as(maskalign.err())
                 .isZero();
         assertThat(maskalign.out()).contains("Fréchet distance", "4 samples of");
+    }
+
+    @Test
+    void latentsAreNormalisedByTheStatisticsThatPrepareMeasured() throws Exception {
+        Path prepared = folder.resolve("prepared");
+        Object[] prepare = {"prepare", pictures, "--out=" + prepared, "--vae=none", "--size=16", "--images"};
+        assertThat(maskalign.run(prepare)).as(maskalign.err()).isZero();
+        Path measured = prepared.resolve("latents-stats.json");
+        assertThat(Files.readString(measured)).contains("\"mean\"", "\"std\"");
+        String[] settings = {
+            "data.kind=LATENTS", "data.statistics=prepared", "data.vae=none", "runtime.previewEvery=2", "train.steps=2"
+        };
+        Path run = folder.resolve("run");
+        train(prepared, run, settings);
+        assertThat(run.resolve("latents-stats.json")).hasSameTextualContentAs(measured);
+
+        // what is drawn does not need the set, and undoes the statistics that training used
+        Object[] sample = {"sample", run, "--num=1", "--steps=2", "--vae=none", "--out=" + folder.resolve("a.png")};
+        assertThat(maskalign.run(sample)).as(maskalign.err()).isZero();
+        byte[] picture = Files.readAllBytes(folder.resolve("a.png"));
+        Files.writeString(measured, "{\"mean\": [0.9, 0.9, 0.9], \"std\": [0.01, 0.01, 0.01]}");
+        assertThat(maskalign.run(sample)).as(maskalign.err()).isZero();
+        assertThat(Files.readAllBytes(folder.resolve("a.png"))).isEqualTo(picture);
+        Files.copy(measured, run.resolve("latents-stats.json"), StandardCopyOption.REPLACE_EXISTING);
+        assertThat(maskalign.run(sample)).as(maskalign.err()).isZero();
+        assertThat(Files.readAllBytes(folder.resolve("a.png"))).isNotEqualTo(picture);
+
+        // other statistics are another run
+        List<String> options = options(prepared, run, settings);
+        assertThat(maskalign.run(options.toArray())).isEqualTo(2);
+        assertThat(maskalign.err()).contains("data.identity");
+        Files.writeString(measured, "{\"mean\": [1, 2], \"std\": [1, 2]}");
+        assertThat(maskalign.run(options.toArray())).isEqualTo(2);
+        assertThat(maskalign.err()).contains("data.statistics prepared is of 2 channels, but the latents have 3");
+        Files.delete(measured);
+        assertThat(maskalign.run(options.toArray())).isEqualTo(2);
+        assertThat(maskalign.err()).contains("the set has none: the prepare command that made it, run again");
+        assertThat(maskalign.run(prepare)).as(maskalign.err()).isZero();
+        assertThat(measured).exists();
+        assertThat(maskalign.run(options(prepared, folder.resolve("x"), "data.statistics=prepared")
+                        .toArray()))
+                .isEqualTo(2);
+        assertThat(maskalign.err()).contains("statistics goes with LATENTS, not with FOLDER");
+        assertThat(maskalign.run(options(
+                                prepared,
+                                folder.resolve("x"),
+                                "data.kind=LATENTS",
+                                "data.statistics=prepared",
+                                "data.scale=2")
+                        .toArray()))
+                .isEqualTo(2);
+        assertThat(maskalign.err()).contains("scale and bias have no place beside statistics");
     }
 
     private static byte[] last(Path run) throws IOException {

@@ -164,8 +164,7 @@ public record RunConfig(
      * @param drawings EMOJI: which of their drawings, and what the model sees of them
      * @param cache EMOJI, FOLDER: folder of the drawn or cropped pictures; the user's cache folder unless given
      * @param path LATENTS: folder of the prepared latents; FOLDER: the pictures, in class folders or an archive
-     * @param scale LATENTS: factor of the latents, z = (sample − bias) · scale; above 0
-     * @param bias LATENTS: subtracted before
+     * @param scaling LATENTS: what the model is given of them
      * @param folders LATENTS in REPA's layout: where its parts are
      * @param vae LATENTS: autoencoder as diffusers publishes it, for pictures while the run goes on; {@code none} where the
      *     latents are pixels; no pictures unless given
@@ -180,13 +179,44 @@ public record RunConfig(
             @Inline Drawings drawings,
             @Default("null") Optional<Path> cache,
             @Default("null") Optional<Path> path,
-            @Positive @Default("0.18215") double scale,
-            @Default("0.0") double bias,
+            @Inline Scaling scaling,
             @Inline Folders folders,
             @Default("null") Optional<Path> vae,
             @Default("null") Optional<PixelScaling> pixels,
             @NonNegative @Default("4") int readAhead,
             @Default("false") boolean flip) {
+
+        /**
+         * What the model is given of a sample of the autoencoder's posterior: (sample − bias) · scale, or with statistics
+         * (sample − mean) / deviation · multiplier by channel.
+         *
+         * @param scale factor, above 0
+         * @param bias subtracted before
+         * @param statistics file of mean and deviation of each channel; {@code prepared} for what {@code prepare} measured;
+         *     scale and bias are used unless given
+         * @param multiplier factor of the normalised latents, above 0
+         */
+        public record Scaling(
+                @Positive @Default("0.18215") double scale,
+                @Default("0.0") double bias,
+                @Default("null") Optional<Path> statistics,
+                @Positive @Default("1.0") double multiplier) {
+            private static final double STABLE_DIFFUSION = 0.18215;
+
+            /** Checks that one of the two ways is meant. */
+            public Scaling {
+                if (statistics.isPresent() && (scale != STABLE_DIFFUSION || bias != 0)) {
+                    throw new IllegalArgumentException(
+                            "scale and bias have no place beside statistics, which hold both for"
+                                    + " each channel, but were " + scale + " and " + bias
+                                    + "; multiplier scales what they give");
+                }
+                if (statistics.isEmpty() && multiplier != 1) {
+                    throw new IllegalArgumentException(
+                            "multiplier goes with statistics but was " + multiplier + "; without them set scale");
+                }
+            }
+        }
 
         /**
          * Folders of REPA's layout.
@@ -246,6 +276,10 @@ public record RunConfig(
                     && (drawings.space() != Space.PIXELS || !drawings.classes().isEmpty())) {
                 throw new IllegalArgumentException("space and classes go with EMOJI, not with " + kind + ", but were "
                         + drawings.space() + " and " + drawings.classes());
+            }
+            if (kind != Kind.LATENTS && scaling.statistics().isPresent()) {
+                throw new IllegalArgumentException("statistics goes with LATENTS, not with " + kind + ", but was "
+                        + scaling.statistics().get());
             }
             if (kind == Kind.LATENTS && path.isEmpty()) {
                 throw new IllegalArgumentException("path must name the folder of the latents for LATENTS");

@@ -234,8 +234,7 @@ public final class SamplingRun {
                         chosen + ": the model makes latents, which need an autoencoder to"
                                 + " become pictures: name it with --vae or --vae-torchscript, or keep the latents with --latents FILE");
             }
-            ClassNames names =
-                    SampleSource.isRun(chosen) ? ClassNames.read(own.folder()) : new ClassNames(List.of());
+            ClassNames names = SampleSource.isRun(chosen) ? ClassNames.read(own.folder()) : new ClassNames(List.of());
             Wanted pictures = wanted.resolved(names);
             Path weights = file.file().path();
             Map<String, String> facts = Map.of(

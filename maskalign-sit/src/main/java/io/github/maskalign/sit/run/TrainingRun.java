@@ -5,6 +5,7 @@ import com.google.gson.JsonObject;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.config.ConfigBinder.Bound;
+import io.github.maskalign.core.data.internal.ChannelStatistics;
 import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.Communicators.LocalCommunicator;
@@ -32,6 +33,7 @@ import io.github.maskalign.sit.run.internal.DeterministicMode;
 import io.github.maskalign.sit.run.internal.EncoderChoice;
 import io.github.maskalign.sit.run.internal.EvaluationListener;
 import io.github.maskalign.sit.run.internal.InitialWeights;
+import io.github.maskalign.sit.run.internal.LatentNorm;
 import io.github.maskalign.sit.run.internal.MemoryAdvice;
 import io.github.maskalign.sit.run.internal.MemoryListener;
 import io.github.maskalign.sit.run.internal.PictureListener;
@@ -285,7 +287,8 @@ public final class TrainingRun {
 
     /** What rank 0 does beside training, in this order. */
     private List<TrainListener> listeners(
-            RunData data, Map<String, String> provenance, NDManager manager, Sinks sinks, Communicator ranks) {
+            RunData data, Map<String, String> provenance, NDManager manager, Sinks sinks, Communicator ranks)
+            throws IOException {
         RunConfig run = config.value();
         List<TrainListener> listeners = new ArrayList<>();
         Map<String, String> files = new HashMap<>(Map.of(
@@ -295,6 +298,9 @@ public final class TrainingRun {
         if (!data.classes().names().isEmpty()) {
             files.put(ClassNames.FILE, data.classes().json());
         }
+        LatentNorm.of(run.data())
+                .statistics()
+                .ifPresent(statistics -> files.put(ChannelStatistics.FILE, statistics.json()));
         listeners.add(new RunStart(folder, files, run.train().steps()));
         listeners.add(new Costs());
         MemoryListener memory = new MemoryListener(run, BatchPlan.of(run.train(), ranks));

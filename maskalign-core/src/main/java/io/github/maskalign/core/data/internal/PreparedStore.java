@@ -1,5 +1,6 @@
 package io.github.maskalign.core.data.internal;
 
+import io.github.maskalign.core.data.PreparedSamples;
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.SafetensorsWriter.WrittenFile;
 import io.github.maskalign.core.files.internal.Digests;
@@ -37,6 +38,9 @@ public interface PreparedStore {
 
     /** @throws PrepareException if this store cannot hold such samples */
     void requireHolds(SampleLayout layout) throws PrepareException;
+
+    /** Opens the finished set. */
+    PreparedSamples open() throws IOException;
 
     /** Deletes what killed writers have left; nobody else may be writing. */
     default void removeLeftovers() throws IOException {
@@ -174,6 +178,11 @@ public interface PreparedStore {
 
     /** One safetensors file for each part, and an index. */
     record ShardStore(Path folder) implements PreparedStore {
+        @Override
+        public PreparedSamples open() throws IOException {
+            return ShardSet.open(folder);
+        }
+
         @Override
         public Path records() {
             return folder;

@@ -4,6 +4,7 @@ import ai.djl.ndarray.types.Shape;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import io.github.maskalign.core.data.PreparedSamples;
 import io.github.maskalign.core.data.internal.PreparedStore.PrepareException;
 import io.github.maskalign.core.data.internal.PreparedStore.PreparedSample;
 import io.github.maskalign.core.data.internal.PreparedStore.TokenError;
@@ -31,6 +32,11 @@ import java.util.stream.Stream;
  */
 record RepaStore(RepaFolders folders) implements PreparedStore {
     static final String MANIFEST = "manifest.json";
+
+    @Override
+    public PreparedSamples open() throws IOException {
+        return RepaSet.open(folders);
+    }
 
     @Override
     public Path folder() {

@@ -63,7 +63,8 @@ public final class PictureDecoder implements AutoCloseable {
      * @param tile side of a tile; larger latents are cut
      */
     public static PictureDecoder of(Autoencoder vae, LatentScaling scaling, PixelScaling pixels, int batch, int tile) {
-        if (!vae.scaling().equals(scaling)) {
+        boolean normalised = scaling.scale().size() > 1; // by statistics, of which no autoencoder's file tells
+        if (!normalised && !vae.scaling().equals(scaling)) {
             LOG.warn(
                     "{} says {} but the run's latents have {}: pictures are decoded with the latter",
                     vae.file(),
@@ -99,7 +100,7 @@ public final class PictureDecoder implements AutoCloseable {
             return ofPixels(RunPlan.pixels(run));
         }
         Autoencoder opened = AutoencoderChoice.of(data.vae().get()).opening().open(device, Precision.FLOAT32);
-        LatentScaling scaling = LatentScaling.of(data.scale(), data.bias());
+        LatentScaling scaling = LatentNorm.of(data).latentScaling();
         return fitting(of(opened, scaling, RunPlan.pixels(run), USUAL_BATCH, USUAL_TILE), run);
     }
 

@@ -3,8 +3,10 @@ package io.github.maskalign.sit.run.internal;
 import ai.djl.Device;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.data.PictureSets;
+import io.github.maskalign.core.data.PreparedSamples;
 import io.github.maskalign.core.data.Preparer;
 import io.github.maskalign.core.data.Preparer.PreparePlan;
+import io.github.maskalign.core.data.internal.ChannelStatistics;
 import io.github.maskalign.core.data.internal.PictureEncoder;
 import io.github.maskalign.core.data.internal.PictureSet;
 import io.github.maskalign.core.data.internal.PreparedStore;
@@ -25,16 +27,22 @@ import io.github.maskalign.encoders.vit.Vit.VitParts;
 import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.internal.SampleSettings.AutoencoderChoice;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Crops and encodes a picture set into a prepared set; the same run again goes on where it stopped. */
 public final class PrepareRun implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(PrepareRun.class);
+
     private final Path out;
+    private final PreparedStore store;
     private final PictureSet pictures;
     private final PictureEncoder encoder;
     private final Preparer preparer;
@@ -86,7 +94,8 @@ public final class PrepareRun implements AutoCloseable {
         }
     }
 
-    private PrepareRun(Path out, PictureSet pictures, PictureEncoder encoder, Preparer preparer) {
+    private PrepareRun(Path out, PreparedStore store, PictureSet pictures, PictureEncoder encoder, Preparer preparer) {
+        this.store = store;
         this.out = out;
         this.pictures = pictures;
         this.encoder = encoder;
@@ -106,7 +115,7 @@ public final class PrepareRun implements AutoCloseable {
         PictureEncoder encoder = null;
         try {
             encoder = open(encoding, plan.side(), device);
-            return new PrepareRun(out, pictures, encoder, new Preparer(pictures, encoder, plan, store));
+            return new PrepareRun(out, store, pictures, encoder, new Preparer(pictures, encoder, plan, store));
         } catch (IOException | RuntimeException e) {
             if (encoder != null) {
                 encoder.close();
@@ -171,9 +180,21 @@ public final class PrepareRun implements AutoCloseable {
             table.append(picture.reason().replaceAll("\\s+", " ")).append('\n');
         }
         AtomicFile.write(out.resolve("skipped.tsv"), table.toString());
+        measure();
         return out + ": " + (pictures.size() - skipped.size()) + " of " + pictures.size() + " pictures in "
                 + pictures.classes().size() + " classes: " + counts(skipped).text()
                 + (skipped.isEmpty() ? "" : "; " + skipped.size() + " cannot be read, see skipped.tsv");
+    }
+
+    /** Writes the latents' statistics by channel, which a config uses as {@code data.statistics: prepared}. */
+    private void measure() throws IOException {
+        Path file = out.resolve(ChannelStatistics.FILE);
+        try (PreparedSamples set = store.open()) {
+            ChannelStatistics.of(set, done -> {}).write(file);
+        } catch (IllegalArgumentException e) { // such as one colour in all pictures
+            Files.deleteIfExists(file);
+            LOG.warn("{} is not written: {}", file, e.getMessage());
+        }
     }
 
     /** The classes, each with the number of its pictures. */

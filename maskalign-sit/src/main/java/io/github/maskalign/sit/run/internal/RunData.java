@@ -14,6 +14,7 @@ import io.github.maskalign.sit.SiTObjective.KeptTokens;
 import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunConfig.DataSection;
+import io.github.maskalign.sit.run.RunConfig.DataSection.Scaling;
 import io.github.maskalign.sit.run.RunConfig.EncoderSection;
 import io.github.maskalign.sit.run.RunConfig.ModelSection;
 import io.github.maskalign.sit.run.TrainingSource;
@@ -105,7 +106,10 @@ public record RunData(
             TokenSubsetSampler subsets = new TokenSubsetSampler(
                     config.subset(), draws, config.train().steps());
             KeptTokens kept = new KeptTokens(RunPlan.model(config), subsets, plan.globalBatch());
-            LatentData plain = new LatentData(set, draws, section.scale(), section.bias());
+            LatentNorm norm = LatentNorm.of(section);
+            norm.requireFits(set.layout().channels());
+            Scaling scaling = section.scaling();
+            LatentData plain = norm.scaled(new LatentData(set, draws, scaling.scale(), scaling.bias()));
             LatentData seen = encodes ? plain.withImages() : plain;
             LatentData latents = cached ? seen.withTokens(kept) : seen;
             LOG.info("{} prepared latents in {} classes", set.size(), set.classes());
@@ -124,11 +128,12 @@ public record RunData(
                             side,
                             (index, target) -> set.readImage(index, target, 0));
             ClassNames names = new ClassNames(set.classNames());
+            String identity = set.identity() + norm.identity();
             if (section.readAhead() == 0) {
-                return new RunData(latents, side, attribution, set.identity(), pictures, names, set::close);
+                return new RunData(latents, side, attribution, identity, pictures, names, set::close);
             }
             ReadAheadData ahead = new ReadAheadData(latents, section.readAhead(), plan::after);
-            return new RunData(ahead, side, attribution, set.identity(), pictures, names, () -> {
+            return new RunData(ahead, side, attribution, identity, pictures, names, () -> {
                 ahead.close();
                 set.close();
             });

@@ -31,6 +31,7 @@ public final class RunFiles {
         if (prepared && isThere("data.path", config.data().path(), notes)) {
             try (PreparedSamples set = RunData.openLatents(config)) {
                 RunData.checkFits(config, set);
+                LatentNorm.of(config.data()).requireFits(set.layout().channels());
                 EncoderChoice.requireFits(
                         config, RunPlan.model(config), set.layout().imageSide());
             }

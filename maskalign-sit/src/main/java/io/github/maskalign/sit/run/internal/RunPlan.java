@@ -33,6 +33,7 @@ public final class RunPlan {
             "data.cache",
             "data.path",
             "data.vae",
+            "data.statistics", // what it holds is part of the data's identity
             "data.pixels",
             "data.imagesFolder",
             "data.latentsFolder",
@@ -90,6 +91,7 @@ public final class RunPlan {
         out.remove("optim.extraEmaDecays", "[]"); // runs from before there was such a key go on
         ModelSettings.leaveOutLater(out);
         out.remove("data.flip", "false"); // as above
+        out.remove("data.multiplier", "1.0");
         out.remove("data.space", "PIXELS");
         out.remove("data.classes", "[]");
         out.put("runtime.precision", config.runtime().precision().name());

@@ -66,7 +66,8 @@ public record SampleGrid(int columns, int padding, int scale) {
         double columns = Math.ceil(Math.sqrt(count));
         double rows = Math.ceil(count / columns);
         double cell = (double) side * scale + PADDING;
-        double sheet = (columns * cell + PADDING) * (rows * (cell + CAPTION_HEIGHT) + PADDING); // whole numbers, and too large for a long
+        double sheet = (columns * cell + PADDING)
+                * (rows * (cell + CAPTION_HEIGHT) + PADDING); // whole numbers, and too large for a long
         double pictures = 3.0 * count * side * side;
         double bytes = 3 * sheet;
         if (pictures <= Integer.MAX_VALUE && bytes <= Integer.MAX_VALUE && pictures + 2 * bytes <= heap) {
@@ -92,7 +93,8 @@ public record SampleGrid(int columns, int padding, int scale) {
      */
     public Png draw(Pictures pictures, List<String> captions) {
         int caption = captions.isEmpty() ? 0 : CAPTION_HEIGHT;
-        int width = Math.addExact(Math.multiplyExact(Math.min(columns, pictures.count()), cellWidth(pictures)), padding);
+        int width =
+                Math.addExact(Math.multiplyExact(Math.min(columns, pictures.count()), cellWidth(pictures)), padding);
         int rows = (pictures.count() + columns - 1) / columns;
         int height = Math.addExact(Math.multiplyExact(rows, cellHeight(pictures) + caption), padding);
         byte[] sheet = new byte[Math.multiplyExact(3, Math.multiplyExact(width, height))];

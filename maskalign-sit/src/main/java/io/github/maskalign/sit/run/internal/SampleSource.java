@@ -69,13 +69,15 @@ public record SampleSource(
      *
      * @param wanted the arithmetic; null for that of the run
      */
-    public static SampleSource of(TrainedWeights run, OpenWeights file, @Nullable RunPrecision wanted) {
+    public static SampleSource of(TrainedWeights run, OpenWeights file, @Nullable RunPrecision wanted)
+            throws IOException {
         RunConfig config = run.config();
         SiTConfig model = RunPlan.model(config);
         RunPrecision precision = wanted == null ? config.runtime().precision() : wanted;
         DataSection data = config.data();
-        LatentScaling scaling =
-                data.kind() == DataSection.Kind.LATENTS ? LatentScaling.of(data.scale(), data.bias()) : null;
+        LatentScaling scaling = data.kind() == DataSection.Kind.LATENTS
+                ? LatentNorm.of(data, run.folder()).latentScaling()
+                : null;
         Interpolant path = config.diffusion().path();
         PixelScaling pixels = RunPlan.pixels(config);
         AutoencoderChoice own = data.embedded() ? AutoencoderChoice.EMBEDDED : null;
