@@ -21,6 +21,7 @@ import java.util.Map;
  * @param tokens number of patch tokens
  * @param blockTokens sequence length inside the blocks while training, class token included
  * @param parameters numbers by part; {@code total} counts all, {@code without_projector} what sampling needs
+ * @param flops floating point operations for one picture, see {@link ModelFlops}
  */
 public record ModelSummary(
         String name,
@@ -28,7 +29,8 @@ public record ModelSummary(
         Map<String, Integer> model,
         int tokens,
         int blockTokens,
-        Map<String, Long> parameters) {
+        Map<String, Long> parameters,
+        Map<String, Long> flops) {
 
     /** Counts without making a single array. */
     public static ModelSummary of(RunConfig run) {
@@ -60,7 +62,16 @@ public record ModelSummary(
                 sizes,
                 config.tokens(),
                 kept + (config.hasClassToken() ? 1 : 0),
-                parameters(new SiT(config)));
+                parameters(new SiT(config)),
+                flops(ModelFlops.of(config)));
+    }
+
+    private static Map<String, Long> flops(ModelFlops counted) {
+        Map<String, Long> flops = new LinkedHashMap<>();
+        flops.put("forward", counted.forward());
+        flops.put("step", counted.step());
+        flops.put("sample", counted.sample());
+        return flops;
     }
 
     /** Returns it as indented JSON. */

@@ -1,0 +1,74 @@
+package io.github.maskalign.sit.run.internal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig;
+import io.github.maskalign.sit.SiTConfig;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The operations of a forward pass, against PyTorch's own counter. */
+class ModelFlopsTest {
+    static Stream<JsonObject> cases() throws IOException {
+        try (InputStream in = ModelFlopsTest.class.getResourceAsStream("/golden/flops/flops.json")) {
+            List<JsonObject> cases = new ArrayList<>();
+            for (JsonElement one : JsonParser.parseReader(new InputStreamReader(in, StandardCharsets.UTF_8))
+                    .getAsJsonArray()) {
+                cases.add(one.getAsJsonObject());
+            }
+            return cases.stream();
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void operationsAreThoseThatPyTorchCounts(JsonObject golden) {
+        ModelFlops counted = ModelFlops.of(config(golden));
+
+        assertThat(counted.forward()).isEqualTo(golden.get("train_forward").getAsLong());
+        assertThat(counted.step()).isEqualTo(3 * golden.get("train_forward").getAsLong());
+        assertThat(counted.sample()).isEqualTo(golden.get("sample_forward").getAsLong());
+    }
+
+    private static SiTConfig config(JsonObject golden) {
+        JsonObject of = golden.getAsJsonObject("config");
+        SiTConfig config = SiTConfig.of(
+                of.get("input_size").getAsInt(),
+                of.get("patch_size").getAsInt(),
+                of.get("in_channels").getAsInt(),
+                of.get("hidden_size").getAsInt(),
+                of.get("depth").getAsInt(),
+                of.get("num_heads").getAsInt(),
+                of.get("num_classes").getAsInt());
+        List<Integer> widths = new ArrayList<>();
+        of.getAsJsonArray("z_dims").forEach(width -> widths.add(width.getAsInt()));
+        if (!widths.isEmpty()) {
+            config = config.withAlignment(
+                    of.get("encoder_depth").getAsInt(), of.get("projector_dim").getAsInt(), widths);
+        }
+        config = config.withClassToken(of.get("cls_dim").getAsInt());
+        if (of.get("mixer_layers").getAsInt() > 0) {
+            config = config.withMixer(MixerConfig.PAPER);
+        }
+        SubsetPlacement placement =
+                SubsetPlacement.valueOf(of.get("placement").getAsString());
+        if (placement == SubsetPlacement.NONE) {
+            return config;
+        }
+        config = config.withPlacement(
+                placement, of.get("route_start").getAsInt(), of.get("route_end").getAsInt());
+        return config.withSubset(
+                config.subset().withRatio(golden.get("ratio").getAsDouble()));
+    }
+}

@@ -1,0 +1,104 @@
+package io.github.maskalign.sit.run.internal;
+
+import io.github.maskalign.core.align.SubsetConfig;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
+import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTConfig.AlignConfig;
+import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
+import io.github.maskalign.sit.SiTConfig.ModelConfig;
+
+/**
+ * Floating point operations of a model: two for each multiply-add of its matrix products and convolutions, nothing for the
+ * rest, as PyTorch's counter has it. A block of width D on T tokens with MLP ratio 4 takes {@code T (24 D² + 4 T D) + 12 D²}.
+ *
+ * @param forward of one picture's forward pass in training: with the subset's ratio, and with projectors
+ * @param step of one picture's part of a training step: three times forward, as the backward pass has two products for
+ *     each of the forward pass; without the encoder
+ * @param sample of one evaluation of the velocity of one picture: all tokens, no projectors; guidance takes two
+ */
+record ModelFlops(long forward, long step, long sample) {
+    private static final int TIME_FEATURES = 256;
+
+    /** Counts the operations of a model. */
+    static ModelFlops of(SiTConfig config) {
+        SubsetConfig.Dropping dropping = config.subset().dropping();
+        int kept = config.subset().placement().usesSubset()
+                ? config.subset().drawing().rounding().kept(config.tokens(), dropping.ratio())
+                : config.tokens();
+        long forward = trunk(config, kept) + projectors(config, kept);
+        return new ModelFlops(forward, 3 * forward, trunk(config, config.tokens()));
+    }
+
+    private static long trunk(SiTConfig config, int kept) {
+        ModelConfig model = config.model();
+        long d = model.hiddenSize();
+        long cls = config.hasClassToken() ? 1 : 0;
+        long all = config.tokens() + cls;
+        long patch = (long) model.patchSize() * model.patchSize();
+        long count = product(config.tokens(), model.inChannels() * patch, d);
+        count += product(1, TIME_FEATURES, d) + product(1, d, d);
+        count += product(cls, config.classTokenWidth(), d);
+        count += mixer(config.mixer(), all, d);
+        for (int block = 0; block < model.depth(); block++) {
+            count += block(tokensIn(config, block, kept) + cls, d, d, (int) (d * model.mlpRatio()));
+        }
+        long out = tokensOut(config, kept);
+        count += product(1, d, 2 * d) + product(out, d, patch * config.outChannels());
+        return count + product(cls, d, config.classTokenWidth());
+    }
+
+    /** Patch tokens that a block sees, counted from 0. */
+    private static long tokensIn(SiTConfig config, int block, int kept) {
+        return switch (config.subset().placement()) {
+            case NONE, LOSS_ONLY -> config.tokens();
+            case DROP, DROP_REINSERT -> kept;
+            case ROUTE -> {
+                SubsetConfig.Route route = config.route();
+                yield block >= route.routeStart() && block <= route.routeEnd() ? kept : config.tokens();
+            }
+        };
+    }
+
+    private static long tokensOut(SiTConfig config, int kept) {
+        return switch (config.subset().placement()) {
+            case DROP -> kept;
+            case NONE, LOSS_ONLY, DROP_REINSERT, ROUTE -> config.tokens();
+        };
+    }
+
+    private static long projectors(SiTConfig config, int kept) {
+        AlignConfig align = config.align();
+        long d = config.model().hiddenSize();
+        long seen = config.encoderWidths().isEmpty() ? 0 : tokensIn(config, align.depth() - 1, kept);
+        long tokens = seen + (config.hasClassToken() ? 1 : 0);
+        long hidden = align.projectorDim();
+        long count = 0;
+        for (int width : config.encoderWidths()) {
+            count += align.projector() == ProjectorKind.CONV
+                    ? product(config.tokens(), d * align.kernel() * align.kernel(), width)
+                    : product(tokens, d, hidden) + product(tokens, hidden, hidden) + product(tokens, hidden, width);
+        }
+        return count;
+    }
+
+    private static long mixer(MixerConfig mixer, long tokens, long d) {
+        long width = mixer.width() == 0 ? d : mixer.width();
+        long condition = mixer.conditioning() == Conditioning.NONE ? 0 : d;
+        long between = width == d || mixer.layers() == 0 ? 0 : product(tokens, d, width) + product(tokens, width, d);
+        return between + mixer.layers() * block(tokens, width, condition, (int) (width * mixer.mlpRatio()));
+    }
+
+    /** A block: modulation of condition width c, q k v, attention, its projection, MLP. */
+    private static long block(long tokens, long d, long condition, long hidden) {
+        return product(1, condition, 6 * d)
+                + product(tokens, d, 4 * d)
+                + 2 * product(tokens, d, tokens)
+                + product(tokens, d, 2 * hidden);
+    }
+
+    /** (m, k) times (k, n). */
+    private static long product(long m, long k, long n) {
+        return 2 * m * k * n;
+    }
+}
