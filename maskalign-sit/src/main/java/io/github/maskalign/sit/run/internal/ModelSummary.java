@@ -4,6 +4,7 @@ import com.google.gson.FieldNamingPolicy;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
+import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
@@ -11,6 +12,7 @@ import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.weights.ModelSettings;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The model of a config in numbers.
@@ -21,6 +23,7 @@ import java.util.Map;
  * @param tokens number of patch tokens
  * @param blockTokens sequence length inside the blocks while training, class token included
  * @param parameters numbers by part; {@code total} counts all, {@code without_projector} what sampling needs
+ * @param method the method that file or command line name; null if they set the keys themselves
  */
 public record ModelSummary(
         String name,
@@ -28,7 +31,34 @@ public record ModelSummary(
         Map<String, Integer> model,
         int tokens,
         int blockTokens,
-        Map<String, Long> parameters) {
+        Map<String, Long> parameters,
+        @Nullable Method method) {
+
+    /**
+     * A method by its name.
+     *
+     * @param id its name
+     * @param summary what it is
+     * @param paper where it comes from
+     * @param settings what the keys that it sets came to
+     */
+    public record Method(String id, String summary, String paper, Map<String, String> settings) {}
+
+    /** Counts without making a single array. */
+    public static ModelSummary of(Bound<RunConfig> bound) {
+        ModelSummary summary = of(bound.value());
+        Method method = bound.preset()
+                .map(preset -> new Method(preset.name(), preset.summary(), preset.paper(), bound.presetSettings()))
+                .orElse(null);
+        return new ModelSummary(
+                summary.name,
+                summary.family,
+                summary.model,
+                summary.tokens,
+                summary.blockTokens,
+                summary.parameters,
+                method);
+    }
 
     /** Counts without making a single array. */
     public static ModelSummary of(RunConfig run) {
@@ -60,13 +90,15 @@ public record ModelSummary(
                 sizes,
                 config.tokens(),
                 kept + (config.hasClassToken() ? 1 : 0),
-                parameters(new SiT(config)));
+                parameters(new SiT(config)),
+                null);
     }
 
     /** Returns it as indented JSON. */
     public String toJson() {
         Gson gson = new GsonBuilder()
                 .setPrettyPrinting()
+                .disableHtmlEscaping()
                 .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
                 .create();
         return gson.toJson(this);
