@@ -20,6 +20,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -117,13 +118,15 @@ public final class ConfigBinder {
     public static <R extends Record> Bound<R> bindText(
             String yaml, String source, List<String> overrides, Class<R> type) {
         RecordType root = RecordReader.read(type);
-        Problems problems = new Problems(source, root.paths(""));
+        Optional<ConfigPresets> presets = ConfigPresets.of(type);
+        List<String> paths = new ArrayList<>(root.paths(""));
+        presets.ifPresent(all -> paths.add(all.key()));
+        Problems problems = new Problems(source, paths);
         List<SetOption> options = overrides.stream()
                 .map(text -> SetOption.parse(text, problems))
                 .flatMap(Optional::stream)
                 .toList();
         YamlNode document = YamlLoader.file(yaml, source, problems);
-        Optional<ConfigPresets> presets = ConfigPresets.of(type);
         Optional<Preset> preset = Optional.empty();
         if (presets.isPresent()) {
             int failures = problems.failures();

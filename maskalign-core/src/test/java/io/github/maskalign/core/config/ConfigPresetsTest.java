@@ -134,6 +134,15 @@ class ConfigPresetsTest {
     }
 
     @Test
+    void theKeyIsKnownWhereAnotherOneIsNot() {
+        assertThatThrownBy(() -> bind(FILE + "kinds: deep\n"))
+                .hasMessage("toy.yaml:3:1: kinds is not a known key; did you mean kind? The keys are name, model, loss,"
+                        + " path, kind");
+        assertThatThrownBy(() -> bind(FILE, "size=deep"))
+                .hasMessage("--set size=deep: size is not a known key; the keys are name, model, loss, path, kind");
+    }
+
+    @Test
     void aWrongModelIsReportedAlone() {
         assertThatThrownBy(() -> bind("name: toy\nkind: deep\nmodel: {depth: many}\n"))
                 .hasMessageStartingWith("toy.yaml:3:16: model.depth must be an integer");

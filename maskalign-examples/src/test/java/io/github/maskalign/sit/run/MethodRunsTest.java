@@ -1,6 +1,7 @@
 package io.github.maskalign.sit.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.config.ConfigBinder.Bound;
@@ -13,6 +14,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -62,12 +64,33 @@ class MethodRunsTest {
                 .doesNotContain("\nmethod:");
     }
 
-    /** Trains, and asks to stop after a step; 0 never does. */
+    @Test
+    void aRunOfAnOldConfigGoesOnWithTheCommandThatReplacesIt() throws IOException {
+        Path old = Path.of("src", "test", "resources", "formats", "configs", "emoji-32-reg.yaml");
+        Path today = Path.of("..", "configs", "emoji-32-lab.yaml");
+        List<String> size = List.of("align.depth=4", "align.projectorDim=512"); // of depth 8, whatever TINY has
+        List<String> reg = List.of("method=reg", size.get(0), size.get(1));
+        Path straight = root.resolve("straight");
+        Path moved = root.resolve("moved");
+
+        train(old, size, straight, 0);
+        assertThat(train(old, size, moved, 1)).isEqualTo(StopReason.STOP_REQUESTED);
+        assertThat(train(today, reg, moved, 0)).isEqualTo(StopReason.COMPLETED);
+
+        assertThat(Digests.sha256(moved.resolve("snapshot-0000002.safetensors")))
+                .isEqualTo(Digests.sha256(straight.resolve("snapshot-0000002.safetensors")));
+        assertThatThrownBy(() -> train(today, List.of("method=repa"), straight, 0))
+                .hasMessageContaining("cls.enabled");
+    }
+
     private static StopReason run(String method, Path folder, long stopAfter) throws IOException {
-        Bound<RunConfig> config = ConfigBinder.bind(
-                Path.of("..", "configs", "emoji-32.yaml"),
-                Stream.concat(Stream.of("method=" + method), TINY.stream()).toList(),
-                RunConfig.class);
+        return train(Path.of("..", "configs", "emoji-32.yaml"), List.of("method=" + method), folder, stopAfter);
+    }
+
+    /** Trains, and asks to stop after a step; 0 never does. */
+    private static StopReason train(Path file, List<String> method, Path folder, long stopAfter) throws IOException {
+        List<String> overrides = Stream.concat(method.stream(), TINY.stream()).toList();
+        Bound<RunConfig> config = ConfigBinder.bind(file, overrides, RunConfig.class);
         AtomicReference<TrainingRun> running = new AtomicReference<>();
         TrainingRun run = TrainingRun.open(config, folder)
                 .withCache(Path.of("target", "emoji-cache"))
