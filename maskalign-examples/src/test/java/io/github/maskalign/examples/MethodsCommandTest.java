@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.github.maskalign.core.config.ConfigPresets.Preset;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -125,5 +127,17 @@ class MethodsCommandTest {
         JsonObject info = JsonParser.parseString(maskalign.out()).getAsJsonObject();
         assertThat(info.getAsJsonObject("method").get("id").getAsString()).isEqualTo(method);
         assertThat(info.get("name").getAsString()).isEqualTo("a");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"32, 2, 4", "128, 2, 4", "64, 16, 12"})
+    void newConfigHasAsManyBlocksAsTheMethodKnows(int side, int cores, int depth) throws Exception {
+        Map<String, String> block = Map.of("terms.layerSync.block", "1");
+        Preset preset =
+                new Preset("layersync", "it", "a paper", Map.of("encoder.kind", "NONE"), Map.of(4, block, 12, block));
+
+        String text = new ConfigDraft("a", preset, side, cores, PictureSurvey.emoji()).yaml(Path.of("a.yaml"));
+
+        assertThat(text).contains("\n  depth: " + depth + "\n", "\nmethod: layersync\n", "kind: NONE");
     }
 }
