@@ -27,7 +27,8 @@ public final class ModelSettings {
             Map.entry("terms.layerSync", "null"),
             Map.entry("terms.dispersive", "null"),
             Map.entry("terms.contrastive", "null"),
-            Map.entry("terms.attention", "null"));
+            Map.entry("terms.attention", "null"),
+            Map.entry("terms.selfAlign", "null"));
 
     private static final String SETTING = "config.";
 
