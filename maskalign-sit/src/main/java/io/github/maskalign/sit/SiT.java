@@ -105,6 +105,8 @@ public final class SiT extends AbstractBlock {
                         "mixer",
                         new TokenMixer(config.mixer(), width, config.model().numHeads(), precision))
                 : null;
+        boolean exact = config.subset().placement() == SubsetPlacement.ROUTE
+                && config.subset().route().float32AfterRoute();
         for (int i = 0; i < config.model().depth(); i++) {
             blocks.add(addChildBlock(
                     "blocks." + i,
@@ -113,7 +115,7 @@ public final class SiT extends AbstractBlock {
                             config.model().numHeads(),
                             config.model().mlpRatio(),
                             config.model().qkNorm(),
-                            precision)));
+                            exact && i == config.route().routeEnd() + 1 ? Precision.FLOAT32 : precision)));
         }
         for (int k = 0; k < config.encoderWidths().size(); k++) {
             projectors.add(addChildBlock("projectors." + k, projector(config, k, precision)));

@@ -24,6 +24,7 @@ public final class ModelSettings {
             Map.entry("align.spatialNorm", "null"),
             Map.entry("align.schedule", "CONSTANT"),
             Map.entry("align.until", "0"),
+            Map.entry("subset.float32AfterRoute", "false"),
             Map.entry("terms.layerSync", "null"),
             Map.entry("terms.dispersive", "null"),
             Map.entry("terms.contrastive", "null"),
