@@ -87,7 +87,9 @@ public record Draws(long seed) {
         /** Which training pictures are mirrored. */
         FLIP(13),
         /** How much cleaner a model's own moving average sees what the model sees. */
-        TEACHER_TIME(20);
+        TEACHER_TIME(20),
+        /** Tokens that a routed network keeps while it samples. */
+        SAMPLE_SUBSET(21);
 
         private final int id;
 
