@@ -1,6 +1,8 @@
 package io.github.maskalign.examples;
 
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.sample.Guidance;
+import io.github.maskalign.core.sample.Guidance.Routes;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import io.github.maskalign.sit.SiTConfig;
@@ -64,6 +66,17 @@ final class SamplerOptions {
     @Nullable
     Interval interval;
 
+    @Option(
+            names = "--route-ratios",
+            paramLabel = "R,WEAK",
+            description = {
+                "Guide between two shares of tokens that go round the route, 0.3,0.7 in TREAD, instead of between label",
+                "and no label; for models trained with subset.placement ROUTE. As in the config unless given."
+            },
+            converter = RatiosConverter.class)
+    @Nullable
+    Routes routes;
+
     /**
      * The given settings with what these options change.
      *
@@ -77,8 +90,10 @@ final class SamplerOptions {
         double classW = classCfgScale != null ? classCfgScale : cfgScale != null ? cfgScale : own.classCfgScale();
         Interval when = interval == null ? new Interval(own.intervalLow(), own.intervalHigh()) : interval;
         int channels = guidedChannels == null ? own.legacyGuidedChannels() : guidedChannels;
+        Guidance guidance = new Guidance(
+                w, classW, when.low(), when.high(), w > 1 ? channels : 0, own.unconditional(), own.routes());
         return own.withMethod(rule, steps == null ? own.steps() : steps)
-                .withGuidance(new Guidance(w, classW, when.low(), when.high(), w > 1 ? channels : 0));
+                .withGuidance(routes == null ? guidance : guidance.withRoutes(routes));
     }
 
     /** Returns what a family's quirk does to the guidance, unless it was asked for. */
@@ -100,6 +115,15 @@ final class SamplerOptions {
         if (classCfgScale != null && w == 1) {
             throw CommandFailure.badInput(
                     "--cls-cfg acts while the latent is guided, so --cfg must be above 1 but was 1; give both");
+        }
+        if (routes != null && model.subset().placement() != SubsetPlacement.ROUTE) {
+            throw CommandFailure.badInput(
+                    "--route-ratios goes with a model that was trained with subset.placement ROUTE,"
+                            + " but this one has no route");
+        }
+        if (routes != null && w == 1) {
+            throw CommandFailure.badInput(
+                    "--route-ratios act while the latent is guided, so --cfg must be above 1 but was 1; give both");
         }
         if (guidedChannels != null && guidedChannels > model.model().inChannels()) {
             throw CommandFailure.badInput(
@@ -124,6 +148,24 @@ final class SamplerOptions {
                 // said below
             }
             throw new TypeConversionException("'" + text + "' is neither a number of channels above 0 nor all");
+        }
+    }
+
+    /** Reads {@code R,WEAK}. */
+    static final class RatiosConverter implements ITypeConverter<Routes> {
+        @Override
+        public Routes convert(String text) {
+            String[] two = text.split(",", -1);
+            if (two.length == 2) {
+                try {
+                    return new Routes(Double.parseDouble(two[0].strip()), Double.parseDouble(two[1].strip()));
+                } catch (NumberFormatException e) {
+                    // said below
+                } catch (IllegalArgumentException e) {
+                    throw new TypeConversionException(e.getMessage());
+                }
+            }
+            throw new TypeConversionException("'" + text + "' is not a pair of ratios R,WEAK such as 0.3,0.7");
         }
     }
 

@@ -5,6 +5,7 @@ import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.Inline;
 import io.github.maskalign.core.config.ConfigKey.NonNegative;
 import io.github.maskalign.core.config.ConfigKey.Positive;
+import io.github.maskalign.core.config.ConfigKey.Range;
 import io.github.maskalign.core.train.LossSchedule;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,15 +21,17 @@ import java.util.TreeSet;
  * @param dispersive samples of a batch keep apart (dispersive loss)
  * @param contrastive velocities keep apart from those of other samples (contrastive flow matching)
  * @param attention attention maps follow the encoder's (HASTE)
+ * @param selfAlign an earlier block follows a later one of the model's moving average, which sees less noise (SRA)
  */
 public record LossTerms(
         @Default("null") Optional<LayerSync> layerSync,
         @Default("null") Optional<Dispersive> dispersive,
         @Default("null") Optional<Contrastive> contrastive,
-        @Default("null") Optional<Attention> attention) {
+        @Default("null") Optional<Attention> attention,
+        @Default("null") Optional<SelfAlign> selfAlign) {
     /** No further term: SiT, REPA, REG, MaskAlign. */
     public static final LossTerms NONE =
-            new LossTerms(Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
+            new LossTerms(Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
 
     /**
      * {@code coeff · (−mean cos(h_block, stop(h_target)))}, see
@@ -102,6 +105,42 @@ public record LossTerms(
         }
     }
 
+    /**
+     * {@code coeff · (1 − mean cos(head(h_block(x_t, t)), stop(h̄_teacherBlock(x_t', t'))))} with h̄ of the moving average and
+     * {@code t' = max(0, t − maxTimeOffset · u)}, u ~ U[0, 1), for the same noise and the same dropped labels; see
+     * {@link io.github.maskalign.core.align.AuxiliaryLoss#selfAlignment}. The head, D → 2D → D, belongs to the model as
+     * {@code ap_head}, the name in the authors' checkpoints.
+     *
+     * @param coeff weight; 0.5 as in the authors' code
+     * @param block the block that learns; 8 of 28 as published
+     * @param teacherBlock the block of the moving average that it follows; 20 of 28
+     * @param maxTimeOffset how much less noise the average may see, in [0, 1]; 0.2 as published
+     * @param legacyTokenCosine whether the cosine is that of a channel's values at all tokens, as in the authors' code
+     *     with its loss {@code cos}, where {@code F.cosine_similarity} is not told the axis; a run of that code is only
+     *     repeated with it. The paper's numbers are of a smooth L1 loss and need neither
+     * @param weight how the weight changes over the run
+     */
+    public record SelfAlign(
+            @NonNegative @Default("0.5") double coeff,
+            @Positive int block,
+            @Positive int teacherBlock,
+
+            @Range(min = 0, max = 1) @Default("0.2") double maxTimeOffset,
+
+            @Default("false") boolean legacyTokenCosine,
+            @Inline LossSchedule weight) {
+        /** @throws IllegalArgumentException if the teacher's block does not come later, or the offset is no time */
+        public SelfAlign {
+            if (block >= teacherBlock) {
+                throw new IllegalArgumentException(
+                        "teacherBlock must be a block behind block " + block + " but was " + teacherBlock);
+            }
+            if (!(maxTimeOffset >= 0 && maxTimeOffset <= 1)) {
+                throw new IllegalArgumentException("maxTimeOffset must be in [0, 1] but was " + maxTimeOffset);
+            }
+        }
+    }
+
     /** Whether there is no term. */
     public boolean isEmpty() {
         return equals(NONE);
@@ -118,6 +157,11 @@ public record LossTerms(
     void requireFits(int depth, boolean hasEncoder, SubsetPlacement placement) {
         layerSync.ifPresent(term -> within("terms.layerSync.target", term.target(), depth));
         dispersive.ifPresent(term -> within("terms.dispersive.block", term.block(), depth));
+        selfAlign.ifPresent(term -> within("terms.selfAlign.teacherBlock", term.teacherBlock(), depth));
+        if (selfAlign.isPresent() && layerSync.map(LayerSync::block).equals(selfAlign.map(SelfAlign::block))) {
+            throw new IllegalArgumentException("terms.layerSync and terms.selfAlign both let block "
+                    + selfAlign.get().block() + " follow a later one: take one of them away, or choose another block");
+        }
         attention.ifPresent(term -> {
             term.blocks().forEach(block -> within("terms.attention.blocks", block, depth));
             if (!hasEncoder) {
@@ -149,6 +193,8 @@ public record LossTerms(
                 contrastive.map(t -> -t.coeff() * t.weight().at(step)).orElse(0.0);
             case "attention" ->
                 attention.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
+            case "selfAlign" ->
+                selfAlign.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
             default -> throw new IllegalArgumentException("no term is called " + name);
         };
     }

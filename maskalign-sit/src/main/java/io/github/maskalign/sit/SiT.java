@@ -60,6 +60,7 @@ public final class SiT extends AbstractBlock {
     private final @Nullable TokenMixer mixer;
     private final List<AdaLnZeroBlock> blocks = new ArrayList<>();
     private final List<Block> projectors = new ArrayList<>();
+    private final SelfTeacher.@Nullable Head selfHead;
     private final FinalLayer finalLayer;
 
     private final ScriptFunction dropLabels;
@@ -104,6 +105,8 @@ public final class SiT extends AbstractBlock {
                         "mixer",
                         new TokenMixer(config.mixer(), width, config.model().numHeads(), precision))
                 : null;
+        boolean exact = config.subset().placement() == SubsetPlacement.ROUTE
+                && config.subset().route().float32AfterRoute();
         for (int i = 0; i < config.model().depth(); i++) {
             blocks.add(addChildBlock(
                     "blocks." + i,
@@ -112,11 +115,14 @@ public final class SiT extends AbstractBlock {
                             config.model().numHeads(),
                             config.model().mlpRatio(),
                             config.model().qkNorm(),
-                            precision)));
+                            exact && i == config.route().routeEnd() + 1 ? Precision.FLOAT32 : precision)));
         }
         for (int k = 0; k < config.encoderWidths().size(); k++) {
             projectors.add(addChildBlock("projectors." + k, projector(config, k, precision)));
         }
+        selfHead = config.terms().selfAlign().isPresent()
+                ? addChildBlock("ap_head", new SelfTeacher.Head(width, precision))
+                : null;
         finalLayer = addChildBlock("final_layer", new FinalLayer(config, precision));
 
         dropLabels = ScriptFunction.of(SiT.class, "sit.py", "drop_labels").bind("null_label", config.nullLabel());
@@ -177,16 +183,9 @@ public final class SiT extends AbstractBlock {
     public SiTOutput forward(ParameterStore store, SiTInput in, boolean training, BlockRunner runner, Wanted wanted) {
         in.requireFits(config);
         NDArray keep = in.keep();
-        NDArray pos = store.getValue(positions, in.x().getDevice(), training);
-        NDArray time = one(tEmbedder, store, training, in.t()); // (N, D)
-        NDArray c = runner.join(one(yEmbedder, store, training, labels(in, training), time)); // (N, D)
-        NDArray x = one(xEmbedder, store, training, in.x(), pos); // (N, T, D)
-        if (classEmbedder != null && in.classToken() != null) {
-            x = one(classEmbedder, store, training, x, in.classToken(), pos); // (N, 1+T, D)
-        }
-        if (mixer != null) {
-            x = mixer.forward(store, training, runner.join(x), c, runner);
-        }
+        NDList embedded = embed(store, in, training, runner);
+        NDArray x = embedded.get(0); // (N, [1+]T, D)
+        NDArray c = embedded.get(1); // (N, D)
         SubsetPlacement placement =
                 keep == null ? SubsetPlacement.NONE : config.subset().placement();
         boolean dropsAtOnce = placement == SubsetPlacement.DROP || placement == SubsetPlacement.DROP_REINSERT;
@@ -197,6 +196,7 @@ public final class SiT extends AbstractBlock {
         List<NDArray> projected = new ArrayList<>();
         Map<Integer, NDArray> hidden = new LinkedHashMap<>();
         Map<Integer, NDArray> attention = new LinkedHashMap<>();
+        NDArray selfAligned = null;
         if (wanted.hidden().contains(0)) {
             x = runner.join(x);
             hidden.put(0, x);
@@ -215,6 +215,10 @@ public final class SiT extends AbstractBlock {
             if (wanted.hidden().contains(i + 1)) {
                 x = runner.join(x);
                 hidden.put(i + 1, x);
+            }
+            if (selfHead != null && wanted.selfAligned() && i + 1 == selfBlock()) {
+                x = runner.join(x);
+                selfAligned = runner.run(selfHead, store, training, x); // (N, T, D)
             }
             if (i + 1 == config.align().depth() && !projectors.isEmpty()) {
                 x = runner.join(x);
@@ -236,7 +240,45 @@ public final class SiT extends AbstractBlock {
             v = unpatchify.callForOne(v); // (N, C, H, W)
         }
         NDArray classVelocity = config.hasClassToken() ? heads.get(1) : null;
-        return new SiTOutput(v, projected, classVelocity, new Taps(hidden, attention));
+        return new SiTOutput(v, projected, classVelocity, new Taps(hidden, attention, selfAligned));
+    }
+
+    /** Returns tokens behind the mixer (N, [1+]T, D), and condition (N, D). */
+    private NDList embed(ParameterStore store, SiTInput in, boolean training, BlockRunner runner) {
+        NDArray pos = store.getValue(positions, in.x().getDevice(), training);
+        NDArray time = one(tEmbedder, store, training, in.t()); // (N, D)
+        NDArray c = runner.join(one(yEmbedder, store, training, labels(in, training), time)); // (N, D)
+        NDArray x = one(xEmbedder, store, training, in.x(), pos); // (N, T, D)
+        if (classEmbedder != null && in.classToken() != null) {
+            x = one(classEmbedder, store, training, x, in.classToken(), pos); // (N, 1+T, D)
+        }
+        if (mixer != null) {
+            x = mixer.forward(store, training, runner.join(x), c, runner);
+        }
+        return new NDList(x, c);
+    }
+
+    /**
+     * Returns the hidden tokens behind a block, (N, [1+]T, D), of all tokens and in evaluation mode; nothing behind that
+     * block is computed. To be called without recording: what comes before is freed on the way.
+     *
+     * @param block number of the block, from 1
+     */
+    NDArray hidden(ParameterStore store, SiTInput in, int block) {
+        in.requireFits(config);
+        NDList embedded = embed(store, in, false, BlockRunner.PLAIN);
+        NDArray x = embedded.get(0);
+        NDArray c = embedded.get(1);
+        for (AdaLnZeroBlock next : blocks.subList(0, block)) {
+            try (NDArray before = x) {
+                x = one(next, store, false, before, c);
+            }
+        }
+        return x;
+    }
+
+    private int selfBlock() {
+        return config.terms().selfAlign().map(LossTerms.SelfAlign::block).orElse(0);
     }
 
     private NDArray labels(SiTInput in, boolean training) {
@@ -303,6 +345,9 @@ public final class SiT extends AbstractBlock {
         }
         blocks.forEach(block -> block.initialize(manager, dataType, tokens, c));
         projectors.forEach(projector -> projector.initialize(manager, dataType, tokens));
+        if (selfHead != null) {
+            selfHead.initialize(manager, dataType, tokens);
+        }
         finalLayer.initialize(manager, dataType, tokens, c);
     }
 

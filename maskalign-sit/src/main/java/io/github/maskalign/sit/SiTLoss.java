@@ -44,6 +44,7 @@ public final class SiTLoss {
     private final AuxiliaryLoss dispersive = AuxiliaryLoss.dispersive();
     private final AuxiliaryLoss contrastive = AuxiliaryLoss.contrastiveFlow();
     private final AuxiliaryLoss attention = AuxiliaryLoss.attentionDistillation();
+    private final AuxiliaryLoss selfAlign;
     private final ScriptFunction patchify;
     private final TokenRows patches = new TokenRows(false);
     private final TokenRows rows;
@@ -75,6 +76,11 @@ public final class SiTLoss {
         patchify = ScriptFunction.of(SiT.class, "sit.py", "patchify")
                 .bind("patch", model.config().model().patchSize());
         rows = new TokenRows(model.config().hasClassToken());
+        selfAlign = AuxiliaryLoss.selfAlignment(model.config()
+                .terms()
+                .selfAlign()
+                .map(LossTerms.SelfAlign::legacyTokenCosine)
+                .orElse(false));
     }
 
     /** Returns the model. */
@@ -121,14 +127,18 @@ public final class SiTLoss {
      * @throws IllegalArgumentException if targets are missing or do not fit the model
      */
     public SiTInput noised(SiTLossInput in) {
+        checkTargets(in, model.config());
+        return noised(in, in.t(), in.keep());
+    }
+
+    /** Returns the same batch with the noise of other times t (N). */
+    SiTInput noised(SiTLossInput in, NDArray t, @Nullable NDArray keep) {
         SiTConfig config = model.config();
-        checkTargets(in, config);
         NDArray classToken = config.hasClassToken() ? classToken(in.targets().get(0)) : null; // (N, Z)
         NDArray classNoise = in.classNoise();
         NDArray noisedClass =
-                classToken != null && classNoise != null ? path.interpolate(classToken, classNoise, in.t()) : null;
-        return new SiTInput(
-                path.interpolate(in.clean(), in.noise(), in.t()), in.t(), in.y(), noisedClass, in.keep(), in.dropped());
+                classToken != null && classNoise != null ? path.interpolate(classToken, classNoise, t) : null;
+        return new SiTInput(path.interpolate(in.clean(), in.noise(), t), t, in.y(), noisedClass, keep, in.dropped());
     }
 
     /** Returns what {@link #of} looks at beside the predictions, at the step of a batch. */
@@ -136,7 +146,8 @@ public final class SiTLoss {
         LossTerms terms = model.config().terms();
         return new Wanted(
                 Set.copyOf(terms.taps(model.config().model().depth())),
-                Set.copyOf(terms.attentionTaps(in.context().step())));
+                Set.copyOf(terms.attentionTaps(in.context().step())),
+                terms.weight("selfAlign", in.context().step()) > 0);
     }
 
     /**
@@ -203,8 +214,25 @@ public final class SiTLoss {
                 found.put("attention", attention(term, out, in));
             }
         });
+        if (terms.weight("selfAlign", in.context().step()) > 0) {
+            found.put("selfAlign", selfAlign(out, in));
+        }
         found.keySet().removeIf(term -> terms.weight(term, in.context().step()) == 0);
         return found;
+    }
+
+    private NDArray selfAlign(SiTOutput out, SiTLossInput in) {
+        NDArray student = out.taps().requireSelfAligned(); // (N, [1+]T or K, D)
+        NDArray teacher = in.context().selfTeacher(); // (N, [1+]T, D)
+        if (teacher == null) {
+            throw new IllegalArgumentException("terms.selfAlign needs the hidden tokens of the model's moving average,"
+                    + " but the batch has none: SiTObjective.input adds them");
+        }
+        NDArray keep = in.keep();
+        if (keep != null && student.getShape().get(1) < teacher.getShape().get(1)) {
+            teacher = rows.gather(teacher, keep); // (N, [1+]K, D)
+        }
+        return selfAlign.of(student, teacher);
     }
 
     private NDArray attention(LossTerms.Attention term, SiTOutput out, SiTLossInput in) {
@@ -399,14 +427,28 @@ public final class SiTLoss {
          *
          * @param step steps finished before this one; weights of terms may depend on it
          * @param encoderAttention attention logits (N, H, 1+T, 1+T) of the encoder's blocks that {@code terms.attention} names
+         * @param selfTeacher hidden tokens (N, [1+]T, D) of the moving average that {@code terms.selfAlign} follows
          */
-        public record Context(long step, Map<Integer, NDArray> encoderAttention) {
+        public record Context(
+                long step,
+                Map<Integer, NDArray> encoderAttention,
+                @Nullable NDArray selfTeacher) {
             /** The first step, without attention. */
             public static final Context FIRST = new Context(0, Map.of());
 
             /** Copies the map. */
             public Context {
                 encoderAttention = Map.copyOf(encoderAttention);
+            }
+
+            /** What a loss knows without a moving average. */
+            public Context(long step, Map<Integer, NDArray> encoderAttention) {
+                this(step, encoderAttention, null);
+            }
+
+            /** Returns this with the hidden tokens of the moving average. */
+            public Context withSelfTeacher(NDArray tokens) {
+                return new Context(step, encoderAttention, tokens);
             }
         }
 

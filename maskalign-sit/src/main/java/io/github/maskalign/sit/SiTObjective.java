@@ -23,6 +23,7 @@ import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.Draws.RandomStream;
 import io.github.maskalign.core.train.Objective;
 import io.github.maskalign.core.train.Objective.StepLosses;
+import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.sit.SiTLoss.SiTLossInput;
 import io.github.maskalign.sit.SiTLoss.SiTLosses;
 import java.util.Arrays;
@@ -34,8 +35,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Trains a SiT: fetches samples, draws every random number by position and computes {@link SiTLoss}.
  *
- * <p>Each kind of number has its stream (timesteps, noise, label dropout, class-token noise, subsets), so a run with
- * subsets and one without share everything else.
+ * <p>Each kind of number has its stream (timesteps, noise, label dropout, class-token noise, subsets, times of the moving
+ * average), so a run with subsets and one without share everything else.
  */
 public final class SiTObjective implements Objective {
     private final SiT model;
@@ -48,6 +49,7 @@ public final class SiTObjective implements Objective {
     private final ParameterStore store;
     private final Map<String, Parameter> parameters;
     private final int checkpointing;
+    private @Nullable SelfTeacher teacher;
 
     /**
      * Creates the objective.
@@ -105,7 +107,9 @@ public final class SiTObjective implements Objective {
         if (every < 0) {
             throw new IllegalArgumentException("activationCheckpointing must be at least 0 but was " + every);
         }
-        return new SiTObjective(loss, times, data, encoder, subsets, every);
+        SiTObjective other = new SiTObjective(loss, times, data, encoder, subsets, every);
+        other.teacher = teacher;
+        return other;
     }
 
     /** Returns the model that is trained. */
@@ -116,6 +120,13 @@ public final class SiTObjective implements Objective {
     @Override
     public Map<String, Parameter> parameters() {
         return parameters;
+    }
+
+    @Override
+    public void begin(TrainState state) {
+        if (model.config().terms().selfAlign().isPresent()) {
+            teacher = new SelfTeacher(loss, state.ema());
+        }
     }
 
     @Override
@@ -164,8 +175,22 @@ public final class SiTObjective implements Objective {
             SiTLossInput drawn = draw(scratch, batch, step, first, count);
             double dataSeconds =
                     (System.nanoTime() - start) * 1e-9; // the encoder is part of the work, not of the waiting
-            return new Drawn(withEncoder(drawn, batch), dataSeconds);
+            return new Drawn(withTeacher(withEncoder(drawn, batch), first, count), dataSeconds);
         }
+    }
+
+    /** Adds what the moving average says, as far as the loss of this step looks at it. */
+    private SiTLossInput withTeacher(SiTLossInput in, long first, int count) {
+        if (model.config().terms().weight("selfAlign", in.context().step()) == 0) {
+            return in;
+        }
+        SelfTeacher average = teacher;
+        if (average == null) {
+            throw new IllegalStateException("terms.selfAlign follows the moving average of a TrainState, and this"
+                    + " objective has seen none: train with SiTTraining or a TrainStep, or call begin");
+        }
+        float[] u = draws.uniform(RandomStream.TEACHER_TIME, first, count);
+        return in.withContext(in.context().withSelfTeacher(average.hidden(in, u)));
     }
 
     private SiTLossInput draw(NDManager scratch, TrainingBatch batch, long step, long first, int count) {

@@ -30,10 +30,14 @@ public record SiTOutput(
      * @param hidden hidden tokens (N, [1+]T, D) behind a block, by its number; 0 is the input of the first, behind the mixer;
      *     only the kept tokens where the others were away
      * @param attention attention logits (N, h, [1+]T, [1+]T) of a block before the softmax, by its number from 1
+     * @param selfAligned hidden tokens (N, [1+]T, D) behind the block of {@code terms.selfAlign}, through its head
      */
-    public record Taps(Map<Integer, NDArray> hidden, Map<Integer, NDArray> attention) {
+    public record Taps(
+            Map<Integer, NDArray> hidden,
+            Map<Integer, NDArray> attention,
+            @Nullable NDArray selfAligned) {
         /** Nothing. */
-        public static final Taps NONE = new Taps(Map.of(), Map.of());
+        public static final Taps NONE = new Taps(Map.of(), Map.of(), null);
 
         /** Copies the maps. */
         public Taps {
@@ -51,11 +55,19 @@ public record SiTOutput(
             return found("attention", attention, block);
         }
 
+        /** @throws IllegalArgumentException if the head of self-alignment was not asked for */
+        NDArray requireSelfAligned() {
+            return given("tokens behind the head of self-alignment", selfAligned);
+        }
+
         private static NDArray found(String what, Map<Integer, NDArray> taps, int block) {
-            NDArray array = taps.get(block);
+            return given(what + " of block " + block, taps.get(block));
+        }
+
+        private static NDArray given(String what, @Nullable NDArray array) {
             if (array == null) {
-                throw new IllegalArgumentException("the output has no " + what + " of block " + block
-                        + ": forward must be asked for it, or SiTLoss.compute called");
+                throw new IllegalArgumentException(
+                        "the output has no " + what + ": forward must be asked for it, or SiTLoss.compute called");
             }
             return array;
         }
@@ -66,10 +78,11 @@ public record SiTOutput(
      *
      * @param hidden blocks whose hidden tokens are wanted, 0 to the depth
      * @param attention blocks whose attention is wanted, from 1; it is computed for these alone
+     * @param selfAligned whether the head of self-alignment is run, for a model that has it
      */
-    public record Wanted(Set<Integer> hidden, Set<Integer> attention) {
+    public record Wanted(Set<Integer> hidden, Set<Integer> attention, boolean selfAligned) {
         /** Nothing. */
-        public static final Wanted NOTHING = new Wanted(Set.of(), Set.of());
+        public static final Wanted NOTHING = new Wanted(Set.of(), Set.of(), false);
 
         /** Copies the sets. */
         public Wanted {

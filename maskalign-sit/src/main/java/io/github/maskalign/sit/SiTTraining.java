@@ -254,7 +254,8 @@ public final class SiTTraining implements AutoCloseable {
 
         /**
          * Sets the weights that a new run starts with: a safetensors file with our keys, on our time axis, such as a
-         * snapshot. A mixer that the file lacks starts fresh. Needs a folder.
+         * snapshot. A mixer that the file lacks starts fresh, and so does the head of self-alignment, which a file may have
+         * in vain too. Needs a folder.
          */
         public Builder optInitialWeights(Path file) {
             plan.initialWeights = file;

@@ -3,9 +3,15 @@ package io.github.maskalign.sit;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.training.ParameterStore;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.sample.VelocityField;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
-/** A trained SiT as samplers see it: all tokens, no label dropout, the class token carried along if there is one. */
+/**
+ * A trained SiT as samplers see it: all tokens, no label dropout, the class token carried along if there is one. A model
+ * with placement ROUTE can let tokens go round its route, for guidance that asks for it.
+ */
 public final class SiTVelocityField implements VelocityField {
     private final SiT model;
     private final ParameterStore store;
@@ -18,12 +24,40 @@ public final class SiTVelocityField implements VelocityField {
 
     @Override
     public NDList velocity(NDList state, NDArray t, NDArray labels) {
+        return velocity(state, t, labels, null);
+    }
+
+    private NDList velocity(NDList state, NDArray t, NDArray labels, @Nullable NDArray keep) {
         NDArray classToken = state.size() > 1 ? state.get(1) : null;
-        SiTOutput out = model.forward(store, new SiTInput(state.get(0), t, labels, classToken, null, null), false);
+        SiTOutput out = model.forward(store, new SiTInput(state.get(0), t, labels, classToken, keep, null), false);
         out.projected().forEach(NDArray::close);
         return out.classVelocity() == null
                 ? new NDList(out.velocity())
                 : new NDList(out.velocity(), out.classVelocity());
+    }
+
+    @Override
+    public Optional<Routed> routed() {
+        return model.config().subset().placement() == SubsetPlacement.ROUTE
+                ? Optional.of(new Route())
+                : Optional.empty();
+    }
+
+    private final class Route implements Routed {
+        @Override
+        public int tokens() {
+            return model.config().tokens();
+        }
+
+        @Override
+        public int kept(double ratio) {
+            return model.config().subset().drawing().rounding().kept(tokens(), ratio);
+        }
+
+        @Override
+        public NDList velocity(NDList state, NDArray t, NDArray labels, NDArray keep) {
+            return SiTVelocityField.this.velocity(state, t, labels, keep);
+        }
     }
 
     @Override

@@ -18,6 +18,7 @@ import io.github.maskalign.core.train.TrainListener;
 import io.github.maskalign.core.train.TrainLoop;
 import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.sit.weights.ModelSettings;
+import io.github.maskalign.sit.weights.internal.Keys;
 import io.github.maskalign.sit.weights.internal.TrainingFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -29,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** What a {@link SiTTraining} has opened, in the order in which it is closed again, backwards. */
@@ -88,8 +90,14 @@ final class TrainingParts {
             return files;
         }
         try (SafetensorsFile file = SafetensorsFile.open(weights)) {
-            boolean mixes = file.stateDict().keys().stream().anyMatch(key -> key.startsWith("mixer."));
-            return files.initFrom(weights, key -> !mixes && key.startsWith("mixer."));
+            Set<String> keys = file.stateDict().keys();
+            boolean mixes = keys.stream().anyMatch(key -> key.startsWith("mixer."));
+            boolean heads = keys.stream().anyMatch(key -> key.startsWith(Keys.SELF_HEAD));
+            boolean needsHead = plan.model().terms().selfAlign().isPresent();
+            return files.initFrom(
+                    weights,
+                    key -> (!mixes && key.startsWith("mixer."))
+                            || (heads != needsHead && key.startsWith(Keys.SELF_HEAD)));
         }
     }
 

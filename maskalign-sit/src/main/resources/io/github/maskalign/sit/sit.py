@@ -54,6 +54,16 @@ def prepend_class_token(
     return torch.cat([torch.unsqueeze(h, 1) + pos_embed[:, 0:1], tokens], 1)  # (N, 1+T, D)
 
 
+# SRA: the head through which hidden tokens meet those of the model's average; D to 2 D to D.
+def self_align_head(
+    h: Tensor,
+    linear1_weight: Tensor, linear1_bias: Tensor, linear2_weight: Tensor, linear2_bias: Tensor,
+    bf16: bool
+) -> Tensor:
+    h = torch.silu(linear(h, linear1_weight, linear1_bias, bf16))  # (N, T, 2D)
+    return torch.to(linear(h, linear2_weight, linear2_bias, bf16), 6)  # (N, T, D)
+
+
 # The velocity of each patch, and with a class token in front its velocity, each through a head of its own.
 def final_layer(
     x: Tensor, c: Tensor,

@@ -15,8 +15,12 @@ public final class AuxiliaryLoss extends Loss {
     private final int inputs;
 
     private AuxiliaryLoss(String name, String script, int inputs) {
+        this(name, ScriptFunction.of(Interpolant.class, "losses.py", script), inputs);
+    }
+
+    private AuxiliaryLoss(String name, ScriptFunction function, int inputs) {
         super(name);
-        function = ScriptFunction.of(Interpolant.class, "losses.py", script);
+        this.function = function;
         this.inputs = inputs;
     }
 
@@ -52,6 +56,20 @@ public final class AuxiliaryLoss extends Loss {
      */
     public static AuxiliaryLoss attentionDistillation() {
         return new AuxiliaryLoss("attention", "attention_distillation", 2);
+    }
+
+    /**
+     * Self-alignment: {@code 1 − mean cos} of projected hidden tokens (N, T, D) and those that the model's moving average
+     * gives for less noise, through which no gradient flows. Source: SRA (arXiv 2505.02831), {@code SiT-SRA/loss.py}.
+     *
+     * @param overTokens whether the cosine is that of a channel's T values at all tokens instead of a token's D channels
+     */
+    public static AuxiliaryLoss selfAlignment(boolean overTokens) {
+        return new AuxiliaryLoss(
+                "self-align",
+                ScriptFunction.of(Interpolant.class, "losses.py", "self_alignment")
+                        .bind("over_tokens", overTokens),
+                2);
     }
 
     /**

@@ -23,7 +23,7 @@ public record SubsetConfig(
             SubsetPlacement.DROP,
             new Dropping(0.25, SubsetSchedule.CONSTANT, 0, 4, 0.2, 0),
             new Drawing(Scope.PER_SAMPLE, Rounding.MAE, Order.SORTED),
-            new Route(2, -4));
+            new Route(2, -4, false));
 
     /**
      * How many tokens are dropped in the course of a run.
@@ -86,9 +86,13 @@ public record SubsetConfig(
      *
      * @param routeStart first block, counted from 0
      * @param routeEnd last block, included; a negative number counts from the depth L, so -4 means L - 4
+     * @param float32AfterRoute whether the block behind the last one computes in float32 where the others do in bfloat16, as
+     *     in TREAD's code, which leaves autocast for it
      */
     public record Route(
-            @Default("2") int routeStart, @Default("-4") int routeEnd) {
+            @Default("2") int routeStart,
+            @Default("-4") int routeEnd,
+            @Default("false") boolean float32AfterRoute) {
         public Route {
             check(routeStart >= 0, "routeStart must be at least 0 but was " + routeStart);
             check(
@@ -107,7 +111,7 @@ public record SubsetConfig(
                     end >= routeStart && end < depth,
                     "subset.routeStart and subset.routeEnd must lie in blocks 0 to " + (depth - 1) + " but was "
                             + routeStart + " to " + end + " (routeEnd " + routeEnd + ")");
-            return new Route(routeStart, end);
+            return new Route(routeStart, end, float32AfterRoute);
         }
     }
 
@@ -233,7 +237,12 @@ public record SubsetConfig(
 
     /** Returns this with another route; see {@link Route} for negative numbers. */
     public SubsetConfig withRoute(int start, int end) {
-        return new SubsetConfig(placement, dropping, drawing, new Route(start, end));
+        return withRoute(start, end, route.float32AfterRoute);
+    }
+
+    /** Returns this with another route, and with or without float32 behind it. */
+    public SubsetConfig withRoute(int start, int end, boolean float32AfterRoute) {
+        return new SubsetConfig(placement, dropping, drawing, new Route(start, end, float32AfterRoute));
     }
 
     private SubsetConfig with(Dropping value) {

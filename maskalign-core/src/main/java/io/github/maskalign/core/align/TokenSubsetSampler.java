@@ -17,7 +17,7 @@ import java.util.Optional;
  * <p>Evaluation never masks: do not call this class there.
  */
 public final class TokenSubsetSampler {
-    private static final int MAX_TOKENS = 1 << 20;
+    private static final int MAX_TOKENS = SplitMix64.MOST_OF_SUBSET;
 
     private final SubsetConfig config;
     private final Draws draws;
@@ -107,17 +107,7 @@ public final class TokenSubsetSampler {
 
     /** The first K of the argsort of T uniform numbers. */
     private long[] choose(long position, int tokens, int kept) {
-        SplitMix64 random = draws.at(RandomStream.SUBSET, position);
-        long[] keys = new long[tokens];
-        for (int i = 0; i < tokens; i++) {
-            // 43 random bits above the index: sorting the keys is the argsort, ties go to the lower index
-            keys[i] = (random.nextLong() >>> 21) * MAX_TOKENS + i;
-        }
-        Arrays.sort(keys);
-        long[] keep = new long[kept];
-        for (int k = 0; k < kept; k++) {
-            keep[k] = keys[k] & (MAX_TOKENS - 1);
-        }
+        long[] keep = draws.at(RandomStream.SUBSET, position).subset(tokens, kept);
         if (config.drawing().order() == SubsetConfig.Order.SORTED) {
             Arrays.sort(keep);
         }

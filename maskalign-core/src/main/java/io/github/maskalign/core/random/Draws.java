@@ -85,7 +85,11 @@ public record Draws(long seed) {
         /** Labels of generated pictures. */
         SAMPLE_LABEL(12),
         /** Which training pictures are mirrored. */
-        FLIP(13);
+        FLIP(13),
+        /** How much cleaner a model's own moving average sees what the model sees. */
+        TEACHER_TIME(20),
+        /** Tokens that a routed network keeps while it samples. */
+        SAMPLE_SUBSET(21);
 
         private final int id;
 

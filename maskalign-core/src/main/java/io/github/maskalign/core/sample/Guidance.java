@@ -5,10 +5,13 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.config.ConfigKey.Default;
+import io.github.maskalign.core.sample.VelocityField.Routed;
 import java.util.Arrays;
+import java.util.Objects;
 
 /**
- * Classifier-free guidance: v = v_u + w (v_c - v_u) in an interval of times, on all channels unless a legacy quirk is
+ * Guidance, without another word classifier-free: v = v_u + w (v_c - v_u) in an interval of times, on all channels unless a legacy quirk is
  * asked for.
  *
  * <p>It is active when w &gt; 1 and intervalLow ≤ t ≤ intervalHigh. Since t = 1 is noise, [0, 0.7] leaves the noisiest 30 %
@@ -23,11 +26,69 @@ import java.util.Arrays;
  *     the conditional velocity. 3 is the quirk of {@code forward_with_cfg} in willisma/SiT and facebookresearch/DiT,
  *     which guides 3 of 4 channels: SiT-XL/2's published FID 2.06 (guidance 1.5 at all times) needs it. 4 is ReDi's
  *     {@code forward_with_cfg_vae}, which guides the latent and not the features
+ * @param unconditional what the half v_u does without
+ * @param routes the ratios of {@link Unconditional#ROUTE_RATIO}; the others do not read them
  */
 public record Guidance(
-        double cfgScale, double classCfgScale, double intervalLow, double intervalHigh, int legacyGuidedChannels) {
+        double cfgScale,
+        double classCfgScale,
+        double intervalLow,
+        double intervalHigh,
+        int legacyGuidedChannels,
+        Unconditional unconditional,
+        Routes routes) {
     public Guidance {
         check(cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels);
+        Objects.requireNonNull(unconditional, "unconditional must be given");
+        Objects.requireNonNull(routes, "routes must be given");
+    }
+
+    /** What the unconditional half of a guided call does without. */
+    public enum Unconditional {
+        /** The label: classifier-free guidance. */
+        NULL_LABEL,
+
+        /**
+         * More of its tokens: both halves have the label, and the blocks of the model's route see {@code 1 − routeRatio} of
+         * the tokens in the one and {@code 1 − weakRouteRatio} in the other, drawn anew for each picture and each call
+         * (TREAD, section on guidance). Needs a model with placement ROUTE. Where guidance is not active all tokens go
+         * through all blocks.
+         */
+        ROUTE_RATIO
+    }
+
+    /**
+     * Shares of the tokens that go round the blocks of the route while guidance is active.
+     *
+     * @param routeRatio share in v_c, in [0, weakRouteRatio); 0.3 in TREAD
+     * @param weakRouteRatio share in v_u, below 1; 0.7 in TREAD
+     */
+    public record Routes(
+            @Default("0.3") double routeRatio,
+            @Default("0.7") double weakRouteRatio) {
+        /** TREAD's. */
+        public static final Routes PUBLISHED = new Routes(0.3, 0.7);
+
+        /** @throws IllegalArgumentException if the weaker half does not have fewer tokens, or a ratio is out of range */
+        public Routes {
+            if (!(routeRatio >= 0 && routeRatio < weakRouteRatio && weakRouteRatio < 1)) {
+                throw new IllegalArgumentException("0 <= routeRatio < weakRouteRatio < 1 must hold, but they were "
+                        + routeRatio + " and " + weakRouteRatio);
+            }
+        }
+    }
+
+    /** Guides by the label. */
+    public Guidance(
+            double cfgScale, double classCfgScale, double intervalLow, double intervalHigh, int legacyGuidedChannels) {
+        this(
+                cfgScale,
+                classCfgScale,
+                intervalLow,
+                intervalHigh,
+                legacyGuidedChannels,
+                Unconditional.NULL_LABEL,
+                Routes.PUBLISHED);
     }
 
     /** Guides all channels. */
@@ -42,7 +103,39 @@ public record Guidance(
 
     /** Returns this with another number of guided channels; 0 guides all. */
     public Guidance withLegacyGuidedChannels(int channels) {
-        return new Guidance(cfgScale, classCfgScale, intervalLow, intervalHigh, channels);
+        return new Guidance(cfgScale, classCfgScale, intervalLow, intervalHigh, channels, unconditional, routes);
+    }
+
+    /** Returns this with another scale, for the class token too. */
+    public Guidance withScale(double scale) {
+        return new Guidance(scale, scale, intervalLow, intervalHigh, legacyGuidedChannels, unconditional, routes);
+    }
+
+    /** Returns this between two ratios of a route. */
+    public Guidance withRoutes(Routes ratios) {
+        return new Guidance(
+                cfgScale,
+                classCfgScale,
+                intervalLow,
+                intervalHigh,
+                legacyGuidedChannels,
+                Unconditional.ROUTE_RATIO,
+                ratios);
+    }
+
+    /**
+     * Checks that the field has what guidance asks for.
+     *
+     * @throws IllegalArgumentException if it has no route and needs one, or a ratio leaves no token
+     */
+    void requireFits(VelocityField field) {
+        if (unconditional == Unconditional.ROUTE_RATIO) {
+            Routed routed = field.routed()
+                    .orElseThrow(() -> new IllegalArgumentException("guidance of kind ROUTE_RATIO needs a model with"
+                            + " subset.placement ROUTE, whose blocks may see some tokens alone, but this one has no"
+                            + " route: choose unconditional NULL_LABEL"));
+            routed.kept(routes.weakRouteRatio);
+        }
     }
 
     /**
@@ -114,8 +207,12 @@ public record Guidance(
 
     /** A velocity field with guidance, called with float64 states: casts, doubles the batch, mixes and casts back. */
     static final class GuidedField {
+        /** Calls that draw a subset: two halves, and HEUN asks twice in a step. */
+        static final int CALLS_PER_STEP = 4;
+
         private final VelocityField field;
         private final Guidance guidance;
+        private final Subsets subsets;
         private final DataType inputType;
         private final NDArray labels;
         private final NDArray doubledLabels;
@@ -124,11 +221,19 @@ public record Guidance(
          * Prepares the labels.
          *
          * @param run owner of the labels
+         * @param subsets draws tokens for guidance between ratios
          * @param inputType data type in which the field is called
          */
-        GuidedField(VelocityField field, Guidance guidance, NDManager run, long[] labels, DataType inputType) {
+        GuidedField(
+                VelocityField field,
+                Guidance guidance,
+                NDManager run,
+                long[] labels,
+                Subsets subsets,
+                DataType inputType) {
             this.field = field;
             this.guidance = guidance;
+            this.subsets = subsets;
             this.inputType = inputType;
             this.labels = run.create(labels); // (N)
             long[] doubled = Arrays.copyOf(labels, 2 * labels.length);
@@ -143,29 +248,67 @@ public record Guidance(
          * @param state float64 arrays (N, ...), owned by {@code step}
          * @param t time at which the field is asked
          * @param guidanceTime time that decides whether guidance is active
+         * @param call number of the call, CALLS_PER_STEP / 2 of them in a step
          * @return velocities, float64
          */
-        NDList velocity(NDManager step, NDList state, double t, double guidanceTime) {
+        NDList velocity(NDManager step, NDList state, double t, double guidanceTime, int call) {
             boolean guided = guidance.activeAt(guidanceTime);
+            boolean routed = guided && guidance.unconditional == Unconditional.ROUTE_RATIO;
+            boolean doubled = guided && !routed;
             NDList input = new NDList(state.size());
             for (NDArray s : state) {
                 NDArray x = s.toType(inputType, false);
-                input.add(guided ? x.concat(x) : x); // (N, ...) or (2N, ...)
+                input.add(doubled ? x.concat(x) : x); // (N, ...) or (2N, ...)
             }
-            NDArray batchLabels = guided ? doubledLabels : labels;
+            NDArray batchLabels = doubled ? doubledLabels : labels;
             double[] times = new double[Math.toIntExact(batchLabels.size())];
             Arrays.fill(times, t);
             NDArray time = step.create(times).toType(inputType, false);
 
-            NDList velocity = field.velocity(input, time, batchLabels);
+            if (routed) {
+                NDList more = wide(step, input, kept(step, input, time, guidance.routes.routeRatio, 2 * call));
+                NDList fewer = wide(step, input, kept(step, input, time, guidance.routes.weakRouteRatio, 2 * call + 1));
+                NDList halves = new NDList(more.size());
+                for (int i = 0; i < more.size(); i++) {
+                    halves.add(more.get(i).concat(fewer.get(i))); // (2N, ...)
+                }
+                return guidance.mix(halves);
+            }
+            NDList wide = wide(step, input, field.velocity(input, time, batchLabels));
+            return guided ? guidance.mix(wide) : wide;
+        }
 
+        private static NDList wide(NDManager step, NDList input, NDList velocity) {
             check(velocity, input);
             NDList wide = new NDList(velocity.size());
             for (NDArray v : velocity) {
                 v.attach(step);
                 wide.add(v.toType(DataType.FLOAT64, false));
             }
-            return guided ? guidance.mix(wide) : wide;
+            return wide;
+        }
+
+        /** The velocity with a share of the tokens going round the route. */
+        private NDList kept(NDManager step, NDList input, NDArray time, double ratio, int call) {
+            if (ratio == 0) {
+                return field.velocity(input, time, labels);
+            }
+            Routed routed = field.routed().orElseThrow();
+            int tokens = routed.tokens();
+            int kept = routed.kept(ratio);
+            long[] rows = subsets.draw(call, tokens, kept);
+            Shape shape = new Shape(labels.size(), kept);
+            if (rows.length != shape.size()) {
+                throw new IllegalStateException("the subsets of " + labels.size() + " pictures must have " + kept
+                        + " tokens each but had " + rows.length + " in all");
+            }
+            return routed.velocity(input, time, labels, step.create(rows, shape));
+        }
+
+        /** Draws the tokens that a call keeps, for all pictures of a request, one after the other. */
+        @FunctionalInterface
+        interface Subsets {
+            long[] draw(int call, int tokens, int kept);
         }
 
         private static void check(NDList velocity, NDList input) {

@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.Draws.RandomStream;
 import io.github.maskalign.core.random.internal.SplitMix64;
+import io.github.maskalign.core.sample.Guidance.GuidedField;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -102,6 +103,18 @@ public record SampleRequest(long first, long[] labels, Shape latentShape, int cl
          */
         NDList path(NDManager manager, SampleRequest request, int step);
 
+        /**
+         * The tokens that a routed call of the network keeps; asked for by guidance between two ratios alone.
+         *
+         * @param call number of the call among those of one way from noise to data, which tells all its subsets apart
+         * @param tokens number T of tokens
+         * @param kept number K of those that stay, at most T
+         * @return for one picture after the other K distinct numbers of [0, T)
+         */
+        default long[] subset(SampleRequest request, int call, int tokens, int kept) {
+            throw new UnsupportedOperationException("this source of noise draws no subsets of tokens");
+        }
+
         /** Returns the noise that belongs to the positions of a run: the same picture gets the same numbers always. */
         static NoiseSource of(Draws draws) {
             return new DrawnNoise(draws);
@@ -113,6 +126,7 @@ public record SampleRequest(long first, long[] labels, Shape latentShape, int cl
      */
     record DrawnNoise(Draws draws) implements NoiseSource {
         private static final long POSITIONS_PER_PICTURE = 2L * SamplerConfig.MAX_STEPS;
+        private static final long SUBSETS_PER_PICTURE = (long) GuidedField.CALLS_PER_STEP * SamplerConfig.MAX_STEPS;
         private static final RandomStream[] INITIAL = {RandomStream.SAMPLE_NOISE, RandomStream.SAMPLE_CLASS_NOISE};
 
         @Override
@@ -146,6 +160,18 @@ public record SampleRequest(long first, long[] labels, Shape latentShape, int cl
                 noise.add(manager.create(values, shape));
             }
             return noise;
+        }
+
+        @Override
+        public long[] subset(SampleRequest request, int call, int tokens, int kept) {
+            long[] all = new long[Math.multiplyExact(request.size(), kept)];
+            for (int i = 0; i < request.size(); i++) {
+                long picture = Math.addExact(request.first(), i);
+                long position = Math.addExact(Math.multiplyExact(picture, SUBSETS_PER_PICTURE), call);
+                long[] keep = draws.at(RandomStream.SAMPLE_SUBSET, position).subset(tokens, kept);
+                System.arraycopy(keep, 0, all, i * kept, kept);
+            }
+            return all;
         }
 
         private static int width(Shape shape) {

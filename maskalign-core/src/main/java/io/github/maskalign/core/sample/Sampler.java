@@ -62,17 +62,25 @@ public final class Sampler {
      * @param noise where random numbers come from
      * @param listener told after each step
      * @return the state at t = 0, float64: {@code [latent (N, C, H, W)]} or {@code [latent, class token (N, Z)]}
-     * @throws IllegalArgumentException if more channels are to be guided than the latent has
+     * @throws IllegalArgumentException if more channels are to be guided than the latent has, or guidance asks for what the
+     *     field does not have
      * @throws IllegalStateException if the field or the noise returns arrays of other shapes than the state's
      */
     public NDList sample(
             NDManager manager, VelocityField field, SampleRequest request, NoiseSource noise, SampleListener listener) {
         config.guidance().requireChannels(request.latentShape().get(0));
+        config.guidance().requireFits(field);
         double[] grid = times();
         try (NDManager run = manager.newSubManager()) {
             NDList start = checked(noise.initial(run, request), request);
             DataType inputType = start.get(0).getDataType();
-            GuidedField guided = new GuidedField(field, config.guidance(), run, request.labels(), inputType);
+            GuidedField guided = new GuidedField(
+                    field,
+                    config.guidance(),
+                    run,
+                    request.labels(),
+                    (call, tokens, kept) -> noise.subset(request, call, tokens, kept),
+                    inputType);
             StepRule rule = rule(guided, grid, noise, request);
             NDList state = new NDList(start.size());
             for (NDArray s : start) {
@@ -159,7 +167,7 @@ public final class Sampler {
     record EulerStep(GuidedField field, double[] grid) implements StepRule {
         @Override
         public NDList advance(NDManager step, NDList state, int i) {
-            NDList v = field.velocity(step, state, grid[i], grid[i]);
+            NDList v = field.velocity(step, state, grid[i], grid[i], 2 * i);
             return StepRule.move(state, v, grid[i + 1] - grid[i]);
         }
     }
@@ -173,12 +181,12 @@ public final class Sampler {
         public NDList advance(NDManager step, NDList state, int i) {
             double t = grid[i];
             double next = grid[i + 1];
-            NDList v = field.velocity(step, state, t, t);
+            NDList v = field.velocity(step, state, t, t, 2 * i);
             NDList predicted = StepRule.move(state, v, next - t);
             if (i == grid.length - 2) {
                 return predicted;
             }
-            NDList ahead = field.velocity(step, predicted, next, t);
+            NDList ahead = field.velocity(step, predicted, next, t, 2 * i + 1);
             NDList mean = new NDList(v.size());
             for (int k = 0; k < v.size(); k++) {
                 NDArray half = v.get(k).mul(0.5);
@@ -209,7 +217,7 @@ public final class Sampler {
             double w = diffusion.at(t, path);
             boolean last = i == grid.length - 2;
             NDList n = last ? new NDList() : noise.path(step, request, i);
-            NDList v = field.velocity(step, state, t, t);
+            NDList v = field.velocity(step, state, t, t, 2 * i);
             NDList next = StepRule.move(state, drift(step, v, state, t, w), dt);
             if (last) {
                 return next;

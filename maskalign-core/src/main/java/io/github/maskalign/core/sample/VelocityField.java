@@ -2,6 +2,7 @@ package io.github.maskalign.core.sample;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import java.util.Optional;
 
 /**
  * A velocity v(x, t, y) on REPA's time axis: t = 0 is data, t = 1 noise. Samplers see a network only as this.
@@ -17,6 +18,32 @@ public interface VelocityField {
      *     over and closes
      */
     NDList velocity(NDList state, NDArray t, NDArray labels);
+
+    /** Returns the network as one that lets tokens pass by some of its blocks; empty if it cannot. */
+    default Optional<Routed> routed() {
+        return Optional.empty();
+    }
+
+    /** A network with a route (TREAD): some of its blocks may see some tokens alone, the others go round them. */
+    interface Routed {
+        /** Number T of tokens that may be routed. */
+        int tokens();
+
+        /**
+         * Returns how many tokens stay where a share is left out.
+         *
+         * @param ratio share r in [0, 1)
+         * @throws IllegalArgumentException if none would
+         */
+        int kept(double ratio);
+
+        /**
+         * As {@link VelocityField#velocity}, with some tokens alone in the blocks of the route.
+         *
+         * @param keep their numbers in [0, T), distinct in each row (N, K), int64
+         */
+        NDList velocity(NDList state, NDArray t, NDArray labels, NDArray keep);
+    }
 
     /** Returns the label that stands for no class; the number of classes for models trained here. */
     long nullLabel();

@@ -24,6 +24,14 @@ public interface Objective {
     Map<String, Parameter> parameters();
 
     /**
+     * Shows the objective the state that its steps will change, before the first of them: for one that looks at moving
+     * averages. Their arrays stay the same and change in place, also when a run goes on from files.
+     *
+     * @param state state over {@link #parameters}
+     */
+    default void begin(TrainState state) {}
+
+    /**
      * Computes the loss of some samples. Gradient mode is on.
      *
      * @param scratch manager of everything made here; it is closed once the gradients are known

@@ -85,6 +85,7 @@ public final class TrainStep {
         this.agreement = agreement;
         buckets = new GradientBuckets(agreement.ranks(), GradientBuckets.DEFAULT_BYTES);
         optimizer = new AdamW(config, state);
+        objective.begin(state);
         state.trainedKeys().forEach(key -> trained.add(state.weight(key)));
     }
 

@@ -96,6 +96,15 @@ def attention_distillation(student: Tensor, teacher: Tensor) -> Tensor:
     return -torch.mean(torch.sum(p * log_q, -1))
 
 
+# SRA: hidden tokens (N, T, D) follow those of the average, which stand still. In the code of the authors the cosine lacks
+# its axis and so runs over the tokens, one for each channel, instead of over the channels.
+def self_alignment(tokens: Tensor, teacher: Tensor, over_tokens: bool) -> Tensor:
+    teacher = torch.detach(teacher)
+    if over_tokens:
+        tokens, teacher = torch.transpose(tokens, 1, 2), torch.transpose(teacher, 1, 2)  # (N, D, T)
+    return alignment_loss(tokens, teacher) + 1
+
+
 # total + weight * part, in the type of the total: in plain array arithmetic a 0-d float32 times a Java number
 # would become float64.
 def add_weighted(total: Tensor, part: Tensor, weight: float) -> Tensor:

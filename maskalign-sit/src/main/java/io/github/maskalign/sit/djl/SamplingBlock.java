@@ -19,6 +19,7 @@ import io.github.maskalign.encoders.vae.TiledDecoder;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
 import java.util.function.Function;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -109,6 +110,17 @@ final class SamplingBlock extends AbstractBlock {
         @Override
         public NDList path(NDManager manager, SampleRequest request, int step) {
             return joined(request, one -> all.path(manager, one, step));
+        }
+
+        @Override
+        public long[] subset(SampleRequest request, int call, int tokens, int kept) {
+            return LongStream.of(numbers)
+                    .flatMap(number -> LongStream.of(all.subset(
+                            new SampleRequest(number, new long[] {0}, request.latentShape(), request.classTokenWidth()),
+                            call,
+                            tokens,
+                            kept)))
+                    .toArray();
         }
 
         private NDList joined(SampleRequest request, Function<SampleRequest, NDList> noise) {

@@ -81,7 +81,9 @@ final class SiTLoader extends LocalLoader {
                 own.classCfgScale(),
                 own.intervalLow(),
                 own.intervalHigh(),
-                own.legacyGuidedChannels());
+                own.legacyGuidedChannels(),
+                own.unconditional(),
+                own.routes());
         return sampler.withMethod(sampler.method(), arguments.integer("steps", sampler.steps()))
                 .withGuidance(guidance);
     }

@@ -5,7 +5,6 @@ import io.github.maskalign.core.config.ConfigKey.Inline;
 import io.github.maskalign.core.config.ConfigKey.NonNegative;
 import io.github.maskalign.core.config.ConfigKey.Positive;
 import io.github.maskalign.core.evaluate.Metric;
-import io.github.maskalign.core.sample.Guidance;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import io.github.maskalign.encoders.inception.InceptionExtractor.InceptionSuite;
@@ -43,8 +42,8 @@ public record EvaluateSection(
      *
      * @param method stepping rule of the sampler
      * @param steps its steps
-     * @param cfgScale guidance scale, for the class token too; interval and guided channels are those of the section
-     *     sample
+     * @param cfgScale guidance scale, for the class token too; interval, guided channels and kind of guidance are those of the
+     *     section sample
      */
     public record Drawing(
             @Default("EULER") SamplerMethod method,
@@ -99,8 +98,6 @@ public record EvaluateSection(
     }
 
     private static SamplerConfig sampling(SamplerConfig own, SamplerMethod method, int steps, double scale) {
-        return own.withMethod(method, steps)
-                .withGuidance(
-                        new Guidance(scale, scale, own.intervalLow(), own.intervalHigh(), own.legacyGuidedChannels()));
+        return own.withMethod(method, steps).withGuidance(own.guidance().withScale(scale));
     }
 }

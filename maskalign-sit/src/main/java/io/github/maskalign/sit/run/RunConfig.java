@@ -17,6 +17,7 @@ import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.internal.NativeThreads;
+import io.github.maskalign.core.sample.Guidance.Unconditional;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.core.train.TrainConfig;
@@ -125,6 +126,11 @@ public record RunConfig(
             throw new IllegalArgumentException(
                     "data.vae must name an autoencoder while evaluate.every is above 0, as latents of "
                             + model.inChannels() + " channels are no pictures; or none if they are pixels");
+        }
+        if (sample.unconditional() == Unconditional.ROUTE_RATIO && method.subset.placement() != SubsetPlacement.ROUTE) {
+            throw new IllegalArgumentException(
+                    "sample.unconditional must be NULL_LABEL with subset.placement " + method.subset.placement()
+                            + ", as ROUTE alone has tokens that go round blocks, but was ROUTE_RATIO");
         }
         if (sample.legacyGuidedChannels() > model.inChannels()) {
             throw new IllegalArgumentException("sample.legacyGuidedChannels must be at most model.inChannels, "

@@ -24,10 +24,12 @@ public final class ModelSettings {
             Map.entry("align.spatialNorm", "null"),
             Map.entry("align.schedule", "CONSTANT"),
             Map.entry("align.until", "0"),
+            Map.entry("subset.float32AfterRoute", "false"),
             Map.entry("terms.layerSync", "null"),
             Map.entry("terms.dispersive", "null"),
             Map.entry("terms.contrastive", "null"),
-            Map.entry("terms.attention", "null"));
+            Map.entry("terms.attention", "null"),
+            Map.entry("terms.selfAlign", "null"));
 
     private static final String SETTING = "config.";
 

@@ -170,6 +170,10 @@ public final class SiTWeights implements Closeable {
         if (options.withoutProjectors()) {
             named = without(named, Keys.PROJECTORS);
         }
+        if (named.keys().stream().anyMatch(key -> key.startsWith(Keys.SELF_HEAD))) {
+            named = without(named, Keys.SELF_HEAD);
+            notes.add("left out " + Keys.SELF_HEAD + "*, the head of self-alignment, which only training needs");
+        }
         SiTConfig config = Geometry.of(origin, named, ModelMetadata.config(metadata), known);
         named = velocityOnly(named, config, notes);
         requireModel(origin, named, config);

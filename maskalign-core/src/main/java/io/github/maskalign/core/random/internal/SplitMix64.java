@@ -1,5 +1,7 @@
 package io.github.maskalign.core.random.internal;
 
+import java.util.Arrays;
+
 /**
  * A stream of random numbers whose values are fixed for ever: by this class and IEEE 754, not by a Java version.
  *
@@ -76,6 +78,30 @@ public final class SplitMix64 {
     /** Returns a number of N(0, 1). */
     public double nextGaussian() {
         return Ziggurat.next(this);
+    }
+
+    /** Most numbers of which {@link #subset} draws some. */
+    public static final int MOST_OF_SUBSET = 1 << 20;
+
+    /**
+     * Returns the first {@code kept} numbers of the argsort of {@code total} uniform numbers, so each subset of [0, total) is
+     * equally likely, in each order.
+     *
+     * @param total at most {@link #MOST_OF_SUBSET}
+     * @param kept at most {@code total}
+     */
+    public long[] subset(int total, int kept) {
+        long[] keys = new long[total];
+        for (int i = 0; i < total; i++) {
+            // 43 random bits above the index: sorting the keys is the argsort, ties go to the lower index
+            keys[i] = (nextLong() >>> 21) * MOST_OF_SUBSET + i;
+        }
+        Arrays.sort(keys);
+        long[] subset = new long[kept];
+        for (int k = 0; k < kept; k++) {
+            subset[k] = keys[k] & (MOST_OF_SUBSET - 1);
+        }
+        return subset;
     }
 
     /** The finaliser: every bit of the result depends on every bit given. */

@@ -10,6 +10,7 @@ import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
 import io.github.maskalign.sit.weights.WeightsExport;
 import io.github.maskalign.sit.weights.WeightsExport.Extra;
 import io.github.maskalign.sit.weights.WeightsFamily;
+import io.github.maskalign.sit.weights.internal.Keys;
 import io.github.maskalign.sit.weights.internal.OpenWeights;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -25,7 +26,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>They are written to {@code init.safetensors} in the run folder, under our names and on our axis, so that the folder
  * shows what the run began with. A token mixer that the file lacks starts fresh, which leaves the model's function as it
- * is; every other difference is an error unless it was asked for.
+ * is, and so does the head of self-alignment, which is no part of it; every other difference is an error unless it was asked for.
  *
  * @param source run folder or file
  * @param projectorsMayDiffer whether projectors that the file lacks start fresh and those that the model lacks are left
@@ -63,8 +64,13 @@ public record InitialWeights(Path source, boolean projectorsMayDiffer) {
         if (freshMixer) {
             LOG.info("{} has no token mixer: it starts fresh", source);
         }
-        return key ->
-                (freshMixer && key.startsWith("mixer.")) || (projectorsMayDiffer && key.startsWith("projectors."));
+        boolean head = model.terms().selfAlign().isPresent();
+        if (head) {
+            LOG.info("the head of self-alignment starts fresh");
+        }
+        return key -> (head && key.startsWith(Keys.SELF_HEAD))
+                || (freshMixer && key.startsWith("mixer."))
+                || (projectorsMayDiffer && key.startsWith("projectors."));
     }
 
     private static boolean hasState(Path folder) throws IOException {

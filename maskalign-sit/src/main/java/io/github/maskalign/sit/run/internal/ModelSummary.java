@@ -126,7 +126,8 @@ public record ModelSummary(
             long size = parameter.getShape().size();
             String part = part(key);
             counts.merge("total", size, Long::sum);
-            counts.merge("without_projector", part.equals("projectors") ? 0 : size, Long::sum);
+            counts.merge(
+                    "without_projector", part.equals("projectors") || part.equals("ap_head") ? 0 : size, Long::sum);
             counts.merge(parameter.requiresGradient() ? "trainable" : "frozen", size, Long::sum);
             counts.merge(part, size, Long::sum);
         });

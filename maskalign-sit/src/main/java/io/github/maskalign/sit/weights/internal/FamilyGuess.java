@@ -71,6 +71,10 @@ public record FamilyGuess(WeightsFamily family, String evidence) {
         if (has(keys, Keys.PROJECTORS)) {
             return new FamilyGuess(WeightsFamily.REPA, "it has projectors, and none of what REPA's relatives add");
         }
+        if (has(keys, Keys.SELF_HEAD)) {
+            return new FamilyGuess(
+                    WeightsFamily.SIT, "it has " + Keys.SELF_HEAD + "*, the head of self-alignment (SRA)");
+        }
         if (has(keys, "projector.") || channels == REDI_CHANNELS) {
             return new FamilyGuess(
                     WeightsFamily.REDI,

@@ -9,6 +9,7 @@ public final class Keys {
     public static final String BLOCKS = "blocks.";
     public static final String LEGACY_BLOCKS = "decoder_blocks.";
     public static final String PROJECTORS = "projectors.";
+    public static final String SELF_HEAD = "ap_head.";
     static final String MIXER = "mixer.";
     public static final String MASK_TOKEN = "mask_token";
     public static final String CLASS_WEIGHT = "cls_projectors2.weight";

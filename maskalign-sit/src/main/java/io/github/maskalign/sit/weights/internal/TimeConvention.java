@@ -7,6 +7,8 @@ import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.sit.weights.SiTWeights;
 import java.io.IOException;
+import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * Which end of the time axis is data. The two are related by t' = 1 − t and v'(x, t') = −v(x, t); a network that was
@@ -44,9 +46,36 @@ public enum TimeConvention implements Identified {
 
         @Override
         public NDList velocity(NDList state, NDArray t, NDArray labels) {
+            return turned(t, turned -> field.velocity(state, turned, labels));
+        }
+
+        @Override
+        public Optional<Routed> routed() {
+            return field.routed().map(TurnedRoute::new);
+        }
+
+        /** The route of a network of the other axis. */
+        private record TurnedRoute(Routed route) implements Routed {
+            @Override
+            public int tokens() {
+                return route.tokens();
+            }
+
+            @Override
+            public int kept(double ratio) {
+                return route.kept(ratio);
+            }
+
+            @Override
+            public NDList velocity(NDList state, NDArray t, NDArray labels, NDArray keep) {
+                return turned(t, turned -> route.velocity(state, turned, labels, keep));
+            }
+        }
+
+        private static NDList turned(NDArray t, Function<NDArray, NDList> velocity) {
             try (NDArray flipped = t.neg();
                     NDArray turned = flipped.add(1);
-                    NDList velocities = field.velocity(state, turned, labels)) {
+                    NDList velocities = velocity.apply(turned)) {
                 NDList out = new NDList(velocities.size());
                 velocities.forEach(v -> out.add(v.neg()));
                 return out;
