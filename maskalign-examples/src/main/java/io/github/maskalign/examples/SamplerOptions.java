@@ -1,6 +1,8 @@
 package io.github.maskalign.examples;
 
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.sample.Guidance;
+import io.github.maskalign.core.sample.Guidance.Unconditional;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import io.github.maskalign.sit.SiTConfig;
@@ -57,6 +59,16 @@ final class SamplerOptions {
     Integer guidedChannels;
 
     @Option(
+            names = "--unconditional",
+            paramLabel = "NAME",
+            description = {
+                "What guidance leads away from: ${COMPLETION-CANDIDATES} (the model without label, or without label and",
+                "sparse path, for models with subset.placement SPARSE). That of the config, or NULL_LABEL, unless given."
+            })
+    @Nullable
+    Unconditional unconditional;
+
+    @Option(
             names = "--interval",
             paramLabel = "LO,HI",
             description = "Times at which guidance acts; 0 is data, 1 is noise. That of the config unless given.",
@@ -78,7 +90,8 @@ final class SamplerOptions {
         Interval when = interval == null ? new Interval(own.intervalLow(), own.intervalHigh()) : interval;
         int channels = guidedChannels == null ? own.legacyGuidedChannels() : guidedChannels;
         return own.withMethod(rule, steps == null ? own.steps() : steps)
-                .withGuidance(new Guidance(w, classW, when.low(), when.high(), w > 1 ? channels : 0));
+                .withGuidance(new Guidance(w, classW, when.low(), when.high(), w > 1 ? channels : 0)
+                        .withUnconditional(unconditional == null ? own.unconditional() : unconditional));
     }
 
     /** Returns what a family's quirk does to the guidance, unless it was asked for. */
@@ -100,6 +113,10 @@ final class SamplerOptions {
         if (classCfgScale != null && w == 1) {
             throw CommandFailure.badInput(
                     "--cls-cfg acts while the latent is guided, so --cfg must be above 1 but was 1; give both");
+        }
+        if (unconditional == Unconditional.PATH_DROP && model.subset().placement() != SubsetPlacement.SPARSE) {
+            throw CommandFailure.badInput("--unconditional PATH_DROP goes with a model of subset.placement SPARSE, which has a"
+                    + " path to drop, but this one has none; NULL_LABEL goes with every model");
         }
         if (guidedChannels != null && guidedChannels > model.model().inChannels()) {
             throw CommandFailure.badInput(

@@ -46,6 +46,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>As a DJL block it takes {@code (x, t, y)}, followed by the class token if the model has one, and optionally by
  * the kept indices (N, K) and by the mask of dropped labels (N), and returns {@link SiTOutput#toNDList()}. See {@link SiTInput} for shapes and ranges.
+ * A path is dropped by {@link SiTInput} alone.
  */
 public final class SiT extends AbstractBlock {
     private static final byte VERSION = 1;
@@ -58,6 +59,7 @@ public final class SiT extends AbstractBlock {
     private final LabelEmbedder yEmbedder;
     private final @Nullable ClassTokenEmbedder classEmbedder;
     private final @Nullable TokenMixer mixer;
+    private final @Nullable SparsePath sparsePath;
     private final List<AdaLnZeroBlock> blocks = new ArrayList<>();
     private final List<Block> projectors = new ArrayList<>();
     private final FinalLayer finalLayer;
@@ -86,7 +88,8 @@ public final class SiT extends AbstractBlock {
                 .optInitializer(Initializers.constant(table))
                 .optRequiresGrad(false)
                 .build());
-        maskToken = config.subset().placement() == SubsetPlacement.DROP_REINSERT
+        boolean sparse = config.subset().placement() == SubsetPlacement.SPARSE;
+        maskToken = sparse || config.subset().placement() == SubsetPlacement.DROP_REINSERT
                 ? addParameter(Parameter.builder()
                         .setName("mask_token")
                         .setType(Parameter.Type.WEIGHT)
@@ -114,6 +117,7 @@ public final class SiT extends AbstractBlock {
                             config.model().qkNorm(),
                             precision)));
         }
+        sparsePath = sparse ? addChildBlock("renoise_linear", new SparsePath(config, precision)) : null;
         for (int k = 0; k < config.encoderWidths().size(); k++) {
             projectors.add(addChildBlock("projectors." + k, projector(config, k, precision)));
         }
@@ -175,6 +179,24 @@ public final class SiT extends AbstractBlock {
      * @param wanted taps of hidden tokens and attention
      */
     public SiTOutput forward(ParameterStore store, SiTInput in, boolean training, BlockRunner runner, Wanted wanted) {
+        return forward(store, in, training, new Way(runner, wanted, in.x().getShape().get(0)));
+    }
+
+    /** Predicts as path-drop guidance asks: the second half of the samples does without the sparse blocks. */
+    SiTOutput forwardHalf(ParameterStore store, SiTInput in) {
+        return forward(
+                store,
+                in,
+                false,
+                new Way(BlockRunner.PLAIN, Wanted.NOTHING, in.x().getShape().get(0) / 2));
+    }
+
+    /** How a forward pass is run: through says how many samples, the first ones, go through the sparse blocks of SPARSE. */
+    private record Way(BlockRunner runner, Wanted wanted, long through) {}
+
+    private SiTOutput forward(ParameterStore store, SiTInput in, boolean training, Way way) {
+        BlockRunner runner = way.runner;
+        Wanted wanted = way.wanted;
         in.requireFits(config);
         NDArray keep = in.keep();
         NDArray pos = store.getValue(positions, in.x().getDevice(), training);
@@ -202,7 +224,15 @@ public final class SiT extends AbstractBlock {
             hidden.put(0, x);
         }
         NDArray bypass = x;
+        NDArray all = c;
+        int dense = sparsePath == null ? blocks.size() : config.subset().sparse().dense();
         for (int i = 0; i < blocks.size(); i++) {
+            if (sparsePath != null && i == dense) {
+                bypass = runner.join(x);
+                c = way.through == in.x().getShape().get(0) ? all : sparsePath.enter(all, way.through);
+                x = sparsePath.enter(bypass, way.through);
+                x = keep == null ? x : rows.gather(x, keep); // (N, [1+]K, D)
+            }
             if (keep != null && routes && i == config.route().routeStart()) {
                 bypass = runner.join(x);
                 x = rows.gather(bypass, keep); // (N, [1+]K, D)
@@ -224,6 +254,11 @@ public final class SiT extends AbstractBlock {
             }
             if (keep != null && routes && i == config.route().routeEnd()) {
                 x = rows.scatter(bypass, x, keep); // (N, T, D)
+            }
+            if (sparsePath != null && maskToken != null && i == blocks.size() - dense - 1) {
+                NDArray fill = store.getValue(maskToken, x.getDevice(), training);
+                c = all;
+                x = sparsePath.join(store, training, x, bypass, keep, in.pathDropped(), fill); // (N, T, D)
             }
         }
         if (keep != null && placement == SubsetPlacement.DROP_REINSERT) {
@@ -279,7 +314,8 @@ public final class SiT extends AbstractBlock {
                 inputs.get(2),
                 config.hasClassToken() ? inputs.get(3) : null,
                 keep,
-                dropped);
+                dropped,
+                null);
         return forward(store, in, training).toNDList();
     }
 
@@ -302,6 +338,9 @@ public final class SiT extends AbstractBlock {
             mixer.initialize(manager, dataType, tokens, c);
         }
         blocks.forEach(block -> block.initialize(manager, dataType, tokens, c));
+        if (sparsePath != null) {
+            sparsePath.initialize(manager, dataType, tokens, tokens);
+        }
         projectors.forEach(projector -> projector.initialize(manager, dataType, tokens));
         finalLayer.initialize(manager, dataType, tokens, c);
     }

@@ -71,9 +71,25 @@ public record SiTConfig(
         if (subset.placement() == SubsetPlacement.ROUTE) {
             subset.route().in(model.depth());
         }
+        if (subset.placement() == SubsetPlacement.SPARSE) {
+            subset.sparse().requireIn(model.depth());
+        }
         terms.requireFits(model.depth(), cls.enabled() || align.enabled(), subset.placement());
+        SubsetConfig tokens = subset;
+        int blocks = model.depth();
+        terms.layerSync().ifPresent(term -> requireEqualTokens(tokens, term, blocks));
         if (align.enabled() && align.projector() == AlignConfig.ProjectorKind.CONV) {
             requireGrid(cls, alignsSubset(subset, align, model.depth()) ? subset.placement() : SubsetPlacement.NONE);
+        }
+    }
+
+    private static void requireEqualTokens(SubsetConfig subset, LossTerms.LayerSync term, int depth) {
+        boolean first = seesSubset(subset, term.block(), depth);
+        if (first != seesSubset(subset, term.target(), depth)) {
+            throw new IllegalArgumentException("terms.layerSync compares the tokens of block " + term.block()
+                    + " with those of block " + term.target() + ", but with subset.placement " + subset.placement()
+                    + " only block " + (first ? term.block() : term.target())
+                    + " sees the kept tokens alone: choose two blocks that see the same tokens");
         }
     }
 
@@ -152,6 +168,17 @@ public record SiTConfig(
                 none ? placed.withRatio(SubsetConfig.defaults().dropping().ratio()) : placed);
     }
 
+    /**
+     * Sets placement SPARSE with so many dense blocks at each end; see {@link #withPlacement} for the ratio.
+     *
+     * @param pathDrop probability that a training sample does without the others
+     */
+    public SiTConfig withSparse(int dense, double pathDrop) {
+        SubsetConfig.Route route = subset.route();
+        return withSubset(subset.withSparse(dense, pathDrop))
+                .withPlacement(SubsetPlacement.SPARSE, route.routeStart(), route.routeEnd());
+    }
+
     /** Sets MLP ratio, label dropout, q/k norm, and whether the head predicts sigma too. */
     public SiTConfig withOptions(double mlpRatio, double classDropoutProb, boolean qkNorm, boolean sigma) {
         ModelConfig sized = model.withOptions(mlpRatio, classDropoutProb, qkNorm);
@@ -194,20 +221,26 @@ public record SiTConfig(
 
     /**
      * Whether alignment is over the kept tokens: with DROP, DROP_REINSERT and LOSS_ONLY always, with ROUTE where
-     * routeStart &lt; align.depth ≤ routeEnd + 1.
+     * routeStart &lt; align.depth ≤ routeEnd + 1, with SPARSE where dense &lt; align.depth ≤ L − dense.
      */
     public boolean alignsSubset() {
         return alignsSubset(subset, align, model.depth());
     }
 
     private static boolean alignsSubset(SubsetConfig subset, AlignConfig align, int depth) {
+        return subset.placement() == SubsetPlacement.LOSS_ONLY || seesSubset(subset, align.depth(), depth);
+    }
+
+    /** Whether a block, counted from 1, sees the kept tokens alone. */
+    private static boolean seesSubset(SubsetConfig subset, int block, int depth) {
         return switch (subset.placement()) {
-            case NONE -> false;
+            case NONE, LOSS_ONLY -> false;
             case ROUTE -> {
                 SubsetConfig.Route route = subset.route().in(depth);
-                yield align.depth() > route.routeStart() && align.depth() <= route.routeEnd() + 1;
+                yield block > route.routeStart() && block <= route.routeEnd() + 1;
             }
-            case DROP, LOSS_ONLY, DROP_REINSERT -> true;
+            case SPARSE -> subset.sparse().between(block - 1, depth);
+            case DROP, DROP_REINSERT -> true;
         };
     }
 
@@ -221,6 +254,10 @@ public record SiTConfig(
             throw new IllegalArgumentException(
                     "the model and its subsets must have the same placement, but the model has " + subset.placement()
                             + " and the subsets are drawn for " + drawn.placement());
+        }
+        if (subset.placement() == SubsetPlacement.SPARSE && !drawn.sparse().equals(subset.sparse())) {
+            throw new IllegalArgumentException("the model and its subsets must have the same sparse path, but the model has "
+                    + subset.sparse() + " and the subsets are drawn for " + drawn.sparse());
         }
         if (subset.placement() == SubsetPlacement.ROUTE) {
             SubsetConfig.Route other = drawn.route().in(model.depth());

@@ -128,7 +128,13 @@ public final class SiTLoss {
         NDArray noisedClass =
                 classToken != null && classNoise != null ? path.interpolate(classToken, classNoise, in.t()) : null;
         return new SiTInput(
-                path.interpolate(in.clean(), in.noise(), in.t()), in.t(), in.y(), noisedClass, in.keep(), in.dropped());
+                path.interpolate(in.clean(), in.noise(), in.t()),
+                in.t(),
+                in.y(),
+                noisedClass,
+                in.keep(),
+                in.dropped(),
+                in.pathDropped());
     }
 
     /** Returns what {@link #of} looks at beside the predictions, at the step of a batch. */
@@ -373,6 +379,7 @@ public final class SiTLoss {
      * @param keep kept patches (N, K), int64; null keeps all
      * @param dropped which labels become the null class (N), 0 or 1; null drops none
      * @param context the step, and what terms of relatives need
+     * @param pathDropped which samples do without the sparse path (N), 0 or 1; with SPARSE alone; null drops none
      */
     public record SiTLossInput(
             NDArray clean,
@@ -383,15 +390,30 @@ public final class SiTLoss {
             @Nullable NDArray classNoise,
             @Nullable NDArray keep,
             @Nullable NDArray dropped,
-            Context context) {
+            Context context,
+            @Nullable NDArray pathDropped) {
         /** Copies the list. */
         public SiTLossInput {
             targets = List.copyOf(targets);
         }
 
+        /** A batch that drops no path. */
+        public SiTLossInput(
+                NDArray clean,
+                NDArray noise,
+                NDArray t,
+                NDArray y,
+                List<NDArray> targets,
+                @Nullable NDArray classNoise,
+                @Nullable NDArray keep,
+                @Nullable NDArray dropped,
+                Context context) {
+            this(clean, noise, t, y, targets, classNoise, keep, dropped, context, null);
+        }
+
         /** Returns the same batch at another step. */
         public SiTLossInput withContext(Context other) {
-            return new SiTLossInput(clean, noise, t, y, targets, classNoise, keep, dropped, other);
+            return new SiTLossInput(clean, noise, t, y, targets, classNoise, keep, dropped, other, pathDropped);
         }
 
         /**
@@ -412,7 +434,7 @@ public final class SiTLoss {
 
         /** Returns the same batch with other targets. */
         public SiTLossInput withTargets(List<NDArray> others) {
-            return new SiTLossInput(clean, noise, t, y, others, classNoise, keep, dropped, context);
+            return new SiTLossInput(clean, noise, t, y, others, classNoise, keep, dropped, context, pathDropped);
         }
     }
 }

@@ -84,6 +84,15 @@ class ParameterCountTest {
         assertThat(1024 * block).isPositive().isLessThan(1L << 52); // depth 1024
     }
 
+    /** SPRINT: Linear(2D → D) and a mask token. */
+    @ParameterizedTest
+    @CsvSource({"SiT-B/2, 1180416, 768", "SiT-XL/2, 2655360, 1152"})
+    void sprint(String id, long linear, long token) {
+        SiTConfig plain = SiTVariant.ofId(id).config();
+
+        assertThat(count(plain.withSparse(2, 0.1)) - count(plain)).isEqualTo(linear + token);
+    }
+
     @Test
     void repaWithMixerAtXl() {
         SiTConfig config = SiTVariant.XL_2.config().withMixer(MixerConfig.PAPER);

@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
+import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.sit.SiTConfig.AlignConfig;
 import io.github.maskalign.sit.SiTConfig.ClassTokenConfig;
 import io.github.maskalign.sit.SiTConfig.ModelConfig;
 import java.util.List;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
@@ -169,6 +171,38 @@ class SiTConfigTest {
                         false,
                         LossTerms.NONE))
                 .hasMessage("cls.enabled must say whether there is a classTokenWidth, here 0, but was true");
+    }
+
+    @Test
+    void sparseModelsHaveBlocksBetweenAndCompareEqualTokens() {
+        SiTConfig sparse = PLAIN.withSparse(2, 0.1).withAlignment(3, 20, List.of(12));
+
+        assertThat(sparse.subset().dropping().ratio()).isEqualTo(0.25);
+        assertThat(IntStream.rangeClosed(1, 6)
+                        .filter(d -> sparse.withAlignment(d, 20, List.of(12)).alignsSubset()))
+                .containsExactly(3, 4);
+        assertThatThrownBy(() -> PLAIN.withSparse(3, 0.1))
+                .hasMessage("subset.dense must leave a block between the first and the last 3 of model.depth 6, so it must be"
+                        + " below 3 but was 3");
+        assertThatThrownBy(() -> sparse.withTerms(layerSync(2, 3)))
+                .hasMessage("terms.layerSync compares the tokens of block 2 with those of block 3, but with subset.placement"
+                        + " SPARSE only block 3 sees the kept tokens alone: choose two blocks that see the same tokens");
+        assertThatThrownBy(() -> PLAIN.withTerms(layerSync(2, 5)).withPlacement(SubsetPlacement.ROUTE, 1, 3))
+                .hasMessageContaining("ROUTE only block 2 sees the kept tokens alone");
+        assertThat(sparse.withTerms(layerSync(3, 4)).terms()).isNotEqualTo(LossTerms.NONE);
+        assertThat(sparse.withTerms(layerSync(1, 6)).terms()).isNotEqualTo(LossTerms.NONE);
+        assertThatThrownBy(() -> sparse.withAlignment(sparse.align().withSpatial(3, 0.6)))
+                .hasMessageContaining("with subset.placement SPARSE patches are missing at align.depth");
+        assertThat(sparse.withAlignment(2, 20, List.of(12))
+                        .withAlignment(sparse.withAlignment(2, 20, List.of(12)).align().withSpatial(3, 0.6))
+                        .alignsSubset())
+                .isFalse();
+    }
+
+    private static LossTerms layerSync(int block, int target) {
+        return ConfigBinder.bindText(
+                        "layerSync: {block: " + block + ", target: " + target + "}", "terms", List.of(), LossTerms.class)
+                .value();
     }
 
     @Test

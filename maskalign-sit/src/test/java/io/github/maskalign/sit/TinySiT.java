@@ -52,10 +52,15 @@ public final class TinySiT {
         all.put("reg", reg());
         all.put("maskalign", maskAlign());
         for (SubsetPlacement where : SubsetPlacement.values()) {
-            all.put("repa " + where, repa().withPlacement(where, 0, 1));
-            all.put("reg " + where, reg().withPlacement(where, 1, 2));
+            all.put("repa " + where, placed(repa(), where, 0, 1));
+            all.put("reg " + where, placed(reg(), where, 1, 2));
         }
         return all;
+    }
+
+    /** A placement, of which SPARSE has one dense block at each end. */
+    public static SiTConfig placed(SiTConfig config, SubsetPlacement where, int start, int end) {
+        return config.withSubset(config.subset().withSparse(1, 0.1)).withPlacement(where, start, end);
     }
 
     /** An initialised model as training begins. */

@@ -12,18 +12,21 @@ import java.util.function.DoubleSupplier;
  * @param dropping how many tokens are dropped
  * @param drawing which ones
  * @param route the blocks of {@link SubsetPlacement#ROUTE}; the others do not read it
+ * @param sparse the parts of {@link SubsetPlacement#SPARSE}; the others do not read it
  */
 public record SubsetConfig(
         @Default("NONE") SubsetPlacement placement,
         @Inline Dropping dropping,
         @Inline Drawing drawing,
-        @Inline Route route) {
+        @Inline Route route,
+        @Inline Sparse sparse) {
 
     private static final SubsetConfig PAPER = new SubsetConfig(
             SubsetPlacement.DROP,
             new Dropping(0.25, SubsetSchedule.CONSTANT, 0, 4, 0.2, 0),
-            new Drawing(Scope.PER_SAMPLE, Rounding.MAE, Order.SORTED),
-            new Route(2, -4));
+            new Drawing(Scope.PER_SAMPLE, Rounding.MAE, Order.SORTED, Pattern.RANDOM),
+            new Route(2, -4),
+            new Sparse(2, 0.1));
 
     /**
      * How many tokens are dropped in the course of a run.
@@ -69,15 +72,71 @@ public record SubsetConfig(
      * @param scope whether samples of a batch share one subset
      * @param rounding how a ratio becomes a number of tokens
      * @param order order of the kept tokens
+     * @param pattern from among which tokens they are drawn
      */
     public record Drawing(
             @Default("PER_SAMPLE") Scope scope,
             @Default("MAE") Rounding rounding,
-            @Default("SORTED") Order order) {
+            @Default("SORTED") Order order,
+            @Default("RANDOM") Pattern pattern) {
         public Drawing {
             Objects.requireNonNull(scope, "scope must be given");
             Objects.requireNonNull(rounding, "rounding must be given");
             Objects.requireNonNull(order, "order must be given");
+            Objects.requireNonNull(pattern, "pattern must be given");
+        }
+
+        /**
+         * Returns how many tokens are kept.
+         *
+         * @param tokens T, at least 1
+         * @param ratio share dropped, in (0, 1)
+         * @throws IllegalArgumentException if nothing would be left, or the pattern does not fit the tokens
+         */
+        public int kept(int tokens, double ratio) {
+            if (pattern == Pattern.RANDOM) {
+                return rounding.kept(tokens, ratio);
+            }
+            int side = (int) Math.sqrt(tokens);
+            check(
+                    side * side == tokens && side % Pattern.WINDOW == 0,
+                    "pattern " + pattern + " cuts the grid of tokens into windows of side " + Pattern.WINDOW
+                            + ", which must divide the grid's side, but there are " + tokens
+                            + " tokens: choose subset.pattern RANDOM, or model.inputSize and model.patchSize for an even"
+                            + " grid");
+            return tokens / (Pattern.WINDOW * Pattern.WINDOW);
+        }
+    }
+
+    /**
+     * Where {@link SubsetPlacement#SPARSE} is dense, and how often it does without the sparse part.
+     *
+     * @param dense first blocks, and as many last ones, that see all tokens; SPRINT's is 2
+     * @param pathDrop probability in [0, 1) that a training sample goes past the blocks between them, so that path-drop
+     *     guidance has what it needs; SPRINT's is 0.1
+     */
+    public record Sparse(
+            @Default("2") int dense, @Default("0.1") double pathDrop) {
+        public Sparse {
+            check(dense >= 1, "dense must be at least 1 but was " + dense);
+            check(pathDrop >= 0 && pathDrop < 1, "pathDrop must be in [0, 1) but was " + pathDrop);
+        }
+
+        /**
+         * Checks that a model of {@code depth} blocks has some between.
+         *
+         * @throws IllegalArgumentException if it has not
+         */
+        public void requireIn(int depth) {
+            check(
+                    2L * dense < depth,
+                    "subset.dense must leave a block between the first and the last " + dense + " of model.depth " + depth
+                            + ", so it must be below " + (depth + 1) / 2 + " but was " + dense);
+        }
+
+        /** Whether a block, counted from 0, is one of those between in a model of {@code depth} blocks. */
+        public boolean between(int block, int depth) {
+            return block >= dense && block < depth - dense;
         }
     }
 
@@ -162,6 +221,19 @@ public record SubsetConfig(
         }
     }
 
+    /** From among which tokens the kept ones are drawn. */
+    public enum Pattern {
+        /** Any of all tokens. */
+        RANDOM,
+        /** One of each window of 2 × 2 tokens, which is a ratio of 0.75 (SPRINT). */
+        STRUCTURED_2X2;
+
+        /** Side of a window. */
+        static final int WINDOW = 2;
+
+        private static final double RATIO = 0.75;
+    }
+
     /** Order of the kept tokens; attention does not depend on it. */
     public enum Order {
         /** Ascending, the order of the patches. */
@@ -175,6 +247,14 @@ public record SubsetConfig(
         Objects.requireNonNull(dropping, "dropping must be given");
         Objects.requireNonNull(drawing, "drawing must be given");
         Objects.requireNonNull(route, "route must be given");
+        Objects.requireNonNull(sparse, "sparse must be given");
+        if (drawing.pattern() == Pattern.STRUCTURED_2X2 && placement.usesSubset()) {
+            check(
+                    dropping.ratio() == Pattern.RATIO && dropping.schedule() == SubsetSchedule.CONSTANT,
+                    "ratio must be " + Pattern.RATIO + " and schedule CONSTANT with pattern " + drawing.pattern()
+                            + ", which keeps one of each four tokens, but they were " + dropping.ratio() + " and "
+                            + dropping.schedule() + ": choose these, or pattern RANDOM");
+        }
     }
 
     /** The paper's subset: drop 25 % of the patch tokens of each sample after the mixer. */
@@ -196,7 +276,7 @@ public record SubsetConfig(
     public void requireTokensLeft(int tokens) {
         if (placement.usesSubset()) {
             try {
-                drawing.rounding().kept(tokens, dropping.largest());
+                drawing.kept(tokens, dropping.largest());
             } catch (IllegalArgumentException e) {
                 throw new IllegalArgumentException("subset." + e.getMessage(), e);
             }
@@ -205,7 +285,7 @@ public record SubsetConfig(
 
     /** Returns this with another placement. */
     public SubsetConfig withPlacement(SubsetPlacement value) {
-        return new SubsetConfig(value, dropping, drawing, route);
+        return new SubsetConfig(value, dropping, drawing, route, sparse);
     }
 
     /** Returns this with another ratio. */
@@ -228,16 +308,35 @@ public record SubsetConfig(
 
     /** Returns this with other rules of drawing. */
     public SubsetConfig withDrawing(Scope newScope, Rounding newRounding, Order newOrder) {
-        return new SubsetConfig(placement, dropping, new Drawing(newScope, newRounding, newOrder), route);
+        return with(new Drawing(newScope, newRounding, newOrder, drawing.pattern()));
+    }
+
+    /** Returns this with another pattern of the kept tokens, at the ratio that goes with it. */
+    public SubsetConfig withPattern(Pattern value) {
+        SubsetConfig fitting = value == Pattern.RANDOM
+                ? this
+                : withSchedule(SubsetSchedule.CONSTANT, 0, dropping.schedulePower, dropping.scheduleWidth)
+                        .withRatio(Pattern.RATIO);
+        Drawing d = drawing;
+        return fitting.with(new Drawing(d.scope, d.rounding, d.order, value));
     }
 
     /** Returns this with another route; see {@link Route} for negative numbers. */
     public SubsetConfig withRoute(int start, int end) {
-        return new SubsetConfig(placement, dropping, drawing, new Route(start, end));
+        return new SubsetConfig(placement, dropping, drawing, new Route(start, end), sparse);
+    }
+
+    /** Returns this with other parts of SPARSE. */
+    public SubsetConfig withSparse(int dense, double pathDrop) {
+        return new SubsetConfig(placement, dropping, drawing, route, new Sparse(dense, pathDrop));
+    }
+
+    private SubsetConfig with(Drawing value) {
+        return new SubsetConfig(placement, dropping, value, route, sparse);
     }
 
     private SubsetConfig with(Dropping value) {
-        return new SubsetConfig(placement, value, drawing, route);
+        return new SubsetConfig(placement, value, drawing, route, sparse);
     }
 
     private static void check(boolean holds, String message) {
@@ -299,7 +398,27 @@ public record SubsetConfig(
          * ({@link TokenSubset#restore}), a learned token at the others, so that a loss can cover all T tokens.
          * MaskDiT and its relatives.
          */
-        DROP_REINSERT;
+        DROP_REINSERT,
+
+        /**
+         * The blocks in the middle see the kept tokens alone, and what the first ones made of all tokens goes round them.
+         * SPRINT. With L blocks of which the first and the last {@code dense} see all tokens:
+         *
+         * <pre>
+         *   F = blocks 1..dense on X                                    (N, T, D)
+         *   G = blocks dense+1..L-dense on gather(F, keep)              (N, K, D)
+         *   G = scatter(mask token, keep, G)                            (N, T, D), the learned token at all other places
+         *   G = mask token at all places of samples whose path is dropped
+         *   X = Linear([G; F])                                          (N, T, D), 2D → D
+         *   blocks L-dense+1..L on X; velocity loss over all tokens
+         * </pre>
+         *
+         * <p>Without a subset, as when it samples, all tokens go through the middle. A class token is always kept, but its
+         * path is dropped with the others'. The alignment loss covers the kept tokens if the alignment depth lies in
+         * [dense+1, L-dense], otherwise all. The official code counts that depth one block off, and never trains its mask
+         * token, which here is learned.
+         */
+        SPARSE;
 
         /** Whether a subset is drawn at all. */
         public boolean usesSubset() {

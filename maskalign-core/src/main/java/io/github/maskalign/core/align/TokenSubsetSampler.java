@@ -9,7 +9,8 @@ import java.util.Optional;
 /**
  * Draws the token subsets of a training run.
  *
- * <p>For each sample u ~ U[0, 1) for all T tokens; the K tokens with the smallest u are kept. The numbers
+ * <p>For each sample u ~ U[0, 1) for all T tokens; the K tokens with the smallest u are kept. With {@link
+ * SubsetConfig.Pattern#STRUCTURED_2X2} one token of each window is, all four alike likely. The numbers
  * come from {@link RandomStream#SUBSET} at the sample's global position, so a subset does not depend on how
  * a batch is split, and no other stream notices whether subsets are drawn. A ratio drawn per step, and the
  * subset that {@link SubsetConfig.Scope#PER_BATCH} shares, are addressed by the step.
@@ -90,7 +91,7 @@ public final class TokenSubsetSampler {
         if (ratio == 0) {
             return Optional.empty();
         }
-        int kept = config.drawing().rounding().kept(tokens, ratio);
+        int kept = config.drawing().kept(tokens, ratio);
         long[] keep = new long[Math.multiplyExact(rows, kept)];
         if (config.drawing().scope() == SubsetConfig.Scope.PER_BATCH) {
             long[] shared = choose(sharedPosition(step), tokens, kept);
@@ -105,9 +106,34 @@ public final class TokenSubsetSampler {
         return Optional.of(new TokenSubset(tokens, kept, keep));
     }
 
-    /** The first K of the argsort of T uniform numbers. */
     private long[] choose(long position, int tokens, int kept) {
         SplitMix64 random = draws.at(RandomStream.SUBSET, position);
+        long[] keep = config.drawing().pattern() == SubsetConfig.Pattern.RANDOM
+                ? first(random, tokens, kept)
+                : ofWindows(random, tokens, kept);
+        if (config.drawing().order() == SubsetConfig.Order.SORTED) {
+            Arrays.sort(keep);
+        }
+        return keep;
+    }
+
+    /** One of each window of 2 × 2 tokens, by the top two bits of a number for each window, row by row. */
+    private static long[] ofWindows(SplitMix64 random, int tokens, int kept) {
+        int side = (int) Math.sqrt(tokens);
+        int window = SubsetConfig.Pattern.WINDOW;
+        long[] keep = new long[kept];
+        int k = 0;
+        for (int row = 0; row < side; row += window) {
+            for (int column = 0; column < side; column += window) {
+                int place = (int) (random.nextLong() >>> 62);
+                keep[k++] = (long) (row + place / window) * side + column + place % window;
+            }
+        }
+        return keep;
+    }
+
+    /** The first K of the argsort of T uniform numbers. */
+    private static long[] first(SplitMix64 random, int tokens, int kept) {
         long[] keys = new long[tokens];
         for (int i = 0; i < tokens; i++) {
             // 43 random bits above the index: sorting the keys is the argsort, ties go to the lower index
@@ -117,9 +143,6 @@ public final class TokenSubsetSampler {
         long[] keep = new long[kept];
         for (int k = 0; k < kept; k++) {
             keep[k] = keys[k] & (MAX_TOKENS - 1);
-        }
-        if (config.drawing().order() == SubsetConfig.Order.SORTED) {
-            Arrays.sort(keep);
         }
         return keep;
     }

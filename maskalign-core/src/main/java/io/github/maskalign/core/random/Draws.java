@@ -85,7 +85,9 @@ public record Draws(long seed) {
         /** Labels of generated pictures. */
         SAMPLE_LABEL(12),
         /** Which training pictures are mirrored. */
-        FLIP(13);
+        FLIP(13),
+        /** Which training samples go past the sparse part of a model. */
+        PATH_DROP(15);
 
         private final int id;
 

@@ -62,12 +62,14 @@ public final class Sampler {
      * @param noise where random numbers come from
      * @param listener told after each step
      * @return the state at t = 0, float64: {@code [latent (N, C, H, W)]} or {@code [latent, class token (N, Z)]}
-     * @throws IllegalArgumentException if more channels are to be guided than the latent has
+     * @throws IllegalArgumentException if more channels are to be guided than the latent has, or the field has no path to
+     *     leave out and guidance asks for it
      * @throws IllegalStateException if the field or the noise returns arrays of other shapes than the state's
      */
     public NDList sample(
             NDManager manager, VelocityField field, SampleRequest request, NoiseSource noise, SampleListener listener) {
         config.guidance().requireChannels(request.latentShape().get(0));
+        config.guidance().requirePath(field);
         double[] grid = times();
         try (NDManager run = manager.newSubManager()) {
             NDList start = checked(noise.initial(run, request), request);

@@ -4,6 +4,7 @@ import io.github.maskalign.core.config.ConfigKey.AlsoRead;
 import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.NonNegative;
 import io.github.maskalign.core.diffusion.Interpolant;
+import io.github.maskalign.core.sample.Guidance.Unconditional;
 import java.util.Objects;
 
 /**
@@ -19,6 +20,7 @@ import java.util.Objects;
  * @param diffusion noise strength of Euler-Maruyama
  * @param legacyGuidedChannels how many of the latent's channels are guided, the first ones; 0 guides all, and 3 is
  *     SiT's and DiT's quirk, see {@link Guidance}
+ * @param unconditional what guidance leads away from: the model without label, or without label and sparse path
  */
 public record SamplerConfig(
         @Default("EULER_MARUYAMA") SamplerMethod method,
@@ -29,7 +31,8 @@ public record SamplerConfig(
         @Default("1.0") double intervalHigh,
         @Default("0.04") double lastStep,
         @Default("TWO_T") DiffusionScale diffusion,
-        @NonNegative @Default("0") int legacyGuidedChannels) {
+        @NonNegative @Default("0") int legacyGuidedChannels,
+        @Default("NULL_LABEL") Unconditional unconditional) {
     static final int MAX_STEPS = 1 << 20;
 
     public SamplerConfig {
@@ -41,7 +44,32 @@ public record SamplerConfig(
         if (!(lastStep > 0 && lastStep < 1)) {
             throw new IllegalArgumentException("lastStep must be in (0, 1) but was " + lastStep);
         }
+        Objects.requireNonNull(unconditional, "unconditional must be given");
         Guidance.check(cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels);
+    }
+
+    /** Guides by the label. */
+    public SamplerConfig(
+            SamplerMethod method,
+            int steps,
+            double cfgScale,
+            double classCfgScale,
+            double intervalLow,
+            double intervalHigh,
+            double lastStep,
+            DiffusionScale diffusion,
+            int legacyGuidedChannels) {
+        this(
+                method,
+                steps,
+                cfgScale,
+                classCfgScale,
+                intervalLow,
+                intervalHigh,
+                lastStep,
+                diffusion,
+                legacyGuidedChannels,
+                Unconditional.NULL_LABEL);
     }
 
     /** Euler-Maruyama with 250 steps and no guidance: the papers' convergence tables. */
@@ -51,7 +79,8 @@ public record SamplerConfig(
 
     /** Returns the guidance part. */
     public Guidance guidance() {
-        return new Guidance(cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels);
+        return new Guidance(
+                cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels, unconditional);
     }
 
     /** Returns this with another rule and number of steps. */
@@ -80,7 +109,8 @@ public record SamplerConfig(
                 guidance.intervalHigh(),
                 lastStep,
                 diffusion,
-                guidance.legacyGuidedChannels());
+                guidance.legacyGuidedChannels(),
+                guidance.unconditional());
     }
 
     /** How the way from noise to data is cut into steps. S is the number of steps. */

@@ -81,7 +81,8 @@ final class SiTLoader extends LocalLoader {
                 own.classCfgScale(),
                 own.intervalLow(),
                 own.intervalHigh(),
-                own.legacyGuidedChannels());
+                own.legacyGuidedChannels(),
+                own.unconditional());
         return sampler.withMethod(sampler.method(), arguments.integer("steps", sampler.steps()))
                 .withGuidance(guidance);
     }

@@ -100,7 +100,12 @@ public record EvaluateSection(
 
     private static SamplerConfig sampling(SamplerConfig own, SamplerMethod method, int steps, double scale) {
         return own.withMethod(method, steps)
-                .withGuidance(
-                        new Guidance(scale, scale, own.intervalLow(), own.intervalHigh(), own.legacyGuidedChannels()));
+                .withGuidance(new Guidance(
+                        scale,
+                        scale,
+                        own.intervalLow(),
+                        own.intervalHigh(),
+                        own.legacyGuidedChannels(),
+                        own.unconditional()));
     }
 }

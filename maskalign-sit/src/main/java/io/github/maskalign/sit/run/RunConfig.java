@@ -15,6 +15,7 @@ import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.internal.NativeThreads;
+import io.github.maskalign.core.sample.Guidance.Unconditional;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.train.OptimConfig;
 import io.github.maskalign.core.train.TrainConfig;
@@ -119,6 +120,11 @@ public record RunConfig(
         if (sample.legacyGuidedChannels() > model.inChannels()) {
             throw new IllegalArgumentException("sample.legacyGuidedChannels must be at most model.inChannels, "
                     + model.inChannels() + ", or 0 for all channels, but was " + sample.legacyGuidedChannels());
+        }
+        if (sample.unconditional() == Unconditional.PATH_DROP
+                && method.subset.placement() != SubsetPlacement.SPARSE) {
+            throw new IllegalArgumentException("sample.unconditional must be NULL_LABEL with subset.placement "
+                    + method.subset.placement() + ", as SPARSE alone has a path to drop, but was PATH_DROP");
         }
         if (method.mixer.layers() > 0 && method.subset.placement() == SubsetPlacement.LOSS_ONLY) {
             throw new IllegalArgumentException(

@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * {@link io.github.maskalign.core.train.RunIdentity}) writes snapshots that {@link SiTWeights} understands without help.
  */
 public final class ModelSettings {
+    private static final String DENSE = "2";
+
     private static final Map<String, String> LATER = Map.ofEntries(
             Map.entry("diffusion.timeShift", "1.0"),
             Map.entry("align.projector", "MLP"),
@@ -24,6 +26,9 @@ public final class ModelSettings {
             Map.entry("align.spatialNorm", "null"),
             Map.entry("align.schedule", "CONSTANT"),
             Map.entry("align.until", "0"),
+            Map.entry("subset.pattern", "RANDOM"),
+            Map.entry("subset.dense", DENSE),
+            Map.entry("subset.pathDrop", "0.1"),
             Map.entry("terms.layerSync", "null"),
             Map.entry("terms.dispersive", "null"),
             Map.entry("terms.contrastive", "null"),
@@ -79,6 +84,10 @@ public final class ModelSettings {
         out.put("mixer.mlpRatio", Double.toString(mixer.mlpRatio()));
         out.put("mixer.conditioning", mixer.conditioning().name());
         out.put("subset.placement", config.subset().placement().name());
+        if (config.subset().placement() == SubsetPlacement.SPARSE) {
+            out.put("subset.dense", Integer.toString(config.subset().sparse().dense()));
+            out.put("subset.pathDrop", Double.toString(config.subset().sparse().pathDrop()));
+        }
         return out;
     }
 
@@ -116,6 +125,10 @@ public final class ModelSettings {
                     all.integer("mixer.heads"),
                     all.number("mixer.mlpRatio"),
                     Conditioning.valueOf(String.valueOf(all.text("mixer.conditioning")))));
+        }
+        if (SubsetPlacement.SPARSE.name().equals(all.text("subset.placement"))) {
+            String dense = all.text("subset.dense");
+            config = config.withSparse(Integer.parseInt(dense == null ? DENSE : dense), 0);
         }
         return Optional.of(config);
     }

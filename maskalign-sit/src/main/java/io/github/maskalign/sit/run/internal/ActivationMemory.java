@@ -73,6 +73,8 @@ public final class ActivationMemory {
             boolean away = switch (config.subset().placement()) {
                 case NONE, LOSS_ONLY -> false;
                 case DROP, DROP_REINSERT -> true;
+                case SPARSE ->
+                    config.subset().sparse().between(i, config.model().depth());
                 case ROUTE ->
                     i >= config.route().routeStart() && i <= config.route().routeEnd();
             };

@@ -104,7 +104,6 @@ public final class MemoryListener implements TrainListener {
             case COSINE, EXPONENTIAL, LINEAR -> true;
         };
         return subset.drawing()
-                .rounding()
                 .kept(
                         model.tokens(),
                         falls

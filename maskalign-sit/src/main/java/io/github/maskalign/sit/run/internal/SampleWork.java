@@ -12,6 +12,7 @@ import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.core.sample.Guidance.Unconditional;
 import io.github.maskalign.core.sample.Sampler.SampleListener;
 import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.encoders.vae.Autoencoder;
@@ -208,7 +209,12 @@ public record SampleWork(
         settings.put("seed", Long.toString(wanted.seed()));
         int guided = model.sampling().legacyGuidedChannels();
         // the words of earlier versions, whose folders can so be gone on with
-        settings.put("sampling", model.sampling().toString().replace(", legacyGuidedChannels=" + guided, ""));
+        settings.put(
+                "sampling",
+                model.sampling()
+                        .toString()
+                        .replace(", legacyGuidedChannels=" + guided, "")
+                        .replace(", unconditional=" + Unconditional.NULL_LABEL, ""));
         settings.put("guided_channels", guided == 0 ? "all" : "first " + guided);
         settings.put("pixels", decoder.pixels().name());
         settings.put("precision", model.precision().name());

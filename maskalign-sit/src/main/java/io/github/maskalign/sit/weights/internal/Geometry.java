@@ -1,6 +1,7 @@
 package io.github.maskalign.sit.weights.internal;
 
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
@@ -85,7 +86,16 @@ public final class Geometry {
                 .withClassToken(classToken)
                 .withMixer(mixer(width));
         config = config.withAlignment(alignDepth(depth), projectorDim(), encoderWidths());
-        return has(Keys.MASK_TOKEN) ? config.withPlacement(SubsetPlacement.DROP_REINSERT, 0, 0) : config;
+        return has(Keys.MASK_TOKEN) ? withMaskToken(config) : config;
+    }
+
+    /** No tensor shows how many blocks are dense: the metadata does, or it is as published. */
+    private SiTConfig withMaskToken(SiTConfig config) {
+        if (!has(Keys.SPARSE_WEIGHT)) {
+            return config.withPlacement(SubsetPlacement.DROP_REINSERT, 0, 0);
+        }
+        SubsetConfig known = told.map(SiTConfig::subset).orElse(SubsetConfig.defaults());
+        return config.withSparse(known.sparse().dense(), known.sparse().pathDrop());
     }
 
     private int grid(int width, int extraRows) throws CheckpointFormatException {

@@ -3,6 +3,7 @@ package io.github.maskalign.sit.weights.internal;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.core.files.CheckpointFormatException;
@@ -102,6 +103,9 @@ public final class ModelMetadata {
             json.addProperty("mixer_mlp_ratio", mixer.mlpRatio());
             json.addProperty("mixer_conditioning", mixer.conditioning().name());
         }
+        if (config.subset().placement() == SubsetPlacement.SPARSE) {
+            json.addProperty("sparse_dense", config.subset().sparse().dense());
+        }
         return json;
     }
 
@@ -122,7 +126,7 @@ public final class ModelMetadata {
                                 ? Conditioning.valueOf(
                                         element(json, "mixer_conditioning").getAsString())
                                 : Conditioning.ADALN_ZERO);
-        return SiTConfig.of(
+        SiTConfig config = SiTConfig.of(
                         integer(json, "input_size"),
                         integer(json, "patch_size"),
                         integer(json, "in_channels"),
@@ -138,6 +142,9 @@ public final class ModelMetadata {
                 .withClassToken(integer(json, "cls_dim"))
                 .withAlignment(integer(json, "encoder_depth"), integer(json, "projector_dim"), widths)
                 .withMixer(mixer);
+        return json.has("sparse_dense")
+                ? config.withSparse(integer(json, "sparse_dense"), 0)
+                : config;
     }
 
     private static int integer(JsonObject json, String key) {

@@ -44,9 +44,27 @@ public enum TimeConvention implements Identified {
 
         @Override
         public NDList velocity(NDList state, NDArray t, NDArray labels) {
+            return turned(field::velocity, state, t, labels);
+        }
+
+        @Override
+        public boolean hasPath() {
+            return field.hasPath();
+        }
+
+        @Override
+        public NDList velocityWithoutPath(NDList state, NDArray t, NDArray labels) {
+            return turned(field::velocityWithoutPath, state, t, labels);
+        }
+
+        private interface Velocity {
+            NDList of(NDList state, NDArray t, NDArray labels);
+        }
+
+        private static NDList turned(Velocity velocity, NDList state, NDArray t, NDArray labels) {
             try (NDArray flipped = t.neg();
                     NDArray turned = flipped.add(1);
-                    NDList velocities = field.velocity(state, turned, labels)) {
+                    NDList velocities = velocity.of(state, turned, labels)) {
                 NDList out = new NDList(velocities.size());
                 velocities.forEach(v -> out.add(v.neg()));
                 return out;
