@@ -23,6 +23,7 @@ import io.github.maskalign.core.nn.internal.BlockRunner;
 import io.github.maskalign.core.nn.internal.Initializers;
 import io.github.maskalign.core.nn.internal.SinCosPositions;
 import io.github.maskalign.core.script.ScriptFunction;
+import io.github.maskalign.sit.MaskDecoder.PutBack;
 import io.github.maskalign.sit.SiTConfig.AlignConfig;
 import io.github.maskalign.sit.SiTOutput.Taps;
 import io.github.maskalign.sit.SiTOutput.Wanted;
@@ -60,6 +61,7 @@ public final class SiT extends AbstractBlock {
     private final @Nullable ClassTokenEmbedder classEmbedder;
     private final @Nullable TokenMixer mixer;
     private final @Nullable SparsePath sparsePath;
+    private final @Nullable MaskDecoder decoder;
     private final List<AdaLnZeroBlock> blocks = new ArrayList<>();
     private final List<Block> projectors = new ArrayList<>();
     private final FinalLayer finalLayer;
@@ -93,7 +95,7 @@ public final class SiT extends AbstractBlock {
                 ? addParameter(Parameter.builder()
                         .setName("mask_token")
                         .setType(Parameter.Type.WEIGHT)
-                        .optShape(new Shape(1, 1, width))
+                        .optShape(new Shape(1, 1, config.headWidth()))
                         .optInitializer(Initializers.NORMAL_002)
                         .build())
                 : null;
@@ -118,6 +120,10 @@ public final class SiT extends AbstractBlock {
                             precision)));
         }
         sparsePath = sparse ? addChildBlock("renoise_linear", new SparsePath(config, precision)) : null;
+        decoder = config.subset()
+                .decoder()
+                .map(made -> addChildBlock("", new MaskDecoder(config, made, precision)))
+                .orElse(null);
         for (int k = 0; k < config.encoderWidths().size(); k++) {
             projectors.add(addChildBlock("projectors." + k, projector(config, k, precision)));
         }
@@ -261,7 +267,12 @@ public final class SiT extends AbstractBlock {
                 x = sparsePath.join(store, training, x, bypass, keep, in.pathDropped(), fill); // (N, T, D)
             }
         }
-        if (keep != null && placement == SubsetPlacement.DROP_REINSERT) {
+        if (decoder != null) {
+            PutBack back = keep == null || maskToken == null
+                    ? null
+                    : new PutBack(keep, store.getValue(maskToken, x.getDevice(), training));
+            x = decoder.forward(store, training, x, c, back, runner); // (N, T, m)
+        } else if (keep != null && placement == SubsetPlacement.DROP_REINSERT) {
             NDArray fill = store.getValue(maskToken, x.getDevice(), training);
             x = rows.reinsert(x, keep, fill, config.tokens() + (config.hasClassToken() ? 1 : 0)); // (N, T, D)
         }
@@ -342,7 +353,11 @@ public final class SiT extends AbstractBlock {
             sparsePath.initialize(manager, dataType, tokens, tokens);
         }
         projectors.forEach(projector -> projector.initialize(manager, dataType, tokens));
-        finalLayer.initialize(manager, dataType, tokens, c);
+        if (decoder != null) {
+            decoder.initialize(manager, dataType, tokens, c);
+        }
+        Shape last = new Shape(n, tokens.get(1), config.headWidth());
+        finalLayer.initialize(manager, dataType, last, c);
     }
 
     @Override
@@ -464,11 +479,12 @@ public final class SiT extends AbstractBlock {
             int width = config.model().hiddenSize();
             rows = (long) config.model().patchSize() * config.model().patchSize() * config.outChannels();
             classTokenWidth = config.classTokenWidth();
-            zeroLinear("linear", width, rows);
+            int head = config.headWidth();
+            zeroLinear("linear", head, rows);
             if (classTokenWidth > 0) {
-                zeroLinear("linear_cls", width, classTokenWidth);
+                zeroLinear("linear_cls", head, classTokenWidth);
             }
-            zeroLinear("adaLN_modulation.1", width, 2L * width);
+            zeroLinear("adaLN_modulation.1", width, 2L * head);
         }
 
         @Override

@@ -75,12 +75,29 @@ public record SiTConfig(
             subset.sparse().requireIn(model.depth());
         }
         terms.requireFits(model.depth(), cls.enabled() || align.enabled(), subset.placement());
+        if (terms.mae().isPresent()) {
+            requireMasked(model, subset);
+        }
         SubsetConfig tokens = subset;
         int blocks = model.depth();
         terms.layerSync().ifPresent(term -> requireEqualTokens(tokens, term, blocks));
         if (align.enabled() && align.projector() == AlignConfig.ProjectorKind.CONV) {
             requireGrid(cls, alignsSubset(subset, align, model.depth()) ? subset.placement() : SubsetPlacement.NONE);
         }
+    }
+
+    private static void requireMasked(ModelConfig model, SubsetConfig subset) {
+        if (subset.decoder().isEmpty()) {
+            throw new IllegalArgumentException("terms.mae is about patches that a decoder paints in, but there is none: choose"
+                    + " subset.placement DROP_REINSERT and a subset.decoder, or take the term away");
+        }
+        if (subset.dropping().ratio() == 0 && subset.dropping().schedule() != SubsetConfig.SubsetSchedule.UNIFORM_RANGE) {
+            throw new IllegalArgumentException("terms.mae is about patches that are dropped, but subset.ratio 0 drops none:"
+                    + " choose a ratio above 0, or take the term away");
+        }
+        long values = (long) model.patchSize() * model.patchSize() * model.inChannels();
+        ModelConfig.require(
+                values >= 2, "terms.mae needs patches of at least 2 numbers, model.patchSize² · model.inChannels,", values);
     }
 
     private static void requireEqualTokens(SubsetConfig subset, LossTerms.LayerSync term, int depth) {
@@ -199,6 +216,16 @@ public record SiTConfig(
         return new SiTConfig(model, config, cls, mixer, subset, widths, classTokenWidth, learnSigma, terms);
     }
 
+    /** Width of the tokens that the head sees: the decoder's if there is one. */
+    int headWidth() {
+        return subset.decoder().map(SubsetConfig.Decoder::width).orElse(model.hiddenSize());
+    }
+
+    /** Whether the velocity loss covers the kept patches alone. */
+    boolean scoresKept() {
+        return subset.placement() == SubsetPlacement.DROP || subset.decoder().isPresent();
+    }
+
     /** Side G of the token grid. */
     public int grid() {
         return model.inputSize() / model.patchSize();
@@ -254,6 +281,10 @@ public record SiTConfig(
             throw new IllegalArgumentException(
                     "the model and its subsets must have the same placement, but the model has " + subset.placement()
                             + " and the subsets are drawn for " + drawn.placement());
+        }
+        if (!drawn.decoder().equals(subset.decoder())) {
+            throw new IllegalArgumentException("the model and its subsets must have the same decoder, but the model has "
+                    + subset.decoder() + " and the subsets are drawn for " + drawn.decoder());
         }
         if (subset.placement() == SubsetPlacement.SPARSE && !drawn.sparse().equals(subset.sparse())) {
             throw new IllegalArgumentException("the model and its subsets must have the same sparse path, but the model has "

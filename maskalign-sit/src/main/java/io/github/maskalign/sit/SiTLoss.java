@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * <pre>L = mean((v̂ − v*)²) + β · mean((v̂_cls − v*_cls)²) + λ · (−mean cos(Z, proj(h)))</pre>
  *
  * <p>with x_t = α x* + σ ε and v* = α' x* + σ' ε, for the class token alike at the same t. Tokens that were dropped
- * for good count nowhere; the alignment covers the class token and the tokens that were present at the tap, or with
+ * for good, or that a decoder paints in, count in no velocity; the alignment covers the class token and the tokens that were present at the tap, or with
  * LOSS_ONLY those that were sampled. With β and λ at 0 or without the parts, this is SiT's loss; with them REPA's,
  * REG's and MaskAlign's (arXiv 2606.08788, section 4).
  */
@@ -43,6 +43,7 @@ public final class SiTLoss {
     private final AuxiliaryLoss layerSync = AuxiliaryLoss.layerSync();
     private final AuxiliaryLoss dispersive = AuxiliaryLoss.dispersive();
     private final AuxiliaryLoss contrastive = AuxiliaryLoss.contrastiveFlow();
+    private final AuxiliaryLoss maskedPatches = AuxiliaryLoss.maskedPatches();
     private final AuxiliaryLoss attention = AuxiliaryLoss.attentionDistillation();
     private final ScriptFunction patchify;
     private final TokenRows patches = new TokenRows(false);
@@ -196,13 +197,22 @@ public final class SiTLoss {
         terms.contrastive().ifPresent(term -> {
             NDArray target = path.velocityTarget(in.clean(), in.noise(), in.t()); // (N, C, H, W)
             NDArray keep = in.keep();
-            if (keep != null && config.subset().placement() == SubsetPlacement.DROP) {
+            if (keep != null && config.scoresKept()) {
                 // the sample before, at the places that this one keeps
                 long n = keep.getShape().get(0);
                 NDArray next = n == 1 ? keep : keep.get("1:").concat(keep.get("0:1"), 0);
                 target = patches.gather(patchify.callForOne(target), next); // (N, K, p²C)
             }
-            found.put("contrastive", contrastive.of(out.velocity(), target));
+            found.put("contrastive", contrastive.of(scored(out, keep, config), target));
+        });
+        terms.mae().ifPresent(term -> {
+            NDArray keep = in.keep();
+            if (keep != null && keep.getShape().get(1) < config.tokens()) {
+                NDArray state = path.interpolate(in.clean(), in.noise(), in.t()); // (N, C, H, W)
+                NDArray painted = path.clean(out.velocity(), state, in.t());
+                found.put(
+                        "mae", maskedPatches.of(patchify.callForOne(painted), patchify.callForOne(state), keep));
+            }
         });
         terms.attention().ifPresent(term -> {
             if (term.weight().at(in.context().step()) > 0) {
@@ -239,10 +249,16 @@ public final class SiTLoss {
     private NDArray velocity(SiTOutput out, SiTLossInput in, SiTConfig config) {
         NDArray target = path.velocityTarget(in.clean(), in.noise(), in.t()); // (N, C, H, W)
         NDArray keep = in.keep();
-        if (keep != null && config.subset().placement() == SubsetPlacement.DROP) {
+        if (keep != null && config.scoresKept()) {
             target = patches.gather(patchify.callForOne(target), keep); // (N, K, p²C)
         }
-        return VelocityLoss.perSample(out.velocity(), target).mean();
+        return VelocityLoss.perSample(scored(out, keep, config), target).mean();
+    }
+
+    /** The velocity where the loss looks at it: of all pixels, or of the kept patches (N, K, p²C). */
+    private NDArray scored(SiTOutput out, @Nullable NDArray keep, SiTConfig config) {
+        boolean painted = keep != null && config.subset().decoder().isPresent();
+        return painted ? patches.gather(patchify.callForOne(out.velocity()), keep) : out.velocity();
     }
 
     private NDArray alignment(List<NDArray> projected, SiTLossInput in, SiTConfig config) {

@@ -106,3 +106,16 @@ def without_path(x: Tensor, fill: Tensor, samples: int) -> Tensor:
 # And joined with what the first dense blocks made of all tokens: Linear([sparse; dense]).
 def fuse(x: Tensor, dense: Tensor, weight: Tensor, bias: Tensor, bf16: bool) -> Tensor:
     return torch.to(linear(torch.cat([x, dense], 2), weight, bias, bf16), 6)  # (N, [1+]T, D)
+
+
+# MaskDiT, into the decoder: modulated norm and a linear map to its width, under the official names.
+def decoder_layer(
+    x: Tensor, c: Tensor, linear_weight: Tensor, linear_bias: Tensor,
+    adaLN_modulation_1_weight: Tensor, adaLN_modulation_1_bias: Tensor, bf16: bool
+) -> Tensor:
+    m = modulations(c, adaLN_modulation_1_weight, adaLN_modulation_1_bias, 2, bf16)  # shift, scale
+    return torch.to(linear(modulated_norm(x, m[0], m[1]), linear_weight, linear_bias, bf16), 6)  # (N, [1+]K, m)
+
+
+def add_positions(x: Tensor, table: Tensor) -> Tensor:
+    return x + table  # (N, [1+]T, m)

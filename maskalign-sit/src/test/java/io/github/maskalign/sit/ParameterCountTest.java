@@ -2,6 +2,7 @@ package io.github.maskalign.sit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.nn.internal.ParameterKeys;
@@ -91,6 +92,20 @@ class ParameterCountTest {
         SiTConfig plain = SiTVariant.ofId(id).config();
 
         assertThat(count(plain.withSparse(2, 0.1)) - count(plain)).isEqualTo(linear + token);
+    }
+
+    /** MaskDiT's decoder by hand: entrance, eight blocks of width m, positions, token, and a head of width m. */
+    @Test
+    void maskDiTAtXl() {
+        SiTConfig plain = SiTVariant.XL_2.config();
+        SiTConfig decoding = plain.withSubset(SubsetConfig.defaults().withRatio(0.5).withDecoder(8, 512, 16));
+        long d = 1152;
+        long m = 512;
+        long entrance = m * d + m + 2 * d * d + 2 * d;
+        long blocks = 8 * (12 * m * m + 9 * m + 6 * m * (d + 1));
+        long head = 16 * (m + 1) + 2 * m * (d + 1) - 16 * (d + 1) - 2 * d * (d + 1);
+
+        assertThat(count(decoding) - count(plain)).isEqualTo(entrance + blocks + 256 * m + m + head);
     }
 
     @Test

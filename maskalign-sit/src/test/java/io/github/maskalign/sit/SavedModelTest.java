@@ -42,6 +42,8 @@ class SavedModelTest {
                     assertThat(bytes(same)).as(entry.getKey()).isEqualTo(bytes(model));
                     assertThat(saved.config().model()).isEqualTo(config.model());
                     assertThat(saved.config().mixer()).isEqualTo(config.mixer());
+                    assertThat(saved.config().subset().decoder())
+                            .isEqualTo(config.subset().decoder());
                     if (config.subset().placement() == SubsetPlacement.SPARSE) {
                         assertThat(saved.config().subset().placement()).isEqualTo(SubsetPlacement.SPARSE);
                         assertThat(saved.config().subset().sparse().dense()).isEqualTo(1);

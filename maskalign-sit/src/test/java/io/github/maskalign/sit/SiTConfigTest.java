@@ -199,6 +199,28 @@ class SiTConfigTest {
                 .isFalse();
     }
 
+    @Test
+    void paintedPatchesNeedADecoderAndDroppedTokens() {
+        LossTerms mae = ConfigBinder.bindText("mae: {}", "terms", List.of(), LossTerms.class)
+                .value();
+        SubsetConfig decoding = SubsetConfig.defaults().withRatio(0.5).withDecoder(2, 20, 5);
+
+        assertThat(PLAIN.withSubset(decoding).withTerms(mae).terms().mae().orElseThrow().coeff())
+                .isEqualTo(0.1);
+        assertThatThrownBy(() -> PLAIN.withTerms(mae).withSubset(SubsetConfig.defaults()))
+                .hasMessage("terms.mae is about patches that a decoder paints in, but there is none: choose subset.placement"
+                        + " DROP_REINSERT and a subset.decoder, or take the term away");
+        assertThatThrownBy(() -> PLAIN.withSubset(decoding.withRatio(0)).withTerms(mae))
+                .hasMessage("terms.mae is about patches that are dropped, but subset.ratio 0 drops none: choose a ratio above"
+                        + " 0, or take the term away");
+        assertThatThrownBy(() -> SiTConfig.of(8, 1, 1, 24, 6, 3, 10)
+                        .withSubset(decoding)
+                        .withTerms(mae))
+                .hasMessage("terms.mae needs patches of at least 2 numbers, model.patchSize² · model.inChannels, but was 1");
+        assertThatThrownBy(() -> PLAIN.withSubset(decoding).requirePlacement(decoding.withDecoder(3, 20, 5)))
+                .hasMessageContaining("the model and its subsets must have the same decoder");
+    }
+
     private static LossTerms layerSync(int block, int target) {
         return ConfigBinder.bindText(
                         "layerSync: {block: " + block + ", target: " + target + "}", "terms", List.of(), LossTerms.class)

@@ -11,6 +11,7 @@ import ai.djl.util.NativeResource;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.align.RepresentationEncoder.EncoderTokens;
 import io.github.maskalign.core.align.SubsetConfig;
+import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.data.ImageTensorData;
 import io.github.maskalign.core.data.TrainingData;
@@ -30,6 +31,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
@@ -123,6 +125,37 @@ class SiTTrainingTest {
                 tiny().setModel(model.withSparse(1, 0.25)),
                 parts,
                 "subset.pathDrop was 0.5 and is now 0.25");
+    }
+
+    @Test
+    void aMaskedModelStoppedAndResumedEqualsUninterrupted() throws IOException {
+        Path whole = folder.resolve("whole");
+        Path parts = folder.resolve("parts");
+        SiTConfig masked = TinySiT.maskDiT(TinySiT.plain());
+        SiTConfig model = masked.withSubset(masked.subset().withUnmaskedTailSteps(2))
+                .withTerms(ConfigBinder.bindText("mae: {coeff: 0.2}", "terms", List.of(), LossTerms.class)
+                        .value());
+        List<Set<String>> losses = new ArrayList<>();
+        train(
+                tiny().setModel(model)
+                        .optFolder(whole)
+                        .optListener(onStep((result, state) ->
+                                losses.add(result.parts().keySet()))),
+                6);
+        train(tiny().setModel(model).optFolder(parts), 3);
+        train(tiny().setModel(model).optFolder(parts), 6);
+
+        assertThat(losses.subList(0, 4)).containsOnly(Set.of("velocity", "mae"));
+        assertThat(losses.subList(4, 6)).containsOnly(Set.of("velocity")); // nothing is dropped
+        for (String file : List.of("snapshot-0000006.safetensors", "checkpoints/state-0000006/exp_avg.safetensors")) {
+            assertThat(parts.resolve(file)).hasSameBinaryContentAs(whole.resolve(file));
+        }
+        try (SiTWeights opened = SiTWeights.open(whole)) {
+            assertThat(opened.config().subset().decoder())
+                    .isEqualTo(model.subset().decoder());
+        }
+        assertRefused(
+                tiny().setModel(model.withTerms(LossTerms.NONE)), parts, "terms.mae.coeff was 0.2 and is now absent");
     }
 
     /** Runs until a step. */

@@ -6,7 +6,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
-import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import com.google.gson.JsonParser;
 import io.github.maskalign.core.golden.GoldenCase;
@@ -14,7 +13,6 @@ import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.nn.internal.BlockRunner;
-import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.core.nn.internal.Recomputation;
 import io.github.maskalign.core.sample.Guidance;
 import io.github.maskalign.core.sample.Guidance.Unconditional;
@@ -25,10 +23,7 @@ import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.core.script.Autograd.Differentiation;
-import io.github.maskalign.sit.SiTLoss.SiTLossInput;
-import io.github.maskalign.sit.SiTLoss.SiTLosses;
 import io.github.maskalign.sit.parity.internal.ParityConfig;
-import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
@@ -63,41 +58,7 @@ class SparseGoldenTest {
         try (NDManager manager = NDManager.newBaseManager();
                 GradMode recording = GradMode.on()) {
             GoldenCase golden = GoldenCase.load(SparseGoldenTest.class, "sparse", name, manager);
-            SiT model = model(golden, manager);
-            SiTLossInput input = new SiTLossInput(
-                    golden.get("inputs/x"),
-                    golden.get("inputs/noise"),
-                    golden.get("inputs/t"),
-                    golden.get("inputs/y"),
-                    List.copyOf(golden.under("inputs/targets.").values()),
-                    golden.has("inputs/cls_noise") ? golden.get("inputs/cls_noise") : null,
-                    golden.has("inputs/keep") ? golden.get("inputs/keep") : null,
-                    null,
-                    SiTLossInput.Context.FIRST,
-                    golden.has("inputs/path_dropped") ? golden.get("inputs/path_dropped") : null);
-            double beta = Double.parseDouble(golden.metadata().get("beta"));
-            double coeff = Double.parseDouble(golden.metadata().get("coeff"));
-
-            SiTLosses losses = new SiTLoss(model, Interpolant.LINEAR, beta, coeff)
-                    .compute(new ParameterStore(manager, false), input, runner);
-            Map<String, NDArray> expected = golden.under("losses/");
-            assertThat(losses.parts().keySet()).hasSize(expected.size() - 1);
-            losses.parts()
-                    .forEach((part, value) -> assertThat(relative(value, expected.get(part)))
-                            .as(part)
-                            .isLessThan(2e-5)); // float32 against float64; alignment is a sum near zero
-            assertThat(relative(losses.total(), expected.get("total"))).isLessThan(1e-5);
-
-            NDList gradients = backward.gradients(losses.total(), Weights.trainable(model), manager);
-            int i = 0;
-            for (Map.Entry<String, Parameter> p : ParameterKeys.of(model).entrySet()) {
-                if (p.getValue().requiresGradient()) {
-                    assertThat(GoldenCase.relativeError(gradients.get(i++), golden.get("grads/" + p.getKey())))
-                            .as(p.getKey())
-                            .isLessThan(1e-4); // a sum over many float32 products
-                }
-            }
-            assertThat(golden.under("grads/")).hasSize(i);
+            new GoldenLoss(golden, manager).verify(config(golden), Interpolant.LINEAR, runner, backward);
         }
     }
 
@@ -177,16 +138,15 @@ class SparseGoldenTest {
     }
 
     private static SiT model(GoldenCase golden, NDManager manager) {
-        SiTConfig config = ParityConfig.of(
-                JsonParser.parseString(golden.metadata().get("config")).getAsJsonObject());
-        SiT model = new SiT(config.withSparse(Integer.parseInt(golden.metadata().get("dense")), 0.1));
+        SiT model = new SiT(config(golden));
         model.initialize(manager);
         Weights.copyInto(model, golden.under("weights/"));
         return model;
     }
 
-    private static double relative(NDArray found, NDArray expected) {
-        double e = expected.toDoubleArray()[0];
-        return Math.abs(found.getFloat() - e) / Math.abs(e);
+    private static SiTConfig config(GoldenCase golden) {
+        SiTConfig config = ParityConfig.of(
+                JsonParser.parseString(golden.metadata().get("config")).getAsJsonObject());
+        return config.withSparse(Integer.parseInt(golden.metadata().get("dense")), 0.1);
     }
 }

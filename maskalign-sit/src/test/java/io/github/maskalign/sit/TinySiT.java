@@ -51,11 +51,18 @@ public final class TinySiT {
         all.put("repa", repa());
         all.put("reg", reg());
         all.put("maskalign", maskAlign());
+        all.put("maskdit", maskDiT(plain()));
+        all.put("reg with decoder", maskDiT(reg()));
         for (SubsetPlacement where : SubsetPlacement.values()) {
             all.put("repa " + where, placed(repa(), where, 0, 1));
             all.put("reg " + where, placed(reg(), where, 1, 2));
         }
         return all;
+    }
+
+    /** With a decoder of two blocks of width 20. */
+    public static SiTConfig maskDiT(SiTConfig config) {
+        return config.withSubset(config.subset().withRatio(0.5).withDecoder(2, 20, 5));
     }
 
     /** A placement, of which SPARSE has one dense block at each end. */

@@ -3,6 +3,7 @@ package io.github.maskalign.core.align;
 import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.Inline;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.DoubleSupplier;
 
 /**
@@ -13,20 +14,23 @@ import java.util.function.DoubleSupplier;
  * @param drawing which ones
  * @param route the blocks of {@link SubsetPlacement#ROUTE}; the others do not read it
  * @param sparse the parts of {@link SubsetPlacement#SPARSE}; the others do not read it
+ * @param decoder what {@link SubsetPlacement#DROP_REINSERT} puts behind the blocks; null for nothing but the learned token
  */
 public record SubsetConfig(
         @Default("NONE") SubsetPlacement placement,
         @Inline Dropping dropping,
         @Inline Drawing drawing,
         @Inline Route route,
-        @Inline Sparse sparse) {
+        @Inline Sparse sparse,
+        @Default("null") Optional<Decoder> decoder) {
 
     private static final SubsetConfig PAPER = new SubsetConfig(
             SubsetPlacement.DROP,
             new Dropping(0.25, SubsetSchedule.CONSTANT, 0, 4, 0.2, 0),
             new Drawing(Scope.PER_SAMPLE, Rounding.MAE, Order.SORTED, Pattern.RANDOM),
             new Route(2, -4),
-            new Sparse(2, 0.1));
+            new Sparse(2, 0.1),
+            Optional.empty());
 
     /**
      * How many tokens are dropped in the course of a run.
@@ -170,6 +174,38 @@ public record SubsetConfig(
         }
     }
 
+    /**
+     * A decoder behind the blocks, which sees all tokens and the learned one in place of those that were dropped (MaskDiT). With
+     * one, the velocity loss covers the kept tokens alone; the others are for {@code terms.mae}.
+     *
+     * <pre>
+     *   X = Linear(LN(X)(1 + scale) + shift)        (N, K, D) → (N, K, m), starts at zero; shift and scale from c
+     *   X = scatter(mask token, keep, X) + P        (N, T, m), sine-cosine positions of width m
+     *   X = layers transformer blocks on X and c, then the head
+     * </pre>
+     *
+     * @param layers number of blocks, in [1, 64]; MaskDiT's is 8
+     * @param width their width m, a multiple of 4 and of heads, in [4, 65536]; MaskDiT's is 512
+     * @param heads their attention heads; MaskDiT's is 16
+     */
+    public record Decoder(
+            @Default("8") int layers,
+            @Default("512") int width,
+            @Default("16") int heads) {
+        private static final int MOST_LAYERS = 64;
+        private static final int MOST_WIDTH = 1 << 16;
+
+        public Decoder {
+            check(layers >= 1 && layers <= MOST_LAYERS, "decoder.layers must be in [1, " + MOST_LAYERS + "] but was " + layers);
+            check(
+                    width >= 4 && width <= MOST_WIDTH && width % 4 == 0,
+                    "decoder.width must be a multiple of 4 in [4, " + MOST_WIDTH + "] but was " + width);
+            check(
+                    heads >= 1 && width % heads == 0,
+                    "decoder.heads must divide decoder.width " + width + " but was " + heads);
+        }
+    }
+
     /** Whether the samples of a batch share one subset. */
     public enum Scope {
         /** Each sample has its own subset. */
@@ -248,6 +284,10 @@ public record SubsetConfig(
         Objects.requireNonNull(drawing, "drawing must be given");
         Objects.requireNonNull(route, "route must be given");
         Objects.requireNonNull(sparse, "sparse must be given");
+        check(
+                decoder.isEmpty() || placement == SubsetPlacement.DROP_REINSERT,
+                "decoder goes with placement DROP_REINSERT, which puts dropped tokens back, but the placement was " + placement
+                        + ": choose that, or decoder null");
         if (drawing.pattern() == Pattern.STRUCTURED_2X2 && placement.usesSubset()) {
             check(
                     dropping.ratio() == Pattern.RATIO && dropping.schedule() == SubsetSchedule.CONSTANT,
@@ -285,7 +325,7 @@ public record SubsetConfig(
 
     /** Returns this with another placement. */
     public SubsetConfig withPlacement(SubsetPlacement value) {
-        return new SubsetConfig(value, dropping, drawing, route, sparse);
+        return new SubsetConfig(value, dropping, drawing, route, sparse, decoder);
     }
 
     /** Returns this with another ratio. */
@@ -323,20 +363,27 @@ public record SubsetConfig(
 
     /** Returns this with another route; see {@link Route} for negative numbers. */
     public SubsetConfig withRoute(int start, int end) {
-        return new SubsetConfig(placement, dropping, drawing, new Route(start, end), sparse);
+        return new SubsetConfig(placement, dropping, drawing, new Route(start, end), sparse, decoder);
     }
 
     /** Returns this with other parts of SPARSE. */
     public SubsetConfig withSparse(int dense, double pathDrop) {
-        return new SubsetConfig(placement, dropping, drawing, route, new Sparse(dense, pathDrop));
+        return new SubsetConfig(placement, dropping, drawing, route, new Sparse(dense, pathDrop), decoder);
+    }
+
+    /** Returns this as DROP_REINSERT with a decoder. */
+    public SubsetConfig withDecoder(int layers, int width, int heads) {
+        Decoder value = new Decoder(layers, width, heads);
+        return new SubsetConfig(
+                SubsetPlacement.DROP_REINSERT, dropping, drawing, route, sparse, Optional.of(value));
     }
 
     private SubsetConfig with(Drawing value) {
-        return new SubsetConfig(placement, dropping, value, route, sparse);
+        return new SubsetConfig(placement, dropping, value, route, sparse, decoder);
     }
 
     private SubsetConfig with(Dropping value) {
-        return new SubsetConfig(placement, value, drawing, route, sparse);
+        return new SubsetConfig(placement, value, drawing, route, sparse, decoder);
     }
 
     private static void check(boolean holds, String message) {
@@ -396,7 +443,7 @@ public record SubsetConfig(
         /**
          * As {@link #DROP}, but before the head the sequence is put back together: kept tokens at their places
          * ({@link TokenSubset#restore}), a learned token at the others, so that a loss can cover all T tokens.
-         * MaskDiT and its relatives.
+         * MaskDiT and its relatives. With a {@link Decoder} that happens before the decoder, at its width.
          */
         DROP_REINSERT,
 

@@ -107,6 +107,26 @@ class SubsetConfigTest {
     }
 
     @Test
+    void decodersAreChecked() {
+        SubsetConfig decoding = DEFAULTS.withDecoder(8, 512, 16);
+
+        assertThat(decoding.placement()).isEqualTo(SubsetPlacement.DROP_REINSERT);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> decoding.withPlacement(SubsetPlacement.DROP))
+                .withMessage("decoder goes with placement DROP_REINSERT, which puts dropped tokens back, but the placement was"
+                        + " DROP: choose that, or decoder null");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DEFAULTS.withDecoder(0, 512, 16))
+                .withMessage("decoder.layers must be in [1, 64] but was 0");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DEFAULTS.withDecoder(8, 510, 5))
+                .withMessage("decoder.width must be a multiple of 4 in [4, 65536] but was 510");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DEFAULTS.withDecoder(8, 512, 5))
+                .withMessage("decoder.heads must divide decoder.width 512 but was 5");
+    }
+
+    @Test
     void sparsePartsAreChecked() {
         DEFAULTS.withSparse(2, 0).sparse().requireIn(5);
         assertThatIllegalArgumentException()

@@ -29,10 +29,12 @@ public final class ModelSettings {
             Map.entry("subset.pattern", "RANDOM"),
             Map.entry("subset.dense", DENSE),
             Map.entry("subset.pathDrop", "0.1"),
+            Map.entry("subset.decoder", "null"),
             Map.entry("terms.layerSync", "null"),
             Map.entry("terms.dispersive", "null"),
             Map.entry("terms.contrastive", "null"),
-            Map.entry("terms.attention", "null"));
+            Map.entry("terms.attention", "null"),
+            Map.entry("terms.mae", "null"));
 
     private static final String SETTING = "config.";
 
@@ -88,6 +90,11 @@ public final class ModelSettings {
             out.put("subset.dense", Integer.toString(config.subset().sparse().dense()));
             out.put("subset.pathDrop", Double.toString(config.subset().sparse().pathDrop()));
         }
+        config.subset().decoder().ifPresent(decoder -> {
+            out.put("subset.decoder.layers", Integer.toString(decoder.layers()));
+            out.put("subset.decoder.width", Integer.toString(decoder.width()));
+            out.put("subset.decoder.heads", Integer.toString(decoder.heads()));
+        });
         return out;
     }
 
@@ -125,6 +132,13 @@ public final class ModelSettings {
                     all.integer("mixer.heads"),
                     all.number("mixer.mlpRatio"),
                     Conditioning.valueOf(String.valueOf(all.text("mixer.conditioning")))));
+        }
+        if (all.text("subset.decoder.layers") != null) {
+            config = config.withSubset(config.subset()
+                    .withDecoder(
+                            all.integer("subset.decoder.layers"),
+                            all.integer("subset.decoder.width"),
+                            all.integer("subset.decoder.heads")));
         }
         if (SubsetPlacement.SPARSE.name().equals(all.text("subset.placement"))) {
             String dense = all.text("subset.dense");

@@ -91,6 +91,16 @@ public final class ActivationMemory {
                                 projector(there ? some : all, config.align().projectorDim(), z, half)));
             }
         }
+        config.subset().decoder().ifPresent(decoder -> {
+            for (int i = 0; i < decoder.layers(); i++) {
+                parts.add(block(
+                        all,
+                        decoder.width(),
+                        config.model().mlpRatio(),
+                        config.model().qkNorm(),
+                        half));
+            }
+        });
         return parts;
     }
 

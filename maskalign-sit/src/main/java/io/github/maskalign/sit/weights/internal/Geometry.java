@@ -90,7 +90,19 @@ public final class Geometry {
     }
 
     /** No tensor shows how many blocks are dense: the metadata does, or it is as published. */
-    private SiTConfig withMaskToken(SiTConfig config) {
+    private SiTConfig withMaskToken(SiTConfig config) throws CheckpointFormatException {
+        if (has(Keys.DECODER_WEIGHT)) {
+            int width = size(shape(Keys.DECODER_WEIGHT, 2).get(0));
+            SubsetConfig.Decoder published = new SubsetConfig.Decoder(8, 512, 16);
+            SubsetConfig.Decoder known = told.flatMap(c -> c.subset().decoder()).orElse(published);
+            if (known.width() != width) {
+                throw problem("has a decoder of width " + width + ", and no metadata that says how many heads it has");
+            }
+            int layers = count(Keys.DECODER_BLOCKS);
+            return config.withSubset(config.subset()
+                    .withRatio(SubsetConfig.defaults().dropping().ratio())
+                    .withDecoder(layers, width, known.heads()));
+        }
         if (!has(Keys.SPARSE_WEIGHT)) {
             return config.withPlacement(SubsetPlacement.DROP_REINSERT, 0, 0);
         }

@@ -106,6 +106,11 @@ public final class ModelMetadata {
         if (config.subset().placement() == SubsetPlacement.SPARSE) {
             json.addProperty("sparse_dense", config.subset().sparse().dense());
         }
+        config.subset().decoder().ifPresent(decoder -> {
+            json.addProperty("decoder_layers", decoder.layers());
+            json.addProperty("decoder_width", decoder.width());
+            json.addProperty("decoder_heads", decoder.heads());
+        });
         return json;
     }
 
@@ -142,6 +147,13 @@ public final class ModelMetadata {
                 .withClassToken(integer(json, "cls_dim"))
                 .withAlignment(integer(json, "encoder_depth"), integer(json, "projector_dim"), widths)
                 .withMixer(mixer);
+        if (json.has("decoder_layers")) {
+            return config.withSubset(config.subset()
+                    .withDecoder(
+                            integer(json, "decoder_layers"),
+                            integer(json, "decoder_width"),
+                            integer(json, "decoder_heads")));
+        }
         return json.has("sparse_dense")
                 ? config.withSparse(integer(json, "sparse_dense"), 0)
                 : config;
