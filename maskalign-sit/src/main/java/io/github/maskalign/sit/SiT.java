@@ -213,7 +213,7 @@ public final class SiT extends AbstractBlock {
             x = one(classEmbedder, store, training, x, in.classToken(), pos); // (N, 1+T, D)
         }
         if (mixer != null) {
-            x = mixer.forward(store, training, runner.join(x), c, runner);
+            x = mixer.mix(store, training, runner.join(x), c, runner);
         }
         SubsetPlacement placement =
                 keep == null ? SubsetPlacement.NONE : config.subset().placement();
@@ -221,6 +221,9 @@ public final class SiT extends AbstractBlock {
         boolean routes = placement == SubsetPlacement.ROUTE;
         if (keep != null && dropsAtOnce) {
             x = rows.gather(x, keep); // (N, [1+]K, D)
+        }
+        if (mixer != null) {
+            x = mixer.leave(store, training, x, runner);
         }
         List<NDArray> projected = new ArrayList<>();
         Map<Integer, NDArray> hidden = new LinkedHashMap<>();

@@ -63,6 +63,10 @@ public record SiTConfig(
         if (mixer.layers() > 0) {
             int width = mixer.width() == 0 ? model.hiddenSize() : mixer.width();
             ModelConfig.requireRatio("mixer.mlpRatio", mixer.mlpRatio(), "mixer.width", width);
+            if (mixer.bottleneck() != MixerConfig.Bottleneck.RESIDUAL && width == model.hiddenSize()) {
+                throw new IllegalArgumentException("mixer.bottleneck " + mixer.bottleneck() + " is the way into layers of"
+                        + " another width than the model's, " + width + ": choose another mixer.width, or RESIDUAL");
+            }
         }
         ModelConfig.require(
                 !align.enabled() || align.depth() >= 1 && align.depth() <= model.depth(),

@@ -108,6 +108,19 @@ class ParameterCountTest {
         assertThat(count(decoding) - count(plain)).isEqualTo(entrance + blocks + 256 * m + m + head);
     }
 
+    /** MicroDiT's way in and out: a norm before each linear map, 2 m + 2 D beside the mixer of methods 4.6. */
+    @Test
+    void microDiTAtXl() {
+        SiTConfig plain = SiTVariant.XL_2.config();
+        MixerConfig.Conditioning adaLn = MixerConfig.Conditioning.ADALN_ZERO;
+        MixerConfig normed = new MixerConfig(6, 768, 12, 4, adaLn, MixerConfig.Bottleneck.NORMALISED);
+        long d = 1152;
+        long m = 768;
+
+        assertThat(count(plain.withMixer(normed)) - count(plain))
+                .isEqualTo(6 * (12 * m * m + 9 * m + 6 * m * (d + 1)) + 2 * d * m + m + d + 2 * m + 2 * d);
+    }
+
     @Test
     void repaWithMixerAtXl() {
         SiTConfig config = SiTVariant.XL_2.config().withMixer(MixerConfig.PAPER);

@@ -221,6 +221,16 @@ class SiTConfigTest {
                 .hasMessageContaining("the model and its subsets must have the same decoder");
     }
 
+    @Test
+    void aBottleneckOfTheModelsOwnWidthIsRefused() {
+        MixerConfig same = new MixerConfig(
+                1, 0, 0, 4, MixerConfig.Conditioning.ADALN_ZERO, MixerConfig.Bottleneck.NORMALISED);
+
+        assertThatThrownBy(() -> PLAIN.withMixer(same))
+                .hasMessage("mixer.bottleneck NORMALISED is the way into layers of another width than the model's, 24: choose"
+                        + " another mixer.width, or RESIDUAL");
+    }
+
     private static LossTerms layerSync(int block, int target) {
         return ConfigBinder.bindText(
                         "layerSync: {block: " + block + ", target: " + target + "}", "terms", List.of(), LossTerms.class)

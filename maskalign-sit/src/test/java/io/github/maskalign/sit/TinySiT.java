@@ -51,6 +51,8 @@ public final class TinySiT {
         all.put("repa", repa());
         all.put("reg", reg());
         all.put("maskalign", maskAlign());
+        all.put("microdit", microDiT(plain()));
+        all.put("microdit reg", microDiT(reg()));
         all.put("maskdit", maskDiT(plain()));
         all.put("reg with decoder", maskDiT(reg()));
         for (SubsetPlacement where : SubsetPlacement.values()) {
@@ -58,6 +60,13 @@ public final class TinySiT {
             all.put("reg " + where, placed(reg(), where, 1, 2));
         }
         return all;
+    }
+
+    /** With a mixer of width 12 between norms, and tokens that are dropped after it. */
+    public static SiTConfig microDiT(SiTConfig config) {
+        return config.withMixer(new MixerConfig(
+                        2, 12, 3, 2, MixerConfig.Conditioning.ADALN_ZERO, MixerConfig.Bottleneck.NORMALISED))
+                .withPlacement(SubsetPlacement.DROP, 0, 0);
     }
 
     /** With a decoder of two blocks of width 20. */

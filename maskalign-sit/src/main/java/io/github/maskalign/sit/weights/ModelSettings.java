@@ -2,6 +2,7 @@ package io.github.maskalign.sit.weights;
 
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig.Bottleneck;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTVariant;
@@ -26,6 +27,7 @@ public final class ModelSettings {
             Map.entry("align.spatialNorm", "null"),
             Map.entry("align.schedule", "CONSTANT"),
             Map.entry("align.until", "0"),
+            Map.entry("mixer.bottleneck", "RESIDUAL"),
             Map.entry("subset.pattern", "RANDOM"),
             Map.entry("subset.dense", DENSE),
             Map.entry("subset.pathDrop", "0.1"),
@@ -85,6 +87,9 @@ public final class ModelSettings {
         out.put("mixer.heads", Integer.toString(mixer.heads()));
         out.put("mixer.mlpRatio", Double.toString(mixer.mlpRatio()));
         out.put("mixer.conditioning", mixer.conditioning().name());
+        if (mixer.bottleneck() != Bottleneck.RESIDUAL) {
+            out.put("mixer.bottleneck", mixer.bottleneck().name());
+        }
         out.put("subset.placement", config.subset().placement().name());
         if (config.subset().placement() == SubsetPlacement.SPARSE) {
             out.put("subset.dense", Integer.toString(config.subset().sparse().dense()));
@@ -126,12 +131,14 @@ public final class ModelSettings {
         }
         int layers = all.integer("mixer.layers");
         if (layers > 0) {
+            String bottleneck = all.text("mixer.bottleneck");
             config = config.withMixer(new MixerConfig(
                     layers,
                     all.integer("mixer.width"),
                     all.integer("mixer.heads"),
                     all.number("mixer.mlpRatio"),
-                    Conditioning.valueOf(String.valueOf(all.text("mixer.conditioning")))));
+                    Conditioning.valueOf(String.valueOf(all.text("mixer.conditioning"))),
+                    Bottleneck.valueOf(bottleneck == null ? Bottleneck.RESIDUAL.name() : bottleneck)));
         }
         if (all.text("subset.decoder.layers") != null) {
             config = config.withSubset(config.subset()

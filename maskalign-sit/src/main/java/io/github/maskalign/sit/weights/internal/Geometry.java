@@ -4,6 +4,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig.Bottleneck;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
@@ -203,6 +204,7 @@ public final class Geometry {
                     + ", and no metadata that says how many heads it has");
         }
         boolean conditioned = has(Keys.MIXER + "0.adaLN_modulation.1.weight");
+        boolean normalised = has(Keys.MIXER + "down.1.weight");
         return new MixerConfig(
                 layers,
                 own == width ? 0 : own,
@@ -213,7 +215,8 @@ public final class Geometry {
                                 .map(MixerConfig::conditioning)
                                 .filter(c -> c != Conditioning.NONE)
                                 .orElse(Conditioning.ADALN_ZERO)
-                        : Conditioning.NONE);
+                        : Conditioning.NONE,
+                normalised ? Bottleneck.NORMALISED : Bottleneck.RESIDUAL);
     }
 
     /** The ratio that gives back exactly the rows of an MLP's first layer. */

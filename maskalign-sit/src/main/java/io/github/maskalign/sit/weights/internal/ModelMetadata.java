@@ -5,6 +5,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig.Bottleneck;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.internal.StrictJson;
@@ -102,6 +103,9 @@ public final class ModelMetadata {
             json.addProperty("mixer_heads", mixer.heads());
             json.addProperty("mixer_mlp_ratio", mixer.mlpRatio());
             json.addProperty("mixer_conditioning", mixer.conditioning().name());
+            if (mixer.bottleneck() != Bottleneck.RESIDUAL) {
+                json.addProperty("mixer_bottleneck", mixer.bottleneck().name());
+            }
         }
         if (config.subset().placement() == SubsetPlacement.SPARSE) {
             json.addProperty("sparse_dense", config.subset().sparse().dense());
@@ -130,7 +134,11 @@ public final class ModelMetadata {
                         json.has("mixer_conditioning")
                                 ? Conditioning.valueOf(
                                         element(json, "mixer_conditioning").getAsString())
-                                : Conditioning.ADALN_ZERO);
+                                : Conditioning.ADALN_ZERO,
+                        json.has("mixer_bottleneck")
+                                ? Bottleneck.valueOf(
+                                        element(json, "mixer_bottleneck").getAsString())
+                                : Bottleneck.RESIDUAL);
         SiTConfig config = SiTConfig.of(
                         integer(json, "input_size"),
                         integer(json, "patch_size"),
