@@ -26,7 +26,7 @@ public record SubsetConfig(
 
     private static final SubsetConfig PAPER = new SubsetConfig(
             SubsetPlacement.DROP,
-            new Dropping(0.25, SubsetSchedule.CONSTANT, 0, 4, 0.2, 0),
+            new Dropping(0.25, SubsetSchedule.CONSTANT, 0, 4, 0.2, 0, 0),
             new Drawing(Scope.PER_SAMPLE, Rounding.MAE, Order.SORTED, Pattern.RANDOM),
             new Route(2, -4),
             new Sparse(2, 0.1),
@@ -41,6 +41,7 @@ public record SubsetConfig(
      * @param schedulePower exponent k of {@link SubsetSchedule#COSINE}, in [2, 6]
      * @param scheduleWidth width of {@link SubsetSchedule#UNIFORM_RANGE}, ratio + width at most 1
      * @param unmaskedTailSteps number of steps at the end of the run with ratio 0
+     * @param unmaskedTailShare the same as a share of the run, in [0, 1), rounded down to whole steps; the larger one holds
      */
     public record Dropping(
             @Default("0.25") double ratio,
@@ -48,7 +49,8 @@ public record SubsetConfig(
             @Default("0.0") double scheduleMinRatio,
             @Default("4") int schedulePower,
             @Default("0.2") double scheduleWidth,
-            @Default("0") int unmaskedTailSteps) {
+            @Default("0") int unmaskedTailSteps,
+            @Default("0.0") double unmaskedTailShare) {
         public Dropping {
             Objects.requireNonNull(schedule, "schedule must be given");
             check(ratio >= 0 && ratio < 1, "ratio must be in [0, 1) but was " + ratio);
@@ -61,6 +63,19 @@ public record SubsetConfig(
                     schedule != SubsetSchedule.UNIFORM_RANGE || ratio + scheduleWidth <= 1,
                     "ratio + scheduleWidth must be at most 1 but was " + ratio + " + " + scheduleWidth);
             check(unmaskedTailSteps >= 0, "unmaskedTailSteps must be at least 0 but was " + unmaskedTailSteps);
+            check(
+                    unmaskedTailShare >= 0 && unmaskedTailShare < 1,
+                    "unmaskedTailShare must be in [0, 1) but was " + unmaskedTailShare);
+        }
+
+        /** Whether a long enough run ends with steps in which nothing is dropped. */
+        public boolean hasTail() {
+            return unmaskedTailSteps > 0 || unmaskedTailShare > 0;
+        }
+
+        /** Returns how many of {@code steps} are at the end of the run and drop nothing. */
+        public long tail(long steps) {
+            return Math.max(unmaskedTailSteps, (long) (unmaskedTailShare * steps));
         }
 
         /** The largest ratio that a step of the schedule may have. */
@@ -332,18 +347,36 @@ public record SubsetConfig(
     public SubsetConfig withRatio(double value) {
         Dropping d = dropping;
         return with(new Dropping(
-                value, d.schedule, d.scheduleMinRatio, d.schedulePower, d.scheduleWidth, d.unmaskedTailSteps));
+                value,
+                d.schedule,
+                d.scheduleMinRatio,
+                d.schedulePower,
+                d.scheduleWidth,
+                d.unmaskedTailSteps,
+                d.unmaskedTailShare));
     }
 
     /** Returns this with another schedule and its three numbers. */
     public SubsetConfig withSchedule(SubsetSchedule value, double minRatio, int power, double width) {
-        return with(new Dropping(dropping.ratio, value, minRatio, power, width, dropping.unmaskedTailSteps));
+        Dropping d = dropping;
+        return with(new Dropping(
+                d.ratio, value, minRatio, power, width, d.unmaskedTailSteps, d.unmaskedTailShare));
     }
 
-    /** Returns this with another number of unmasked steps at the end. */
+    /** Returns this with another number of unmasked steps at the end, and no share of the run. */
     public SubsetConfig withUnmaskedTailSteps(int value) {
+        return withTail(value, 0);
+    }
+
+    /** Returns this with a share of the run at its end in which nothing is dropped. */
+    public SubsetConfig withUnmaskedTailShare(double value) {
+        return withTail(0, value);
+    }
+
+    private SubsetConfig withTail(int steps, double share) {
         Dropping d = dropping;
-        return with(new Dropping(d.ratio, d.schedule, d.scheduleMinRatio, d.schedulePower, d.scheduleWidth, value));
+        return with(new Dropping(
+                d.ratio, d.schedule, d.scheduleMinRatio, d.schedulePower, d.scheduleWidth, steps, share));
     }
 
     /** Returns this with other rules of drawing. */

@@ -59,7 +59,7 @@ public final class TokenSubsetSampler {
     public double ratio(long step) {
         checkStep(step);
         if (!config.placement().usesSubset()
-                || step >= totalSteps - config.dropping().unmaskedTailSteps() && hasTail()) {
+                || config.dropping().hasTail() && step >= totalSteps - config.dropping().tail(totalSteps)) {
             return 0;
         }
         double progress = Math.min(1, (double) step / totalSteps);
@@ -145,10 +145,6 @@ public final class TokenSubsetSampler {
             keep[k] = keys[k] & (MAX_TOKENS - 1);
         }
         return keep;
-    }
-
-    private boolean hasTail() {
-        return config.dropping().unmaskedTailSteps() > 0;
     }
 
     /** Positions of samples are not negative, so these two are free for what belongs to a whole step. */

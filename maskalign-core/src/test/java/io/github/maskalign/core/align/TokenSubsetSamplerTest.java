@@ -71,6 +71,21 @@ class TokenSubsetSamplerTest {
                 .isEmpty();
     }
 
+    @Test
+    void aTailMayBeAShareOfTheRun() {
+        SubsetConfig share = PAPER.withUnmaskedTailShare(1 / 11.0);
+
+        TokenSubsetSampler sampler = new TokenSubsetSampler(share, DRAWS, 25);
+        assertThat(share.dropping().tail(25)).isEqualTo(2);
+        assertThat(sampler.ratio(22)).isEqualTo(0.25);
+        assertThat(sampler.ratio(23)).isZero();
+        assertThat(new TokenSubsetSampler(share, DRAWS, 2).ratio(1)).isEqualTo(0.25); // too short for a tail
+        assertThat(share.dropping().hasTail()).isTrue();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> PAPER.withUnmaskedTailShare(1))
+                .withMessage("unmaskedTailShare must be in [0, 1) but was 1.0");
+    }
+
     /** A run draws these for ever. */
     @Test
     void windowsAreThoseOfTheStream() {

@@ -126,6 +126,12 @@ public record RunConfig(
             throw new IllegalArgumentException("sample.unconditional must be NULL_LABEL with subset.placement "
                     + method.subset.placement() + ", as SPARSE alone has a path to drop, but was PATH_DROP");
         }
+        if (method.subset.placement().usesSubset()
+                && method.subset.dropping().unmaskedTailSteps() > train.steps()) {
+            throw new IllegalArgumentException("subset.unmaskedTailSteps must be at most train.steps, " + train.steps()
+                    + ", but was " + method.subset.dropping().unmaskedTailSteps() + ": choose fewer, or"
+                    + " subset.unmaskedTailShare, which follows the length of the run");
+        }
         if (method.mixer.layers() > 0 && method.subset.placement() == SubsetPlacement.LOSS_ONLY) {
             throw new IllegalArgumentException(
                     "mixer.layers must be 0 with subset.placement LOSS_ONLY but was " + method.mixer.layers());

@@ -28,6 +28,7 @@ public final class ModelSettings {
             Map.entry("align.schedule", "CONSTANT"),
             Map.entry("align.until", "0"),
             Map.entry("mixer.bottleneck", "RESIDUAL"),
+            Map.entry("subset.unmaskedTailShare", "0.0"),
             Map.entry("subset.pattern", "RANDOM"),
             Map.entry("subset.dense", DENSE),
             Map.entry("subset.pathDrop", "0.1"),
