@@ -115,8 +115,9 @@ final class SamplerOptions {
                     "--cls-cfg acts while the latent is guided, so --cfg must be above 1 but was 1; give both");
         }
         if (unconditional == Unconditional.PATH_DROP && model.subset().placement() != SubsetPlacement.SPARSE) {
-            throw CommandFailure.badInput("--unconditional PATH_DROP goes with a model of subset.placement SPARSE, which has a"
-                    + " path to drop, but this one has none; NULL_LABEL goes with every model");
+            throw CommandFailure.badInput(
+                    "--unconditional PATH_DROP goes with a model of subset.placement SPARSE, which has a"
+                            + " path to drop, but this one has none; NULL_LABEL goes with every model");
         }
         if (guidedChannels != null && guidedChannels > model.model().inChannels()) {
             throw CommandFailure.badInput(

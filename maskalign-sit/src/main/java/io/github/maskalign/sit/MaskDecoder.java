@@ -65,9 +65,7 @@ final class MaskDecoder extends AbstractBlock {
                 config.model().mlpRatio(),
                 config.model().qkNorm());
         for (int i = 0; i < decoder.layers(); i++) {
-            blocks.add(addChildBlock(
-                    "decoder_blocks." + i,
-                    new AdaLnZeroBlock(size, Initializer.ZEROS, precision)));
+            blocks.add(addChildBlock("decoder_blocks." + i, new AdaLnZeroBlock(size, Initializer.ZEROS, precision)));
         }
     }
 

@@ -185,7 +185,8 @@ public final class SiT extends AbstractBlock {
      * @param wanted taps of hidden tokens and attention
      */
     public SiTOutput forward(ParameterStore store, SiTInput in, boolean training, BlockRunner runner, Wanted wanted) {
-        return forward(store, in, training, new Way(runner, wanted, in.x().getShape().get(0)));
+        return forward(
+                store, in, training, new Way(runner, wanted, in.x().getShape().get(0)));
     }
 
     /** Predicts as path-drop guidance asks: the second half of the samples does without the sparse blocks. */
@@ -234,7 +235,8 @@ public final class SiT extends AbstractBlock {
         }
         NDArray bypass = x;
         NDArray all = c;
-        int dense = sparsePath == null ? blocks.size() : config.subset().sparse().dense();
+        int dense =
+                sparsePath == null ? blocks.size() : config.subset().sparse().dense();
         for (int i = 0; i < blocks.size(); i++) {
             if (sparsePath != null && i == dense) {
                 bypass = runner.join(x);

@@ -64,8 +64,9 @@ public record SiTConfig(
             int width = mixer.width() == 0 ? model.hiddenSize() : mixer.width();
             ModelConfig.requireRatio("mixer.mlpRatio", mixer.mlpRatio(), "mixer.width", width);
             if (mixer.bottleneck() != MixerConfig.Bottleneck.RESIDUAL && width == model.hiddenSize()) {
-                throw new IllegalArgumentException("mixer.bottleneck " + mixer.bottleneck() + " is the way into layers of"
-                        + " another width than the model's, " + width + ": choose another mixer.width, or RESIDUAL");
+                throw new IllegalArgumentException("mixer.bottleneck " + mixer.bottleneck()
+                        + " is the way into layers of" + " another width than the model's, " + width
+                        + ": choose another mixer.width, or RESIDUAL");
             }
         }
         ModelConfig.require(
@@ -92,16 +93,21 @@ public record SiTConfig(
 
     private static void requireMasked(ModelConfig model, SubsetConfig subset) {
         if (subset.decoder().isEmpty()) {
-            throw new IllegalArgumentException("terms.mae is about patches that a decoder paints in, but there is none: choose"
-                    + " subset.placement DROP_REINSERT and a subset.decoder, or take the term away");
+            throw new IllegalArgumentException(
+                    "terms.mae is about patches that a decoder paints in, but there is none: choose"
+                            + " subset.placement DROP_REINSERT and a subset.decoder, or take the term away");
         }
-        if (subset.dropping().ratio() == 0 && subset.dropping().schedule() != SubsetConfig.SubsetSchedule.UNIFORM_RANGE) {
-            throw new IllegalArgumentException("terms.mae is about patches that are dropped, but subset.ratio 0 drops none:"
-                    + " choose a ratio above 0, or take the term away");
+        if (subset.dropping().ratio() == 0
+                && subset.dropping().schedule() != SubsetConfig.SubsetSchedule.UNIFORM_RANGE) {
+            throw new IllegalArgumentException(
+                    "terms.mae is about patches that are dropped, but subset.ratio 0 drops none:"
+                            + " choose a ratio above 0, or take the term away");
         }
         long values = (long) model.patchSize() * model.patchSize() * model.inChannels();
         ModelConfig.require(
-                values >= 2, "terms.mae needs patches of at least 2 numbers, model.patchSize² · model.inChannels,", values);
+                values >= 2,
+                "terms.mae needs patches of at least 2 numbers, model.patchSize² · model.inChannels,",
+                values);
     }
 
     private static void requireEqualTokens(SubsetConfig subset, LossTerms.LayerSync term, int depth) {
@@ -287,12 +293,14 @@ public record SiTConfig(
                             + " and the subsets are drawn for " + drawn.placement());
         }
         if (!drawn.decoder().equals(subset.decoder())) {
-            throw new IllegalArgumentException("the model and its subsets must have the same decoder, but the model has "
-                    + subset.decoder() + " and the subsets are drawn for " + drawn.decoder());
+            throw new IllegalArgumentException(
+                    "the model and its subsets must have the same decoder, but the model has " + subset.decoder()
+                            + " and the subsets are drawn for " + drawn.decoder());
         }
         if (subset.placement() == SubsetPlacement.SPARSE && !drawn.sparse().equals(subset.sparse())) {
-            throw new IllegalArgumentException("the model and its subsets must have the same sparse path, but the model has "
-                    + subset.sparse() + " and the subsets are drawn for " + drawn.sparse());
+            throw new IllegalArgumentException(
+                    "the model and its subsets must have the same sparse path, but the model has " + subset.sparse()
+                            + " and the subsets are drawn for " + drawn.sparse());
         }
         if (subset.placement() == SubsetPlacement.ROUTE) {
             SubsetConfig.Route other = drawn.route().in(model.depth());

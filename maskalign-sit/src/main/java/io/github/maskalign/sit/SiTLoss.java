@@ -210,8 +210,7 @@ public final class SiTLoss {
             if (keep != null && keep.getShape().get(1) < config.tokens()) {
                 NDArray state = path.interpolate(in.clean(), in.noise(), in.t()); // (N, C, H, W)
                 NDArray painted = path.clean(out.velocity(), state, in.t());
-                found.put(
-                        "mae", maskedPatches.of(patchify.callForOne(painted), patchify.callForOne(state), keep));
+                found.put("mae", maskedPatches.of(patchify.callForOne(painted), patchify.callForOne(state), keep));
             }
         });
         terms.attention().ifPresent(term -> {
@@ -257,8 +256,9 @@ public final class SiTLoss {
 
     /** The velocity where the loss looks at it: of all pixels, or of the kept patches (N, K, p²C). */
     private NDArray scored(SiTOutput out, @Nullable NDArray keep, SiTConfig config) {
-        boolean painted = keep != null && config.subset().decoder().isPresent();
-        return painted ? patches.gather(patchify.callForOne(out.velocity()), keep) : out.velocity();
+        return keep != null && config.subset().decoder().isPresent()
+                ? patches.gather(patchify.callForOne(out.velocity()), keep)
+                : out.velocity();
     }
 
     private NDArray alignment(List<NDArray> projected, SiTLossInput in, SiTConfig config) {

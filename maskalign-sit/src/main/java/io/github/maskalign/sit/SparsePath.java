@@ -25,11 +25,10 @@ final class SparsePath extends ScriptedBlock {
     private final ScriptFunction withoutPath = ScriptFunction.of(SparsePath.class, "sit.py", "without_path");
 
     SparsePath(SiTConfig config, Precision precision) {
-        super(ScriptFunction.of(SparsePath.class, "sit.py", "fuse")
-                .bind("bf16", precision == Precision.BFLOAT16));
+        super(ScriptFunction.of(SparsePath.class, "sit.py", "fuse").bind("bf16", precision == Precision.BFLOAT16));
         int width = config.model().hiddenSize();
         rows = new TokenRows(config.hasClassToken());
-        tokens = config.tokens() + (config.hasClassToken() ? 1 : 0);
+        tokens = config.tokens() + (config.hasClassToken() ? 1L : 0L);
         parameter("weight", new Shape(width, 2L * width), Initializers.XAVIER_UNIFORM);
         parameter("bias", new Shape(width), Initializer.ZEROS);
     }

@@ -93,8 +93,7 @@ class MaskedGoldenTest {
                                 decoder.get(0).getAsInt(),
                                 decoder.get(1).getAsInt(),
                                 decoder.get(2).getAsInt()))
-                .withTerms(ConfigBinder.bindText(
-                                golden.metadata().get("terms"), "terms", List.of(), LossTerms.class)
+                .withTerms(ConfigBinder.bindText(golden.metadata().get("terms"), "terms", List.of(), LossTerms.class)
                         .value());
     }
 }

@@ -106,7 +106,8 @@ class OnePlacementTest {
     }
 
     private static TokenSubsetSampler sampler(SubsetPlacement where) {
-        SubsetConfig subsets = SubsetConfig.defaults().withSparse(1, 0.1).withPlacement(where).withRoute(0, 1);
+        SubsetConfig subsets =
+                SubsetConfig.defaults().withSparse(1, 0.1).withPlacement(where).withRoute(0, 1);
         return new TokenSubsetSampler(subsets, DRAWS, STEPS);
     }
 

@@ -98,7 +98,8 @@ class ParameterCountTest {
     @Test
     void maskDiTAtXl() {
         SiTConfig plain = SiTVariant.XL_2.config();
-        SiTConfig decoding = plain.withSubset(SubsetConfig.defaults().withRatio(0.5).withDecoder(8, 512, 16));
+        SiTConfig decoding =
+                plain.withSubset(SubsetConfig.defaults().withRatio(0.5).withDecoder(8, 512, 16));
         long d = 1152;
         long m = 512;
         long entrance = m * d + m + 2 * d * d + 2 * d;

@@ -56,7 +56,10 @@ class PathDropTest {
         NDArray second = flags(0, 1, 0);
 
         float[] all = run(model, dropping(in, null, second)).velocity().get(1).toFloatArray();
-        float[] five = run(model, dropping(in, keepFive(manager), second)).velocity().get(1).toFloatArray();
+        float[] five = run(model, dropping(in, keepFive(manager), second))
+                .velocity()
+                .get(1)
+                .toFloatArray();
         NDArray unmasked = run(model, in).velocity();
 
         assertThat(five).isEqualTo(all);
@@ -71,7 +74,12 @@ class PathDropTest {
         SiT model = moved(config, manager);
         SiTInput in = input(config, manager, null);
         SiTInput two = new SiTInput(
-                in.x().get("0:2"), in.t().get("0:2"), in.y().get("0:2"), in.classToken().get("0:2"), null, null);
+                in.x().get("0:2"),
+                in.t().get("0:2"),
+                in.y().get("0:2"),
+                in.classToken().get("0:2"),
+                null,
+                null);
 
         SiTOutput flagged = run(model, dropping(two, null, flags(0, 1)));
         NDList half = new SiTVelocityField(model, new ParameterStore(manager, false))
@@ -99,11 +107,14 @@ class PathDropTest {
             share += flag / flags.length;
         }
         assertThat(share).isBetween(0.22, 0.28); // 4000 draws of probability 1/4: 0.25 ± 0.007
-        assertThat(later.pathDropped().toFloatArray()).isEqualTo(drawn.pathDropped().get("1000:1005").toFloatArray());
+        assertThat(later.pathDropped().toFloatArray())
+                .isEqualTo(drawn.pathDropped().get("1000:1005").toFloatArray());
         assertThat(none.pathDropped()).isNull();
-        assertThat(none.noise().toFloatArray()).isEqualTo(drawn.noise().get("0:5").toFloatArray());
+        assertThat(none.noise().toFloatArray())
+                .isEqualTo(drawn.noise().get("0:5").toFloatArray());
         assertThat(none.keep().toLongArray()).isEqualTo(drawn.keep().get("0:5").toLongArray());
-        assertThat(none.dropped().toFloatArray()).isEqualTo(drawn.dropped().get("0:5").toFloatArray());
+        assertThat(none.dropped().toFloatArray())
+                .isEqualTo(drawn.dropped().get("0:5").toFloatArray());
         assertThat(with.input(manager, 9, 40, 5).keep()).isNull(); // the tail: no subset, but paths
         assertThat(with.input(manager, 9, 40, 5).pathDropped().toFloatArray())
                 .isEqualTo(drawn.pathDropped().get("0:5").toFloatArray());
@@ -117,14 +128,16 @@ class PathDropTest {
 
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> run(plain, dropping(in, null, flags(0, 1, 0))))
-                .withMessage("pathDropped was given but this model's placement is NONE: SPARSE alone has a path to drop");
+                .withMessage(
+                        "pathDropped was given but this model's placement is NONE: SPARSE alone has a path to drop");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> run(sparse, dropping(in, null, flags(0, 1))))
                 .withMessage("pathDropped must have shape (3) but has (2)");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> sample(plain))
-                .withMessage("unconditional PATH_DROP needs a model with subset.placement SPARSE, whose path can be left out,"
-                        + " but this one has none: choose NULL_LABEL");
+                .withMessage(
+                        "unconditional PATH_DROP needs a model with subset.placement SPARSE, whose path can be left out,"
+                                + " but this one has none: choose NULL_LABEL");
         assertThat(sample(sparse).get(0).getShape()).isEqualTo(new Shape(2, 3, 6, 6));
     }
 
@@ -134,8 +147,9 @@ class PathDropTest {
 
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> SPARSE.requirePlacement(other))
-                .withMessage("the model and its subsets must have the same sparse path, but the model has"
-                        + " Sparse[dense=1, pathDrop=0.25] and the subsets are drawn for Sparse[dense=1, pathDrop=0.5]");
+                .withMessage(
+                        "the model and its subsets must have the same sparse path, but the model has"
+                                + " Sparse[dense=1, pathDrop=0.25] and the subsets are drawn for Sparse[dense=1, pathDrop=0.5]");
     }
 
     private NDList sample(SiT model) {
@@ -177,10 +191,7 @@ class PathDropTest {
         @Override
         public TrainingBatch batch(NDManager manager, long first, int count) {
             return new TrainingBatch(
-                    manager.zeros(new Shape(count, 3, 6, 6)),
-                    TinySiT.labels(manager, new long[count]),
-                    null,
-                    null);
+                    manager.zeros(new Shape(count, 3, 6, 6)), TinySiT.labels(manager, new long[count]), null, null);
         }
     }
 }

@@ -182,11 +182,13 @@ class SiTConfigTest {
                         .filter(d -> sparse.withAlignment(d, 20, List.of(12)).alignsSubset()))
                 .containsExactly(3, 4);
         assertThatThrownBy(() -> PLAIN.withSparse(3, 0.1))
-                .hasMessage("subset.dense must leave a block between the first and the last 3 of model.depth 6, so it must be"
-                        + " below 3 but was 3");
+                .hasMessage(
+                        "subset.dense must leave a block between the first and the last 3 of model.depth 6, so it must be"
+                                + " below 3 but was 3");
         assertThatThrownBy(() -> sparse.withTerms(layerSync(2, 3)))
-                .hasMessage("terms.layerSync compares the tokens of block 2 with those of block 3, but with subset.placement"
-                        + " SPARSE only block 3 sees the kept tokens alone: choose two blocks that see the same tokens");
+                .hasMessage(
+                        "terms.layerSync compares the tokens of block 2 with those of block 3, but with subset.placement"
+                                + " SPARSE only block 3 sees the kept tokens alone: choose two blocks that see the same tokens");
         assertThatThrownBy(() -> PLAIN.withTerms(layerSync(2, 5)).withPlacement(SubsetPlacement.ROUTE, 1, 3))
                 .hasMessageContaining("ROUTE only block 2 sees the kept tokens alone");
         assertThat(sparse.withTerms(layerSync(3, 4)).terms()).isNotEqualTo(LossTerms.NONE);
@@ -194,7 +196,8 @@ class SiTConfigTest {
         assertThatThrownBy(() -> sparse.withAlignment(sparse.align().withSpatial(3, 0.6)))
                 .hasMessageContaining("with subset.placement SPARSE patches are missing at align.depth");
         assertThat(sparse.withAlignment(2, 20, List.of(12))
-                        .withAlignment(sparse.withAlignment(2, 20, List.of(12)).align().withSpatial(3, 0.6))
+                        .withAlignment(
+                                sparse.withAlignment(2, 20, List.of(12)).align().withSpatial(3, 0.6))
                         .alignsSubset())
                 .isFalse();
     }
@@ -205,35 +208,46 @@ class SiTConfigTest {
                 .value();
         SubsetConfig decoding = SubsetConfig.defaults().withRatio(0.5).withDecoder(2, 20, 5);
 
-        assertThat(PLAIN.withSubset(decoding).withTerms(mae).terms().mae().orElseThrow().coeff())
+        assertThat(PLAIN.withSubset(decoding)
+                        .withTerms(mae)
+                        .terms()
+                        .mae()
+                        .orElseThrow()
+                        .coeff())
                 .isEqualTo(0.1);
         assertThatThrownBy(() -> PLAIN.withTerms(mae).withSubset(SubsetConfig.defaults()))
-                .hasMessage("terms.mae is about patches that a decoder paints in, but there is none: choose subset.placement"
-                        + " DROP_REINSERT and a subset.decoder, or take the term away");
+                .hasMessage(
+                        "terms.mae is about patches that a decoder paints in, but there is none: choose subset.placement"
+                                + " DROP_REINSERT and a subset.decoder, or take the term away");
         assertThatThrownBy(() -> PLAIN.withSubset(decoding.withRatio(0)).withTerms(mae))
-                .hasMessage("terms.mae is about patches that are dropped, but subset.ratio 0 drops none: choose a ratio above"
-                        + " 0, or take the term away");
-        assertThatThrownBy(() -> SiTConfig.of(8, 1, 1, 24, 6, 3, 10)
-                        .withSubset(decoding)
-                        .withTerms(mae))
-                .hasMessage("terms.mae needs patches of at least 2 numbers, model.patchSize² · model.inChannels, but was 1");
+                .hasMessage(
+                        "terms.mae is about patches that are dropped, but subset.ratio 0 drops none: choose a ratio above"
+                                + " 0, or take the term away");
+        assertThatThrownBy(() ->
+                        SiTConfig.of(8, 1, 1, 24, 6, 3, 10).withSubset(decoding).withTerms(mae))
+                .hasMessage(
+                        "terms.mae needs patches of at least 2 numbers, model.patchSize² · model.inChannels, but was 1");
         assertThatThrownBy(() -> PLAIN.withSubset(decoding).requirePlacement(decoding.withDecoder(3, 20, 5)))
                 .hasMessageContaining("the model and its subsets must have the same decoder");
     }
 
     @Test
     void aBottleneckOfTheModelsOwnWidthIsRefused() {
-        MixerConfig same = new MixerConfig(
-                1, 0, 0, 4, MixerConfig.Conditioning.ADALN_ZERO, MixerConfig.Bottleneck.NORMALISED);
+        MixerConfig same =
+                new MixerConfig(1, 0, 0, 4, MixerConfig.Conditioning.ADALN_ZERO, MixerConfig.Bottleneck.NORMALISED);
 
         assertThatThrownBy(() -> PLAIN.withMixer(same))
-                .hasMessage("mixer.bottleneck NORMALISED is the way into layers of another width than the model's, 24: choose"
-                        + " another mixer.width, or RESIDUAL");
+                .hasMessage(
+                        "mixer.bottleneck NORMALISED is the way into layers of another width than the model's, 24: choose"
+                                + " another mixer.width, or RESIDUAL");
     }
 
     private static LossTerms layerSync(int block, int target) {
         return ConfigBinder.bindText(
-                        "layerSync: {block: " + block + ", target: " + target + "}", "terms", List.of(), LossTerms.class)
+                        "layerSync: {block: " + block + ", target: " + target + "}",
+                        "terms",
+                        List.of(),
+                        LossTerms.class)
                 .value();
     }
 

@@ -11,8 +11,8 @@ import ai.djl.util.NativeResource;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.align.RepresentationEncoder.EncoderTokens;
 import io.github.maskalign.core.align.SubsetConfig;
-import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
+import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.data.ImageTensorData;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
@@ -121,10 +121,7 @@ class SiTTrainingTest {
             assertThat(opened.config().subset().placement()).isEqualTo(SubsetPlacement.SPARSE);
             assertThat(opened.config().subset().sparse().dense()).isEqualTo(1);
         }
-        assertRefused(
-                tiny().setModel(model.withSparse(1, 0.25)),
-                parts,
-                "subset.pathDrop was 0.5 and is now 0.25");
+        assertRefused(tiny().setModel(model.withSparse(1, 0.25)), parts, "subset.pathDrop was 0.5 and is now 0.25");
     }
 
     @Test
@@ -139,8 +136,8 @@ class SiTTrainingTest {
         train(
                 tiny().setModel(model)
                         .optFolder(whole)
-                        .optListener(onStep((result, state) ->
-                                losses.add(result.parts().keySet()))),
+                        .optListener(onStep(
+                                (result, state) -> losses.add(result.parts().keySet()))),
                 6);
         train(tiny().setModel(model).optFolder(parts), 3);
         train(tiny().setModel(model).optFolder(parts), 6);

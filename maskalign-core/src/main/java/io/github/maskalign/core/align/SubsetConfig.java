@@ -149,8 +149,8 @@ public record SubsetConfig(
         public void requireIn(int depth) {
             check(
                     2L * dense < depth,
-                    "subset.dense must leave a block between the first and the last " + dense + " of model.depth " + depth
-                            + ", so it must be below " + (depth + 1) / 2 + " but was " + dense);
+                    "subset.dense must leave a block between the first and the last " + dense + " of model.depth "
+                            + depth + ", so it must be below " + (depth + 1) / 2 + " but was " + dense);
         }
 
         /** Whether a block, counted from 0, is one of those between in a model of {@code depth} blocks. */
@@ -211,7 +211,9 @@ public record SubsetConfig(
         private static final int MOST_WIDTH = 1 << 16;
 
         public Decoder {
-            check(layers >= 1 && layers <= MOST_LAYERS, "decoder.layers must be in [1, " + MOST_LAYERS + "] but was " + layers);
+            check(
+                    layers >= 1 && layers <= MOST_LAYERS,
+                    "decoder.layers must be in [1, " + MOST_LAYERS + "] but was " + layers);
             check(
                     width >= 4 && width <= MOST_WIDTH && width % 4 == 0,
                     "decoder.width must be a multiple of 4 in [4, " + MOST_WIDTH + "] but was " + width);
@@ -301,8 +303,8 @@ public record SubsetConfig(
         Objects.requireNonNull(sparse, "sparse must be given");
         check(
                 decoder.isEmpty() || placement == SubsetPlacement.DROP_REINSERT,
-                "decoder goes with placement DROP_REINSERT, which puts dropped tokens back, but the placement was " + placement
-                        + ": choose that, or decoder null");
+                "decoder goes with placement DROP_REINSERT, which puts dropped tokens back, but the placement was "
+                        + placement + ": choose that, or decoder null");
         if (drawing.pattern() == Pattern.STRUCTURED_2X2 && placement.usesSubset()) {
             check(
                     dropping.ratio() == Pattern.RATIO && dropping.schedule() == SubsetSchedule.CONSTANT,
@@ -359,8 +361,7 @@ public record SubsetConfig(
     /** Returns this with another schedule and its three numbers. */
     public SubsetConfig withSchedule(SubsetSchedule value, double minRatio, int power, double width) {
         Dropping d = dropping;
-        return with(new Dropping(
-                d.ratio, value, minRatio, power, width, d.unmaskedTailSteps, d.unmaskedTailShare));
+        return with(new Dropping(d.ratio, value, minRatio, power, width, d.unmaskedTailSteps, d.unmaskedTailShare));
     }
 
     /** Returns this with another number of unmasked steps at the end, and no share of the run. */
@@ -375,8 +376,8 @@ public record SubsetConfig(
 
     private SubsetConfig withTail(int steps, double share) {
         Dropping d = dropping;
-        return with(new Dropping(
-                d.ratio, d.schedule, d.scheduleMinRatio, d.schedulePower, d.scheduleWidth, steps, share));
+        return with(
+                new Dropping(d.ratio, d.schedule, d.scheduleMinRatio, d.schedulePower, d.scheduleWidth, steps, share));
     }
 
     /** Returns this with other rules of drawing. */
@@ -407,8 +408,7 @@ public record SubsetConfig(
     /** Returns this as DROP_REINSERT with a decoder. */
     public SubsetConfig withDecoder(int layers, int width, int heads) {
         Decoder value = new Decoder(layers, width, heads);
-        return new SubsetConfig(
-                SubsetPlacement.DROP_REINSERT, dropping, drawing, route, sparse, Optional.of(value));
+        return new SubsetConfig(SubsetPlacement.DROP_REINSERT, dropping, drawing, route, sparse, Optional.of(value));
     }
 
     private SubsetConfig with(Drawing value) {

@@ -59,7 +59,8 @@ public final class TokenSubsetSampler {
     public double ratio(long step) {
         checkStep(step);
         if (!config.placement().usesSubset()
-                || config.dropping().hasTail() && step >= totalSteps - config.dropping().tail(totalSteps)) {
+                || config.dropping().hasTail()
+                        && step >= totalSteps - config.dropping().tail(totalSteps)) {
             return 0;
         }
         double progress = Math.min(1, (double) step / totalSteps);

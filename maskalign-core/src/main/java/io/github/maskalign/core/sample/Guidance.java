@@ -84,8 +84,9 @@ public record Guidance(
      */
     void requirePath(VelocityField field) {
         if (unconditional == Unconditional.PATH_DROP && !field.hasPath()) {
-            throw new IllegalArgumentException("unconditional PATH_DROP needs a model with subset.placement SPARSE, whose path"
-                    + " can be left out, but this one has none: choose NULL_LABEL");
+            throw new IllegalArgumentException(
+                    "unconditional PATH_DROP needs a model with subset.placement SPARSE, whose path"
+                            + " can be left out, but this one has none: choose NULL_LABEL");
         }
     }
 

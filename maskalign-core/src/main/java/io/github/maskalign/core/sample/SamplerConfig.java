@@ -79,8 +79,7 @@ public record SamplerConfig(
 
     /** Returns the guidance part. */
     public Guidance guidance() {
-        return new Guidance(
-                cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels, unconditional);
+        return new Guidance(cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels, unconditional);
     }
 
     /** Returns this with another rule and number of steps. */

@@ -106,17 +106,18 @@ class AuxiliaryLossTest {
                 GradMode recording = GradMode.on()) {
             manager.getEngine().setRandomSeed(9);
             NDArray clean = manager.randomNormal(new Shape(2, patches, values));
-            NDArray noised = manager.randomNormal(new Shape(2, patches, values)).mul(2).add(0.5f);
-            NDArray keep = manager.create(new long[] {3, 0, 1, 4}, new Shape(2, 2)).duplicate();
+            NDArray noised =
+                    manager.randomNormal(new Shape(2, patches, values)).mul(2).add(0.5f);
+            NDArray keep =
+                    manager.create(new long[] {3, 0, 1, 4}, new Shape(2, 2)).duplicate();
             AuxiliaryLoss loss = AuxiliaryLoss.maskedPatches();
             float[] x = clean.toFloatArray();
             float[] z = noised.toFloatArray();
 
             clean.setRequiresGradient(true);
             NDArray value = loss.of(clean, noised, keep);
-            float[] gradient = Autograd.gradients(value, new NDList(clean), manager)
-                    .get(0)
-                    .toFloatArray();
+            float[] gradient =
+                    Autograd.gradients(value, new NDList(clean), manager).get(0).toFloatArray();
 
             assertThat((double) value.getFloat()).isCloseTo(painted(x, z, kept, patches, values), within(1e-6));
             for (int i = 0; i < x.length; i++) {

@@ -93,16 +93,18 @@ class SubsetConfigTest {
         windows.requireTokensLeft(256);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> windows.withRatio(0.5))
-                .withMessage("ratio must be 0.75 and schedule CONSTANT with pattern STRUCTURED_2X2, which keeps one of each"
-                        + " four tokens, but they were 0.5 and CONSTANT: choose these, or pattern RANDOM");
+                .withMessage(
+                        "ratio must be 0.75 and schedule CONSTANT with pattern STRUCTURED_2X2, which keeps one of each"
+                                + " four tokens, but they were 0.5 and CONSTANT: choose these, or pattern RANDOM");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> windows.withSchedule(SubsetSchedule.COSINE, 0, 4, 0))
                 .withMessageContaining("were 0.75 and COSINE");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> windows.requireTokensLeft(225))
-                .withMessage("subset.pattern STRUCTURED_2X2 cuts the grid of tokens into windows of side 2, which must divide"
-                        + " the grid's side, but there are 225 tokens: choose subset.pattern RANDOM, or model.inputSize and"
-                        + " model.patchSize for an even grid");
+                .withMessage(
+                        "subset.pattern STRUCTURED_2X2 cuts the grid of tokens into windows of side 2, which must divide"
+                                + " the grid's side, but there are 225 tokens: choose subset.pattern RANDOM, or model.inputSize and"
+                                + " model.patchSize for an even grid");
         windows.withPlacement(SubsetPlacement.NONE).withRatio(0.5).requireTokensLeft(225);
     }
 
@@ -113,8 +115,9 @@ class SubsetConfigTest {
         assertThat(decoding.placement()).isEqualTo(SubsetPlacement.DROP_REINSERT);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> decoding.withPlacement(SubsetPlacement.DROP))
-                .withMessage("decoder goes with placement DROP_REINSERT, which puts dropped tokens back, but the placement was"
-                        + " DROP: choose that, or decoder null");
+                .withMessage(
+                        "decoder goes with placement DROP_REINSERT, which puts dropped tokens back, but the placement was"
+                                + " DROP: choose that, or decoder null");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> DEFAULTS.withDecoder(0, 512, 16))
                 .withMessage("decoder.layers must be in [1, 64] but was 0");
@@ -131,8 +134,9 @@ class SubsetConfigTest {
         DEFAULTS.withSparse(2, 0).sparse().requireIn(5);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> DEFAULTS.withSparse(2, 0).sparse().requireIn(4))
-                .withMessage("subset.dense must leave a block between the first and the last 2 of model.depth 4, so it must"
-                        + " be below 2 but was 2");
+                .withMessage(
+                        "subset.dense must leave a block between the first and the last 2 of model.depth 4, so it must"
+                                + " be below 2 but was 2");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> DEFAULTS.withSparse(0, 0))
                 .withMessage("dense must be at least 1 but was 0");

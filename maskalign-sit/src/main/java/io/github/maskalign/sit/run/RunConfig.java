@@ -121,13 +121,11 @@ public record RunConfig(
             throw new IllegalArgumentException("sample.legacyGuidedChannels must be at most model.inChannels, "
                     + model.inChannels() + ", or 0 for all channels, but was " + sample.legacyGuidedChannels());
         }
-        if (sample.unconditional() == Unconditional.PATH_DROP
-                && method.subset.placement() != SubsetPlacement.SPARSE) {
+        if (sample.unconditional() == Unconditional.PATH_DROP && method.subset.placement() != SubsetPlacement.SPARSE) {
             throw new IllegalArgumentException("sample.unconditional must be NULL_LABEL with subset.placement "
                     + method.subset.placement() + ", as SPARSE alone has a path to drop, but was PATH_DROP");
         }
-        if (method.subset.placement().usesSubset()
-                && method.subset.dropping().unmaskedTailSteps() > train.steps()) {
+        if (method.subset.placement().usesSubset() && method.subset.dropping().unmaskedTailSteps() > train.steps()) {
             throw new IllegalArgumentException("subset.unmaskedTailSteps must be at most train.steps, " + train.steps()
                     + ", but was " + method.subset.dropping().unmaskedTailSteps() + ": choose fewer, or"
                     + " subset.unmaskedTailShare, which follows the length of the run");

@@ -162,9 +162,7 @@ public final class ModelMetadata {
                             integer(json, "decoder_width"),
                             integer(json, "decoder_heads")));
         }
-        return json.has("sparse_dense")
-                ? config.withSparse(integer(json, "sparse_dense"), 0)
-                : config;
+        return json.has("sparse_dense") ? config.withSparse(integer(json, "sparse_dense"), 0) : config;
     }
 
     private static int integer(JsonObject json, String key) {
