@@ -81,42 +81,13 @@ public record SiTConfig(
         }
         terms.requireFits(model.depth(), cls.enabled() || align.enabled(), subset.placement());
         if (terms.mae().isPresent()) {
-            requireMasked(model, subset);
+            SubsetFit.requireMasked(model, subset);
         }
         SubsetConfig tokens = subset;
         int blocks = model.depth();
-        terms.layerSync().ifPresent(term -> requireEqualTokens(tokens, term, blocks));
+        terms.layerSync().ifPresent(term -> SubsetFit.requireEqualTokens(tokens, term, blocks));
         if (align.enabled() && align.projector() == AlignConfig.ProjectorKind.CONV) {
             requireGrid(cls, alignsSubset(subset, align, model.depth()) ? subset.placement() : SubsetPlacement.NONE);
-        }
-    }
-
-    private static void requireMasked(ModelConfig model, SubsetConfig subset) {
-        if (subset.decoder().isEmpty()) {
-            throw new IllegalArgumentException(
-                    "terms.mae is about patches that a decoder paints in, but there is none: choose"
-                            + " subset.placement DROP_REINSERT and a subset.decoder, or take the term away");
-        }
-        if (subset.dropping().ratio() == 0
-                && subset.dropping().schedule() != SubsetConfig.SubsetSchedule.UNIFORM_RANGE) {
-            throw new IllegalArgumentException(
-                    "terms.mae is about patches that are dropped, but subset.ratio 0 drops none:"
-                            + " choose a ratio above 0, or take the term away");
-        }
-        long values = (long) model.patchSize() * model.patchSize() * model.inChannels();
-        ModelConfig.require(
-                values >= 2,
-                "terms.mae needs patches of at least 2 numbers, model.patchSize² · model.inChannels,",
-                values);
-    }
-
-    private static void requireEqualTokens(SubsetConfig subset, LossTerms.LayerSync term, int depth) {
-        boolean first = seesSubset(subset, term.block(), depth);
-        if (first != seesSubset(subset, term.target(), depth)) {
-            throw new IllegalArgumentException("terms.layerSync compares the tokens of block " + term.block()
-                    + " with those of block " + term.target() + ", but with subset.placement " + subset.placement()
-                    + " only block " + (first ? term.block() : term.target())
-                    + " sees the kept tokens alone: choose two blocks that see the same tokens");
         }
     }
 
@@ -265,20 +236,7 @@ public record SiTConfig(
     }
 
     private static boolean alignsSubset(SubsetConfig subset, AlignConfig align, int depth) {
-        return subset.placement() == SubsetPlacement.LOSS_ONLY || seesSubset(subset, align.depth(), depth);
-    }
-
-    /** Whether a block, counted from 1, sees the kept tokens alone. */
-    private static boolean seesSubset(SubsetConfig subset, int block, int depth) {
-        return switch (subset.placement()) {
-            case NONE, LOSS_ONLY -> false;
-            case ROUTE -> {
-                SubsetConfig.Route route = subset.route().in(depth);
-                yield block > route.routeStart() && block <= route.routeEnd() + 1;
-            }
-            case SPARSE -> subset.sparse().between(block - 1, depth);
-            case DROP, DROP_REINSERT -> true;
-        };
+        return subset.placement() == SubsetPlacement.LOSS_ONLY || SubsetFit.sees(subset, align.depth(), depth);
     }
 
     /**
