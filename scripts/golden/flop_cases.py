@@ -12,7 +12,10 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from masked_reference import Decoder, MaskedSiT
+from micro_cases import MicroSiT
 from sit_reference import SiT, SiTConfig
+from sparse_reference import Sparse, SparseSiT
 
 SIZES = {
     "b": dict(hidden_size=768, depth=12, num_heads=12, encoder_depth=4),
@@ -48,8 +51,39 @@ def forward_flops(config: SiTConfig, kept) -> int:
 OUT = Path(__file__).resolve().parents[2] / "maskalign-examples/src/test/resources/golden/flops/flops.json"
 
 
+def counted(model, config, kept) -> int:
+    """Forward passes that look at numbers, as those of sparse and masked references do: one picture of zeros."""
+    side = config.input_size
+    keep = None
+    if kept:
+        keep = torch.arange(0, config.tokens, config.tokens // kept)[None]
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.eval()(
+            torch.zeros(1, config.in_channels, side, side), torch.zeros(1), torch.zeros(1, dtype=torch.int64), None, keep
+        )
+    return counter.get_total_flops()
+
+
+def relatives():
+    """SPRINT's, MaskDiT's and MicroDiT's parts around SiT-B/2."""
+    config = SiTConfig()
+    made = [
+        ("sprint-b", SparseSiT(config, Sparse(dense=2)), 0.75, "SPARSE"),
+        ("maskdit-b", MaskedSiT(config, Decoder(layers=4, width=384, heads=12)), 0.5, "DROP_REINSERT"),
+        ("microdit-b", MicroSiT(config, layers=4, width=576, heads=9), 0.75, "DROP"),
+    ]
+    for name, model, ratio, placement in made:
+        yield dict(
+            name=name,
+            config=asdict(replace(config, placement="NONE")) | {"placement": placement},
+            ratio=ratio,
+            train_forward=counted(model, config, int(config.tokens * (1 - ratio))),
+            sample_forward=counted(model, config, None),
+        )
+
+
 def main():
-    cases = []
+    cases = list(relatives())
     for size, numbers in SIZES.items():
         for method, (parts, ratio) in METHODS.items():
             config = SiTConfig(**numbers, **parts)

@@ -3,6 +3,7 @@ package io.github.maskalign.examples;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.sample.Guidance;
 import io.github.maskalign.core.sample.Guidance.Routes;
+import io.github.maskalign.core.sample.Guidance.Unconditional;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import io.github.maskalign.sit.SiTConfig;
@@ -59,6 +60,16 @@ final class SamplerOptions {
     Integer guidedChannels;
 
     @Option(
+            names = "--unconditional",
+            paramLabel = "NAME",
+            description = {
+                "What guidance leads away from: ${COMPLETION-CANDIDATES} (the model without label, or without label and",
+                "sparse path, for models with subset.placement SPARSE). That of the config, or NULL_LABEL, unless given."
+            })
+    @Nullable
+    Unconditional unconditional;
+
+    @Option(
             names = "--interval",
             paramLabel = "LO,HI",
             description = "Times at which guidance acts; 0 is data, 1 is noise. That of the config unless given.",
@@ -93,7 +104,9 @@ final class SamplerOptions {
         Guidance guidance = new Guidance(
                 w, classW, when.low(), when.high(), w > 1 ? channels : 0, own.unconditional(), own.routes());
         return own.withMethod(rule, steps == null ? own.steps() : steps)
-                .withGuidance(routes == null ? guidance : guidance.withRoutes(routes));
+                .withGuidance(routes != null
+                        ? guidance.withRoutes(routes)
+                        : guidance.withUnconditional(unconditional == null ? own.unconditional() : unconditional));
     }
 
     /** Returns what a family's quirk does to the guidance, unless it was asked for. */
@@ -124,6 +137,11 @@ final class SamplerOptions {
         if (routes != null && w == 1) {
             throw CommandFailure.badInput(
                     "--route-ratios act while the latent is guided, so --cfg must be above 1 but was 1; give both");
+        }
+        if (unconditional == Unconditional.PATH_DROP && model.subset().placement() != SubsetPlacement.SPARSE) {
+            throw CommandFailure.badInput(
+                    "--unconditional PATH_DROP goes with a model of subset.placement SPARSE, which has a"
+                            + " path to drop, but this one has none; NULL_LABEL goes with every model");
         }
         if (guidedChannels != null && guidedChannels > model.model().inChannels()) {
             throw CommandFailure.badInput(

@@ -133,6 +133,7 @@ class SampleCommandTest {
                 "--out=                              | a path must not be empty",
                 "--cls-cfg=2 --cfg=2                 | --cls-cfg goes with a model that has a class token",
                 "--guided-channels=4 --cfg=2         | --guided-channels must be at most 3, the channels of the model",
+                "--unconditional=PATH_DROP --cfg=2   | --unconditional PATH_DROP goes with a model of subset.placement SPARSE",
                 "--guided-channels=0                 | is neither a number of channels above 0 nor all",
                 "--guided-channels=most              | is neither a number of channels above 0 nor all",
                 "--ema=NaN                           | --ema goes with a run folder"

@@ -22,16 +22,18 @@ import java.util.TreeSet;
  * @param contrastive velocities keep apart from those of other samples (contrastive flow matching)
  * @param attention attention maps follow the encoder's (HASTE)
  * @param selfAlign an earlier block follows a later one of the model's moving average, which sees less noise (SRA)
+ * @param mae dropped patches are painted in (MaskDiT)
  */
 public record LossTerms(
         @Default("null") Optional<LayerSync> layerSync,
         @Default("null") Optional<Dispersive> dispersive,
         @Default("null") Optional<Contrastive> contrastive,
         @Default("null") Optional<Attention> attention,
-        @Default("null") Optional<SelfAlign> selfAlign) {
+        @Default("null") Optional<SelfAlign> selfAlign,
+        @Default("null") Optional<Mae> mae) {
     /** No further term: SiT, REPA, REG, MaskAlign. */
     public static final LossTerms NONE =
-            new LossTerms(Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
+            new LossTerms(Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
 
     /**
      * {@code coeff · (−mean cos(h_block, stop(h_target)))}, see
@@ -141,6 +143,20 @@ public record LossTerms(
         }
     }
 
+    /**
+     * {@code coeff · mean((x̂ − z)²)} over the dropped patches, see
+     * {@link io.github.maskalign.core.align.AuxiliaryLoss#maskedPatches}: z is the noised patch, normalised, and x̂ the clean
+     * sample that the predicted velocity points back to, x̂ = x_t − t v̂ on the linear path ({@link
+     * io.github.maskalign.core.diffusion.Interpolant#clean}). MaskDiT's own network predicts it directly, as EDM's denoiser.
+     * A step that drops no patch has no such loss.
+     *
+     * @param coeff weight; 0.1 as published
+     * @param weight how the weight changes over the run
+     */
+    public record Mae(
+            @NonNegative @Default("0.1") double coeff,
+            @Inline LossSchedule weight) {}
+
     /** Whether there is no term. */
     public boolean isEmpty() {
         return equals(NONE);
@@ -161,6 +177,10 @@ public record LossTerms(
         if (selfAlign.isPresent() && layerSync.map(LayerSync::block).equals(selfAlign.map(SelfAlign::block))) {
             throw new IllegalArgumentException("terms.layerSync and terms.selfAlign both let block "
                     + selfAlign.get().block() + " follow a later one: take one of them away, or choose another block");
+        }
+        if (selfAlign.isPresent() && placement == SubsetPlacement.SPARSE) {
+            throw new IllegalArgumentException("terms.selfAlign needs a teacher that sees all tokens in one path, which"
+                    + " subset.placement SPARSE has not: choose another placement, or take the term away");
         }
         attention.ifPresent(term -> {
             term.blocks().forEach(block -> within("terms.attention.blocks", block, depth));
@@ -195,6 +215,7 @@ public record LossTerms(
                 attention.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
             case "selfAlign" ->
                 selfAlign.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
+            case "mae" -> mae.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
             default -> throw new IllegalArgumentException("no term is called " + name);
         };
     }

@@ -9,7 +9,6 @@ import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
-import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
 import io.github.maskalign.core.align.ConvProjector;
 import io.github.maskalign.core.align.Projector;
@@ -17,15 +16,20 @@ import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer;
 import io.github.maskalign.core.nn.AdaLnZeroBlock;
 import io.github.maskalign.core.nn.Precision;
-import io.github.maskalign.core.nn.ScriptedBlock;
 import io.github.maskalign.core.nn.TokenRows;
 import io.github.maskalign.core.nn.internal.BlockRunner;
 import io.github.maskalign.core.nn.internal.Initializers;
 import io.github.maskalign.core.nn.internal.SinCosPositions;
 import io.github.maskalign.core.script.ScriptFunction;
+import io.github.maskalign.sit.MaskDecoder.PutBack;
 import io.github.maskalign.sit.SiTConfig.AlignConfig;
 import io.github.maskalign.sit.SiTOutput.Taps;
 import io.github.maskalign.sit.SiTOutput.Wanted;
+import io.github.maskalign.sit.SiTParts.ClassTokenEmbedder;
+import io.github.maskalign.sit.SiTParts.FinalLayer;
+import io.github.maskalign.sit.SiTParts.LabelEmbedder;
+import io.github.maskalign.sit.SiTParts.PatchEmbed;
+import io.github.maskalign.sit.SiTParts.TimestepEmbedder;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -46,6 +50,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>As a DJL block it takes {@code (x, t, y)}, followed by the class token if the model has one, and optionally by
  * the kept indices (N, K) and by the mask of dropped labels (N), and returns {@link SiTOutput#toNDList()}. See {@link SiTInput} for shapes and ranges.
+ * A path is dropped by {@link SiTInput} alone.
  */
 public final class SiT extends AbstractBlock {
     private static final byte VERSION = 1;
@@ -58,6 +63,8 @@ public final class SiT extends AbstractBlock {
     private final LabelEmbedder yEmbedder;
     private final @Nullable ClassTokenEmbedder classEmbedder;
     private final @Nullable TokenMixer mixer;
+    private final @Nullable SparsePath sparsePath;
+    private final @Nullable MaskDecoder decoder;
     private final List<AdaLnZeroBlock> blocks = new ArrayList<>();
     private final List<Block> projectors = new ArrayList<>();
     private final SelfTeacher.@Nullable Head selfHead;
@@ -87,11 +94,12 @@ public final class SiT extends AbstractBlock {
                 .optInitializer(Initializers.constant(table))
                 .optRequiresGrad(false)
                 .build());
-        maskToken = config.subset().placement() == SubsetPlacement.DROP_REINSERT
+        boolean sparse = config.subset().placement() == SubsetPlacement.SPARSE;
+        maskToken = sparse || config.subset().placement() == SubsetPlacement.DROP_REINSERT
                 ? addParameter(Parameter.builder()
                         .setName("mask_token")
                         .setType(Parameter.Type.WEIGHT)
-                        .optShape(new Shape(1, 1, width))
+                        .optShape(new Shape(1, 1, config.headWidth()))
                         .optInitializer(Initializers.NORMAL_002)
                         .build())
                 : null;
@@ -117,6 +125,11 @@ public final class SiT extends AbstractBlock {
                             config.model().qkNorm(),
                             exact && i == config.route().routeEnd() + 1 ? Precision.FLOAT32 : precision)));
         }
+        sparsePath = sparse ? addChildBlock("renoise_linear", new SparsePath(config, precision)) : null;
+        decoder = config.subset()
+                .decoder()
+                .map(made -> addChildBlock("", new MaskDecoder(config, made, precision)))
+                .orElse(null);
         for (int k = 0; k < config.encoderWidths().size(); k++) {
             projectors.add(addChildBlock("projectors." + k, projector(config, k, precision)));
         }
@@ -181,6 +194,25 @@ public final class SiT extends AbstractBlock {
      * @param wanted taps of hidden tokens and attention
      */
     public SiTOutput forward(ParameterStore store, SiTInput in, boolean training, BlockRunner runner, Wanted wanted) {
+        return forward(
+                store, in, training, new Way(runner, wanted, in.x().getShape().get(0)));
+    }
+
+    /** Predicts as path-drop guidance asks: the second half of the samples does without the sparse blocks. */
+    SiTOutput forwardHalf(ParameterStore store, SiTInput in) {
+        return forward(
+                store,
+                in,
+                false,
+                new Way(BlockRunner.PLAIN, Wanted.NOTHING, in.x().getShape().get(0) / 2));
+    }
+
+    /** How a forward pass is run: through says how many samples, the first ones, go through the sparse blocks of SPARSE. */
+    private record Way(BlockRunner runner, Wanted wanted, long through) {}
+
+    private SiTOutput forward(ParameterStore store, SiTInput in, boolean training, Way way) {
+        BlockRunner runner = way.runner;
+        Wanted wanted = way.wanted;
         in.requireFits(config);
         NDArray keep = in.keep();
         NDList embedded = embed(store, in, training, runner);
@@ -193,6 +225,9 @@ public final class SiT extends AbstractBlock {
         if (keep != null && dropsAtOnce) {
             x = rows.gather(x, keep); // (N, [1+]K, D)
         }
+        if (mixer != null) {
+            x = mixer.leave(store, training, x, runner);
+        }
         List<NDArray> projected = new ArrayList<>();
         Map<Integer, NDArray> hidden = new LinkedHashMap<>();
         Map<Integer, NDArray> attention = new LinkedHashMap<>();
@@ -202,7 +237,16 @@ public final class SiT extends AbstractBlock {
             hidden.put(0, x);
         }
         NDArray bypass = x;
+        NDArray all = c;
+        int dense =
+                sparsePath == null ? blocks.size() : config.subset().sparse().dense();
         for (int i = 0; i < blocks.size(); i++) {
+            if (sparsePath != null && i == dense) {
+                bypass = runner.join(x);
+                c = way.through == in.x().getShape().get(0) ? all : sparsePath.enter(all, way.through);
+                x = sparsePath.enter(bypass, way.through);
+                x = keep == null ? x : rows.gather(x, keep); // (N, [1+]K, D)
+            }
             if (keep != null && routes && i == config.route().routeStart()) {
                 bypass = runner.join(x);
                 x = rows.gather(bypass, keep); // (N, [1+]K, D)
@@ -229,8 +273,18 @@ public final class SiT extends AbstractBlock {
             if (keep != null && routes && i == config.route().routeEnd()) {
                 x = rows.scatter(bypass, x, keep); // (N, T, D)
             }
+            if (sparsePath != null && maskToken != null && i == blocks.size() - dense - 1) {
+                NDArray fill = store.getValue(maskToken, x.getDevice(), training);
+                c = all;
+                x = sparsePath.join(store, training, x, bypass, keep, in.pathDropped(), fill); // (N, T, D)
+            }
         }
-        if (keep != null && placement == SubsetPlacement.DROP_REINSERT) {
+        if (decoder != null) {
+            PutBack back = keep == null || maskToken == null
+                    ? null
+                    : new PutBack(keep, store.getValue(maskToken, x.getDevice(), training));
+            x = decoder.forward(store, training, x, c, back, runner); // (N, T, m)
+        } else if (keep != null && placement == SubsetPlacement.DROP_REINSERT) {
             NDArray fill = store.getValue(maskToken, x.getDevice(), training);
             x = rows.reinsert(x, keep, fill, config.tokens() + (config.hasClassToken() ? 1 : 0)); // (N, T, D)
         }
@@ -253,7 +307,7 @@ public final class SiT extends AbstractBlock {
             x = one(classEmbedder, store, training, x, in.classToken(), pos); // (N, 1+T, D)
         }
         if (mixer != null) {
-            x = mixer.forward(store, training, runner.join(x), c, runner);
+            x = mixer.mix(store, training, runner.join(x), c, runner);
         }
         return new NDList(x, c);
     }
@@ -269,6 +323,9 @@ public final class SiT extends AbstractBlock {
         NDList embedded = embed(store, in, false, BlockRunner.PLAIN);
         NDArray x = embedded.get(0);
         NDArray c = embedded.get(1);
+        if (mixer != null) {
+            x = mixer.leave(store, false, x, BlockRunner.PLAIN);
+        }
         for (AdaLnZeroBlock next : blocks.subList(0, block)) {
             try (NDArray before = x) {
                 x = one(next, store, false, before, c);
@@ -321,7 +378,8 @@ public final class SiT extends AbstractBlock {
                 inputs.get(2),
                 config.hasClassToken() ? inputs.get(3) : null,
                 keep,
-                dropped);
+                dropped,
+                null);
         return forward(store, in, training).toNDList();
     }
 
@@ -344,11 +402,18 @@ public final class SiT extends AbstractBlock {
             mixer.initialize(manager, dataType, tokens, c);
         }
         blocks.forEach(block -> block.initialize(manager, dataType, tokens, c));
+        if (sparsePath != null) {
+            sparsePath.initialize(manager, dataType, tokens, tokens);
+        }
         projectors.forEach(projector -> projector.initialize(manager, dataType, tokens));
         if (selfHead != null) {
             selfHead.initialize(manager, dataType, tokens);
         }
-        finalLayer.initialize(manager, dataType, tokens, c);
+        if (decoder != null) {
+            decoder.initialize(manager, dataType, tokens, c);
+        }
+        Shape last = new Shape(n, tokens.get(1), config.headWidth());
+        finalLayer.initialize(manager, dataType, last, c);
     }
 
     @Override
@@ -374,116 +439,5 @@ public final class SiT extends AbstractBlock {
         long tapped = (away ? kept : config.tokens()) + (config.hasClassToken() ? 1 : 0);
         config.encoderWidths().forEach(z -> out.add(new Shape(n, tapped, z)));
         return out.toArray(Shape[]::new);
-    }
-
-    /** Cuts (N, C, H, W) into patches, row-major, and adds the position table: (N, T, D). */
-    static final class PatchEmbed extends ScriptedBlock {
-        private final int width;
-        private final int patch;
-
-        PatchEmbed(SiTConfig config, Precision precision) {
-            super(ScriptFunction.of(PatchEmbed.class, "sit.py", "patch_embed")
-                    .bind("patch", config.model().patchSize())
-                    .bind("bf16", precision == Precision.BFLOAT16));
-            width = config.model().hiddenSize();
-            patch = config.model().patchSize();
-            parameter(
-                    "proj.weight",
-                    new Shape(width, config.model().inChannels(), patch, patch),
-                    Initializers.XAVIER_UNIFORM);
-            parameter("proj.bias", new Shape(width), Initializer.ZEROS);
-        }
-
-        @Override
-        public Shape[] getOutputShapes(Shape[] inputShapes) {
-            Shape x = inputShapes[0];
-            return new Shape[] {new Shape(x.get(0), x.get(2) / patch * (x.get(3) / patch), width)};
-        }
-    }
-
-    /** t (N) in [0, 1] through 256 sine-cosine features and a two-layer MLP: (N, D). */
-    static final class TimestepEmbedder extends ScriptedBlock {
-        private static final int FEATURES = 256;
-
-        private final int width;
-
-        TimestepEmbedder(int width, Precision precision) {
-            super(ScriptFunction.of(TimestepEmbedder.class, "sit.py", "timestep_embedder")
-                    .bind("bf16", precision == Precision.BFLOAT16));
-            this.width = width;
-            normalLinear("mlp.0", FEATURES);
-            normalLinear("mlp.2", width);
-        }
-
-        private void normalLinear(String name, int in) {
-            parameter(name + ".weight", new Shape(width, in), Initializers.NORMAL_002);
-            parameter(name + ".bias", new Shape(width), Initializer.ZEROS);
-        }
-
-        @Override
-        public Shape[] getOutputShapes(Shape[] inputShapes) {
-            return new Shape[] {new Shape(inputShapes[0].get(0), width)};
-        }
-    }
-
-    /** Adds the row of label y (N) to the time embedding (N, D): the condition c (N, D). */
-    static final class LabelEmbedder extends ScriptedBlock {
-        LabelEmbedder(int rows, int width) {
-            super(ScriptFunction.of(LabelEmbedder.class, "sit.py", "condition"));
-            parameter("embedding_table.weight", new Shape(rows, width), Initializers.NORMAL_002);
-        }
-
-        @Override
-        public Shape[] getOutputShapes(Shape[] inputShapes) {
-            return new Shape[] {inputShapes[1]};
-        }
-    }
-
-    /**
-     * Puts the noised class token (N, Z) in front of the patches (N, T, D): LayerNorm(Linear(cls)), REG section 3. Its
-     * parameters stand at the top of the official state dict, so this child has no name of its own.
-     */
-    static final class ClassTokenEmbedder extends ScriptedBlock {
-        ClassTokenEmbedder(SiTConfig config, Precision precision) {
-            super(ScriptFunction.of(ClassTokenEmbedder.class, "sit.py", "prepend_class_token")
-                    .bind("bf16", precision == Precision.BFLOAT16));
-            int width = config.model().hiddenSize();
-            linear("cls_projectors2", config.classTokenWidth(), width);
-            norm("wg_norm", width);
-        }
-
-        @Override
-        public Shape[] getOutputShapes(Shape[] inputShapes) {
-            Shape tokens = inputShapes[0];
-            return new Shape[] {new Shape(tokens.get(0), tokens.get(1) + 1, tokens.get(2))};
-        }
-    }
-
-    /** Modulated norm and linear heads: patches (N, T, p²·C_out) and, with a class token, its velocity (N, Z). */
-    static final class FinalLayer extends ScriptedBlock {
-        private final long rows;
-        private final int classTokenWidth;
-
-        FinalLayer(SiTConfig config, Precision precision) {
-            super(ScriptFunction.of(FinalLayer.class, "sit.py", "final_layer")
-                    .bind("bf16", precision == Precision.BFLOAT16));
-            int width = config.model().hiddenSize();
-            rows = (long) config.model().patchSize() * config.model().patchSize() * config.outChannels();
-            classTokenWidth = config.classTokenWidth();
-            zeroLinear("linear", width, rows);
-            if (classTokenWidth > 0) {
-                zeroLinear("linear_cls", width, classTokenWidth);
-            }
-            zeroLinear("adaLN_modulation.1", width, 2L * width);
-        }
-
-        @Override
-        public Shape[] getOutputShapes(Shape[] inputShapes) {
-            long n = inputShapes[0].get(0);
-            long tokens = inputShapes[0].get(1);
-            return classTokenWidth > 0
-                    ? new Shape[] {new Shape(n, tokens - 1, rows), new Shape(n, classTokenWidth)}
-                    : new Shape[] {new Shape(n, tokens, rows)};
-        }
     }
 }

@@ -63,6 +63,11 @@ public record SiTConfig(
         if (mixer.layers() > 0) {
             int width = mixer.width() == 0 ? model.hiddenSize() : mixer.width();
             ModelConfig.requireRatio("mixer.mlpRatio", mixer.mlpRatio(), "mixer.width", width);
+            if (mixer.bottleneck() != MixerConfig.Bottleneck.RESIDUAL && width == model.hiddenSize()) {
+                throw new IllegalArgumentException("mixer.bottleneck " + mixer.bottleneck()
+                        + " is the way into layers of" + " another width than the model's, " + width
+                        + ": choose another mixer.width, or RESIDUAL");
+            }
         }
         ModelConfig.require(
                 !align.enabled() || align.depth() >= 1 && align.depth() <= model.depth(),
@@ -71,7 +76,16 @@ public record SiTConfig(
         if (subset.placement() == SubsetPlacement.ROUTE) {
             subset.route().in(model.depth());
         }
+        if (subset.placement() == SubsetPlacement.SPARSE) {
+            subset.sparse().requireIn(model.depth());
+        }
         terms.requireFits(model.depth(), cls.enabled() || align.enabled(), subset.placement());
+        if (terms.mae().isPresent()) {
+            SubsetFit.requireMasked(model, subset);
+        }
+        SubsetConfig tokens = subset;
+        int blocks = model.depth();
+        terms.layerSync().ifPresent(term -> SubsetFit.requireEqualTokens(tokens, term, blocks));
         if (align.enabled() && align.projector() == AlignConfig.ProjectorKind.CONV) {
             requireGrid(cls, alignsSubset(subset, align, model.depth()) ? subset.placement() : SubsetPlacement.NONE);
         }
@@ -152,6 +166,17 @@ public record SiTConfig(
                 none ? placed.withRatio(SubsetConfig.defaults().dropping().ratio()) : placed);
     }
 
+    /**
+     * Sets placement SPARSE with so many dense blocks at each end; see {@link #withPlacement} for the ratio.
+     *
+     * @param pathDrop probability that a training sample does without the others
+     */
+    public SiTConfig withSparse(int dense, double pathDrop) {
+        SubsetConfig.Route route = subset.route();
+        return withSubset(subset.withSparse(dense, pathDrop))
+                .withPlacement(SubsetPlacement.SPARSE, route.routeStart(), route.routeEnd());
+    }
+
     /** Sets MLP ratio, label dropout, q/k norm, and whether the head predicts sigma too. */
     public SiTConfig withOptions(double mlpRatio, double classDropoutProb, boolean qkNorm, boolean sigma) {
         ModelConfig sized = model.withOptions(mlpRatio, classDropoutProb, qkNorm);
@@ -170,6 +195,16 @@ public record SiTConfig(
 
     private SiTConfig with(AlignConfig config, List<Integer> widths) {
         return new SiTConfig(model, config, cls, mixer, subset, widths, classTokenWidth, learnSigma, terms);
+    }
+
+    /** Width of the tokens that the head sees: the decoder's if there is one. */
+    int headWidth() {
+        return subset.decoder().map(SubsetConfig.Decoder::width).orElse(model.hiddenSize());
+    }
+
+    /** Whether the velocity loss covers the kept patches alone. */
+    boolean scoresKept() {
+        return subset.placement() == SubsetPlacement.DROP || subset.decoder().isPresent();
     }
 
     /** Side G of the token grid. */
@@ -194,21 +229,14 @@ public record SiTConfig(
 
     /**
      * Whether alignment is over the kept tokens: with DROP, DROP_REINSERT and LOSS_ONLY always, with ROUTE where
-     * routeStart &lt; align.depth ≤ routeEnd + 1.
+     * routeStart &lt; align.depth ≤ routeEnd + 1, with SPARSE where dense &lt; align.depth ≤ L − dense.
      */
     public boolean alignsSubset() {
         return alignsSubset(subset, align, model.depth());
     }
 
     private static boolean alignsSubset(SubsetConfig subset, AlignConfig align, int depth) {
-        return switch (subset.placement()) {
-            case NONE -> false;
-            case ROUTE -> {
-                SubsetConfig.Route route = subset.route().in(depth);
-                yield align.depth() > route.routeStart() && align.depth() <= route.routeEnd() + 1;
-            }
-            case DROP, LOSS_ONLY, DROP_REINSERT -> true;
-        };
+        return subset.placement() == SubsetPlacement.LOSS_ONLY || SubsetFit.sees(subset, align.depth(), depth);
     }
 
     /**
@@ -221,6 +249,16 @@ public record SiTConfig(
             throw new IllegalArgumentException(
                     "the model and its subsets must have the same placement, but the model has " + subset.placement()
                             + " and the subsets are drawn for " + drawn.placement());
+        }
+        if (!drawn.decoder().equals(subset.decoder())) {
+            throw new IllegalArgumentException(
+                    "the model and its subsets must have the same decoder, but the model has " + subset.decoder()
+                            + " and the subsets are drawn for " + drawn.decoder());
+        }
+        if (subset.placement() == SubsetPlacement.SPARSE && !drawn.sparse().equals(subset.sparse())) {
+            throw new IllegalArgumentException(
+                    "the model and its subsets must have the same sparse path, but the model has " + subset.sparse()
+                            + " and the subsets are drawn for " + drawn.sparse());
         }
         if (subset.placement() == SubsetPlacement.ROUTE) {
             SubsetConfig.Route other = drawn.route().in(model.depth());

@@ -20,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  *     with placement NONE nothing else is allowed
  * @param dropped which labels become the null class (N), float32, 0 or 1; null leaves the choice to the model, which
  *     draws it in training and drops none otherwise
+ * @param pathDropped which samples do without what the blocks between the dense ones make of them (N), float32, 0 or 1; with
+ *     placement SPARSE alone; null drops no path
  */
 public record SiTInput(
         NDArray x,
@@ -27,9 +29,21 @@ public record SiTInput(
         NDArray y,
         @Nullable NDArray classToken,
         @Nullable NDArray keep,
-        @Nullable NDArray dropped) {
+        @Nullable NDArray dropped,
+        @Nullable NDArray pathDropped) {
 
-    /** Returns it as {@link SiT} takes it as a DJL block. */
+    /** A batch that drops no path. */
+    public SiTInput(
+            NDArray x,
+            NDArray t,
+            NDArray y,
+            @Nullable NDArray classToken,
+            @Nullable NDArray keep,
+            @Nullable NDArray dropped) {
+        this(x, t, y, classToken, keep, dropped, null);
+    }
+
+    /** Returns it as {@link SiT} takes it as a DJL block, where no path is dropped. */
     public NDList toNDList() {
         NDList list = new NDList(x, t, y);
         for (NDArray optional : new NDArray[] {classToken, keep, dropped}) {
@@ -74,6 +88,12 @@ public record SiTInput(
             problems.add("this model has no null class: classDropoutProb is 0");
         } else if (dropped != null) {
             check(problems, "dropped", dropped, DataType.FLOAT32, n);
+        }
+        if (pathDropped != null && config.subset().placement() != SubsetPlacement.SPARSE) {
+            problems.add("pathDropped was given but this model's placement is "
+                    + config.subset().placement() + ": SPARSE alone has a path to drop");
+        } else if (pathDropped != null) {
+            check(problems, "pathDropped", pathDropped, DataType.FLOAT32, n);
         }
         if (problems.isEmpty() && !x.getDevice().isGpu()) {
             boolean nullClass = config.model().classDropoutProb() > 0;

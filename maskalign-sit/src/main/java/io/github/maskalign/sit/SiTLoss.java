@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * <pre>L = mean((v̂ − v*)²) + β · mean((v̂_cls − v*_cls)²) + λ · (−mean cos(Z, proj(h)))</pre>
  *
  * <p>with x_t = α x* + σ ε and v* = α' x* + σ' ε, for the class token alike at the same t. Tokens that were dropped
- * for good count nowhere; the alignment covers the class token and the tokens that were present at the tap, or with
+ * for good, or that a decoder paints in, count in no velocity; the alignment covers the class token and the tokens that were present at the tap, or with
  * LOSS_ONLY those that were sampled. With β and λ at 0 or without the parts, this is SiT's loss; with them REPA's,
  * REG's and MaskAlign's (arXiv 2606.08788, section 4).
  */
@@ -43,6 +43,7 @@ public final class SiTLoss {
     private final AuxiliaryLoss layerSync = AuxiliaryLoss.layerSync();
     private final AuxiliaryLoss dispersive = AuxiliaryLoss.dispersive();
     private final AuxiliaryLoss contrastive = AuxiliaryLoss.contrastiveFlow();
+    private final AuxiliaryLoss maskedPatches = AuxiliaryLoss.maskedPatches();
     private final AuxiliaryLoss attention = AuxiliaryLoss.attentionDistillation();
     private final AuxiliaryLoss selfAlign;
     private final ScriptFunction patchify;
@@ -138,7 +139,8 @@ public final class SiTLoss {
         NDArray classNoise = in.classNoise();
         NDArray noisedClass =
                 classToken != null && classNoise != null ? path.interpolate(classToken, classNoise, t) : null;
-        return new SiTInput(path.interpolate(in.clean(), in.noise(), t), t, in.y(), noisedClass, keep, in.dropped());
+        return new SiTInput(
+                path.interpolate(in.clean(), in.noise(), t), t, in.y(), noisedClass, keep, in.dropped(), in.pathDropped());
     }
 
     /** Returns what {@link #of} looks at beside the predictions, at the step of a batch. */
@@ -201,13 +203,21 @@ public final class SiTLoss {
         terms.contrastive().ifPresent(term -> {
             NDArray target = path.velocityTarget(in.clean(), in.noise(), in.t()); // (N, C, H, W)
             NDArray keep = in.keep();
-            if (keep != null && config.subset().placement() == SubsetPlacement.DROP) {
+            if (keep != null && config.scoresKept()) {
                 // the sample before, at the places that this one keeps
                 long n = keep.getShape().get(0);
                 NDArray next = n == 1 ? keep : keep.get("1:").concat(keep.get("0:1"), 0);
                 target = patches.gather(patchify.callForOne(target), next); // (N, K, p²C)
             }
-            found.put("contrastive", contrastive.of(out.velocity(), target));
+            found.put("contrastive", contrastive.of(scored(out, keep, config), target));
+        });
+        terms.mae().ifPresent(term -> {
+            NDArray keep = in.keep();
+            if (keep != null && keep.getShape().get(1) < config.tokens()) {
+                NDArray state = path.interpolate(in.clean(), in.noise(), in.t()); // (N, C, H, W)
+                NDArray painted = path.clean(out.velocity(), state, in.t());
+                found.put("mae", maskedPatches.of(patchify.callForOne(painted), patchify.callForOne(state), keep));
+            }
         });
         terms.attention().ifPresent(term -> {
             if (term.weight().at(in.context().step()) > 0) {
@@ -261,10 +271,17 @@ public final class SiTLoss {
     private NDArray velocity(SiTOutput out, SiTLossInput in, SiTConfig config) {
         NDArray target = path.velocityTarget(in.clean(), in.noise(), in.t()); // (N, C, H, W)
         NDArray keep = in.keep();
-        if (keep != null && config.subset().placement() == SubsetPlacement.DROP) {
+        if (keep != null && config.scoresKept()) {
             target = patches.gather(patchify.callForOne(target), keep); // (N, K, p²C)
         }
-        return VelocityLoss.perSample(out.velocity(), target).mean();
+        return VelocityLoss.perSample(scored(out, keep, config), target).mean();
+    }
+
+    /** The velocity where the loss looks at it: of all pixels, or of the kept patches (N, K, p²C). */
+    private NDArray scored(SiTOutput out, @Nullable NDArray keep, SiTConfig config) {
+        return keep != null && config.subset().decoder().isPresent()
+                ? patches.gather(patchify.callForOne(out.velocity()), keep)
+                : out.velocity();
     }
 
     private NDArray alignment(List<NDArray> projected, SiTLossInput in, SiTConfig config) {
@@ -401,6 +418,7 @@ public final class SiTLoss {
      * @param keep kept patches (N, K), int64; null keeps all
      * @param dropped which labels become the null class (N), 0 or 1; null drops none
      * @param context the step, and what terms of relatives need
+     * @param pathDropped which samples do without the sparse path (N), 0 or 1; with SPARSE alone; null drops none
      */
     public record SiTLossInput(
             NDArray clean,
@@ -411,15 +429,30 @@ public final class SiTLoss {
             @Nullable NDArray classNoise,
             @Nullable NDArray keep,
             @Nullable NDArray dropped,
-            Context context) {
+            Context context,
+            @Nullable NDArray pathDropped) {
         /** Copies the list. */
         public SiTLossInput {
             targets = List.copyOf(targets);
         }
 
+        /** A batch that drops no path. */
+        public SiTLossInput(
+                NDArray clean,
+                NDArray noise,
+                NDArray t,
+                NDArray y,
+                List<NDArray> targets,
+                @Nullable NDArray classNoise,
+                @Nullable NDArray keep,
+                @Nullable NDArray dropped,
+                Context context) {
+            this(clean, noise, t, y, targets, classNoise, keep, dropped, context, null);
+        }
+
         /** Returns the same batch at another step. */
         public SiTLossInput withContext(Context other) {
-            return new SiTLossInput(clean, noise, t, y, targets, classNoise, keep, dropped, other);
+            return new SiTLossInput(clean, noise, t, y, targets, classNoise, keep, dropped, other, pathDropped);
         }
 
         /**
@@ -454,7 +487,7 @@ public final class SiTLoss {
 
         /** Returns the same batch with other targets. */
         public SiTLossInput withTargets(List<NDArray> others) {
-            return new SiTLossInput(clean, noise, t, y, others, classNoise, keep, dropped, context);
+            return new SiTLossInput(clean, noise, t, y, others, classNoise, keep, dropped, context, pathDropped);
         }
     }
 }

@@ -9,6 +9,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.align.RepresentationEncoder.EncoderTokens;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenSubset;
 import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.LatentData.TokenChoice;
@@ -35,8 +36,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Trains a SiT: fetches samples, draws every random number by position and computes {@link SiTLoss}.
  *
- * <p>Each kind of number has its stream (timesteps, noise, label dropout, class-token noise, subsets, times of the moving
- * average), so a run with subsets and one without share everything else.
+ * <p>Each kind of number has its stream (timesteps, noise, label dropout, class-token noise, subsets, path dropout, times of the
+ * moving average), so a run with subsets and one without share everything else.
  */
 public final class SiTObjective implements Objective {
     private final SiT model;
@@ -210,8 +211,16 @@ public final class SiTObjective implements Objective {
                 List.of(),
                 classNoise(scratch, first, count),
                 keep,
-                dropped(scratch, first, count),
-                new SiTLossInput.Context(step, Map.of()));
+                dropped(scratch, RandomStream.LABEL_DROP, config.model().classDropoutProb(), first, count),
+                new SiTLossInput.Context(step, Map.of()),
+                config.subset().placement() == SubsetPlacement.SPARSE
+                        ? dropped(
+                                scratch,
+                                RandomStream.PATH_DROP,
+                                config.subset().sparse().pathDrop(),
+                                first,
+                                count)
+                        : null);
     }
 
     /** Adds what the encoder says, as far as the loss of this step looks at it. */
@@ -249,12 +258,12 @@ public final class SiTObjective implements Objective {
                         scratch, new Shape(count, width), draws.normal(RandomStream.CLASS_NOISE, first, count, width));
     }
 
-    private @Nullable NDArray dropped(NDManager scratch, long first, int count) {
-        double probability = model.config().model().classDropoutProb();
+    private @Nullable NDArray dropped(
+            NDManager scratch, RandomStream stream, double probability, long first, int count) {
         if (probability == 0) {
             return null;
         }
-        float[] u = draws.uniform(RandomStream.LABEL_DROP, first, count);
+        float[] u = draws.uniform(stream, first, count);
         for (int i = 0; i < count; i++) {
             u[i] = u[i] < probability ? 1 : 0;
         }

@@ -24,12 +24,25 @@ public final class SiTVelocityField implements VelocityField {
 
     @Override
     public NDList velocity(NDList state, NDArray t, NDArray labels) {
-        return velocity(state, t, labels, null);
+        return velocity(model.forward(store, input(state, t, labels, null), false));
     }
 
-    private NDList velocity(NDList state, NDArray t, NDArray labels, @Nullable NDArray keep) {
+    @Override
+    public boolean hasPath() {
+        return model.config().subset().placement() == SubsetPlacement.SPARSE;
+    }
+
+    @Override
+    public NDList velocityWithoutPath(NDList state, NDArray t, NDArray labels) {
+        return velocity(model.forwardHalf(store, input(state, t, labels, null)));
+    }
+
+    private static SiTInput input(NDList state, NDArray t, NDArray labels, @Nullable NDArray keep) {
         NDArray classToken = state.size() > 1 ? state.get(1) : null;
-        SiTOutput out = model.forward(store, new SiTInput(state.get(0), t, labels, classToken, keep, null), false);
+        return new SiTInput(state.get(0), t, labels, classToken, keep, null);
+    }
+
+    private static NDList velocity(SiTOutput out) {
         out.projected().forEach(NDArray::close);
         return out.classVelocity() == null
                 ? new NDList(out.velocity())
@@ -56,7 +69,7 @@ public final class SiTVelocityField implements VelocityField {
 
         @Override
         public NDList velocity(NDList state, NDArray t, NDArray labels, NDArray keep) {
-            return SiTVelocityField.this.velocity(state, t, labels, keep);
+            return SiTVelocityField.velocity(model.forward(store, input(state, t, labels, keep), false));
         }
     }
 

@@ -169,7 +169,7 @@ final class TrainingPlan {
         if (tokens.placement() != SubsetPlacement.NONE) {
             put(out, "subset.", tokens);
             if (tokens.dropping().schedule() != SubsetSchedule.CONSTANT
-                    || tokens.dropping().unmaskedTailSteps() > 0) {
+                    || tokens.dropping().hasTail()) {
                 out.put("train.steps", Long.toString(steps)); // the ratio of a step depends on it
             }
         }

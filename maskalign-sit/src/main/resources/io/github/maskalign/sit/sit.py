@@ -93,3 +93,39 @@ def unpatchify(tokens: Tensor, grid: int, patch: int, predicted: int, channels: 
     x = tokens.view([N, grid, grid, patch, patch, predicted])
     x = torch.permute(x[:, :, :, :, :, 0:channels], [0, 5, 1, 3, 2, 4])  # (N, C, G, p, G, p)
     return x.reshape([N, channels, grid * patch, grid * patch])  # (N, C, H, W)
+
+
+# SPRINT, where the sparse path leaves the dense one. A slice is a step of its own in the backward pass even where it takes
+# all samples, so that the gradients of both ways are summed in one order, whether blocks are computed again or not.
+def first_samples(x: Tensor, samples: int) -> Tensor:
+    return x[0:samples]
+
+
+# Between the sparse and the last dense blocks: samples that are dropped (N), not 0, get the learned token (1, 1, D)
+# in place of all that the sparse blocks made of them.
+def drop_path(x: Tensor, dropped: Tensor, fill: Tensor) -> Tensor:
+    return torch.where(dropped.reshape([dropped.size(0), 1, 1]) != 0, fill, x)  # (N, [1+]T, D)
+
+
+# The same for samples that never went through the sparse blocks, which stand behind those that did.
+def without_path(x: Tensor, fill: Tensor, samples: int) -> Tensor:
+    blank = fill.expand([samples - x.size(0), x.size(1), x.size(2)])
+    return torch.cat([x, blank], 0)  # (N, [1+]T, D)
+
+
+# And joined with what the first dense blocks made of all tokens: Linear([sparse; dense]).
+def fuse(x: Tensor, dense: Tensor, weight: Tensor, bias: Tensor, bf16: bool) -> Tensor:
+    return torch.to(linear(torch.cat([x, dense], 2), weight, bias, bf16), 6)  # (N, [1+]T, D)
+
+
+# MaskDiT, into the decoder: modulated norm and a linear map to its width, under the official names.
+def decoder_layer(
+    x: Tensor, c: Tensor, linear_weight: Tensor, linear_bias: Tensor,
+    adaLN_modulation_1_weight: Tensor, adaLN_modulation_1_bias: Tensor, bf16: bool
+) -> Tensor:
+    m = modulations(c, adaLN_modulation_1_weight, adaLN_modulation_1_bias, 2, bf16)  # shift, scale
+    return torch.to(linear(modulated_norm(x, m[0], m[1]), linear_weight, linear_bias, bf16), 6)  # (N, [1+]K, m)
+
+
+def add_positions(x: Tensor, table: Tensor) -> Tensor:
+    return x + table  # (N, [1+]T, m)

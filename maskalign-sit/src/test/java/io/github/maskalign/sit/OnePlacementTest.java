@@ -42,7 +42,7 @@ class OnePlacementTest {
     @MethodSource("pairs")
     void theObjectiveTakesEqualPlacementsAlone(SubsetPlacement inModel, SubsetPlacement drawn) {
         try (NDManager manager = NDManager.newBaseManager()) {
-            SiT model = TinySiT.fresh(TinySiT.reg().withPlacement(inModel, 0, 1), manager);
+            SiT model = TinySiT.fresh(TinySiT.placed(TinySiT.reg(), inModel, 0, 1), manager);
 
             if (inModel == drawn) {
                 assertThat(objective(model, sampler(drawn), manager).parameters())
@@ -59,7 +59,7 @@ class OnePlacementTest {
     @ParameterizedTest
     @MethodSource("pairs")
     void soDoesTheChoiceOfTokensToRead(SubsetPlacement inModel, SubsetPlacement drawn) {
-        SiTConfig model = TinySiT.reg().withPlacement(inModel, 0, 1);
+        SiTConfig model = TinySiT.placed(TinySiT.reg(), inModel, 0, 1);
 
         if (inModel == drawn) {
             assertThat(new KeptTokens(model, sampler(drawn), N).model()).isEqualTo(model);
@@ -88,7 +88,7 @@ class OnePlacementTest {
     @EnumSource(SubsetPlacement.class)
     void theLossTakesKeptPatchesOnlyForAPlacement(SubsetPlacement where) {
         try (NDManager manager = NDManager.newBaseManager()) {
-            SiTConfig config = TinySiT.reg().withPlacement(where, 0, 1);
+            SiTConfig config = TinySiT.placed(TinySiT.reg(), where, 0, 1);
             SiTLoss loss = new SiTLoss(TinySiT.fresh(config, manager), Interpolant.LINEAR, 0.03, 0.5);
             SiTLossInput in = TinySiT.lossInput(config, manager, TinySiT.keepFive(manager));
             ParameterStore store = new ParameterStore(manager, false);
@@ -106,7 +106,8 @@ class OnePlacementTest {
     }
 
     private static TokenSubsetSampler sampler(SubsetPlacement where) {
-        SubsetConfig subsets = SubsetConfig.defaults().withPlacement(where).withRoute(0, 1);
+        SubsetConfig subsets =
+                SubsetConfig.defaults().withSparse(1, 0.1).withPlacement(where).withRoute(0, 1);
         return new TokenSubsetSampler(subsets, DRAWS, STEPS);
     }
 

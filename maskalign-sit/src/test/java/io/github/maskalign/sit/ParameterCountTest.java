@@ -2,6 +2,7 @@ package io.github.maskalign.sit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.nn.internal.ParameterKeys;
@@ -82,6 +83,43 @@ class ParameterCountTest {
                 2 * d + 3 * (d * d + d) + 2 * d * d + 2 * d + 2 * (d * d + d) + 2 * d; // table, projector, head, class
         assertThat(count(config)).isEqualTo(2 * block + patch + labels + time + rest);
         assertThat(1024 * block).isPositive().isLessThan(1L << 52); // depth 1024
+    }
+
+    /** SPRINT: Linear(2D → D) and a mask token. */
+    @ParameterizedTest
+    @CsvSource({"SiT-B/2, 1180416, 768", "SiT-XL/2, 2655360, 1152"})
+    void sprint(String id, long linear, long token) {
+        SiTConfig plain = SiTVariant.ofId(id).config();
+
+        assertThat(count(plain.withSparse(2, 0.1)) - count(plain)).isEqualTo(linear + token);
+    }
+
+    /** MaskDiT's decoder by hand: entrance, eight blocks of width m, positions, token, and a head of width m. */
+    @Test
+    void maskDiTAtXl() {
+        SiTConfig plain = SiTVariant.XL_2.config();
+        SiTConfig decoding =
+                plain.withSubset(SubsetConfig.defaults().withRatio(0.5).withDecoder(8, 512, 16));
+        long d = 1152;
+        long m = 512;
+        long entrance = m * d + m + 2 * d * d + 2 * d;
+        long blocks = 8 * (12 * m * m + 9 * m + 6 * m * (d + 1));
+        long head = 16 * (m + 1) + 2 * m * (d + 1) - 16 * (d + 1) - 2 * d * (d + 1);
+
+        assertThat(count(decoding) - count(plain)).isEqualTo(entrance + blocks + 256 * m + m + head);
+    }
+
+    /** MicroDiT's way in and out: a norm before each linear map, 2 m + 2 D beside the mixer of methods 4.6. */
+    @Test
+    void microDiTAtXl() {
+        SiTConfig plain = SiTVariant.XL_2.config();
+        MixerConfig.Conditioning adaLn = MixerConfig.Conditioning.ADALN_ZERO;
+        MixerConfig normed = new MixerConfig(6, 768, 12, 4, adaLn, MixerConfig.Bottleneck.NORMALISED);
+        long d = 1152;
+        long m = 768;
+
+        assertThat(count(plain.withMixer(normed)) - count(plain))
+                .isEqualTo(6 * (12 * m * m + 9 * m + 6 * m * (d + 1)) + 2 * d * m + m + d + 2 * m + 2 * d);
     }
 
     @Test

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
@@ -41,6 +42,12 @@ class SavedModelTest {
                     assertThat(bytes(same)).as(entry.getKey()).isEqualTo(bytes(model));
                     assertThat(saved.config().model()).isEqualTo(config.model());
                     assertThat(saved.config().mixer()).isEqualTo(config.mixer());
+                    assertThat(saved.config().subset().decoder())
+                            .isEqualTo(config.subset().decoder());
+                    if (config.subset().placement() == SubsetPlacement.SPARSE) {
+                        assertThat(saved.config().subset().placement()).isEqualTo(SubsetPlacement.SPARSE);
+                        assertThat(saved.config().subset().sparse().dense()).isEqualTo(1);
+                    }
                 }
             }
         }

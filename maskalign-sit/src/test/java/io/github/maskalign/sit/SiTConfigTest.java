@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
+import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.sit.SiTConfig.AlignConfig;
 import io.github.maskalign.sit.SiTConfig.ClassTokenConfig;
 import io.github.maskalign.sit.SiTConfig.ModelConfig;
 import java.util.List;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
@@ -169,6 +171,84 @@ class SiTConfigTest {
                         false,
                         LossTerms.NONE))
                 .hasMessage("cls.enabled must say whether there is a classTokenWidth, here 0, but was true");
+    }
+
+    @Test
+    void sparseModelsHaveBlocksBetweenAndCompareEqualTokens() {
+        SiTConfig sparse = PLAIN.withSparse(2, 0.1).withAlignment(3, 20, List.of(12));
+
+        assertThat(sparse.subset().dropping().ratio()).isEqualTo(0.25);
+        assertThat(IntStream.rangeClosed(1, 6)
+                        .filter(d -> sparse.withAlignment(d, 20, List.of(12)).alignsSubset()))
+                .containsExactly(3, 4);
+        assertThatThrownBy(() -> PLAIN.withSparse(3, 0.1))
+                .hasMessage(
+                        "subset.dense must leave a block between the first and the last 3 of model.depth 6, so it must be"
+                                + " below 3 but was 3");
+        assertThatThrownBy(() -> sparse.withTerms(layerSync(2, 3)))
+                .hasMessage(
+                        "terms.layerSync compares the tokens of block 2 with those of block 3, but with subset.placement"
+                                + " SPARSE only block 3 sees the kept tokens alone: choose two blocks that see the same tokens");
+        assertThatThrownBy(() -> PLAIN.withTerms(layerSync(2, 5)).withPlacement(SubsetPlacement.ROUTE, 1, 3))
+                .hasMessageContaining("ROUTE only block 2 sees the kept tokens alone");
+        assertThat(sparse.withTerms(layerSync(3, 4)).terms()).isNotEqualTo(LossTerms.NONE);
+        assertThat(sparse.withTerms(layerSync(1, 6)).terms()).isNotEqualTo(LossTerms.NONE);
+        assertThatThrownBy(() -> sparse.withAlignment(sparse.align().withSpatial(3, 0.6)))
+                .hasMessageContaining("with subset.placement SPARSE patches are missing at align.depth");
+        assertThat(sparse.withAlignment(2, 20, List.of(12))
+                        .withAlignment(
+                                sparse.withAlignment(2, 20, List.of(12)).align().withSpatial(3, 0.6))
+                        .alignsSubset())
+                .isFalse();
+    }
+
+    @Test
+    void paintedPatchesNeedADecoderAndDroppedTokens() {
+        LossTerms mae = ConfigBinder.bindText("mae: {}", "terms", List.of(), LossTerms.class)
+                .value();
+        SubsetConfig decoding = SubsetConfig.defaults().withRatio(0.5).withDecoder(2, 20, 5);
+
+        assertThat(PLAIN.withSubset(decoding)
+                        .withTerms(mae)
+                        .terms()
+                        .mae()
+                        .orElseThrow()
+                        .coeff())
+                .isEqualTo(0.1);
+        assertThatThrownBy(() -> PLAIN.withTerms(mae).withSubset(SubsetConfig.defaults()))
+                .hasMessage(
+                        "terms.mae is about patches that a decoder paints in, but there is none: choose subset.placement"
+                                + " DROP_REINSERT and a subset.decoder, or take the term away");
+        assertThatThrownBy(() -> PLAIN.withSubset(decoding.withRatio(0)).withTerms(mae))
+                .hasMessage(
+                        "terms.mae is about patches that are dropped, but subset.ratio 0 drops none: choose a ratio above"
+                                + " 0, or take the term away");
+        assertThatThrownBy(() ->
+                        SiTConfig.of(8, 1, 1, 24, 6, 3, 10).withSubset(decoding).withTerms(mae))
+                .hasMessage(
+                        "terms.mae needs patches of at least 2 numbers, model.patchSize² · model.inChannels, but was 1");
+        assertThatThrownBy(() -> PLAIN.withSubset(decoding).requirePlacement(decoding.withDecoder(3, 20, 5)))
+                .hasMessageContaining("the model and its subsets must have the same decoder");
+    }
+
+    @Test
+    void aBottleneckOfTheModelsOwnWidthIsRefused() {
+        MixerConfig same =
+                new MixerConfig(1, 0, 0, 4, MixerConfig.Conditioning.ADALN_ZERO, MixerConfig.Bottleneck.NORMALISED);
+
+        assertThatThrownBy(() -> PLAIN.withMixer(same))
+                .hasMessage(
+                        "mixer.bottleneck NORMALISED is the way into layers of another width than the model's, 24: choose"
+                                + " another mixer.width, or RESIDUAL");
+    }
+
+    private static LossTerms layerSync(int block, int target) {
+        return ConfigBinder.bindText(
+                        "layerSync: {block: " + block + ", target: " + target + "}",
+                        "terms",
+                        List.of(),
+                        LossTerms.class)
+                .value();
     }
 
     @Test

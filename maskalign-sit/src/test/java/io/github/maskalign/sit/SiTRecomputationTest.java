@@ -58,7 +58,7 @@ class SiTRecomputationTest {
         all.put("narrow mixer", TinySiT.maskAlign().withMixer(narrow(MixerConfig.Conditioning.ADALN_ZERO)));
         all.put("blind mixer", TinySiT.maskAlign().withMixer(narrow(MixerConfig.Conditioning.NONE)));
         for (SubsetPlacement where : SubsetPlacement.values()) {
-            all.put("mixer " + where, TinySiT.reg().withMixer(MixerConfig.PAPER).withPlacement(where, 0, 2));
+            all.put("mixer " + where, TinySiT.placed(TinySiT.reg().withMixer(MixerConfig.PAPER), where, 0, 2));
         }
         return all.entrySet().stream()
                 .flatMap(entry -> Stream.of(

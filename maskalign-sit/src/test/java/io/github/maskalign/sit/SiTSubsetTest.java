@@ -61,7 +61,7 @@ class SiTSubsetTest {
     @EnumSource(value = SubsetPlacement.class, mode = EnumSource.Mode.EXCLUDE, names = "NONE")
     void keepingAllTokensEqualsNoSubset(SubsetPlacement where) {
         for (SiTConfig base : List.of(TinySiT.repa(), TinySiT.reg().withMixer(MixerConfig.PAPER))) {
-            SiT model = moved(base.withPlacement(where, 0, 1), manager);
+            SiT model = moved(TinySiT.placed(base, where, 0, 1), manager);
             SiTInput in = input(base, manager, null);
             SiTLossInput lossIn = lossInput(base, manager, null);
 
@@ -82,7 +82,7 @@ class SiTSubsetTest {
     @EnumSource(value = SubsetPlacement.class, mode = EnumSource.Mode.EXCLUDE, names = "NONE")
     void targetsOfTheKeptTokensAreEnough(SubsetPlacement where) {
         for (SiTConfig base : List.of(TinySiT.repa(), TinySiT.reg().withMixer(MixerConfig.PAPER))) {
-            SiT model = moved(base.withPlacement(where, 0, 1), manager);
+            SiT model = moved(TinySiT.placed(base, where, 0, 1), manager);
             NDArray keep = keepFive(manager);
             SiTLossInput all = lossInput(base, manager, keep);
             NDArray target = all.targets().get(0); // (3, 1+9, Z)

@@ -11,6 +11,8 @@ import ai.djl.util.NativeResource;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.align.RepresentationEncoder.EncoderTokens;
 import io.github.maskalign.core.align.SubsetConfig;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
+import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.data.ImageTensorData;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
@@ -22,12 +24,14 @@ import io.github.maskalign.core.train.StepResult;
 import io.github.maskalign.core.train.TrainListener;
 import io.github.maskalign.core.train.TrainListener.StopReason;
 import io.github.maskalign.core.train.TrainState;
+import io.github.maskalign.sit.weights.SiTWeights;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
@@ -99,6 +103,72 @@ class SiTTrainingTest {
         assertThat(Files.readAllLines(parts.resolve("stats.jsonl"))).hasSize(4);
     }
 
+    /** A subset that ends, and paths that are dropped: all drawn by position, before the stop and after. */
+    @Test
+    void aSparseModelStoppedAndResumedEqualsUninterrupted() throws IOException {
+        Path whole = folder.resolve("whole");
+        Path parts = folder.resolve("parts");
+        SiTConfig sparse = TinySiT.reg().withSparse(1, 0.5);
+        SiTConfig model = sparse.withSubset(sparse.subset().withRatio(0.6).withUnmaskedTailSteps(2));
+        train(tiny().setModel(model).optFolder(whole), 6);
+        train(tiny().setModel(model).optFolder(parts), 3);
+        train(tiny().setModel(model).optFolder(parts), 6);
+
+        for (String file : List.of("snapshot-0000006.safetensors", "checkpoints/state-0000006/exp_avg.safetensors")) {
+            assertThat(parts.resolve(file)).hasSameBinaryContentAs(whole.resolve(file));
+        }
+        try (SiTWeights opened = SiTWeights.open(whole)) {
+            assertThat(opened.config().subset().placement()).isEqualTo(SubsetPlacement.SPARSE);
+            assertThat(opened.config().subset().sparse().dense()).isEqualTo(1);
+        }
+        assertRefused(tiny().setModel(model.withSparse(1, 0.25)), parts, "subset.pathDrop was 0.5 and is now 0.25");
+    }
+
+    @Test
+    void aMaskedModelStoppedAndResumedEqualsUninterrupted() throws IOException {
+        Path whole = folder.resolve("whole");
+        Path parts = folder.resolve("parts");
+        SiTConfig masked = TinySiT.maskDiT(TinySiT.plain());
+        SiTConfig model = masked.withSubset(masked.subset().withUnmaskedTailSteps(2))
+                .withTerms(ConfigBinder.bindText("mae: {coeff: 0.2}", "terms", List.of(), LossTerms.class)
+                        .value());
+        List<Set<String>> losses = new ArrayList<>();
+        train(
+                tiny().setModel(model)
+                        .optFolder(whole)
+                        .optListener(onStep(
+                                (result, state) -> losses.add(result.parts().keySet()))),
+                6);
+        train(tiny().setModel(model).optFolder(parts), 3);
+        train(tiny().setModel(model).optFolder(parts), 6);
+
+        assertThat(losses.subList(0, 4)).containsOnly(Set.of("velocity", "mae"));
+        assertThat(losses.subList(4, 6)).containsOnly(Set.of("velocity")); // nothing is dropped
+        for (String file : List.of("snapshot-0000006.safetensors", "checkpoints/state-0000006/exp_avg.safetensors")) {
+            assertThat(parts.resolve(file)).hasSameBinaryContentAs(whole.resolve(file));
+        }
+        try (SiTWeights opened = SiTWeights.open(whole)) {
+            assertThat(opened.config().subset().decoder())
+                    .isEqualTo(model.subset().decoder());
+        }
+        assertRefused(
+                tiny().setModel(model.withTerms(LossTerms.NONE)), parts, "terms.mae.coeff was 0.2 and is now absent");
+    }
+
+    /** Runs until a step. */
+    private static void train(SiTTraining.Builder builder, long until) throws IOException {
+        AtomicReference<SiTTraining> running = new AtomicReference<>();
+        try (SiTTraining training = builder.optListener(onStep((result, state) -> {
+                    if (result.step() == until) {
+                        running.get().requestStop();
+                    }
+                }))
+                .build()) {
+            running.set(training);
+            training.run();
+        }
+    }
+
     @Test
     void changedSettingIsRefusedByName() throws IOException {
         try (SiTTraining training = tiny().setSteps(1).optFolder(folder).build()) {
@@ -118,7 +188,11 @@ class SiTTrainingTest {
     }
 
     private void assertRefused(SiTTraining.Builder builder, String words) throws IOException {
-        try (SiTTraining training = builder.optFolder(folder).build()) {
+        assertRefused(builder, folder, words);
+    }
+
+    private static void assertRefused(SiTTraining.Builder builder, Path where, String words) throws IOException {
+        try (SiTTraining training = builder.optFolder(where).build()) {
             assertThatThrownBy(training::run)
                     .isInstanceOf(CheckpointFormatException.class)
                     .hasMessageContaining(words);

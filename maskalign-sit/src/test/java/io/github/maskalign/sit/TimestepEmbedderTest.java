@@ -7,7 +7,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.core.script.ScriptFunction;
-import io.github.maskalign.sit.SiT.TimestepEmbedder;
+import io.github.maskalign.sit.SiTParts.TimestepEmbedder;
 import org.junit.jupiter.api.Test;
 
 class TimestepEmbedderTest {

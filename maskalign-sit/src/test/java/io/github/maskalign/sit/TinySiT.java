@@ -51,11 +51,32 @@ public final class TinySiT {
         all.put("repa", repa());
         all.put("reg", reg());
         all.put("maskalign", maskAlign());
+        all.put("microdit", microDiT(plain()));
+        all.put("microdit reg", microDiT(reg()));
+        all.put("maskdit", maskDiT(plain()));
+        all.put("reg with decoder", maskDiT(reg()));
         for (SubsetPlacement where : SubsetPlacement.values()) {
-            all.put("repa " + where, repa().withPlacement(where, 0, 1));
-            all.put("reg " + where, reg().withPlacement(where, 1, 2));
+            all.put("repa " + where, placed(repa(), where, 0, 1));
+            all.put("reg " + where, placed(reg(), where, 1, 2));
         }
         return all;
+    }
+
+    /** With a mixer of width 12 between norms, and tokens that are dropped after it. */
+    public static SiTConfig microDiT(SiTConfig config) {
+        return config.withMixer(new MixerConfig(
+                        2, 12, 3, 2, MixerConfig.Conditioning.ADALN_ZERO, MixerConfig.Bottleneck.NORMALISED))
+                .withPlacement(SubsetPlacement.DROP, 0, 0);
+    }
+
+    /** With a decoder of two blocks of width 20. */
+    public static SiTConfig maskDiT(SiTConfig config) {
+        return config.withSubset(config.subset().withRatio(0.5).withDecoder(2, 20, 5));
+    }
+
+    /** A placement, of which SPARSE has one dense block at each end. */
+    public static SiTConfig placed(SiTConfig config, SubsetPlacement where, int start, int end) {
+        return config.withSubset(config.subset().withSparse(1, 0.1)).withPlacement(where, start, end);
     }
 
     /** An initialised model as training begins. */

@@ -73,9 +73,19 @@ public final class AuxiliaryLoss extends Loss {
     }
 
     /**
+     * Masked patches (MaskDiT): mean over samples, and over the patches that a sample does not keep, of {@code mean((x̂ − z)²)}
+     * with z the noised patch less its mean, over the root of its unbiased variance + 1e-6 (MAE's rule). It takes predicted
+     * clean patches x̂ (N, T, P) with P at least 2, the noised ones (N, T, P) and the kept indices (N, K), K below T. Weight
+     * 0.1 as published. Source: MaskDiT's {@code train_utils/loss.py}.
+     */
+    public static AuxiliaryLoss maskedPatches() {
+        return new AuxiliaryLoss("masked-patches", "masked_patches", 3);
+    }
+
+    /**
      * Returns the value, 0-d float32, differentiable by the first array.
      *
-     * @param arrays the prediction and, if the term has one, the target
+     * @param arrays the prediction and, as far as the term has them, the target and the kept indices
      * @throws IllegalArgumentException if their number is wrong or their shapes do not fit
      */
     public NDArray of(NDArray... arrays) {
@@ -85,7 +95,7 @@ public final class AuxiliaryLoss extends Loss {
         }
         if (function.name().equals("attention_distillation")) {
             requireAttention(arrays[0], arrays[1]);
-        } else if (inputs == 2 && !arrays[0].getShape().equals(arrays[1].getShape())) {
+        } else if (inputs >= 2 && !arrays[0].getShape().equals(arrays[1].getShape())) {
             throw new IllegalArgumentException(getName() + ": the prediction has shape " + arrays[0].getShape()
                     + " but the target has " + arrays[1].getShape());
         }
@@ -111,8 +121,11 @@ public final class AuxiliaryLoss extends Loss {
 
     @Override
     public NDArray evaluate(NDList targets, NDList predictions) {
-        return inputs == 1
-                ? of(predictions.singletonOrThrow())
-                : of(predictions.singletonOrThrow(), targets.singletonOrThrow());
+        if (inputs == 1) {
+            return of(predictions.singletonOrThrow());
+        }
+        NDList all = new NDList(predictions.singletonOrThrow());
+        all.addAll(targets);
+        return of(all.toArray(new NDArray[0]));
     }
 }

@@ -3,6 +3,7 @@ package io.github.maskalign.core.align;
 import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.Inline;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.DoubleSupplier;
 
 /**
@@ -12,18 +13,24 @@ import java.util.function.DoubleSupplier;
  * @param dropping how many tokens are dropped
  * @param drawing which ones
  * @param route the blocks of {@link SubsetPlacement#ROUTE}; the others do not read it
+ * @param sparse the parts of {@link SubsetPlacement#SPARSE}; the others do not read it
+ * @param decoder what {@link SubsetPlacement#DROP_REINSERT} puts behind the blocks; null for nothing but the learned token
  */
 public record SubsetConfig(
         @Default("NONE") SubsetPlacement placement,
         @Inline Dropping dropping,
         @Inline Drawing drawing,
-        @Inline Route route) {
+        @Inline Route route,
+        @Inline Sparse sparse,
+        @Default("null") Optional<Decoder> decoder) {
 
     private static final SubsetConfig PAPER = new SubsetConfig(
             SubsetPlacement.DROP,
-            new Dropping(0.25, SubsetSchedule.CONSTANT, 0, 4, 0.2, 0),
-            new Drawing(Scope.PER_SAMPLE, Rounding.MAE, Order.SORTED),
-            new Route(2, -4, false));
+            new Dropping(0.25, SubsetSchedule.CONSTANT, 0, 4, 0.2, 0, 0),
+            new Drawing(Scope.PER_SAMPLE, Rounding.MAE, Order.SORTED, Pattern.RANDOM),
+            new Route(2, -4, false),
+            new Sparse(2, 0.1),
+            Optional.empty());
 
     /**
      * How many tokens are dropped in the course of a run.
@@ -34,6 +41,7 @@ public record SubsetConfig(
      * @param schedulePower exponent k of {@link SubsetSchedule#COSINE}, in [2, 6]
      * @param scheduleWidth width of {@link SubsetSchedule#UNIFORM_RANGE}, ratio + width at most 1
      * @param unmaskedTailSteps number of steps at the end of the run with ratio 0
+     * @param unmaskedTailShare the same as a share of the run, in [0, 1), rounded down to whole steps; the larger one holds
      */
     public record Dropping(
             @Default("0.25") double ratio,
@@ -41,7 +49,8 @@ public record SubsetConfig(
             @Default("0.0") double scheduleMinRatio,
             @Default("4") int schedulePower,
             @Default("0.2") double scheduleWidth,
-            @Default("0") int unmaskedTailSteps) {
+            @Default("0") int unmaskedTailSteps,
+            @Default("0.0") double unmaskedTailShare) {
         public Dropping {
             Objects.requireNonNull(schedule, "schedule must be given");
             check(ratio >= 0 && ratio < 1, "ratio must be in [0, 1) but was " + ratio);
@@ -54,6 +63,19 @@ public record SubsetConfig(
                     schedule != SubsetSchedule.UNIFORM_RANGE || ratio + scheduleWidth <= 1,
                     "ratio + scheduleWidth must be at most 1 but was " + ratio + " + " + scheduleWidth);
             check(unmaskedTailSteps >= 0, "unmaskedTailSteps must be at least 0 but was " + unmaskedTailSteps);
+            check(
+                    unmaskedTailShare >= 0 && unmaskedTailShare < 1,
+                    "unmaskedTailShare must be in [0, 1) but was " + unmaskedTailShare);
+        }
+
+        /** Whether a long enough run ends with steps in which nothing is dropped. */
+        public boolean hasTail() {
+            return unmaskedTailSteps > 0 || unmaskedTailShare > 0;
+        }
+
+        /** Returns how many of {@code steps} are at the end of the run and drop nothing. */
+        public long tail(long steps) {
+            return Math.max(unmaskedTailSteps, (long) (unmaskedTailShare * steps));
         }
 
         /** The largest ratio that a step of the schedule may have. */
@@ -69,15 +91,71 @@ public record SubsetConfig(
      * @param scope whether samples of a batch share one subset
      * @param rounding how a ratio becomes a number of tokens
      * @param order order of the kept tokens
+     * @param pattern from among which tokens they are drawn
      */
     public record Drawing(
             @Default("PER_SAMPLE") Scope scope,
             @Default("MAE") Rounding rounding,
-            @Default("SORTED") Order order) {
+            @Default("SORTED") Order order,
+            @Default("RANDOM") Pattern pattern) {
         public Drawing {
             Objects.requireNonNull(scope, "scope must be given");
             Objects.requireNonNull(rounding, "rounding must be given");
             Objects.requireNonNull(order, "order must be given");
+            Objects.requireNonNull(pattern, "pattern must be given");
+        }
+
+        /**
+         * Returns how many tokens are kept.
+         *
+         * @param tokens T, at least 1
+         * @param ratio share dropped, in (0, 1)
+         * @throws IllegalArgumentException if nothing would be left, or the pattern does not fit the tokens
+         */
+        public int kept(int tokens, double ratio) {
+            if (pattern == Pattern.RANDOM) {
+                return rounding.kept(tokens, ratio);
+            }
+            int side = (int) Math.sqrt(tokens);
+            check(
+                    side * side == tokens && side % Pattern.WINDOW == 0,
+                    "pattern " + pattern + " cuts the grid of tokens into windows of side " + Pattern.WINDOW
+                            + ", which must divide the grid's side, but there are " + tokens
+                            + " tokens: choose subset.pattern RANDOM, or model.inputSize and model.patchSize for an even"
+                            + " grid");
+            return tokens / (Pattern.WINDOW * Pattern.WINDOW);
+        }
+    }
+
+    /**
+     * Where {@link SubsetPlacement#SPARSE} is dense, and how often it does without the sparse part.
+     *
+     * @param dense first blocks, and as many last ones, that see all tokens; SPRINT's is 2
+     * @param pathDrop probability in [0, 1) that a training sample goes past the blocks between them, so that path-drop
+     *     guidance has what it needs; SPRINT's is 0.1
+     */
+    public record Sparse(
+            @Default("2") int dense, @Default("0.1") double pathDrop) {
+        public Sparse {
+            check(dense >= 1, "dense must be at least 1 but was " + dense);
+            check(pathDrop >= 0 && pathDrop < 1, "pathDrop must be in [0, 1) but was " + pathDrop);
+        }
+
+        /**
+         * Checks that a model of {@code depth} blocks has some between.
+         *
+         * @throws IllegalArgumentException if it has not
+         */
+        public void requireIn(int depth) {
+            check(
+                    2L * dense < depth,
+                    "subset.dense must leave a block between the first and the last " + dense + " of model.depth "
+                            + depth + ", so it must be below " + (depth + 1) / 2 + " but was " + dense);
+        }
+
+        /** Whether a block, counted from 0, is one of those between in a model of {@code depth} blocks. */
+        public boolean between(int block, int depth) {
+            return block >= dense && block < depth - dense;
         }
     }
 
@@ -112,6 +190,40 @@ public record SubsetConfig(
                     "subset.routeStart and subset.routeEnd must lie in blocks 0 to " + (depth - 1) + " but was "
                             + routeStart + " to " + end + " (routeEnd " + routeEnd + ")");
             return new Route(routeStart, end, float32AfterRoute);
+        }
+    }
+
+    /**
+     * A decoder behind the blocks, which sees all tokens and the learned one in place of those that were dropped (MaskDiT). With
+     * one, the velocity loss covers the kept tokens alone; the others are for {@code terms.mae}.
+     *
+     * <pre>
+     *   X = Linear(LN(X)(1 + scale) + shift)        (N, K, D) → (N, K, m), starts at zero; shift and scale from c
+     *   X = scatter(mask token, keep, X) + P        (N, T, m), sine-cosine positions of width m
+     *   X = layers transformer blocks on X and c, then the head
+     * </pre>
+     *
+     * @param layers number of blocks, in [1, 64]; MaskDiT's is 8
+     * @param width their width m, a multiple of 4 and of heads, in [4, 65536]; MaskDiT's is 512
+     * @param heads their attention heads; MaskDiT's is 16
+     */
+    public record Decoder(
+            @Default("8") int layers,
+            @Default("512") int width,
+            @Default("16") int heads) {
+        private static final int MOST_LAYERS = 64;
+        private static final int MOST_WIDTH = 1 << 16;
+
+        public Decoder {
+            check(
+                    layers >= 1 && layers <= MOST_LAYERS,
+                    "decoder.layers must be in [1, " + MOST_LAYERS + "] but was " + layers);
+            check(
+                    width >= 4 && width <= MOST_WIDTH && width % 4 == 0,
+                    "decoder.width must be a multiple of 4 in [4, " + MOST_WIDTH + "] but was " + width);
+            check(
+                    heads >= 1 && width % heads == 0,
+                    "decoder.heads must divide decoder.width " + width + " but was " + heads);
         }
     }
 
@@ -166,6 +278,19 @@ public record SubsetConfig(
         }
     }
 
+    /** From among which tokens the kept ones are drawn. */
+    public enum Pattern {
+        /** Any of all tokens. */
+        RANDOM,
+        /** One of each window of 2 × 2 tokens, which is a ratio of 0.75 (SPRINT). */
+        STRUCTURED_2X2;
+
+        /** Side of a window. */
+        static final int WINDOW = 2;
+
+        private static final double RATIO = 0.75;
+    }
+
     /** Order of the kept tokens; attention does not depend on it. */
     public enum Order {
         /** Ascending, the order of the patches. */
@@ -179,6 +304,18 @@ public record SubsetConfig(
         Objects.requireNonNull(dropping, "dropping must be given");
         Objects.requireNonNull(drawing, "drawing must be given");
         Objects.requireNonNull(route, "route must be given");
+        Objects.requireNonNull(sparse, "sparse must be given");
+        check(
+                decoder.isEmpty() || placement == SubsetPlacement.DROP_REINSERT,
+                "decoder goes with placement DROP_REINSERT, which puts dropped tokens back, but the placement was "
+                        + placement + ": choose that, or decoder null");
+        if (drawing.pattern() == Pattern.STRUCTURED_2X2 && placement.usesSubset()) {
+            check(
+                    dropping.ratio() == Pattern.RATIO && dropping.schedule() == SubsetSchedule.CONSTANT,
+                    "ratio must be " + Pattern.RATIO + " and schedule CONSTANT with pattern " + drawing.pattern()
+                            + ", which keeps one of each four tokens, but they were " + dropping.ratio() + " and "
+                            + dropping.schedule() + ": choose these, or pattern RANDOM");
+        }
     }
 
     /** The paper's subset: drop 25 % of the patch tokens of each sample after the mixer. */
@@ -200,7 +337,7 @@ public record SubsetConfig(
     public void requireTokensLeft(int tokens) {
         if (placement.usesSubset()) {
             try {
-                drawing.rounding().kept(tokens, dropping.largest());
+                drawing.kept(tokens, dropping.largest());
             } catch (IllegalArgumentException e) {
                 throw new IllegalArgumentException("subset." + e.getMessage(), e);
             }
@@ -209,30 +346,57 @@ public record SubsetConfig(
 
     /** Returns this with another placement. */
     public SubsetConfig withPlacement(SubsetPlacement value) {
-        return new SubsetConfig(value, dropping, drawing, route);
+        return new SubsetConfig(value, dropping, drawing, route, sparse, decoder);
     }
 
     /** Returns this with another ratio. */
     public SubsetConfig withRatio(double value) {
         Dropping d = dropping;
         return with(new Dropping(
-                value, d.schedule, d.scheduleMinRatio, d.schedulePower, d.scheduleWidth, d.unmaskedTailSteps));
+                value,
+                d.schedule,
+                d.scheduleMinRatio,
+                d.schedulePower,
+                d.scheduleWidth,
+                d.unmaskedTailSteps,
+                d.unmaskedTailShare));
     }
 
     /** Returns this with another schedule and its three numbers. */
     public SubsetConfig withSchedule(SubsetSchedule value, double minRatio, int power, double width) {
-        return with(new Dropping(dropping.ratio, value, minRatio, power, width, dropping.unmaskedTailSteps));
+        Dropping d = dropping;
+        return with(new Dropping(d.ratio, value, minRatio, power, width, d.unmaskedTailSteps, d.unmaskedTailShare));
     }
 
-    /** Returns this with another number of unmasked steps at the end. */
+    /** Returns this with another number of unmasked steps at the end, and no share of the run. */
     public SubsetConfig withUnmaskedTailSteps(int value) {
+        return withTail(value, 0);
+    }
+
+    /** Returns this with a share of the run at its end in which nothing is dropped. */
+    public SubsetConfig withUnmaskedTailShare(double value) {
+        return withTail(0, value);
+    }
+
+    private SubsetConfig withTail(int steps, double share) {
         Dropping d = dropping;
-        return with(new Dropping(d.ratio, d.schedule, d.scheduleMinRatio, d.schedulePower, d.scheduleWidth, value));
+        return with(
+                new Dropping(d.ratio, d.schedule, d.scheduleMinRatio, d.schedulePower, d.scheduleWidth, steps, share));
     }
 
     /** Returns this with other rules of drawing. */
     public SubsetConfig withDrawing(Scope newScope, Rounding newRounding, Order newOrder) {
-        return new SubsetConfig(placement, dropping, new Drawing(newScope, newRounding, newOrder), route);
+        return with(new Drawing(newScope, newRounding, newOrder, drawing.pattern()));
+    }
+
+    /** Returns this with another pattern of the kept tokens, at the ratio that goes with it. */
+    public SubsetConfig withPattern(Pattern value) {
+        SubsetConfig fitting = value == Pattern.RANDOM
+                ? this
+                : withSchedule(SubsetSchedule.CONSTANT, 0, dropping.schedulePower, dropping.scheduleWidth)
+                        .withRatio(Pattern.RATIO);
+        Drawing d = drawing;
+        return fitting.with(new Drawing(d.scope, d.rounding, d.order, value));
     }
 
     /** Returns this with another route; see {@link Route} for negative numbers. */
@@ -242,11 +406,27 @@ public record SubsetConfig(
 
     /** Returns this with another route, and with or without float32 behind it. */
     public SubsetConfig withRoute(int start, int end, boolean float32AfterRoute) {
-        return new SubsetConfig(placement, dropping, drawing, new Route(start, end, float32AfterRoute));
+        return new SubsetConfig(
+                placement, dropping, drawing, new Route(start, end, float32AfterRoute), sparse, decoder);
+    }
+
+    /** Returns this with other parts of SPARSE. */
+    public SubsetConfig withSparse(int dense, double pathDrop) {
+        return new SubsetConfig(placement, dropping, drawing, route, new Sparse(dense, pathDrop), decoder);
+    }
+
+    /** Returns this as DROP_REINSERT with a decoder. */
+    public SubsetConfig withDecoder(int layers, int width, int heads) {
+        Decoder value = new Decoder(layers, width, heads);
+        return new SubsetConfig(SubsetPlacement.DROP_REINSERT, dropping, drawing, route, sparse, Optional.of(value));
+    }
+
+    private SubsetConfig with(Drawing value) {
+        return new SubsetConfig(placement, dropping, value, route, sparse, decoder);
     }
 
     private SubsetConfig with(Dropping value) {
-        return new SubsetConfig(placement, value, drawing, route);
+        return new SubsetConfig(placement, value, drawing, route, sparse, decoder);
     }
 
     private static void check(boolean holds, String message) {
@@ -306,9 +486,29 @@ public record SubsetConfig(
         /**
          * As {@link #DROP}, but before the head the sequence is put back together: kept tokens at their places
          * ({@link TokenSubset#restore}), a learned token at the others, so that a loss can cover all T tokens.
-         * MaskDiT and its relatives.
+         * MaskDiT and its relatives. With a {@link Decoder} that happens before the decoder, at its width.
          */
-        DROP_REINSERT;
+        DROP_REINSERT,
+
+        /**
+         * The blocks in the middle see the kept tokens alone, and what the first ones made of all tokens goes round them.
+         * SPRINT. With L blocks of which the first and the last {@code dense} see all tokens:
+         *
+         * <pre>
+         *   F = blocks 1..dense on X                                    (N, T, D)
+         *   G = blocks dense+1..L-dense on gather(F, keep)              (N, K, D)
+         *   G = scatter(mask token, keep, G)                            (N, T, D), the learned token at all other places
+         *   G = mask token at all places of samples whose path is dropped
+         *   X = Linear([G; F])                                          (N, T, D), 2D → D
+         *   blocks L-dense+1..L on X; velocity loss over all tokens
+         * </pre>
+         *
+         * <p>Without a subset, as when it samples, all tokens go through the middle. A class token is always kept, but its
+         * path is dropped with the others'. The alignment loss covers the kept tokens if the alignment depth lies in
+         * [dense+1, L-dense], otherwise all. The official code counts that depth one block off, and never trains its mask
+         * token, which here is learned.
+         */
+        SPARSE;
 
         /** Whether a subset is drawn at all. */
         public boolean usesSubset() {

@@ -26,9 +26,9 @@ import org.jspecify.annotations.Nullable;
  * the kept tokens carry what the dropped ones knew.
  *
  * <p>{@code H̄ = M_ψ(H, t, y)} (MaskAlign, eq. 7), conditioned through the model's own {@code c = time + label}.
- * If its width m differs from D, {@code H̄ = H + W_out layers(W_in H)} with W_out starting at zero. The mixer
- * is part of the network and stays on when sampling. Keys: {@code 0.attn.qkv.weight}, ...,
- * {@code down.weight}, {@code up.weight}.
+ * If its width m differs from D, {@code H̄ = H + W_out layers(W_in H)} with W_out starting at zero, or as {@link
+ * MixerConfig.Bottleneck} says. The mixer is part of the network and stays on when sampling. Keys: {@code 0.attn.qkv.weight}, ...,
+ * {@code down.weight}, {@code up.weight}; with norms {@code down.0.weight} and {@code down.1.weight}.
  *
  * <p>Inputs: tokens (N, T, D) and c (N, D). Output: (N, T, D).
  */
@@ -39,8 +39,9 @@ public final class TokenMixer extends AbstractBlock {
     private final int layerWidth;
     private final boolean conditioned;
     private final List<Block> layers = new ArrayList<>();
-    private final @Nullable WidthChange down;
-    private final @Nullable WidthChange up;
+    private final @Nullable Block down;
+    private final @Nullable Block up;
+    private final boolean adds;
 
     /**
      * Creates a mixer.
@@ -73,8 +74,17 @@ public final class TokenMixer extends AbstractBlock {
             layers.add(addChildBlock(Integer.toString(i), layer));
         }
         boolean bottleneck = layerWidth != width;
-        down = bottleneck ? addChildBlock("down", WidthChange.down(width, layerWidth, precision)) : null;
-        up = bottleneck ? addChildBlock("up", WidthChange.up(layerWidth, width, precision)) : null;
+        adds = config.bottleneck() == MixerConfig.Bottleneck.RESIDUAL;
+        if (!bottleneck) {
+            down = null;
+            up = null;
+        } else if (adds) {
+            down = addChildBlock("down", WidthChange.down(width, layerWidth, precision));
+            up = addChildBlock("up", WidthChange.up(layerWidth, width, precision));
+        } else {
+            down = addChildBlock("down", new NormedChange(width, layerWidth, precision));
+            up = addChildBlock("up", new NormedChange(layerWidth, width, precision));
+        }
     }
 
     @Override
@@ -98,11 +108,31 @@ public final class TokenMixer extends AbstractBlock {
      * @return (N, T, D)
      */
     public NDArray forward(ParameterStore store, boolean training, NDArray tokens, NDArray c, BlockRunner runner) {
+        return leave(store, training, mix(store, training, tokens, c, runner), runner);
+    }
+
+    /**
+     * Mixes tokens, and with {@link MixerConfig.Bottleneck#NORMALISED} leaves them at the mixer's width, so that {@link #leave}
+     * has only those to widen that are kept. The arguments are those of {@link #forward}.
+     *
+     * @return (N, T, D) or (N, T, m)
+     */
+    public NDArray mix(ParameterStore store, boolean training, NDArray tokens, NDArray c, BlockRunner runner) {
         NDArray h = down == null ? tokens : runner.run(down, store, training, tokens); // (N, T, m)
         for (Block layer : layers) {
             h = conditioned ? runner.run(layer, store, training, h, c) : runner.run(layer, store, training, h);
         }
-        return up == null ? h : runner.run(up, store, training, h, tokens); // (N, T, D)
+        return up == null || !adds ? h : runner.run(up, store, training, h, tokens); // (N, T, D or m)
+    }
+
+    /**
+     * Brings what {@link #mix} made, or the kept ones of it, to the model's width.
+     *
+     * @param mixed (N, K, D) or (N, K, m)
+     * @return (N, K, D)
+     */
+    public NDArray leave(ParameterStore store, boolean training, NDArray mixed, BlockRunner runner) {
+        return up == null || adds ? mixed : runner.run(up, store, training, mixed);
     }
 
     @Override
@@ -113,7 +143,11 @@ public final class TokenMixer extends AbstractBlock {
         layers.forEach(layer -> layer.initialize(manager, dataType, in));
         if (down != null && up != null) {
             down.initialize(manager, dataType, tokens);
-            up.initialize(manager, dataType, inner, tokens);
+            if (adds) {
+                up.initialize(manager, dataType, inner, tokens);
+            } else {
+                up.initialize(manager, dataType, inner);
+            }
         }
     }
 
@@ -149,13 +183,15 @@ public final class TokenMixer extends AbstractBlock {
      * @param heads attention heads, at most 65536; 0 means the model's own number
      * @param mlpRatio width of an MLP's hidden layer over the layers' width, in (0, {@value #MOST_RATIO}]
      * @param conditioning how the layers see timestep and label
+     * @param bottleneck the way into and out of layers whose width is not D
      */
     public record MixerConfig(
             @Default("0") int layers,
             @Default("0") int width,
             @Default("0") int heads,
             @Default("4.0") double mlpRatio,
-            @Default("ADALN_ZERO") Conditioning conditioning) {
+            @Default("ADALN_ZERO") Conditioning conditioning,
+            @Default("RESIDUAL") Bottleneck bottleneck) {
         /** Largest MLP ratio; with it, and widths of at most 65536, every count of parameters is in range. */
         public static final int MOST_RATIO = 256;
 
@@ -177,6 +213,22 @@ public final class TokenMixer extends AbstractBlock {
             NONE
         }
 
+        /** The way into and out of layers that are narrower, or wider, than the model. */
+        public enum Bottleneck {
+            /** H̄ = H + W_out layers(W_in H), W_out starting at zero: the mixer starts as the identity. */
+            RESIDUAL,
+            /**
+             * H̄ = W_out LN(layers(W_in LN(H))), with affine norms and Xavier's start; W_out comes after tokens are dropped.
+             * MicroDiT, whose linear maps have no bias.
+             */
+            NORMALISED
+        }
+
+        /** A mixer with {@link Bottleneck#RESIDUAL}. */
+        public MixerConfig(int layers, int width, int heads, double mlpRatio, Conditioning conditioning) {
+            this(layers, width, heads, mlpRatio, conditioning, Bottleneck.RESIDUAL);
+        }
+
         /** Checks the ranges. */
         public MixerConfig {
             if (layers < 0 || layers > 64) {
@@ -194,6 +246,24 @@ public final class TokenMixer extends AbstractBlock {
             if (value < 0 || value > MOST_WIDTH) {
                 throw new IllegalArgumentException(key + " must be in [0, " + MOST_WIDTH + "] but was " + value);
             }
+        }
+    }
+
+    /** A norm and a linear map: (N, T, in) → (N, T, out). */
+    static final class NormedChange extends ScriptedBlock {
+        private final long out;
+
+        NormedChange(int in, int out, Precision precision) {
+            super(ScriptFunction.of(ScriptedBlock.class, "block.py", "norm_linear")
+                    .bind("bf16", precision == Precision.BFLOAT16));
+            this.out = out;
+            norm("0", in);
+            linear("1", in, out);
+        }
+
+        @Override
+        public Shape[] getOutputShapes(Shape[] inputShapes) {
+            return new Shape[] {new Shape(inputShapes[0].get(0), inputShapes[0].get(1), out)};
         }
     }
 

@@ -9,7 +9,8 @@ import java.util.Optional;
 /**
  * Draws the token subsets of a training run.
  *
- * <p>For each sample u ~ U[0, 1) for all T tokens; the K tokens with the smallest u are kept. The numbers
+ * <p>For each sample u ~ U[0, 1) for all T tokens; the K tokens with the smallest u are kept. With {@link
+ * SubsetConfig.Pattern#STRUCTURED_2X2} one token of each window is, all four alike likely. The numbers
  * come from {@link RandomStream#SUBSET} at the sample's global position, so a subset does not depend on how
  * a batch is split, and no other stream notices whether subsets are drawn. A ratio drawn per step, and the
  * subset that {@link SubsetConfig.Scope#PER_BATCH} shares, are addressed by the step.
@@ -58,7 +59,8 @@ public final class TokenSubsetSampler {
     public double ratio(long step) {
         checkStep(step);
         if (!config.placement().usesSubset()
-                || step >= totalSteps - config.dropping().unmaskedTailSteps() && hasTail()) {
+                || config.dropping().hasTail()
+                        && step >= totalSteps - config.dropping().tail(totalSteps)) {
             return 0;
         }
         double progress = Math.min(1, (double) step / totalSteps);
@@ -90,7 +92,7 @@ public final class TokenSubsetSampler {
         if (ratio == 0) {
             return Optional.empty();
         }
-        int kept = config.drawing().rounding().kept(tokens, ratio);
+        int kept = config.drawing().kept(tokens, ratio);
         long[] keep = new long[Math.multiplyExact(rows, kept)];
         if (config.drawing().scope() == SubsetConfig.Scope.PER_BATCH) {
             long[] shared = choose(sharedPosition(step), tokens, kept);
@@ -105,17 +107,30 @@ public final class TokenSubsetSampler {
         return Optional.of(new TokenSubset(tokens, kept, keep));
     }
 
-    /** The first K of the argsort of T uniform numbers. */
     private long[] choose(long position, int tokens, int kept) {
-        long[] keep = draws.at(RandomStream.SUBSET, position).subset(tokens, kept);
+        SplitMix64 random = draws.at(RandomStream.SUBSET, position);
+        long[] keep = config.drawing().pattern() == SubsetConfig.Pattern.RANDOM
+                ? random.subset(tokens, kept)
+                : ofWindows(random, tokens, kept);
         if (config.drawing().order() == SubsetConfig.Order.SORTED) {
             Arrays.sort(keep);
         }
         return keep;
     }
 
-    private boolean hasTail() {
-        return config.dropping().unmaskedTailSteps() > 0;
+    /** One of each window of 2 × 2 tokens, by the top two bits of a number for each window, row by row. */
+    private static long[] ofWindows(SplitMix64 random, int tokens, int kept) {
+        int side = (int) Math.sqrt(tokens);
+        int window = SubsetConfig.Pattern.WINDOW;
+        long[] keep = new long[kept];
+        int k = 0;
+        for (int row = 0; row < side; row += window) {
+            for (int column = 0; column < side; column += window) {
+                int place = (int) (random.nextLong() >>> 62);
+                keep[k++] = (long) (row + place / window) * side + column + place % window;
+            }
+        }
+        return keep;
     }
 
     /** Positions of samples are not negative, so these two are free for what belongs to a whole step. */

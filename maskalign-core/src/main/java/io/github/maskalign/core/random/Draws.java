@@ -86,6 +86,8 @@ public record Draws(long seed) {
         SAMPLE_LABEL(12),
         /** Which training pictures are mirrored. */
         FLIP(13),
+        /** Which training samples go past the sparse part of a model. */
+        PATH_DROP(15),
         /** How much cleaner a model's own moving average sees what the model sees. */
         TEACHER_TIME(20),
         /** Tokens that a routed network keeps while it samples. */

@@ -22,7 +22,7 @@ import java.util.Objects;
  * @param diffusion noise strength of Euler-Maruyama
  * @param legacyGuidedChannels how many of the latent's channels are guided, the first ones; 0 guides all, and 3 is
  *     SiT's and DiT's quirk, see {@link Guidance}
- * @param unconditional what guidance leads away from
+ * @param unconditional what guidance leads away from: the model without label, or without label and sparse path
  * @param routes shares of the tokens that go round the route, for {@link Unconditional#ROUTE_RATIO}
  */
 public record SamplerConfig(

@@ -45,6 +45,21 @@ public interface VelocityField {
         NDList velocity(NDList state, NDArray t, NDArray labels, NDArray keep);
     }
 
+    /** Whether the network has a path to leave out, which {@link Guidance.Unconditional#PATH_DROP} needs. */
+    default boolean hasPath() {
+        return false;
+    }
+
+    /**
+     * As {@link #velocity} for a guided call of {@link Guidance.Unconditional#PATH_DROP}: the second half of the samples
+     * does without the path.
+     *
+     * @throws UnsupportedOperationException if the network has none
+     */
+    default NDList velocityWithoutPath(NDList state, NDArray t, NDArray labels) {
+        throw new UnsupportedOperationException("this velocity field has no path to leave out");
+    }
+
     /** Returns the label that stands for no class; the number of classes for models trained here. */
     long nullLabel();
 }

@@ -105,6 +105,16 @@ def self_alignment(tokens: Tensor, teacher: Tensor, over_tokens: bool) -> Tensor
     return alignment_loss(tokens, teacher) + 1
 
 
+# MaskDiT: predicted clean patches (N, T, P) against the noised ones, each without its mean and at unit spread (unbiased
+# variance + 1e-6, as MAE), over the patches that are not kept; keep (N, K), K < T.
+def masked_patches(predicted: Tensor, noised: Tensor, keep: Tensor) -> Tensor:
+    spread = torch.sqrt(torch.var(noised, [2], True, True) + 1e-6)
+    goal = (noised - torch.mean(noised, [2], True)) / spread  # (N, T, P)
+    errors = torch.mean(torch.pow(torch.to(predicted, 6) - goal, 2), [2])  # (N, T)
+    masked = torch.scatter(torch.ones_like(errors), 1, keep, torch.zeros_like(keep, dtype=6))
+    return torch.mean(torch.sum(errors * masked, [1]) / torch.sum(masked, [1]))
+
+
 # total + weight * part, in the type of the total: in plain array arithmetic a 0-d float32 times a Java number
 # would become float64.
 def add_weighted(total: Tensor, part: Tensor, weight: float) -> Tensor:

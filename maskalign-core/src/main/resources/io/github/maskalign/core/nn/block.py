@@ -140,6 +140,12 @@ def widen_onto(mixed: Tensor, tokens: Tensor, weight: Tensor, bias: Tensor, bf16
     return tokens + torch.to(linear(mixed, weight, bias, bf16), 6)  # (N, T, D)
 
 
+# MicroDiT's way into and out of a mixer that is narrower: a norm before the linear map, and nothing added to the tokens.
+def norm_linear(x: Tensor, _0_weight: Tensor, _0_bias: Tensor, _1_weight: Tensor, _1_bias: Tensor, bf16: bool) -> Tensor:
+    h = torch.layer_norm(x, [x.size(2)], _0_weight, _0_bias, 1e-6)
+    return torch.to(linear(h, _1_weight, _1_bias, bf16), 6)  # (N, T, m), and back (N, K, D)
+
+
 # REPA's head on the hidden tokens at the alignment depth; a name that would begin with a digit begins with _.
 def projector(
     h: Tensor,

@@ -96,6 +96,68 @@ class AuxiliaryLossTest {
         }
     }
 
+    /** The formula in plain Java, and central differences, which are exact for a square but for rounding. */
+    @Test
+    void paintedPatchesAreComparedWithNormalisedOnes() {
+        int[][] kept = {{3, 0}, {1, 4}};
+        int patches = 5;
+        int values = 6;
+        try (NDManager manager = NDManager.newBaseManager();
+                GradMode recording = GradMode.on()) {
+            manager.getEngine().setRandomSeed(9);
+            NDArray clean = manager.randomNormal(new Shape(2, patches, values));
+            NDArray noised =
+                    manager.randomNormal(new Shape(2, patches, values)).mul(2).add(0.5f);
+            NDArray keep =
+                    manager.create(new long[] {3, 0, 1, 4}, new Shape(2, 2)).duplicate();
+            AuxiliaryLoss loss = AuxiliaryLoss.maskedPatches();
+            float[] x = clean.toFloatArray();
+            float[] z = noised.toFloatArray();
+
+            clean.setRequiresGradient(true);
+            NDArray value = loss.of(clean, noised, keep);
+            float[] gradient =
+                    Autograd.gradients(value, new NDList(clean), manager).get(0).toFloatArray();
+
+            assertThat((double) value.getFloat()).isCloseTo(painted(x, z, kept, patches, values), within(1e-6));
+            for (int i = 0; i < x.length; i++) {
+                float here = x[i];
+                x[i] = here + 1e-2f;
+                double above = painted(x, z, kept, patches, values);
+                x[i] = here - 1e-2f;
+                double below = painted(x, z, kept, patches, values);
+                x[i] = here;
+                assertThat((double) gradient[i]).isCloseTo((above - below) / 2e-2, within(1e-5));
+            }
+            assertThatThrownBy(() -> loss.of(clean, noised)).hasMessageContaining("takes 3 arrays but was given 2");
+        }
+    }
+
+    private static double painted(float[] x, float[] z, int[][] kept, int patches, int values) {
+        double sum = 0;
+        for (int n = 0; n < kept.length; n++) {
+            for (int t = 0; t < patches; t++) {
+                int first = (n * patches + t) * values;
+                double mean = 0;
+                double squares = 0;
+                for (int i = first; i < first + values; i++) {
+                    mean += z[i] / values;
+                }
+                for (int i = first; i < first + values; i++) {
+                    squares += (z[i] - mean) * (z[i] - mean) / (values - 1);
+                }
+                double error = 0;
+                for (int i = first; i < first + values; i++) {
+                    double goal = (z[i] - mean) / Math.sqrt(squares + 1e-6);
+                    error += (x[i] - goal) * (x[i] - goal) / values;
+                }
+                boolean here = kept[n][0] == t || kept[n][1] == t;
+                sum += here ? 0 : error / (patches - kept[n].length) / kept.length;
+            }
+        }
+        return sum;
+    }
+
     @Test
     void equalSamplesAreNotDispersedAndFarOnesAre() {
         try (NDManager manager = NDManager.newBaseManager()) {

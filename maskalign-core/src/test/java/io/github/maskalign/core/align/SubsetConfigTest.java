@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.maskalign.core.align.SubsetConfig.Pattern;
 import io.github.maskalign.core.align.SubsetConfig.Rounding;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.SubsetConfig.SubsetSchedule;
@@ -81,6 +82,67 @@ class SubsetConfigTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> DEFAULTS.withRatio(ratio))
                 .withMessage("ratio must be in [0, 1) but was " + ratio);
+    }
+
+    @Test
+    void aPatternHasItsRatioAndAnEvenGrid() {
+        SubsetConfig windows = DEFAULTS.withPattern(Pattern.STRUCTURED_2X2);
+
+        assertThat(windows.dropping().ratio()).isEqualTo(0.75);
+        assertThat(windows.drawing().kept(256, 0.75)).isEqualTo(64);
+        windows.requireTokensLeft(256);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> windows.withRatio(0.5))
+                .withMessage(
+                        "ratio must be 0.75 and schedule CONSTANT with pattern STRUCTURED_2X2, which keeps one of each"
+                                + " four tokens, but they were 0.5 and CONSTANT: choose these, or pattern RANDOM");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> windows.withSchedule(SubsetSchedule.COSINE, 0, 4, 0))
+                .withMessageContaining("were 0.75 and COSINE");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> windows.requireTokensLeft(225))
+                .withMessage(
+                        "subset.pattern STRUCTURED_2X2 cuts the grid of tokens into windows of side 2, which must divide"
+                                + " the grid's side, but there are 225 tokens: choose subset.pattern RANDOM, or model.inputSize and"
+                                + " model.patchSize for an even grid");
+        windows.withPlacement(SubsetPlacement.NONE).withRatio(0.5).requireTokensLeft(225);
+    }
+
+    @Test
+    void decodersAreChecked() {
+        SubsetConfig decoding = DEFAULTS.withDecoder(8, 512, 16);
+
+        assertThat(decoding.placement()).isEqualTo(SubsetPlacement.DROP_REINSERT);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> decoding.withPlacement(SubsetPlacement.DROP))
+                .withMessage(
+                        "decoder goes with placement DROP_REINSERT, which puts dropped tokens back, but the placement was"
+                                + " DROP: choose that, or decoder null");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DEFAULTS.withDecoder(0, 512, 16))
+                .withMessage("decoder.layers must be in [1, 64] but was 0");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DEFAULTS.withDecoder(8, 510, 5))
+                .withMessage("decoder.width must be a multiple of 4 in [4, 65536] but was 510");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DEFAULTS.withDecoder(8, 512, 5))
+                .withMessage("decoder.heads must divide decoder.width 512 but was 5");
+    }
+
+    @Test
+    void sparsePartsAreChecked() {
+        DEFAULTS.withSparse(2, 0).sparse().requireIn(5);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DEFAULTS.withSparse(2, 0).sparse().requireIn(4))
+                .withMessage(
+                        "subset.dense must leave a block between the first and the last 2 of model.depth 4, so it must"
+                                + " be below 2 but was 2");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DEFAULTS.withSparse(0, 0))
+                .withMessage("dense must be at least 1 but was 0");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DEFAULTS.withSparse(1, 1))
+                .withMessage("pathDrop must be in [0, 1) but was 1.0");
     }
 
     @Test

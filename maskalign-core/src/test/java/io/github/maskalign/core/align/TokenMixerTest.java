@@ -2,6 +2,7 @@ package io.github.maskalign.core.align;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
@@ -12,6 +13,7 @@ import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.core.nn.internal.BlockRunner;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -62,6 +64,30 @@ class TokenMixerTest {
             assertThat(direct).isZero();
         } else {
             assertThat(direct).isGreaterThan(1e-2);
+        }
+    }
+
+    /** Between norms nothing is added to the tokens, so their own values are gone; widening may wait. */
+    @Test
+    void aMixerBetweenNormsWidensWhatIsLeft() {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            MixerConfig config =
+                    new MixerConfig(1, 12, 3, 2, Conditioning.ADALN_ZERO, MixerConfig.Bottleneck.NORMALISED);
+            TokenMixer mixer = new TokenMixer(config, WIDTH, 3, Precision.FLOAT32);
+            Shape tokens = new Shape(2, 5, WIDTH);
+            mixer.initialize(manager, DataType.FLOAT32, tokens, new Shape(2, WIDTH));
+            ParameterStore store = new ParameterStore(manager, false);
+            NDArray x = manager.randomNormal(tokens);
+            NDArray c = manager.randomNormal(new Shape(2, WIDTH));
+
+            NDArray mixed = mixer.mix(store, false, x, c, BlockRunner.PLAIN);
+            NDArray first = mixer.leave(store, false, mixed.get(":, :2"), BlockRunner.PLAIN);
+            NDArray all = mixer.forward(store, false, x, c, BlockRunner.PLAIN);
+
+            assertThat(mixed.getShape()).isEqualTo(new Shape(2, 5, 12));
+            assertThat(first.toFloatArray()).containsExactly(all.get(":, :2").toFloatArray(), within(1e-6f));
+            NDArray scaled = mixer.forward(store, false, x.mul(3).add(1), c, BlockRunner.PLAIN);
+            assertThat(scaled.toFloatArray()).containsExactly(all.toFloatArray(), within(1e-4f)); // the norm's own
         }
     }
 

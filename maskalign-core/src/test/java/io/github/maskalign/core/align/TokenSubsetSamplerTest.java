@@ -10,6 +10,8 @@ import io.github.maskalign.core.align.SubsetConfig.Scope;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.SubsetConfig.SubsetSchedule;
 import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.core.random.Draws.RandomStream;
+import io.github.maskalign.core.random.internal.SplitMix64;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -39,6 +41,65 @@ class TokenSubsetSamplerTest {
 
         for (int n = 0; n < 7; n++) {
             assertThat(n < 3 ? head.row(n) : tail.row(n - 3)).isEqualTo(whole.row(n));
+        }
+    }
+
+    @Test
+    void aWindowOfFourKeepsOneAndEachAlikeOften() {
+        SubsetConfig windows = PAPER.withPattern(SubsetConfig.Pattern.STRUCTURED_2X2);
+        int[] places = new int[4];
+        int rows = 2000;
+        TokenSubset subset = draw(windows, 7, rows, 16);
+
+        assertThat(subset.kept()).isEqualTo(4);
+        for (int n = 0; n < rows; n++) {
+            boolean[] seen = new boolean[4];
+            for (long token : subset.row(n)) {
+                int row = (int) token / 4;
+                int column = (int) token % 4;
+                assertThat(seen[row / 2 * 2 + column / 2]).isFalse();
+                seen[row / 2 * 2 + column / 2] = true;
+                places[row % 2 * 2 + column % 2]++;
+            }
+            assertThat(subset.row(n)).isSorted();
+        }
+        for (int count : places) {
+            assertThat(count).isBetween(1850, 2150); // 8000 draws of probability 1/4: 2000 ± 39
+        }
+        assertThat(draw(windows, 9, 1, 16).row(0)).isEqualTo(subset.row(2));
+        assertThat(new TokenSubsetSampler(windows.withUnmaskedTailSteps(3), DRAWS, 10).draw(7, 0, 1, 16))
+                .isEmpty();
+    }
+
+    @Test
+    void aTailMayBeAShareOfTheRun() {
+        SubsetConfig share = PAPER.withUnmaskedTailShare(1 / 11.0);
+
+        TokenSubsetSampler sampler = new TokenSubsetSampler(share, DRAWS, 25);
+        assertThat(share.dropping().tail(25)).isEqualTo(2);
+        assertThat(sampler.ratio(22)).isEqualTo(0.25);
+        assertThat(sampler.ratio(23)).isZero();
+        assertThat(new TokenSubsetSampler(share, DRAWS, 2).ratio(1)).isEqualTo(0.25); // too short for a tail
+        assertThat(share.dropping().hasTail()).isTrue();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> PAPER.withUnmaskedTailShare(1))
+                .withMessage("unmaskedTailShare must be in [0, 1) but was 1.0");
+    }
+
+    /** A run draws these for ever. */
+    @Test
+    void windowsAreThoseOfTheStream() {
+        SubsetConfig windows = PAPER.withPattern(SubsetConfig.Pattern.STRUCTURED_2X2)
+                .withDrawing(Scope.PER_SAMPLE, Rounding.MAE, Order.SHUFFLED);
+
+        for (long position : new long[] {0, 5, 1L << 40}) {
+            SplitMix64 random = DRAWS.at(RandomStream.SUBSET, position);
+            long[] row = new long[4];
+            for (int w = 0; w < 4; w++) {
+                int place = (int) (random.nextLong() >>> 62); // two top bits: row and column inside the window
+                row[w] = (w / 2 * 2 + place / 2) * 4L + w % 2 * 2 + place % 2;
+            }
+            assertThat(draw(windows, position, 1, 16).row(0)).isEqualTo(row);
         }
     }
 

@@ -54,7 +54,10 @@ import java.util.Optional;
  */
 @Presets(
         key = "method",
-        names = {"sit", "repa", "reg", "maskalign", "repa-maskalign", "irepa", "layersync", "dispersive", "cfm"},
+        names = {
+            "sit", "repa", "reg", "maskalign", "repa-maskalign", "irepa", "layersync", "dispersive", "cfm", "sra", "tread", "sprint",
+            "maskdit", "microdit"
+        },
         sections = {"align", "cls", "mixer", "subset", "terms"},
         sized = "model",
         size = "model.depth",
@@ -135,6 +138,15 @@ public record RunConfig(
         if (sample.legacyGuidedChannels() > model.inChannels()) {
             throw new IllegalArgumentException("sample.legacyGuidedChannels must be at most model.inChannels, "
                     + model.inChannels() + ", or 0 for all channels, but was " + sample.legacyGuidedChannels());
+        }
+        if (sample.unconditional() == Unconditional.PATH_DROP && method.subset.placement() != SubsetPlacement.SPARSE) {
+            throw new IllegalArgumentException("sample.unconditional must be NULL_LABEL with subset.placement "
+                    + method.subset.placement() + ", as SPARSE alone has a path to drop, but was PATH_DROP");
+        }
+        if (method.subset.placement().usesSubset() && method.subset.dropping().unmaskedTailSteps() > train.steps()) {
+            throw new IllegalArgumentException("subset.unmaskedTailSteps must be at most train.steps, " + train.steps()
+                    + ", but was " + method.subset.dropping().unmaskedTailSteps() + ": choose fewer, or"
+                    + " subset.unmaskedTailShare, which follows the length of the run");
         }
         if (method.mixer.layers() > 0 && method.subset.placement() == SubsetPlacement.LOSS_ONLY) {
             throw new IllegalArgumentException(

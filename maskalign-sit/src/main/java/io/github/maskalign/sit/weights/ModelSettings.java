@@ -2,6 +2,7 @@ package io.github.maskalign.sit.weights;
 
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig.Bottleneck;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTVariant;
@@ -17,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  * {@link io.github.maskalign.core.train.RunIdentity}) writes snapshots that {@link SiTWeights} understands without help.
  */
 public final class ModelSettings {
+    private static final String DENSE = "2";
+
     private static final Map<String, String> LATER = Map.ofEntries(
             Map.entry("diffusion.timeShift", "1.0"),
             Map.entry("align.projector", "MLP"),
@@ -25,11 +28,18 @@ public final class ModelSettings {
             Map.entry("align.schedule", "CONSTANT"),
             Map.entry("align.until", "0"),
             Map.entry("subset.float32AfterRoute", "false"),
+            Map.entry("mixer.bottleneck", "RESIDUAL"),
+            Map.entry("subset.unmaskedTailShare", "0.0"),
+            Map.entry("subset.pattern", "RANDOM"),
+            Map.entry("subset.dense", DENSE),
+            Map.entry("subset.pathDrop", "0.1"),
+            Map.entry("subset.decoder", "null"),
             Map.entry("terms.layerSync", "null"),
             Map.entry("terms.dispersive", "null"),
             Map.entry("terms.contrastive", "null"),
             Map.entry("terms.attention", "null"),
-            Map.entry("terms.selfAlign", "null"));
+            Map.entry("terms.selfAlign", "null"),
+            Map.entry("terms.mae", "null"));
 
     private static final String SETTING = "config.";
 
@@ -80,7 +90,19 @@ public final class ModelSettings {
         out.put("mixer.heads", Integer.toString(mixer.heads()));
         out.put("mixer.mlpRatio", Double.toString(mixer.mlpRatio()));
         out.put("mixer.conditioning", mixer.conditioning().name());
+        if (mixer.bottleneck() != Bottleneck.RESIDUAL) {
+            out.put("mixer.bottleneck", mixer.bottleneck().name());
+        }
         out.put("subset.placement", config.subset().placement().name());
+        if (config.subset().placement() == SubsetPlacement.SPARSE) {
+            out.put("subset.dense", Integer.toString(config.subset().sparse().dense()));
+            out.put("subset.pathDrop", Double.toString(config.subset().sparse().pathDrop()));
+        }
+        config.subset().decoder().ifPresent(decoder -> {
+            out.put("subset.decoder.layers", Integer.toString(decoder.layers()));
+            out.put("subset.decoder.width", Integer.toString(decoder.width()));
+            out.put("subset.decoder.heads", Integer.toString(decoder.heads()));
+        });
         return out;
     }
 
@@ -112,12 +134,25 @@ public final class ModelSettings {
         }
         int layers = all.integer("mixer.layers");
         if (layers > 0) {
+            String bottleneck = all.text("mixer.bottleneck");
             config = config.withMixer(new MixerConfig(
                     layers,
                     all.integer("mixer.width"),
                     all.integer("mixer.heads"),
                     all.number("mixer.mlpRatio"),
-                    Conditioning.valueOf(String.valueOf(all.text("mixer.conditioning")))));
+                    Conditioning.valueOf(String.valueOf(all.text("mixer.conditioning"))),
+                    Bottleneck.valueOf(bottleneck == null ? Bottleneck.RESIDUAL.name() : bottleneck)));
+        }
+        if (all.text("subset.decoder.layers") != null) {
+            config = config.withSubset(config.subset()
+                    .withDecoder(
+                            all.integer("subset.decoder.layers"),
+                            all.integer("subset.decoder.width"),
+                            all.integer("subset.decoder.heads")));
+        }
+        if (SubsetPlacement.SPARSE.name().equals(all.text("subset.placement"))) {
+            String dense = all.text("subset.dense");
+            config = config.withSparse(Integer.parseInt(dense == null ? DENSE : dense), 0);
         }
         return Optional.of(config);
     }

@@ -7,6 +7,8 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig.Bottleneck;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.sit.SiTConfig;
 import java.io.IOException;
 import java.io.InputStream;
@@ -65,6 +67,22 @@ class ModelFlopsTest {
                 SubsetPlacement.valueOf(of.get("placement").getAsString());
         if (placement == SubsetPlacement.NONE) {
             return config;
+        }
+        String name = golden.get("name").getAsString();
+        double ratio = golden.get("ratio").getAsDouble();
+        if (name.equals("microdit-b")) { // the reference's MLPs have ratio 2
+            MixerConfig narrow = new MixerConfig(4, 576, 9, 2, Conditioning.ADALN_ZERO, Bottleneck.NORMALISED);
+            return config.withMixer(narrow)
+                    .withSubset(config.subset().withPlacement(placement).withRatio(ratio));
+        }
+        if (name.equals("maskdit-b")) {
+            return config.withSubset(config.subset().withDecoder(4, 384, 12).withRatio(ratio));
+        }
+        if (name.equals("sprint-b")) {
+            return config.withSubset(config.subset()
+                    .withPlacement(placement)
+                    .withSparse(2, 0.1)
+                    .withRatio(ratio));
         }
         config = config.withPlacement(
                 placement, of.get("route_start").getAsInt(), of.get("route_end").getAsInt());

@@ -73,6 +73,8 @@ public final class ActivationMemory {
             boolean away = switch (config.subset().placement()) {
                 case NONE, LOSS_ONLY -> false;
                 case DROP, DROP_REINSERT -> true;
+                case SPARSE ->
+                    config.subset().sparse().between(i, config.model().depth());
                 case ROUTE ->
                     i >= config.route().routeStart() && i <= config.route().routeEnd();
             };
@@ -89,6 +91,16 @@ public final class ActivationMemory {
                                 projector(there ? some : all, config.align().projectorDim(), z, half)));
             }
         }
+        config.subset().decoder().ifPresent(decoder -> {
+            for (int i = 0; i < decoder.layers(); i++) {
+                parts.add(block(
+                        all,
+                        decoder.width(),
+                        config.model().mlpRatio(),
+                        config.model().qkNorm(),
+                        half));
+            }
+        });
         return parts;
     }
 

@@ -96,7 +96,7 @@ public final class MemoryListener implements TrainListener {
     /** The largest number of patch tokens that a step of the run keeps. */
     static int mostKept(RunConfig config, SiTConfig model) {
         SubsetConfig subset = config.subset();
-        if (subset.placement() == SubsetPlacement.NONE || subset.dropping().unmaskedTailSteps() > 0) {
+        if (subset.placement() == SubsetPlacement.NONE || subset.dropping().hasTail()) {
             return model.tokens();
         }
         boolean falls = switch (subset.dropping().schedule()) {
@@ -104,7 +104,6 @@ public final class MemoryListener implements TrainListener {
             case COSINE, EXPONENTIAL, LINEAR -> true;
         };
         return subset.drawing()
-                .rounding()
                 .kept(
                         model.tokens(),
                         falls

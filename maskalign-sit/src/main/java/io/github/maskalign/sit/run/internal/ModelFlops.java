@@ -1,7 +1,9 @@
 package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.align.SubsetConfig;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig.Bottleneck;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTConfig.AlignConfig;
@@ -14,7 +16,7 @@ import io.github.maskalign.sit.SiTConfig.ModelConfig;
  *
  * @param forward of one picture's forward pass in training: with the subset's ratio, and with projectors
  * @param step of one picture's part of a training step: three times forward, as the backward pass has two products for
- *     each of the forward pass; without the encoder
+ *     each of the forward pass, and what a model computes as its own teacher; without the encoder
  * @param sample of one evaluation of the velocity of one picture: all tokens, no projectors; guidance takes two
  */
 record ModelFlops(long forward, long step, long sample) {
@@ -26,8 +28,9 @@ record ModelFlops(long forward, long step, long sample) {
         int kept = config.subset().placement().usesSubset()
                 ? config.subset().drawing().rounding().kept(config.tokens(), dropping.ratio())
                 : config.tokens();
-        long forward = trunk(config, kept) + projectors(config, kept);
-        return new ModelFlops(forward, 3 * forward, trunk(config, config.tokens()));
+        long forward = trunk(config, kept) + heads(config, kept);
+        long step = 3 * forward + (config.terms().selfAlign().isPresent() ? teacher(config) : 0);
+        return new ModelFlops(forward, step, trunk(config, config.tokens()));
     }
 
     private static long trunk(SiTConfig config, int kept) {
@@ -36,16 +39,55 @@ record ModelFlops(long forward, long step, long sample) {
         long cls = config.hasClassToken() ? 1 : 0;
         long all = config.tokens() + cls;
         long patch = (long) model.patchSize() * model.patchSize();
-        long count = product(config.tokens(), model.inChannels() * patch, d);
-        count += product(1, TIME_FEATURES, d) + product(1, d, d);
-        count += product(cls, config.classTokenWidth(), d);
-        count += mixer(config.mixer(), all, d);
+        long count = embedding(config);
+        count += mixer(config.mixer(), all, leaving(config, kept) + cls, d);
+        int hidden = (int) (d * model.mlpRatio());
         for (int block = 0; block < model.depth(); block++) {
-            count += block(tokensIn(config, block, kept) + cls, d, d, (int) (d * model.mlpRatio()));
+            count += block(tokensIn(config, block, kept) + cls, d, d, hidden);
         }
-        long out = tokensOut(config, kept);
-        count += product(1, d, 2 * d) + product(out, d, patch * config.outChannels());
-        return count + product(cls, d, config.classTokenWidth());
+        if (config.subset().placement() == SubsetPlacement.SPARSE) {
+            count += product(all, 2 * d, d); // joins what both paths made
+        }
+        long width = d;
+        if (config.subset().decoder().isPresent()) {
+            SubsetConfig.Decoder decoder = config.subset().decoder().get();
+            width = decoder.width();
+            long seen = tokensIn(config, model.depth() - 1, kept) + cls;
+            count += product(1, d, 2 * d) + product(seen, d, width);
+            count += decoder.layers() * block(all, width, d, (int) (width * model.mlpRatio()));
+        }
+        count += product(1, d, 2 * width) + product(tokensOut(config, kept), width, patch * config.outChannels());
+        return count + product(cls, width, config.classTokenWidth());
+    }
+
+    /** What the moving average computes as a teacher: all tokens, up to its block. */
+    private static long teacher(SiTConfig config) {
+        ModelConfig model = config.model();
+        long d = model.hiddenSize();
+        long tokens = config.tokens() + (config.hasClassToken() ? 1 : 0);
+        int blocks = config.terms().selfAlign().orElseThrow().teacherBlock();
+        return embedding(config)
+                + mixer(config.mixer(), tokens, tokens, d)
+                + blocks * block(tokens, d, d, (int) (d * model.mlpRatio()));
+    }
+
+    private static long embedding(SiTConfig config) {
+        ModelConfig model = config.model();
+        long d = model.hiddenSize();
+        long patch = (long) model.patchSize() * model.patchSize();
+        long cls = config.hasClassToken() ? 1 : 0;
+        return product(config.tokens(), model.inChannels() * patch, d)
+                + product(1, TIME_FEATURES, d)
+                + product(1, d, d)
+                + product(cls, config.classTokenWidth(), d);
+    }
+
+    /** Patch tokens that leave the mixer. */
+    private static long leaving(SiTConfig config, int kept) {
+        return switch (config.subset().placement()) {
+            case DROP, DROP_REINSERT -> kept;
+            case NONE, LOSS_ONLY, ROUTE, SPARSE -> config.tokens();
+        };
     }
 
     /** Patch tokens that a block sees, counted from 0. */
@@ -57,14 +99,32 @@ record ModelFlops(long forward, long step, long sample) {
                 SubsetConfig.Route route = config.route();
                 yield block >= route.routeStart() && block <= route.routeEnd() ? kept : config.tokens();
             }
+            case SPARSE -> {
+                int dense = config.subset().sparse().dense();
+                yield block >= dense && block < config.model().depth() - dense ? kept : config.tokens();
+            }
         };
     }
 
     private static long tokensOut(SiTConfig config, int kept) {
-        return switch (config.subset().placement()) {
-            case DROP -> kept;
-            case NONE, LOSS_ONLY, DROP_REINSERT, ROUTE -> config.tokens();
-        };
+        return config.subset().placement() == SubsetPlacement.DROP ? kept : config.tokens();
+    }
+
+    /** What training alone computes: projectors, the head of self-alignment, attention that is handed out. */
+    private static long heads(SiTConfig config, int kept) {
+        long d = config.model().hiddenSize();
+        long cls = config.hasClassToken() ? 1 : 0;
+        long count = projectors(config, kept);
+        if (config.terms().selfAlign().isPresent()) {
+            long tokens = tokensIn(config, config.terms().selfAlign().get().block() - 1, kept) + cls;
+            count += 2 * product(tokens, d, 2 * d);
+        }
+        if (config.terms().attention().isPresent()) {
+            long tokens = config.tokens() + cls;
+            count += config.terms().attention().get().blocks().size()
+                    * (product(tokens, d, 2 * d) + product(tokens, d, tokens));
+        }
+        return count;
     }
 
     private static long projectors(SiTConfig config, int kept) {
@@ -82,10 +142,12 @@ record ModelFlops(long forward, long step, long sample) {
         return count;
     }
 
-    private static long mixer(MixerConfig mixer, long tokens, long d) {
+    private static long mixer(MixerConfig mixer, long tokens, long leaving, long d) {
         long width = mixer.width() == 0 ? d : mixer.width();
         long condition = mixer.conditioning() == Conditioning.NONE ? 0 : d;
-        long between = width == d || mixer.layers() == 0 ? 0 : product(tokens, d, width) + product(tokens, width, d);
+        boolean narrow = width != d && mixer.layers() > 0;
+        long widened = mixer.bottleneck() == Bottleneck.NORMALISED ? leaving : tokens;
+        long between = narrow ? product(tokens, d, width) + product(widened, width, d) : 0;
         return between + mixer.layers() * block(tokens, width, condition, (int) (width * mixer.mlpRatio()));
     }
 

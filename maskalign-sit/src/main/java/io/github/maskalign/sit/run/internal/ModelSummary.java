@@ -84,7 +84,6 @@ public record ModelSummary(
         int kept = drops
                 ? run.subset()
                         .drawing()
-                        .rounding()
                         .kept(config.tokens(), run.subset().dropping().ratio())
                 : config.tokens();
         return new ModelSummary(

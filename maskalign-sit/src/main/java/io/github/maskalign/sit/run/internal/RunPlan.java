@@ -96,7 +96,7 @@ public final class RunPlan {
         out.remove("data.classes", "[]");
         out.put("runtime.precision", config.runtime().precision().name());
         if (config.subset().dropping().schedule() != SubsetSchedule.CONSTANT
-                || config.subset().dropping().unmaskedTailSteps() > 0) {
+                || config.subset().dropping().hasTail()) {
             out.put("train.steps", Long.toString(config.train().steps())); // the ratio of a step depends on it
         }
         return out;

@@ -48,7 +48,7 @@ public record FamilyGuess(WeightsFamily family, String evidence) {
             return new FamilyGuess(told.get(), "its metadata says so");
         }
         long channels = embed.get(1);
-        if (has(keys, "decoder_blocks.")) {
+        if (has(keys, Keys.LEGACY_BLOCKS) && !keys.contains(Keys.DECODER_WEIGHT)) {
             return new FamilyGuess(WeightsFamily.REPA_LEGACY, "it has decoder_blocks");
         }
         if (keys.contains(Keys.NORM_MEAN)) {

@@ -1,8 +1,10 @@
 package io.github.maskalign.sit.weights.internal;
 
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig.Bottleneck;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
@@ -85,7 +87,28 @@ public final class Geometry {
                 .withClassToken(classToken)
                 .withMixer(mixer(width));
         config = config.withAlignment(alignDepth(depth), projectorDim(), encoderWidths());
-        return has(Keys.MASK_TOKEN) ? config.withPlacement(SubsetPlacement.DROP_REINSERT, 0, 0) : config;
+        return has(Keys.MASK_TOKEN) ? withMaskToken(config) : config;
+    }
+
+    /** No tensor shows how many blocks are dense: the metadata does, or it is as published. */
+    private SiTConfig withMaskToken(SiTConfig config) throws CheckpointFormatException {
+        if (has(Keys.DECODER_WEIGHT)) {
+            int width = size(shape(Keys.DECODER_WEIGHT, 2).get(0));
+            SubsetConfig.Decoder published = new SubsetConfig.Decoder(8, 512, 16);
+            SubsetConfig.Decoder known = told.flatMap(c -> c.subset().decoder()).orElse(published);
+            if (known.width() != width) {
+                throw problem("has a decoder of width " + width + ", and no metadata that says how many heads it has");
+            }
+            int layers = count(Keys.DECODER_BLOCKS);
+            return config.withSubset(config.subset()
+                    .withRatio(SubsetConfig.defaults().dropping().ratio())
+                    .withDecoder(layers, width, known.heads()));
+        }
+        if (!has(Keys.SPARSE_WEIGHT)) {
+            return config.withPlacement(SubsetPlacement.DROP_REINSERT, 0, 0);
+        }
+        SubsetConfig known = told.map(SiTConfig::subset).orElse(SubsetConfig.defaults());
+        return config.withSparse(known.sparse().dense(), known.sparse().pathDrop());
     }
 
     private int grid(int width, int extraRows) throws CheckpointFormatException {
@@ -181,6 +204,7 @@ public final class Geometry {
                     + ", and no metadata that says how many heads it has");
         }
         boolean conditioned = has(Keys.MIXER + "0.adaLN_modulation.1.weight");
+        boolean normalised = has(Keys.MIXER + "down.1.weight");
         return new MixerConfig(
                 layers,
                 own == width ? 0 : own,
@@ -191,7 +215,8 @@ public final class Geometry {
                                 .map(MixerConfig::conditioning)
                                 .filter(c -> c != Conditioning.NONE)
                                 .orElse(Conditioning.ADALN_ZERO)
-                        : Conditioning.NONE);
+                        : Conditioning.NONE,
+                normalised ? Bottleneck.NORMALISED : Bottleneck.RESIDUAL);
     }
 
     /** The ratio that gives back exactly the rows of an MLP's first layer. */

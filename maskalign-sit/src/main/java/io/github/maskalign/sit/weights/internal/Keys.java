@@ -12,6 +12,9 @@ public final class Keys {
     public static final String SELF_HEAD = "ap_head.";
     static final String MIXER = "mixer.";
     public static final String MASK_TOKEN = "mask_token";
+    static final String DECODER_WEIGHT = "decoder_layer.linear.weight";
+    static final String DECODER_BLOCKS = "decoder_blocks.";
+    static final String SPARSE_WEIGHT = "renoise_linear.weight";
     public static final String CLASS_WEIGHT = "cls_projectors2.weight";
     public static final String CLASS_HEAD_WEIGHT = "final_layer.linear_cls.weight";
     public static final String HEAD_WEIGHT = "final_layer.linear.weight";
@@ -29,6 +32,9 @@ public final class Keys {
 
     /** Whether a key belongs to what REPA and REG do not have. */
     public static boolean isOurs(String key) {
-        return key.startsWith(MIXER) || key.equals(MASK_TOKEN);
+        return key.startsWith(MIXER)
+                || key.equals(MASK_TOKEN)
+                || key.startsWith("renoise_linear.")
+                || key.startsWith("decoder_");
     }
 }

@@ -3,7 +3,9 @@ package io.github.maskalign.sit.weights.internal;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig.Bottleneck;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.internal.StrictJson;
@@ -101,7 +103,18 @@ public final class ModelMetadata {
             json.addProperty("mixer_heads", mixer.heads());
             json.addProperty("mixer_mlp_ratio", mixer.mlpRatio());
             json.addProperty("mixer_conditioning", mixer.conditioning().name());
+            if (mixer.bottleneck() != Bottleneck.RESIDUAL) {
+                json.addProperty("mixer_bottleneck", mixer.bottleneck().name());
+            }
         }
+        if (config.subset().placement() == SubsetPlacement.SPARSE) {
+            json.addProperty("sparse_dense", config.subset().sparse().dense());
+        }
+        config.subset().decoder().ifPresent(decoder -> {
+            json.addProperty("decoder_layers", decoder.layers());
+            json.addProperty("decoder_width", decoder.width());
+            json.addProperty("decoder_heads", decoder.heads());
+        });
         return json;
     }
 
@@ -121,8 +134,12 @@ public final class ModelMetadata {
                         json.has("mixer_conditioning")
                                 ? Conditioning.valueOf(
                                         element(json, "mixer_conditioning").getAsString())
-                                : Conditioning.ADALN_ZERO);
-        return SiTConfig.of(
+                                : Conditioning.ADALN_ZERO,
+                        json.has("mixer_bottleneck")
+                                ? Bottleneck.valueOf(
+                                        element(json, "mixer_bottleneck").getAsString())
+                                : Bottleneck.RESIDUAL);
+        SiTConfig config = SiTConfig.of(
                         integer(json, "input_size"),
                         integer(json, "patch_size"),
                         integer(json, "in_channels"),
@@ -138,6 +155,14 @@ public final class ModelMetadata {
                 .withClassToken(integer(json, "cls_dim"))
                 .withAlignment(integer(json, "encoder_depth"), integer(json, "projector_dim"), widths)
                 .withMixer(mixer);
+        if (json.has("decoder_layers")) {
+            return config.withSubset(config.subset()
+                    .withDecoder(
+                            integer(json, "decoder_layers"),
+                            integer(json, "decoder_width"),
+                            integer(json, "decoder_heads")));
+        }
+        return json.has("sparse_dense") ? config.withSparse(integer(json, "sparse_dense"), 0) : config;
     }
 
     private static int integer(JsonObject json, String key) {

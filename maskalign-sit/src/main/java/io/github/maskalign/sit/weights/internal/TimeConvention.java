@@ -72,6 +72,16 @@ public enum TimeConvention implements Identified {
             }
         }
 
+        @Override
+        public boolean hasPath() {
+            return field.hasPath();
+        }
+
+        @Override
+        public NDList velocityWithoutPath(NDList state, NDArray t, NDArray labels) {
+            return turned(t, turned -> field.velocityWithoutPath(state, turned, labels));
+        }
+
         private static NDList turned(NDArray t, Function<NDArray, NDList> velocity) {
             try (NDArray flipped = t.neg();
                     NDArray turned = flipped.add(1);

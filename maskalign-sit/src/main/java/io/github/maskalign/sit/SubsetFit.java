@@ -1,0 +1,50 @@
+package io.github.maskalign.sit;
+
+import io.github.maskalign.core.align.SubsetConfig;
+
+/** Which blocks see a subset, and which terms of the loss it leaves a meaning. */
+final class SubsetFit {
+    private SubsetFit() {}
+
+    /** Whether a block, counted from 1, sees the kept tokens alone. */
+    static boolean sees(SubsetConfig subset, int block, int depth) {
+        return switch (subset.placement()) {
+            case NONE, LOSS_ONLY -> false;
+            case ROUTE -> {
+                SubsetConfig.Route route = subset.route().in(depth);
+                yield block > route.routeStart() && block <= route.routeEnd() + 1;
+            }
+            case SPARSE -> subset.sparse().between(block - 1, depth);
+            case DROP, DROP_REINSERT -> true;
+        };
+    }
+
+    static void requireMasked(SiTConfig.ModelConfig model, SubsetConfig subset) {
+        if (subset.decoder().isEmpty()) {
+            throw new IllegalArgumentException(
+                    "terms.mae is about patches that a decoder paints in, but there is none: choose"
+                            + " subset.placement DROP_REINSERT and a subset.decoder, or take the term away");
+        }
+        if (subset.dropping().ratio() == 0
+                && subset.dropping().schedule() != SubsetConfig.SubsetSchedule.UNIFORM_RANGE) {
+            throw new IllegalArgumentException(
+                    "terms.mae is about patches that are dropped, but subset.ratio 0 drops none:"
+                            + " choose a ratio above 0, or take the term away");
+        }
+        long values = (long) model.patchSize() * model.patchSize() * model.inChannels();
+        SiTConfig.ModelConfig.require(
+                values >= 2,
+                "terms.mae needs patches of at least 2 numbers, model.patchSize² · model.inChannels,",
+                values);
+    }
+
+    static void requireEqualTokens(SubsetConfig subset, LossTerms.LayerSync term, int depth) {
+        boolean first = sees(subset, term.block(), depth);
+        if (first != sees(subset, term.target(), depth)) {
+            throw new IllegalArgumentException("terms.layerSync compares the tokens of block " + term.block()
+                    + " with those of block " + term.target() + ", but with subset.placement " + subset.placement()
+                    + " only block " + (first ? term.block() : term.target())
+                    + " sees the kept tokens alone: choose two blocks that see the same tokens");
+        }
+    }
+}
