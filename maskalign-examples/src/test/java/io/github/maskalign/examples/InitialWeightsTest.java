@@ -74,6 +74,28 @@ class InitialWeightsTest {
                 .isZero();
     }
 
+    /** A run that follows its moving average starts from weights without the head for that, and the other way round. */
+    @Test
+    void headOfSelfAlignmentStartsFresh() throws IOException {
+        Path reg = checkpoint(PLAIN.withClassToken(128).withAlignment(1, 20, List.of(128)));
+        Path run = folder.resolve("run");
+        Path next = folder.resolve("next");
+
+        assertThat(train(run, "--init", reg.toString(), "--set=terms.selfAlign={block: 1, teacherBlock: 2}"))
+                .as(command.err())
+                .isZero();
+        assertThat(train(next, "--init", run.toString())).as(command.err()).isZero();
+
+        Path trained = run.resolve("snapshot-0000002.safetensors");
+        try (SafetensorsFile start = SafetensorsFile.open(run.resolve("init.safetensors"));
+                SafetensorsFile end = SafetensorsFile.open(trained);
+                SafetensorsFile without = SafetensorsFile.open(next.resolve("snapshot-0000002.safetensors"))) {
+            assertThat(start.tensors().keySet()).noneMatch(key -> key.startsWith("ap_head."));
+            assertThat(end.tensors().keySet()).contains("ap_head.linear1.weight", "ap_head.linear2.bias");
+            assertThat(without.tensors().keySet()).noneMatch(key -> key.startsWith("ap_head."));
+        }
+    }
+
     private int train(Path run, String... more) {
         List<String> words = new ArrayList<>(List.of(
                 "train",
