@@ -1,5 +1,8 @@
 package io.github.maskalign.sit;
 
+import io.github.maskalign.core.align.RepresentationEncoder;
+import io.github.maskalign.core.align.RepresentationEncoder.AttentionSize;
+import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.Inline;
@@ -10,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The terms that MaskAlign's relatives add to the loss of velocity, class token and alignment, under the keys of a config's
@@ -79,7 +83,9 @@ public record LossTerms(
 
     /**
      * {@code coeff ·} the mean over pairs of blocks of the cross-entropy of their attention with the encoder's, see
-     * {@link io.github.maskalign.core.align.AuxiliaryLoss#attentionDistillation}.
+     * {@link io.github.maskalign.core.align.AuxiliaryLoss#attentionDistillation}. Head h follows head h; heads that the model
+     * has beyond the encoder's follow nothing. While the weight is 0 no attention is computed, neither the model's nor the
+     * encoder's.
      *
      * @param coeff weight; 0.5 as published
      * @param blocks blocks of the model that learn
@@ -100,6 +106,57 @@ public record LossTerms(
                         "encoderBlocks must name one block for each of blocks " + blocks + " but was " + encoderBlocks);
             }
         }
+
+        /** Checks that all patches are there in the blocks that learn. */
+        private void requireWhole(SubsetConfig subset, int depth) {
+            SubsetPlacement placement = subset.placement();
+            if (placement == SubsetPlacement.NONE || placement == SubsetPlacement.LOSS_ONLY) {
+                return;
+            }
+            boolean routes = placement == SubsetPlacement.ROUTE;
+            List<Integer> partial = blocks;
+            if (routes) {
+                SubsetConfig.Route route = subset.route().in(depth); // counted from 0
+                partial = blocks.stream()
+                        .filter(block -> block > route.routeStart() && block <= route.routeEnd() + 1)
+                        .toList();
+            }
+            if (!partial.isEmpty()) {
+                throw new IllegalArgumentException("terms.attention compares the attention of all patches, but with"
+                        + " subset.placement " + placement + " some are missing in blocks " + partial
+                        + ": choose subset.placement NONE or LOSS_ONLY, "
+                        + (routes ? "blocks outside of the route, " : "") + "or take the term away");
+            }
+        }
+
+        /**
+         * Checks that an encoder gives what the term looks at.
+         *
+         * @param encoder null if its tokens come with the data
+         * @param heads attention heads of the model
+         * @throws IllegalArgumentException if it does not; says what to choose
+         */
+        void requireServed(@Nullable RepresentationEncoder encoder, int heads) {
+            if (encoder == null) {
+                throw new IllegalArgumentException(
+                        "terms.attention needs the encoder itself while it trains, but the data bring its tokens alone:"
+                                + " choose encoder.kind NATIVE or EMBEDDED over data with pictures, or take the term away");
+            }
+            AttentionSize given = encoder.attention()
+                    .orElseThrow(() -> new IllegalArgumentException(
+                            "terms.attention needs an encoder that hands out its attention, which this one does not:"
+                                    + " choose encoder.kind NATIVE (published weights) or EMBEDDED, or take the term away"));
+            try {
+                given.require(encoderBlocks);
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException("terms.attention.encoderBlocks: " + e.getMessage(), e);
+            }
+            if (given.heads() > heads) {
+                throw new IllegalArgumentException("terms.attention needs a model with a head for each of the encoder's "
+                        + given.heads() + ", but model.numHeads was " + heads
+                        + ": choose a model with more heads or an encoder with fewer, or take the term away");
+            }
+        }
     }
 
     /** Whether there is no term. */
@@ -112,10 +169,10 @@ public record LossTerms(
      *
      * @param depth its blocks
      * @param hasEncoder whether there is an encoder
-     * @param placement where patches are dropped
+     * @param subset where patches are dropped
      * @throws IllegalArgumentException for a block that the model lacks, or a term that its subset leaves without meaning
      */
-    void requireFits(int depth, boolean hasEncoder, SubsetPlacement placement) {
+    void requireFits(int depth, boolean hasEncoder, SubsetConfig subset) {
         layerSync.ifPresent(term -> within("terms.layerSync.target", term.target(), depth));
         dispersive.ifPresent(term -> within("terms.dispersive.block", term.block(), depth));
         attention.ifPresent(term -> {
@@ -124,11 +181,7 @@ public record LossTerms(
                 throw new IllegalArgumentException(
                         "terms.attention needs an encoder: enable align or cls, or take the term away");
             }
-            if (placement.usesSubset()) {
-                throw new IllegalArgumentException("terms.attention compares the attention of all patches, but with"
-                        + " subset.placement " + placement
-                        + " some are missing: choose subset.placement NONE, or take the term away");
-            }
+            term.requireWhole(subset, depth);
         });
     }
 

@@ -71,7 +71,7 @@ public record SiTConfig(
         if (subset.placement() == SubsetPlacement.ROUTE) {
             subset.route().in(model.depth());
         }
-        terms.requireFits(model.depth(), cls.enabled() || align.enabled(), subset.placement());
+        terms.requireFits(model.depth(), cls.enabled() || align.enabled(), subset);
         if (align.enabled() && align.projector() == AlignConfig.ProjectorKind.CONV) {
             requireGrid(cls, alignsSubset(subset, align, model.depth()) ? subset.placement() : SubsetPlacement.NONE);
         }

@@ -236,7 +236,7 @@ public final class SiTObjective implements Objective {
         return OwnedArrays.of(scratch, new Shape(count), u);
     }
 
-    /** @throws IllegalArgumentException if the model needs tokens that nobody gives, or of another width */
+    /** @throws IllegalArgumentException if the model needs tokens that nobody gives, or of another width, or attention */
     static void requireTokens(SiTConfig config, TrainingData data, @Nullable RepresentationEncoder encoder) {
         int width = encoder == null ? data.tokenWidth() : encoder.width();
         if (config.needsEncoder() && width == 0) {
@@ -245,6 +245,9 @@ public final class SiTObjective implements Objective {
         if (width > 0) {
             checkWidths(config, width);
         }
+        config.terms()
+                .attention()
+                .ifPresent(term -> term.requireServed(encoder, config.model().numHeads()));
     }
 
     private static void checkWidths(SiTConfig config, int width) {

@@ -100,10 +100,14 @@ public record RunConfig(
             throw new IllegalArgumentException(
                     "encoder.kind CACHED needs prepared latents, but data.kind was " + data.kind());
         }
-        if (method.terms.attention().isPresent()) {
-            throw new IllegalArgumentException(
-                    "terms.attention must be null in a config, as no encoder that a config can"
-                            + " name hands out its attention; SiTLoss takes the attention of an encoder of your own");
+        if (method.terms.attention().isPresent()
+                && (encoder.kind() == EncoderSection.Kind.CACHED || encoder.kind() == EncoderSection.Kind.TORCHSCRIPT)) {
+            throw new IllegalArgumentException("terms.attention looks at the encoder's attention at each step, which"
+                    + (encoder.kind() == EncoderSection.Kind.CACHED
+                            ? " encoder.kind CACHED cannot give: prepared data hold tokens alone"
+                            : " a file of encoder.kind TORCHSCRIPT does not hand out")
+                    + "; choose encoder.kind NATIVE with published weights or EMBEDDED, over data with pictures, or take"
+                    + " the term away");
         }
         if (cls.enabled() && method.diffusion.path() != Interpolant.LINEAR) {
             throw new IllegalArgumentException(

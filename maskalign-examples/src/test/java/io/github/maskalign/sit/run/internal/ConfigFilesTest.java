@@ -202,10 +202,19 @@ class ConfigFilesTest {
     }
 
     @Test
-    void attentionThatNoEncoderGivesIsRefusedBeforeAnything() {
-        assertThatThrownBy(() ->
-                        bind(FOLDER.resolve("emoji-32.yaml"), "terms.attention={blocks: [2], encoderBlocks: [3]}"))
-                .hasMessageContaining("terms.attention must be null in a config");
+    void attentionIsRefusedWhereTheEncoderCannotGiveIt() {
+        String term = "terms.attention={blocks: [2], encoderBlocks: [3]}";
+        assertThat(bind(FOLDER.resolve("emoji-32-repa.yaml"), term).method().terms().attention())
+                .isPresent();
+        assertThatThrownBy(() -> bind(FOLDER.resolve("mini-imagenet.yaml"), "subset.placement=NONE", term))
+                .hasMessageContaining("encoder.kind CACHED cannot give")
+                .hasMessageContaining("choose encoder.kind NATIVE");
+        assertThatThrownBy(() -> bind(
+                        FOLDER.resolve("emoji-32-repa.yaml"),
+                        term,
+                        "encoder={kind: TORCHSCRIPT, path: vit.pt, width: 128, trust: true}"))
+                .hasMessageContaining("encoder.kind TORCHSCRIPT does not hand out")
+                .hasMessageContaining("choose encoder.kind NATIVE");
     }
 
     @Test
