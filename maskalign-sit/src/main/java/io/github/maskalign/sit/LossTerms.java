@@ -8,7 +8,10 @@ import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.Inline;
 import io.github.maskalign.core.config.ConfigKey.NonNegative;
 import io.github.maskalign.core.config.ConfigKey.Positive;
+import io.github.maskalign.core.train.AutoStop;
 import io.github.maskalign.core.train.LossSchedule;
+import io.github.maskalign.core.train.LossSchedule.Course;
+import io.github.maskalign.sit.SiTLoss.SiTLossInput.Context;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -24,15 +27,18 @@ import org.jspecify.annotations.Nullable;
  * @param dispersive samples of a batch keep apart (dispersive loss)
  * @param contrastive velocities keep apart from those of other samples (contrastive flow matching)
  * @param attention attention maps follow the encoder's (HASTE)
+ * @param autoStop when terms with schedule AUTO, alignment and attention, stop
  */
 public record LossTerms(
         @Default("null") Optional<LayerSync> layerSync,
         @Default("null") Optional<Dispersive> dispersive,
         @Default("null") Optional<Contrastive> contrastive,
-        @Default("null") Optional<Attention> attention) {
+        @Default("null") Optional<Attention> attention,
+        @Default("{}") AutoStop.Rule autoStop) {
     /** No further term: SiT, REPA, REG, MaskAlign. */
     public static final LossTerms NONE =
-            new LossTerms(Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
+            new LossTerms(
+                    Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), AutoStop.Rule.USUAL);
 
     /**
      * {@code coeff · (−mean cos(h_block, stop(h_target)))}, see
@@ -173,6 +179,9 @@ public record LossTerms(
      * @throws IllegalArgumentException for a block that the model lacks, or a term that its subset leaves without meaning
      */
     void requireFits(int depth, boolean hasEncoder, SubsetConfig subset) {
+        layerSync.ifPresent(term -> requireNoAuto("layerSync", term.weight()));
+        dispersive.ifPresent(term -> requireNoAuto("dispersive", term.weight()));
+        contrastive.ifPresent(term -> requireNoAuto("contrastive", term.weight()));
         layerSync.ifPresent(term -> within("terms.layerSync.target", term.target(), depth));
         dispersive.ifPresent(term -> within("terms.dispersive.block", term.block(), depth));
         attention.ifPresent(term -> {
@@ -185,6 +194,13 @@ public record LossTerms(
         });
     }
 
+    private static void requireNoAuto(String term, LossSchedule course) {
+        if (course.schedule() == Course.AUTO) {
+            throw new IllegalArgumentException("terms." + term + ".schedule must not be AUTO, by which alignment with an"
+                    + " encoder stops: align.schedule and terms.attention.schedule may be");
+        }
+    }
+
     private static void within(String key, int block, int depth) {
         if (block > depth) {
             throw new IllegalArgumentException(key + " must be at most model.depth, " + depth + ", but was " + block);
@@ -192,16 +208,16 @@ public record LossTerms(
     }
 
     /** Returns the weight of a term at a step, with its sign. */
-    double weight(String name, long step) {
+    double weight(String name, Context context) {
         return switch (name) {
             case "layerSync" ->
-                layerSync.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
+                layerSync.map(t -> t.coeff() * context.factor(t.weight())).orElse(0.0);
             case "dispersive" ->
-                dispersive.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
+                dispersive.map(t -> t.coeff() * context.factor(t.weight())).orElse(0.0);
             case "contrastive" ->
-                contrastive.map(t -> -t.coeff() * t.weight().at(step)).orElse(0.0);
+                contrastive.map(t -> -t.coeff() * context.factor(t.weight())).orElse(0.0);
             case "attention" ->
-                attention.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
+                attention.map(t -> t.coeff() * context.factor(t.weight())).orElse(0.0);
             default -> throw new IllegalArgumentException("no term is called " + name);
         };
     }
@@ -215,9 +231,9 @@ public record LossTerms(
     }
 
     /** Returns the blocks whose attention is looked at at a step. */
-    List<Integer> attentionTaps(long step) {
+    List<Integer> attentionTaps(Context context) {
         return attention
-                .filter(term -> term.weight().at(step) > 0)
+                .filter(term -> context.factor(term.weight()) > 0)
                 .map(Attention::blocks)
                 .orElse(List.of());
     }

@@ -35,6 +35,7 @@ import org.jspecify.annotations.Nullable;
 public final class SiTLoss {
     private final SiT model;
     private final Interpolant path;
+    private final double beta;
     private final double coeff;
     private final ScriptFunction addWeighted = ScriptFunction.of(Interpolant.class, "losses.py", "add_weighted");
     private final ScriptFunction addClassVelocity;
@@ -69,6 +70,7 @@ public final class SiTLoss {
     public SiTLoss(SiT model, Interpolant path, double beta, double coeff) {
         this.model = model;
         this.path = path;
+        this.beta = beta;
         this.coeff = coeff;
         addClassVelocity = addWeighted.bind("weight", beta);
         addAlignment = addWeighted.bind("weight", coeff);
@@ -83,12 +85,17 @@ public final class SiTLoss {
     }
 
     /** Whether the loss of a step looks at an encoder. */
-    boolean needsTargets(long step) {
+    boolean needsTargets(SiTLossInput.Context context) {
         SiTConfig config = model.config();
-        boolean aligns = config.align().enabled() && config.align().weight().at(step) > 0;
+        boolean aligns = config.align().enabled() && context.factor(config.align().weight()) > 0;
         return aligns
                 || config.hasClassToken()
-                || !config.terms().attentionTaps(step).isEmpty();
+                || !config.terms().attentionTaps(context).isEmpty();
+    }
+
+    /** Returns the terms that stop by themselves. */
+    StoppingTerms stoppingTerms() {
+        return new StoppingTerms(model.config(), beta, coeff);
     }
 
     Interpolant path() {
@@ -136,7 +143,7 @@ public final class SiTLoss {
         LossTerms terms = model.config().terms();
         return new Wanted(
                 Set.copyOf(terms.taps(model.config().model().depth())),
-                Set.copyOf(terms.attentionTaps(in.context().step())));
+                Set.copyOf(terms.attentionTaps(in.context())));
     }
 
     /**
@@ -146,7 +153,7 @@ public final class SiTLoss {
      */
     public SiTLosses of(SiTOutput out, SiTLossInput in) {
         SiTConfig config = model.config();
-        long step = in.context().step();
+        SiTLossInput.Context context = in.context();
         LossTerms terms = config.terms();
         NDArray velocity = velocity(out, in, config);
         NDArray total = velocity;
@@ -160,7 +167,7 @@ public final class SiTLoss {
         NDArray alignment = null;
         if (!out.projected().isEmpty()) {
             LossSchedule course = config.align().weight();
-            double factor = course.at(step);
+            double factor = context.factor(course);
             if (factor > 0) {
                 alignment = alignment(out.projected(), in, config);
                 total = course.equals(LossSchedule.ALWAYS)
@@ -170,7 +177,7 @@ public final class SiTLoss {
         }
         Map<String, NDArray> more = terms.isEmpty() ? Map.of() : terms(out, in, config);
         for (Map.Entry<String, NDArray> term : more.entrySet()) {
-            total = addWeighted.callForOne(total, term.getValue(), terms.weight(term.getKey(), step));
+            total = addWeighted.callForOne(total, term.getValue(), terms.weight(term.getKey(), context));
         }
         return new SiTLosses(total, velocity, classVelocity, alignment, more);
     }
@@ -199,11 +206,11 @@ public final class SiTLoss {
             found.put("contrastive", contrastive.of(out.velocity(), target));
         });
         terms.attention().ifPresent(term -> {
-            if (term.weight().at(in.context().step()) > 0) {
+            if (in.context().factor(term.weight()) > 0) {
                 found.put("attention", attention(term, out, in));
             }
         });
-        found.keySet().removeIf(term -> terms.weight(term, in.context().step()) == 0);
+        found.keySet().removeIf(term -> terms.weight(term, in.context()) == 0);
         return found;
     }
 
@@ -280,7 +287,7 @@ public final class SiTLoss {
     }
 
     private static void checkTargets(SiTLossInput in, SiTConfig config) {
-        boolean aligns = config.align().weight().at(in.context().step()) > 0;
+        boolean aligns = in.context().factor(config.align().weight()) > 0;
         int needed = Math.max(aligns ? config.encoderWidths().size() : 0, config.hasClassToken() ? 1 : 0);
         if (in.targets().size() < needed) {
             throw new IllegalArgumentException("the model needs the tokens of " + needed + " encoders but was given "
@@ -399,14 +406,25 @@ public final class SiTLoss {
          *
          * @param step steps finished before this one; weights of terms may depend on it
          * @param encoderAttention attention logits (N, H, 1+T, 1+T) of the encoder's blocks that {@code terms.attention} names
+         * @param stopped whether the terms with schedule AUTO have stopped
          */
-        public record Context(long step, Map<Integer, NDArray> encoderAttention) {
+        public record Context(long step, Map<Integer, NDArray> encoderAttention, boolean stopped) {
             /** The first step, without attention. */
             public static final Context FIRST = new Context(0, Map.of());
 
             /** Copies the map. */
             public Context {
                 encoderAttention = Map.copyOf(encoderAttention);
+            }
+
+            /** A step at which no term has stopped. */
+            public Context(long step, Map<Integer, NDArray> encoderAttention) {
+                this(step, encoderAttention, false);
+            }
+
+            /** Returns the factor of a weight that changes over the run. */
+            double factor(LossSchedule course) {
+                return stopped && course.schedule() == LossSchedule.Course.AUTO ? 0 : course.at(step);
             }
         }
 

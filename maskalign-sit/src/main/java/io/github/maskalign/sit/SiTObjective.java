@@ -17,10 +17,12 @@ import io.github.maskalign.core.data.TrainingData.TrainingBatch;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.internal.OwnedArrays;
+import io.github.maskalign.core.nn.internal.BlockRunner;
 import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.core.nn.internal.Recomputation;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.Draws.RandomStream;
+import io.github.maskalign.core.train.AutoStop;
 import io.github.maskalign.core.train.Objective;
 import io.github.maskalign.core.train.Objective.StepLosses;
 import io.github.maskalign.sit.SiTLoss.SiTLossInput;
@@ -29,6 +31,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,6 +51,8 @@ public final class SiTObjective implements Objective {
     private final ParameterStore store;
     private final Map<String, Parameter> parameters;
     private final int checkpointing;
+    private final StoppingTerms stopping;
+    private final @Nullable AutoStop autoStop;
 
     /**
      * Creates the objective.
@@ -93,6 +98,8 @@ public final class SiTObjective implements Objective {
         NDManager owner = parameters.values().iterator().next().getArray().getManager();
         store = new ParameterStore(owner, false);
         checkpointing = activationCheckpointing;
+        stopping = loss.stoppingTerms();
+        autoStop = stopping.exist() ? new AutoStop(config.terms().autoStop(), this::sides) : null;
     }
 
     /**
@@ -119,17 +126,32 @@ public final class SiTObjective implements Objective {
     }
 
     @Override
+    public Optional<AutoStop> autoStop() {
+        return Optional.ofNullable(autoStop);
+    }
+
+    @Override
     public StepLosses loss(NDManager scratch, long step, long first, int count) {
         Drawn drawn = drawn(scratch, step, first, count);
-        SiTLossInput in = drawn.input;
-        double dataSeconds = drawn.dataSeconds;
-        if (checkpointing == 0) {
-            SiTLosses losses = loss.compute(store, in);
-            return new StepLosses(losses.total(), losses.parts(), dataSeconds);
-        }
-        Recomputation blocks = new Recomputation(checkpointing);
-        SiTLosses losses = loss.compute(store, in, blocks);
-        return new StepLosses(losses.total(), losses.parts(), dataSeconds, blocks);
+        return computed(drawn, SiTLosses::total, true);
+    }
+
+    /** Computes the loss, of which some number is differentiated. */
+    private StepLosses computed(Drawn drawn, Function<SiTLosses, NDArray> root, boolean logged) {
+        Recomputation blocks = checkpointing == 0 ? null : new Recomputation(checkpointing);
+        SiTLosses losses = loss.compute(store, drawn.input, blocks == null ? BlockRunner.PLAIN : blocks);
+        NDArray total = root.apply(losses);
+        Map<String, NDArray> parts = logged ? losses.parts() : Map.of();
+        return blocks == null
+                ? new StepLosses(total, parts, drawn.dataSeconds)
+                : new StepLosses(total, parts, drawn.dataSeconds, blocks);
+    }
+
+    /** What is compared to see whether terms stop. */
+    private AutoStop.Sides sides(NDManager scratch, long step, long first, int count) {
+        Drawn drawn = drawn(scratch, step, first, count);
+        return new AutoStop.Sides(
+                () -> computed(drawn, stopping::sum, false), () -> computed(drawn, stopping::denoising, false));
     }
 
     /**
@@ -186,14 +208,14 @@ public final class SiTObjective implements Objective {
                 classNoise(scratch, first, count),
                 keep,
                 dropped(scratch, first, count),
-                new SiTLossInput.Context(step, Map.of()));
+                new SiTLossInput.Context(step, Map.of(), autoStop != null && autoStop.stopped()));
     }
 
     /** Adds what the encoder says, as far as the loss of this step looks at it. */
     private SiTLossInput withEncoder(SiTLossInput drawn, TrainingBatch batch) {
         SiTConfig config = model.config();
-        long step = drawn.context().step();
-        if (!loss.needsTargets(step)) {
+        SiTLossInput.Context context = drawn.context();
+        if (!loss.needsTargets(context)) {
             return drawn;
         }
         if (encoder == null) {
@@ -207,13 +229,14 @@ public final class SiTObjective implements Objective {
         if (images == null) {
             throw new IllegalStateException("the training data has no pictures for the encoder");
         }
-        List<Integer> attended = config.terms().attentionTaps(step).isEmpty()
+        List<Integer> attended = config.terms().attentionTaps(context).isEmpty()
                 ? List.of()
                 : config.terms().attention().orElseThrow().encoderBlocks();
         EncoderTokens tokens = attended.isEmpty() ? encoder.encode(images) : encoder.encode(images, attended);
         NDArray all =
                 NDArrays.concat(new NDList(tokens.classToken().expandDims(1), tokens.patchTokens()), 1); // (N, 1+T, Z)
-        return drawn.withTargets(List.of(all)).withContext(new SiTLossInput.Context(step, tokens.attention()));
+        return drawn.withTargets(List.of(all))
+                .withContext(new SiTLossInput.Context(context.step(), tokens.attention(), context.stopped()));
     }
 
     private @Nullable NDArray classNoise(NDManager scratch, long first, int count) {

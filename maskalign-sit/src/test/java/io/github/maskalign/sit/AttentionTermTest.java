@@ -13,6 +13,7 @@ import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.core.train.AutoStop;
 import io.github.maskalign.core.train.LossSchedule;
 import io.github.maskalign.core.train.LossSchedule.Course;
 import io.github.maskalign.core.train.StepResult;
@@ -199,7 +200,8 @@ class AttentionTermTest {
                 Optional.empty(),
                 Optional.empty(),
                 Optional.empty(),
-                Optional.of(new LossTerms.Attention(0.5, blocks, encoderBlocks, STOP)));
+                Optional.of(new LossTerms.Attention(0.5, blocks, encoderBlocks, STOP)),
+                AutoStop.Rule.USUAL);
     }
 
     private static SiTTraining.Builder tiny(SiTConfig model, @Nullable RepresentationEncoder given) {

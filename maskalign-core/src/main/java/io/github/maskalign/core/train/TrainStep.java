@@ -48,6 +48,7 @@ public final class TrainStep {
     private final BatchPlan plan;
     private final Agreement agreement;
     private final GradientBuckets buckets;
+    private final GradientAngle angle;
 
     /**
      * Prepares steps of one process.
@@ -86,6 +87,7 @@ public final class TrainStep {
         buckets = new GradientBuckets(agreement.ranks(), GradientBuckets.DEFAULT_BYTES);
         optimizer = new AdamW(config, state);
         state.trainedKeys().forEach(key -> trained.add(state.weight(key)));
+        angle = new GradientAngle(trained, plan, agreement, buckets);
     }
 
     /**
@@ -102,6 +104,10 @@ public final class TrainStep {
         double lr = config.lrAt(state.step());
         try (NDManager step = state.manager().newSubManager()) {
             step.setName("step " + state.step());
+            Map<String, Double> measured = objective
+                    .autoStop()
+                    .map(stop -> inMemory("comparing gradients", () -> angle.look(stop, state)))
+                    .orElse(Map.of());
             Gathered sum = agreement.together(() -> inMemory("computing the gradients", () -> gather(step)));
             exchange(sum, step);
             long gathered = System.nanoTime();
@@ -121,7 +127,7 @@ public final class TrainStep {
                     seconds(updated - gathered),
                     seconds(System.nanoTime() - updated));
             return new StepResult(
-                    state.step(), report.losses()[0], parts, report.gradNorm(), lr, report.applied(), culprit, times);
+                    state.step(), report.losses()[0], parts, report.gradNorm(), lr, report.applied(), culprit, times, measured);
         }
     }
 

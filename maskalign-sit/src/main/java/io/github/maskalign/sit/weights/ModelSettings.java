@@ -27,7 +27,9 @@ public final class ModelSettings {
             Map.entry("terms.layerSync", "null"),
             Map.entry("terms.dispersive", "null"),
             Map.entry("terms.contrastive", "null"),
-            Map.entry("terms.attention", "null"));
+            Map.entry("terms.attention", "null"),
+            Map.entry("terms.autoStop.every", "1000"),
+            Map.entry("terms.autoStop.inRow", "1"));
 
     private static final String SETTING = "config.";
 
