@@ -259,7 +259,7 @@ public final class SiTLoss {
             }
             NDArray prediction = projected.get(i);
             NDArray keep = in.keep();
-            if (keep != null && config.alignsSubset()) {
+            if (keep != null && config.alignsSubset(i)) {
                 boolean whole = in.targets().get(i).getShape().get(1) == 1 + config.tokens();
                 target = whole ? rows.gather(target, keep) : target; // (N, [1+]K, Z)
                 if (config.subset().placement() == SubsetPlacement.LOSS_ONLY) {
@@ -301,7 +301,8 @@ public final class SiTLoss {
 
     private static void checkTokens(int encoder, Shape target, @Nullable NDArray keep, SiTConfig config) {
         long all = 1L + config.tokens();
-        long kept = keep != null && config.alignsSubset() ? 1 + keep.getShape().get(1) : all;
+        boolean some = keep != null && (encoder < config.encoderWidths().size() ? config.alignsSubset(encoder) : config.alignsSubset());
+        long kept = some ? 1 + keep.getShape().get(1) : all;
         if (target.dimension() != 3 || target.get(1) != all && target.get(1) != kept) {
             throw new IllegalArgumentException("an encoder must give a class token and " + config.tokens() + " patches"
                     + (kept == all ? "" : ", or the " + (kept - 1) + " kept ones,") + " but gave " + target);

@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
 public final class ModelSettings {
     private static final Map<String, String> LATER = Map.ofEntries(
             Map.entry("diffusion.timeShift", "1.0"),
+            Map.entry("align.depths", "[]"),
             Map.entry("align.projector", "MLP"),
             Map.entry("align.kernel", "3"),
             Map.entry("align.spatialNorm", "null"),
@@ -72,6 +73,9 @@ public final class ModelSettings {
         out.put("align.enabled", Boolean.toString(aligned));
         if (aligned) {
             out.put("align.depth", Integer.toString(config.align().depth()));
+            if (!config.align().depths().isEmpty()) {
+                out.put("align.depths", config.align().depths().toString());
+            }
             out.put("align.projectorDim", Integer.toString(config.align().projectorDim()));
         }
         MixerConfig mixer = config.mixer();

@@ -218,6 +218,19 @@ class ConfigFilesTest {
     }
 
     @Test
+    void severalDepthsMakeAsManyProjectorsAndAreASettingOfTheRun() {
+        Path file = FOLDER.resolve("emoji-32-repa.yaml");
+        RunConfig deep = bind(file, "align.depths=[2, 5]");
+
+        assertThat(RunPlan.model(deep).encoderWidths()).containsExactly(128, 128);
+        assertThat(RunPlan.model(deep).align().depthOf(1)).isEqualTo(5);
+        assertThat(RunPlan.settings(deep)).containsEntry("align.depths", "[2, 5]");
+        assertThat(RunPlan.settings(bind(file))).doesNotContainKey("align.depths");
+        assertThatThrownBy(() -> RunPlan.model(bind(file, "align.depths=[2, 9]")))
+                .hasMessageContaining("align.depths must be in [1, 8] but was 9");
+    }
+
+    @Test
     void spaceAndClassesAreSettingsOfTheRunWhereTheyAreGiven() {
         Path file = FOLDER.resolve("emoji-32.yaml");
 

@@ -82,11 +82,14 @@ public final class ActivationMemory {
                     config.model().mlpRatio(),
                     config.model().qkNorm(),
                     half));
-            if (i + 1 == config.align().depth()) {
-                boolean there = config.alignsSubset() && config.subset().placement() != SubsetPlacement.LOSS_ONLY;
-                config.encoderWidths()
-                        .forEach(z -> parts.add(
-                                projector(there ? some : all, config.align().projectorDim(), z, half)));
+            for (int k = 0; k < config.encoderWidths().size(); k++) {
+                if (i + 1 == config.align().depthOf(k)) {
+                    parts.add(projector(
+                            away ? some : all,
+                            config.align().projectorDim(),
+                            config.encoderWidths().get(k),
+                            half));
+                }
             }
         }
         return parts;

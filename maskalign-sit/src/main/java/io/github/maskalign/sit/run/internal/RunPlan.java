@@ -8,6 +8,7 @@ import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunConfig.DataSection;
 import io.github.maskalign.sit.weights.ModelSettings;
 import io.github.maskalign.sit.weights.WeightsFamily;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -61,7 +62,7 @@ public final class RunPlan {
                 config.cls(),
                 config.mixer(),
                 config.subset(),
-                aligns ? List.of(width) : List.of(),
+                aligns ? Collections.nCopies(Math.max(1, config.align().depths().size()), width) : List.of(),
                 config.cls().enabled() ? width : 0,
                 false,
                 config.method().terms());
