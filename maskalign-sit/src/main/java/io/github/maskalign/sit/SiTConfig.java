@@ -328,6 +328,11 @@ public record SiTConfig(
                     enabled, depth, depths, coeff, projectorDim, ProjectorKind.CONV, side, Optional.of(gamma), weight);
         }
 
+        /** Returns the same alignment with another projector; the kernel is used by CONV only. */
+        public AlignConfig withProjector(ProjectorKind kind, int side) {
+            return new AlignConfig(enabled, depth, depths, coeff, projectorDim, kind, side, spatialNorm, weight);
+        }
+
         /** Returns the same alignment with a weight that changes. */
         public AlignConfig withWeight(LossSchedule course) {
             return new AlignConfig(enabled, depth, depths, coeff, projectorDim, projector, kernel, spatialNorm, course);

@@ -3,18 +3,24 @@ package io.github.maskalign.sit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.data.ImageTensorData;
 import io.github.maskalign.core.files.SafetensorsFile;
+import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
+import io.github.maskalign.sit.weights.SiTWeights;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Training that aligns at several depths, with one encoder and with several. */
 class AlignDepthsTest {
@@ -39,6 +45,49 @@ class AlignDepthsTest {
             assertThat(file.stateDict().get("projectors.1.4.weight").shape()).isEqualTo(new Shape(7, 20));
             assertThat(file.metadata()).containsEntry("config.align.depths", "[1, 3]");
         }
+    }
+
+    @Test
+    void snapshotsOfARunSayWhatTheirProjectorsAre() throws IOException {
+        SiTConfig model = aligned(List.of(1, 3), List.of(Z, 7));
+        train(model.withAlignment(model.align().withProjector(ProjectorKind.CONV, 3)), List.of(one, other));
+
+        try (SiTWeights weights = SiTWeights.open(folder);
+                NDManager manager = NDManager.newBaseManager()) {
+            assertThat(weights.config().align().projector()).isEqualTo(ProjectorKind.CONV);
+            assertThat(weights.config().align().depths()).containsExactly(1, 3);
+            assertThat(weights.load(manager, Precision.FLOAT32).config().encoderWidths())
+                    .containsExactly(Z, 7);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = SubsetPlacement.class,
+            names = {"DROP", "DROP_REINSERT"})
+    void convolutionsNeedTheWholeGrid(SubsetPlacement placement) {
+        SiTConfig repa = TinySiT.repa();
+        SiTConfig conv = repa.withAlignment(repa.align().withProjector(ProjectorKind.CONV, 3));
+
+        assertThatThrownBy(() -> conv.withPlacement(placement, 0, 0))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("align.projector CONV needs the whole grid")
+                .hasMessageContaining("subset.placement " + placement)
+                .hasMessageContaining("choose subset.placement NONE or LOSS_ONLY, or align.projector MLP");
+        assertThatThrownBy(() -> conv.withClassToken(Z)).hasMessageContaining("choose cls.enabled false");
+        assertThat(conv.withPlacement(SubsetPlacement.LOSS_ONLY, 0, 0).alignsSubset())
+                .isTrue();
+    }
+
+    @Test
+    void convolutionsMayReadOutsideOfTheRouteAlone() {
+        SiTConfig model = aligned(List.of(1, 3), List.of(Z, 7));
+        SiTConfig conv = model.withAlignment(model.align().withProjector(ProjectorKind.CONV, 3));
+
+        assertThat(conv.withPlacement(SubsetPlacement.ROUTE, 1, 1).alignsSubset())
+                .isFalse();
+        assertThatThrownBy(() -> conv.withPlacement(SubsetPlacement.ROUTE, 1, 2)) // depth 3 is its last block
+                .hasMessageContaining("align.projector CONV needs the whole grid");
     }
 
     @Test

@@ -4,7 +4,10 @@ import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTConfig.AlignConfig;
+import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
 import io.github.maskalign.sit.SiTVariant;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -76,6 +79,10 @@ public final class ModelSettings {
             if (!config.align().depths().isEmpty()) {
                 out.put("align.depths", config.align().depths().toString());
             }
+            if (config.align().projector() == ProjectorKind.CONV) {
+                out.put("align.projector", config.align().projector().name());
+                out.put("align.kernel", Integer.toString(config.align().kernel()));
+            }
             out.put("align.projectorDim", Integer.toString(config.align().projectorDim()));
         }
         MixerConfig mixer = config.mixer();
@@ -113,6 +120,7 @@ public final class ModelSettings {
                 .withOptions(all.number("model.mlpRatio"), all.number("model.classDropoutProb"), false, false);
         if ("true".equals(all.text("align.enabled"))) {
             config = config.withAlignment(all.integer("align.depth"), all.integer("align.projectorDim"), List.of());
+            config = config.withAlignment(all.projectors(config.align()));
         }
         int layers = all.integer("mixer.layers");
         if (layers > 0) {
@@ -124,6 +132,21 @@ public final class ModelSettings {
                     Conditioning.valueOf(String.valueOf(all.text("mixer.conditioning")))));
         }
         return Optional.of(config);
+    }
+
+    /** What earlier releases did not write, and this one not where it is as they had it. */
+    private AlignConfig projectors(AlignConfig align) {
+        String depths = text("align.depths");
+        String kernel = text("align.kernel");
+        AlignConfig placed = depths == null
+                ? align
+                : align.withDepths(Arrays.stream(depths.replaceAll("[\\[\\] ]", "").split(","))
+                        .filter(number -> !number.isEmpty())
+                        .map(Integer::valueOf)
+                        .toList());
+        return ProjectorKind.CONV.name().equals(text("align.projector"))
+                ? placed.withProjector(ProjectorKind.CONV, kernel == null ? placed.kernel() : Integer.parseInt(kernel))
+                : placed;
     }
 
     private @Nullable String text(String key) {

@@ -8,6 +8,8 @@ import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.internal.StrictJson;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTConfig.AlignConfig;
+import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
 import io.github.maskalign.sit.weights.ModelSettings;
 import io.github.maskalign.sit.weights.WeightsFamily;
 import java.nio.file.Path;
@@ -93,6 +95,14 @@ public final class ModelMetadata {
         config.encoderWidths().forEach(widths::add);
         json.add("z_dims", widths);
         json.addProperty("projector_dim", config.align().projectorDim());
+        if (!config.align().depths().isEmpty()) {
+            JsonArray depths = new JsonArray();
+            config.align().depths().forEach(depths::add);
+            json.add("encoder_depths", depths);
+        }
+        if (config.align().projector() == ProjectorKind.CONV) {
+            json.addProperty("projector_kernel", config.align().kernel());
+        }
         json.addProperty("cls_dim", config.classTokenWidth());
         MixerConfig mixer = config.mixer();
         json.addProperty("mixer_layers", mixer.layers());
@@ -122,7 +132,7 @@ public final class ModelMetadata {
                                 ? Conditioning.valueOf(
                                         element(json, "mixer_conditioning").getAsString())
                                 : Conditioning.ADALN_ZERO);
-        return SiTConfig.of(
+        SiTConfig config = SiTConfig.of(
                         integer(json, "input_size"),
                         integer(json, "patch_size"),
                         integer(json, "in_channels"),
@@ -138,6 +148,16 @@ public final class ModelMetadata {
                 .withClassToken(integer(json, "cls_dim"))
                 .withAlignment(integer(json, "encoder_depth"), integer(json, "projector_dim"), widths)
                 .withMixer(mixer);
+        AlignConfig align = config.align();
+        if (json.has("encoder_depths")) {
+            List<Integer> depths = new ArrayList<>();
+            element(json, "encoder_depths").getAsJsonArray().forEach(depth -> depths.add(depth.getAsInt()));
+            align = align.withDepths(depths);
+        }
+        return config.withAlignment(
+                json.has("projector_kernel")
+                        ? align.withProjector(ProjectorKind.CONV, integer(json, "projector_kernel"))
+                        : align);
     }
 
     private static int integer(JsonObject json, String key) {
