@@ -22,8 +22,7 @@ import org.jspecify.annotations.Nullable;
  * that of the library's own transformer with the archive's weights, which is made when attention is first asked for.
  */
 final class EmbeddedTeacher implements RepresentationEncoder {
-    private static final AttentionSize ATTENTION =
-            new AttentionSize(VitConfig.EMOJI.depth(), VitConfig.EMOJI.heads());
+    private static final AttentionSize ATTENTION = new AttentionSize(VitConfig.EMOJI.depth(), VitConfig.EMOJI.heads());
 
     private final TorchScriptEncoder archive;
     private final Preprocessing preprocessing;

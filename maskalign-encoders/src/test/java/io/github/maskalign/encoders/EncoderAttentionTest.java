@@ -39,7 +39,8 @@ class EncoderAttentionTest {
             assertThat(attended.attention().keySet()).containsExactlyInAnyOrder(3, 6);
             attended.attention()
                     .values()
-                    .forEach(logits -> assertThat(logits.getShape()).isEqualTo(new Shape(2, 4, 1 + tokens, 1 + tokens)));
+                    .forEach(
+                            logits -> assertThat(logits.getShape()).isEqualTo(new Shape(2, 4, 1 + tokens, 1 + tokens)));
             assertThat(teacher.attention()).contains(new AttentionSize(6, 4));
         }
     }

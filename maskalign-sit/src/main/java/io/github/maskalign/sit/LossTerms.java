@@ -37,8 +37,7 @@ public record LossTerms(
         @Default("{}") AutoStop.Rule autoStop) {
     /** No further term: SiT, REPA, REG, MaskAlign. */
     public static final LossTerms NONE =
-            new LossTerms(
-                    Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), AutoStop.Rule.USUAL);
+            new LossTerms(Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), AutoStop.Rule.USUAL);
 
     /**
      * {@code coeff · (−mean cos(h_block, stop(h_target)))}, see
@@ -149,18 +148,20 @@ public record LossTerms(
                                 + " choose encoder.kind NATIVE or EMBEDDED over data with pictures, or take the term away");
             }
             AttentionSize given = encoder.attention()
-                    .orElseThrow(() -> new IllegalArgumentException(
-                            "terms.attention needs an encoder that hands out its attention, which this one does not:"
-                                    + " choose encoder.kind NATIVE (published weights) or EMBEDDED, or take the term away"));
+                    .orElseThrow(
+                            () -> new IllegalArgumentException(
+                                    "terms.attention needs an encoder that hands out its attention, which this one does not:"
+                                            + " choose encoder.kind NATIVE (published weights) or EMBEDDED, or take the term away"));
             try {
                 given.require(encoderBlocks);
             } catch (IllegalArgumentException e) {
                 throw new IllegalArgumentException("terms.attention.encoderBlocks: " + e.getMessage(), e);
             }
             if (given.heads() > heads) {
-                throw new IllegalArgumentException("terms.attention needs a model with a head for each of the encoder's "
-                        + given.heads() + ", but model.numHeads was " + heads
-                        + ": choose a model with more heads or an encoder with fewer, or take the term away");
+                throw new IllegalArgumentException(
+                        "terms.attention needs a model with a head for each of the encoder's "
+                                + given.heads() + ", but model.numHeads was " + heads
+                                + ": choose a model with more heads or an encoder with fewer, or take the term away");
             }
         }
     }
@@ -196,8 +197,9 @@ public record LossTerms(
 
     private static void requireNoAuto(String term, LossSchedule course) {
         if (course.schedule() == Course.AUTO) {
-            throw new IllegalArgumentException("terms." + term + ".schedule must not be AUTO, by which alignment with an"
-                    + " encoder stops: align.schedule and terms.attention.schedule may be");
+            throw new IllegalArgumentException(
+                    "terms." + term + ".schedule must not be AUTO, by which alignment with an"
+                            + " encoder stops: align.schedule and terms.attention.schedule may be");
         }
     }
 

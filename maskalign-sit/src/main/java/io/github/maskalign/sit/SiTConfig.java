@@ -115,8 +115,7 @@ public record SiTConfig(
 
     /** Adds REPA's projectors at a depth, with hidden layers of width {@code projectorDim}; no widths take them away. */
     public SiTConfig withAlignment(int depth, int projectorDim, List<Integer> widths) {
-        return with(
-                align.withDepths(List.of()).with(!widths.isEmpty(), depth, align.coeff(), projectorDim), widths);
+        return with(align.withDepths(List.of()).with(!widths.isEmpty(), depth, align.coeff(), projectorDim), widths);
     }
 
     /** Adds REG's class token; width 0 takes it away. */

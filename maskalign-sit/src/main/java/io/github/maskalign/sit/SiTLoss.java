@@ -12,7 +12,6 @@ import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.diffusion.VelocityLoss;
 import io.github.maskalign.core.nn.TokenRows;
 import io.github.maskalign.core.nn.internal.BlockRunner;
-import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.core.script.ScriptFunction;
 import io.github.maskalign.core.train.LossSchedule;
 import io.github.maskalign.sit.SiTOutput.Wanted;
@@ -44,7 +43,7 @@ public final class SiTLoss {
     private final AuxiliaryLoss layerSync = AuxiliaryLoss.layerSync();
     private final AuxiliaryLoss dispersive = AuxiliaryLoss.dispersive();
     private final AuxiliaryLoss contrastive = AuxiliaryLoss.contrastiveFlow();
-    private final AuxiliaryLoss attention = AuxiliaryLoss.attentionDistillation();
+    private final AttentionTerm attention;
     private final ScriptFunction patchify;
     private final TokenRows patches = new TokenRows(false);
     private final TokenRows rows;
@@ -77,6 +76,7 @@ public final class SiTLoss {
         patchify = ScriptFunction.of(SiT.class, "sit.py", "patchify")
                 .bind("patch", model.config().model().patchSize());
         rows = new TokenRows(model.config().hasClassToken());
+        attention = new AttentionTerm(model.config().hasClassToken());
     }
 
     /** Returns the model. */
@@ -87,7 +87,8 @@ public final class SiTLoss {
     /** Whether the loss of a step looks at an encoder. */
     boolean needsTargets(SiTLossInput.Context context) {
         SiTConfig config = model.config();
-        boolean aligns = config.align().enabled() && context.factor(config.align().weight()) > 0;
+        boolean aligns =
+                config.align().enabled() && context.factor(config.align().weight()) > 0;
         return aligns
                 || config.hasClassToken()
                 || !config.terms().attentionTaps(context).isEmpty();
@@ -142,8 +143,7 @@ public final class SiTLoss {
     public Wanted wanted(SiTLossInput in) {
         LossTerms terms = model.config().terms();
         return new Wanted(
-                Set.copyOf(terms.taps(model.config().model().depth())),
-                Set.copyOf(terms.attentionTaps(in.context())));
+                Set.copyOf(terms.taps(model.config().model().depth())), Set.copyOf(terms.attentionTaps(in.context())));
     }
 
     /**
@@ -207,34 +207,11 @@ public final class SiTLoss {
         });
         terms.attention().ifPresent(term -> {
             if (in.context().factor(term.weight()) > 0) {
-                found.put("attention", attention(term, out, in));
+                found.put("attention", attention.of(term, out, in.context()));
             }
         });
         found.keySet().removeIf(term -> terms.weight(term, in.context()) == 0);
         return found;
-    }
-
-    private NDArray attention(LossTerms.Attention term, SiTOutput out, SiTLossInput in) {
-        NDArray sum = attention(term, 0, out, in);
-        for (int i = 1; i < term.blocks().size(); i++) {
-            sum = sum.add(attention(term, i, out, in));
-        }
-        return Autograd.divide(sum, term.blocks().size());
-    }
-
-    private NDArray attention(LossTerms.Attention term, int pair, SiTOutput out, SiTLossInput in) {
-        NDArray teacher =
-                in.context().encoderAttention().get(term.encoderBlocks().get(pair));
-        if (teacher == null) {
-            throw new IllegalArgumentException("terms.attention needs the attention of the encoder's block "
-                    + term.encoderBlocks().get(pair) + " but was given that of "
-                    + in.context().encoderAttention().keySet());
-        }
-        NDArray student = out.taps().attention(term.blocks().get(pair));
-        if (model.config().hasClassToken()) { // its row and column stay out, as the teacher's
-            student = student.get(":, :, 1:, 1:");
-        }
-        return attention.of(student, teacher);
     }
 
     private NDArray velocity(SiTOutput out, SiTLossInput in, SiTConfig config) {
@@ -301,7 +278,8 @@ public final class SiTLoss {
 
     private static void checkTokens(int encoder, Shape target, @Nullable NDArray keep, SiTConfig config) {
         long all = 1L + config.tokens();
-        boolean some = keep != null && (encoder < config.encoderWidths().size() ? config.alignsSubset(encoder) : config.alignsSubset());
+        boolean some = keep != null
+                && (encoder < config.encoderWidths().size() ? config.alignsSubset(encoder) : config.alignsSubset());
         long kept = some ? 1 + keep.getShape().get(1) : all;
         if (target.dimension() != 3 || target.get(1) != all && target.get(1) != kept) {
             throw new IllegalArgumentException("an encoder must give a class token and " + config.tokens() + " patches"

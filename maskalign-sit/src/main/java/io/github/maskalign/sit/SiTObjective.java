@@ -244,8 +244,7 @@ public final class SiTObjective implements Objective {
     }
 
     private static NDArray together(EncoderTokens tokens) {
-        return NDArrays.concat(
-                new NDList(tokens.classToken().expandDims(1), tokens.patchTokens()), 1); // (N, 1+T, Z)
+        return NDArrays.concat(new NDList(tokens.classToken().expandDims(1), tokens.patchTokens()), 1); // (N, 1+T, Z)
     }
 
     /** Returns a target for each projector: one encoder serves all. */

@@ -39,10 +39,7 @@ final class StoppingTerms {
     }
 
     private boolean attends() {
-        return config.terms()
-                .attention()
-                .filter(term -> isAuto(term.weight()))
-                .isPresent();
+        return config.terms().attention().filter(term -> isAuto(term.weight())).isPresent();
     }
 
     /** Returns the sum of the terms with their weights, 0-d. */

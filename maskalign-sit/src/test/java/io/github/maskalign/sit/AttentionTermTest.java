@@ -113,7 +113,8 @@ class AttentionTermTest {
 
     @Test
     void anotherGridIsRefusedBeforeTheFirstStep() {
-        assertRefused(haste(List.of(1), List.of(4)), new AttendingEncoder(Z, 4, 2), "4 patch tokens", "the model has 9");
+        assertRefused(
+                haste(List.of(1), List.of(4)), new AttendingEncoder(Z, 4, 2), "4 patch tokens", "the model has 9");
     }
 
     @Test
@@ -138,7 +139,9 @@ class AttentionTermTest {
             }
         };
 
-        assertThatThrownBy(() -> tiny(haste(List.of(1), List.of(4)), null).setData(tokens).build())
+        assertThatThrownBy(() -> tiny(haste(List.of(1), List.of(4)), null)
+                        .setData(tokens)
+                        .build())
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("the data bring its tokens alone")
                 .hasMessageContaining("choose encoder.kind NATIVE or EMBEDDED");
@@ -171,9 +174,8 @@ class AttentionTermTest {
     @Test
     void routesAndLossOnlyTrainWithTheTerm() throws IOException {
         LossTerms both = terms(List.of(1, 3), List.of(4, 5));
-        SiTConfig routed = TinySiT.repa()
-                .withPlacement(SubsetPlacement.ROUTE, 1, 1)
-                .withTerms(both);
+        SiTConfig routed =
+                TinySiT.repa().withPlacement(SubsetPlacement.ROUTE, 1, 1).withTerms(both);
         SiTConfig lossOnly =
                 TinySiT.repa().withPlacement(SubsetPlacement.LOSS_ONLY, 0, 0).withTerms(both);
         for (SiTConfig config : List.of(routed, lossOnly)) {

@@ -92,19 +92,13 @@ class AutoStopGoldenTest {
     }
 
     private static NDList gradients(
-            SiTLoss loss,
-            GoldenCase golden,
-            Function<SiTLosses, NDArray> side,
-            boolean recomputes,
-            NDManager manager) {
+            SiTLoss loss, GoldenCase golden, Function<SiTLosses, NDArray> side, boolean recomputes, NDManager manager) {
         Recomputation blocks = new Recomputation();
         SiTLosses losses = loss.compute(
                 new ParameterStore(manager, false), input(golden), recomputes ? blocks : BlockRunner.PLAIN);
         NDList trained = Weights.trainable(loss.model());
         NDArray root = side.apply(losses);
-        return recomputes
-                ? blocks.gradients(root, trained, manager)
-                : Autograd.gradients(root, trained, manager);
+        return recomputes ? blocks.gradients(root, trained, manager) : Autograd.gradients(root, trained, manager);
     }
 
     private static SiTLossInput input(GoldenCase golden) {

@@ -89,8 +89,8 @@ public interface RepresentationEncoder extends AutoCloseable {
         public void require(List<Integer> wanted) {
             for (int block : wanted) {
                 if (block < 1 || block > blocks) {
-                    throw new IllegalArgumentException(
-                            "the encoder's blocks are counted from 1 to " + blocks + " but was asked for block " + block);
+                    throw new IllegalArgumentException("the encoder's blocks are counted from 1 to " + blocks
+                            + " but was asked for block " + block);
                 }
             }
         }

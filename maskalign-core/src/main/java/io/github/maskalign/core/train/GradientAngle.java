@@ -91,7 +91,7 @@ final class GradientAngle {
 
     /** The gradients of the terms, then those of the denoising loss. */
     private NDList gather(AutoStop stop, long step, NDManager scratch) {
-        NDList sum = null;
+        NDList sum = new NDList();
         for (int j = 0; j < plan.accumulation(); j++) {
             try (NDManager micro = scratch.newSubManager();
                     GradMode recording = GradMode.on()) {
@@ -99,7 +99,7 @@ final class GradientAngle {
                 Sides sides = stop.probe().of(micro, step, samples.first(), samples.count());
                 NDList both = gradients(sides.terms(), samples.count(), scratch);
                 both.addAll(gradients(sides.denoising(), samples.count(), scratch));
-                if (sum == null) {
+                if (sum.isEmpty()) {
                     sum = both;
                 } else {
                     try (GradMode values = GradMode.off();
@@ -116,8 +116,7 @@ final class GradientAngle {
     private NDList gradients(Supplier<StepLosses> side, int count, NDManager owner) {
         StepLosses losses = side.get();
         NDArray mean = losses.total();
-        NDArray share =
-                count == plan.globalBatch() ? mean : Autograd.divide(mean, (double) plan.globalBatch() / count);
+        NDArray share = count == plan.globalBatch() ? mean : Autograd.divide(mean, (double) plan.globalBatch() / count);
         return losses.backward().gradients(share, trained, owner);
     }
 }

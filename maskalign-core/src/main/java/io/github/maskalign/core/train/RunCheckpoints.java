@@ -320,11 +320,7 @@ public final class RunCheckpoints {
             all.put("exp_avg", state.expAvg());
             all.put("exp_avg_sq", state.expAvgSq());
             return new StateArrays(
-                    state.step(),
-                    state.skipped(),
-                    List.copyOf(state.extraEma().keySet()),
-                    state.autoStop(),
-                    all);
+                    state.step(), state.skipped(), List.copyOf(state.extraEma().keySet()), state.autoStop(), all);
         }
     }
 }

@@ -374,8 +374,7 @@ public final class TrainLoop {
             Communicator ranks = agreement.ranks();
             ByteBuffer mine = ByteBuffer.allocate(5 * Long.BYTES);
             mine.putLong(kind.ordinal()).putLong(state.step()).putLong(state.skipped());
-            mine.putLong(state.autoStop().stoppedAt())
-                    .putLong(state.autoStop().inRow());
+            mine.putLong(state.autoStop().stoppedAt()).putLong(state.autoStop().inRow());
             ByteBuffer root = ByteBuffer.wrap(ranks.allGather(mine.array())[0]);
             StartKind started = StartKind.values()[Math.toIntExact(root.getLong())];
             state.moveTo(root.getLong(), root.getLong());

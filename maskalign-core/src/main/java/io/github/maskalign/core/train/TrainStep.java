@@ -127,7 +127,15 @@ public final class TrainStep {
                     seconds(updated - gathered),
                     seconds(System.nanoTime() - updated));
             return new StepResult(
-                    state.step(), report.losses()[0], parts, report.gradNorm(), lr, report.applied(), culprit, times, measured);
+                    state.step(),
+                    report.losses()[0],
+                    parts,
+                    report.gradNorm(),
+                    lr,
+                    report.applied(),
+                    culprit,
+                    times,
+                    measured);
         }
     }
 

@@ -107,7 +107,8 @@ class AutoStopTest {
             tiny.loop().run();
             assertThat(tiny.state().autoStop()).isEqualTo(Memory.NONE);
         }
-        assertThat(Files.readString(folder.resolve("plain/checkpoints/state-0000020/manifest.json"), StandardCharsets.UTF_8))
+        assertThat(Files.readString(
+                        folder.resolve("plain/checkpoints/state-0000020/manifest.json"), StandardCharsets.UTF_8))
                 .doesNotContain("auto_stop");
     }
 
@@ -121,7 +122,8 @@ class AutoStopTest {
             assertThat(AutoStop.cosine(new NDList(one.get(1)), new NDList(other.get(1)), manager))
                     .isEqualTo(OptionalDouble.empty());
             NDList broken = new NDList(vector(manager, Float.NaN, 1));
-            assertThat(AutoStop.cosine(broken, new NDList(other.get(0)), manager)).isEmpty();
+            assertThat(AutoStop.cosine(broken, new NDList(other.get(0)), manager))
+                    .isEmpty();
         }
     }
 
@@ -199,7 +201,8 @@ class AutoStopTest {
             StepLosses losses = plain.loss(scratch, step, first, count);
             NDArray term = losses.parts().get("largest");
             NDArray total = stop.stopped() ? losses.total() : losses.total().add(term);
-            return new StepLosses(total, Map.of("term", stop.stopped() ? scratch.zeros(new Shape()) : scratch.ones(new Shape())));
+            return new StepLosses(
+                    total, Map.of("term", stop.stopped() ? scratch.zeros(new Shape()) : scratch.ones(new Shape())));
         }
 
         private Sides sides(NDManager scratch, long step, long first, int count) {

@@ -99,8 +99,7 @@ class VitAttentionGoldenTest {
                 1e-6,
                 Positions.ANTIALIAS);
         Vit vit = new Vit(new VitConfig(24, 8, 24, 3, 2, 96, 1, parts), Precision.FLOAT32);
-        vit.initialize(
-                manager, DataType.FLOAT32, golden.get("inputs/image").getShape());
+        vit.initialize(manager, DataType.FLOAT32, golden.get("inputs/image").getShape());
         Weights.copyInto(vit, golden.under("weights/"));
         return vit;
     }

@@ -101,7 +101,8 @@ public record RunConfig(
                     "encoder.kind CACHED needs prepared latents, but data.kind was " + data.kind());
         }
         if (method.terms.attention().isPresent()
-                && (encoder.kind() == EncoderSection.Kind.CACHED || encoder.kind() == EncoderSection.Kind.TORCHSCRIPT)) {
+                && (encoder.kind() == EncoderSection.Kind.CACHED
+                        || encoder.kind() == EncoderSection.Kind.TORCHSCRIPT)) {
             throw new IllegalArgumentException("terms.attention looks at the encoder's attention at each step, which"
                     + (encoder.kind() == EncoderSection.Kind.CACHED
                             ? " encoder.kind CACHED cannot give: prepared data hold tokens alone"

@@ -140,10 +140,11 @@ public final class ModelSettings {
         String kernel = text("align.kernel");
         AlignConfig placed = depths == null
                 ? align
-                : align.withDepths(Arrays.stream(depths.replaceAll("[\\[\\] ]", "").split(","))
-                        .filter(number -> !number.isEmpty())
-                        .map(Integer::valueOf)
-                        .toList());
+                : align.withDepths(
+                        Arrays.stream(depths.replaceAll("[\\[\\] ]", "").split(","))
+                                .filter(number -> !number.isEmpty())
+                                .map(Integer::valueOf)
+                                .toList());
         return ProjectorKind.CONV.name().equals(text("align.projector"))
                 ? placed.withProjector(ProjectorKind.CONV, kernel == null ? placed.kernel() : Integer.parseInt(kernel))
                 : placed;

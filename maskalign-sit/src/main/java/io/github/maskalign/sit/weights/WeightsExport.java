@@ -112,16 +112,16 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
     private static List<String> problems(SiTConfig config, WeightsFamily family) {
         if (!TARGETS.contains(family)) {
             throw new IllegalArgumentException(
-                    "weights can be exported as sit, repa, reg, maskalign, sit-official or irepa but not as " + family.id());
+                    "weights can be exported as sit, repa, reg, maskalign, sit-official or irepa but not as "
+                            + family.id());
         }
         List<String> problems = new ArrayList<>();
-        boolean withoutToken = family == WeightsFamily.REPA
-                || family == WeightsFamily.SIT_OFFICIAL
-                || family == WeightsFamily.IREPA;
+        boolean withoutToken =
+                family == WeightsFamily.REPA || family == WeightsFamily.SIT_OFFICIAL || family == WeightsFamily.IREPA;
         boolean convolves = !config.encoderWidths().isEmpty() && config.align().projector() == ProjectorKind.CONV;
         if (convolves && (family == WeightsFamily.REPA || family == WeightsFamily.REG)) {
-            problems.add(family.id() + " has projectors of linear layers, and these weights have convolutions: irepa has"
-                    + " them too");
+            problems.add(family.id()
+                    + " has projectors of linear layers, and these weights have convolutions: irepa has" + " them too");
         }
         if (withoutToken && config.hasClassToken()) {
             problems.add(family.id() + " has no class token, and these weights generate one of width "

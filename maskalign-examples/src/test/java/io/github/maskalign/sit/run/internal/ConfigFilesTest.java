@@ -204,7 +204,10 @@ class ConfigFilesTest {
     @Test
     void attentionIsRefusedWhereTheEncoderCannotGiveIt() {
         String term = "terms.attention={blocks: [2], encoderBlocks: [3]}";
-        assertThat(bind(FOLDER.resolve("emoji-32-repa.yaml"), term).method().terms().attention())
+        assertThat(bind(FOLDER.resolve("emoji-32-repa.yaml"), term)
+                        .method()
+                        .terms()
+                        .attention())
                 .isPresent();
         assertThatThrownBy(() -> bind(FOLDER.resolve("mini-imagenet.yaml"), "subset.placement=NONE", term))
                 .hasMessageContaining("encoder.kind CACHED cannot give")

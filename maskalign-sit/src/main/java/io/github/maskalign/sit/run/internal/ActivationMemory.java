@@ -1,6 +1,5 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.sit.SiTConfig;
 import java.util.ArrayList;

@@ -154,7 +154,8 @@ public final class Geometry {
                 && depths.stream().allMatch(place -> place >= 1 && place <= depth);
         AlignConfig placed = fit ? align.withDepths(depths) : align;
         return isConvolution(0)
-                ? placed.withProjector(ProjectorKind.CONV, size(shape(weight(0), 4).get(2)))
+                ? placed.withProjector(
+                        ProjectorKind.CONV, size(shape(weight(0), 4).get(2)))
                 : placed;
     }
 
@@ -170,7 +171,8 @@ public final class Geometry {
         List<Integer> widths = new ArrayList<>();
         int projectors = count(Keys.PROJECTORS);
         for (int k = 0; k < projectors; k++) {
-            widths.add(size((isConvolution(k) ? shape(weight(k), 4) : shape(Keys.PROJECTORS + k + ".4.weight", 2)).get(0)));
+            widths.add(size(
+                    (isConvolution(k) ? shape(weight(k), 4) : shape(Keys.PROJECTORS + k + ".4.weight", 2)).get(0)));
         }
         return widths;
     }
