@@ -278,9 +278,8 @@ public final class SiTLoss {
 
     private static void checkTokens(int encoder, Shape target, @Nullable NDArray keep, SiTConfig config) {
         long all = 1L + config.tokens();
-        boolean some = keep != null
-                && (encoder < config.encoderWidths().size() ? config.alignsSubset(encoder) : config.alignsSubset());
-        long kept = some ? 1 + keep.getShape().get(1) : all;
+        boolean some = encoder < config.encoderWidths().size() ? config.alignsSubset(encoder) : config.alignsSubset();
+        long kept = keep != null && some ? 1 + keep.getShape().get(1) : all;
         if (target.dimension() != 3 || target.get(1) != all && target.get(1) != kept) {
             throw new IllegalArgumentException("an encoder must give a class token and " + config.tokens() + " patches"
                     + (kept == all ? "" : ", or the " + (kept - 1) + " kept ones,") + " but gave " + target);

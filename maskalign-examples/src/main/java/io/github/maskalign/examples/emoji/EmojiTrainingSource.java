@@ -89,7 +89,9 @@ public final class EmojiTrainingSource implements TrainingSource {
             throws IOException {
         EncoderSection.Kind encoder = config.encoder().kind();
         boolean attends = config.method().terms().attention().isPresent(); // which is not kept
-        boolean tokens = encoder == EncoderSection.Kind.EMBEDDED && !attends;
+        boolean tokens = encoder == EncoderSection.Kind.EMBEDDED
+                && !attends
+                && config.encoders().size() == 1;
         boolean images = !tokens && encoder != EncoderSection.Kind.NONE;
         EmojiLatents latents = new EmojiLatents(set, how.cache(), tokens, images);
         PreparedSamples samples = latents.open(progress("encoding"));

@@ -23,6 +23,7 @@ public final class ModelSettings {
     private static final Map<String, String> LATER = Map.ofEntries(
             Map.entry("diffusion.timeShift", "1.0"),
             Map.entry("align.depths", "[]"),
+            Map.entry("moreEncoders", "[]"),
             Map.entry("align.projector", "MLP"),
             Map.entry("align.kernel", "3"),
             Map.entry("align.spatialNorm", "null"),

@@ -234,6 +234,22 @@ class ConfigFilesTest {
     }
 
     @Test
+    void furtherEncodersAlignByProjectorsOfTheirOwn() {
+        Path file = FOLDER.resolve("emoji-32-repa.yaml");
+        String more = "moreEncoders=[{kind: NATIVE, path: vit.pth, width: 384}]";
+        RunConfig two = bind(file, more, "align.depths=[2, 5]");
+
+        assertThat(RunPlan.model(two).encoderWidths()).containsExactly(128, 384);
+        assertThat(RunPlan.settings(two).get("moreEncoders")).contains("NATIVE");
+        assertThat(RunPlan.settings(bind(file))).doesNotContainKey("moreEncoders");
+        assertThatThrownBy(() -> bind(file, "moreEncoders=[{kind: CACHED}]"))
+                .hasMessageContaining("moreEncoders need align.enabled true")
+                .hasMessageContaining("[EMBEDDED, CACHED]");
+        assertThatThrownBy(() -> RunPlan.model(bind(file, more, "align.depths=[2, 5, 6]")))
+                .hasMessageContaining("align.depths must be empty or name a depth for each of 2 projectors");
+    }
+
+    @Test
     void spaceAndClassesAreSettingsOfTheRunWhereTheyAreGiven() {
         Path file = FOLDER.resolve("emoji-32.yaml");
 

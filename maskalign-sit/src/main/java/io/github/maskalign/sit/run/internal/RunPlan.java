@@ -55,6 +55,11 @@ public final class RunPlan {
     public static SiTConfig model(RunConfig config) {
         SiTConfig plain = SiTConfig.of(config.model().resolved());
         int width = config.encoder().width();
+        List<Integer> widths =
+                config.encoders().stream().map(RunConfig.EncoderSection::width).toList();
+        if (widths.size() == 1) { // which serves all depths
+            widths = Collections.nCopies(Math.max(1, config.align().depths().size()), width);
+        }
         boolean aligns = config.align().enabled(); // where it is off, its depth need not fit
         SiTConfig model = new SiTConfig(
                 plain.model(),
@@ -62,7 +67,7 @@ public final class RunPlan {
                 config.cls(),
                 config.mixer(),
                 config.subset(),
-                aligns ? Collections.nCopies(Math.max(1, config.align().depths().size()), width) : List.of(),
+                aligns ? widths : List.of(),
                 config.cls().enabled() ? width : 0,
                 false,
                 config.method().terms());
