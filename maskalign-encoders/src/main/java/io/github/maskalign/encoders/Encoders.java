@@ -105,8 +105,10 @@ public final class Encoders {
         Preprocessing preprocessing = side == TEACHER_SIDE ? usual : usual.withSides(left, left, seen, TEACHER_PATCH);
         JsonObject provenance = JsonParser.parseString(embeddedProvenance()).getAsJsonObject();
         ScriptTrust pin = ScriptTrust.pinned(provenance.get("sha256").getAsString());
-        RepresentationEncoder teacher =
-                TorchScriptEncoder.open(device, "embedded " + ARCHIVE, resource(ARCHIVE), pin, preprocessing);
+        RepresentationEncoder teacher = new EmbeddedTeacher(
+                TorchScriptEncoder.open(device, "embedded " + ARCHIVE, resource(ARCHIVE), pin, preprocessing),
+                preprocessing,
+                device);
         return together == 1 ? teacher : new ReducedPictures(teacher, together);
     }
 

@@ -5,6 +5,8 @@ import ai.djl.ndarray.types.DataType;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.script.ScriptFunction;
+import java.util.List;
+import java.util.Optional;
 
 /**
  * An encoder that sees the mean of each k × k pixels, rounded to bytes: a resize that leaves nothing out, before the one of
@@ -37,14 +39,24 @@ final class ReducedPictures implements RepresentationEncoder {
 
     @Override
     public EncoderTokens encode(NDArray images) {
+        return encode(images, List.of());
+    }
+
+    @Override
+    public EncoderTokens encode(NDArray images, List<Integer> blocks) {
         if (images.getDataType() != DataType.UINT8) {
             throw new IllegalArgumentException("pictures must be uint8 in [0, 255] but were " + images.getDataType());
         }
         try (GradMode off = GradMode.off();
                 NDArray small =
                         averaged.callOn(images.getManager(), images, together).singletonOrThrow()) {
-            return encoder.encode(small);
+            return encoder.encode(small, blocks);
         }
+    }
+
+    @Override
+    public Optional<AttentionSize> attention() {
+        return encoder.attention();
     }
 
     @Override

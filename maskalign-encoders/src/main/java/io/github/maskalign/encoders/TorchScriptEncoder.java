@@ -14,6 +14,7 @@ import io.github.maskalign.core.script.ScriptTrust;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 
 /**
  * An encoder in a TorchScript archive, such as a DINOv2 traced or scripted in Python.
@@ -72,6 +73,11 @@ final class TorchScriptEncoder implements RepresentationEncoder {
     @Override
     public EncoderTokens encode(NDArray images) {
         return tokens(images);
+    }
+
+    /** Returns the archive's weights by key, copied to a manager. */
+    Map<String, NDArray> weights(NDManager owner) {
+        return module.weights(owner);
     }
 
     private EncoderTokens tokens(NDArray images) {

@@ -78,8 +78,9 @@ final class ConvertCommand implements Callable<Integer> {
     @Option(
             names = "--family",
             paramLabel = "FAMILY",
-            description = "Project to write for: sit, repa, reg, maskalign or sit-official; what the model is under our"
-                    + " names unless given.")
+            description =
+                    "Project to write for: sit, repa, reg, maskalign, sit-official or irepa; what the model is under our"
+                            + " names unless given.")
     @Nullable
     String family;
 

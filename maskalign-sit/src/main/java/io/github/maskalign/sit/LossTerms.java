@@ -1,16 +1,23 @@
 package io.github.maskalign.sit;
 
+import io.github.maskalign.core.align.RepresentationEncoder;
+import io.github.maskalign.core.align.RepresentationEncoder.AttentionSize;
+import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.Inline;
 import io.github.maskalign.core.config.ConfigKey.NonNegative;
 import io.github.maskalign.core.config.ConfigKey.Positive;
 import io.github.maskalign.core.config.ConfigKey.Range;
+import io.github.maskalign.core.train.AutoStop;
 import io.github.maskalign.core.train.LossSchedule;
+import io.github.maskalign.core.train.LossSchedule.Course;
+import io.github.maskalign.sit.SiTLoss.SiTLossInput.Context;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The terms that MaskAlign's relatives add to the loss of velocity, class token and alignment, under the keys of a config's
@@ -23,6 +30,7 @@ import java.util.TreeSet;
  * @param attention attention maps follow the encoder's (HASTE)
  * @param selfAlign an earlier block follows a later one of the model's moving average, which sees less noise (SRA)
  * @param mae dropped patches are painted in (MaskDiT)
+ * @param autoStop when terms with schedule AUTO, alignment and attention, stop
  */
 public record LossTerms(
         @Default("null") Optional<LayerSync> layerSync,
@@ -30,10 +38,17 @@ public record LossTerms(
         @Default("null") Optional<Contrastive> contrastive,
         @Default("null") Optional<Attention> attention,
         @Default("null") Optional<SelfAlign> selfAlign,
-        @Default("null") Optional<Mae> mae) {
+        @Default("null") Optional<Mae> mae,
+        @Default("{}") AutoStop.Rule autoStop) {
     /** No further term: SiT, REPA, REG, MaskAlign. */
-    public static final LossTerms NONE =
-            new LossTerms(Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
+    public static final LossTerms NONE = new LossTerms(
+            Optional.empty(),
+            Optional.empty(),
+            Optional.empty(),
+            Optional.empty(),
+            Optional.empty(),
+            Optional.empty(),
+            AutoStop.Rule.USUAL);
 
     /**
      * {@code coeff · (−mean cos(h_block, stop(h_target)))}, see
@@ -84,7 +99,9 @@ public record LossTerms(
 
     /**
      * {@code coeff ·} the mean over pairs of blocks of the cross-entropy of their attention with the encoder's, see
-     * {@link io.github.maskalign.core.align.AuxiliaryLoss#attentionDistillation}.
+     * {@link io.github.maskalign.core.align.AuxiliaryLoss#attentionDistillation}. Head h follows head h; heads that the model
+     * has beyond the encoder's follow nothing. While the weight is 0 no attention is computed, neither the model's nor the
+     * encoder's.
      *
      * @param coeff weight; 0.5 as published
      * @param blocks blocks of the model that learn
@@ -103,6 +120,59 @@ public record LossTerms(
             if (blocks.isEmpty() || blocks.size() != encoderBlocks.size()) {
                 throw new IllegalArgumentException(
                         "encoderBlocks must name one block for each of blocks " + blocks + " but was " + encoderBlocks);
+            }
+        }
+
+        /** Checks that all patches are there in the blocks that learn. */
+        private void requireWhole(SubsetConfig subset, int depth) {
+            SubsetPlacement placement = subset.placement();
+            if (placement == SubsetPlacement.NONE || placement == SubsetPlacement.LOSS_ONLY) {
+                return;
+            }
+            boolean routes = placement == SubsetPlacement.ROUTE;
+            List<Integer> partial = blocks;
+            if (routes) {
+                SubsetConfig.Route route = subset.route().in(depth); // counted from 0
+                partial = blocks.stream()
+                        .filter(block -> block > route.routeStart() && block <= route.routeEnd() + 1)
+                        .toList();
+            }
+            if (!partial.isEmpty()) {
+                throw new IllegalArgumentException("terms.attention compares the attention of all patches, but with"
+                        + " subset.placement " + placement + " some are missing in blocks " + partial
+                        + ": choose subset.placement NONE or LOSS_ONLY, "
+                        + (routes ? "blocks outside of the route, " : "") + "or take the term away");
+            }
+        }
+
+        /**
+         * Checks that an encoder gives what the term looks at.
+         *
+         * @param encoder null if its tokens come with the data
+         * @param heads attention heads of the model
+         * @throws IllegalArgumentException if it does not; says what to choose
+         */
+        void requireServed(@Nullable RepresentationEncoder encoder, int heads) {
+            if (encoder == null) {
+                throw new IllegalArgumentException(
+                        "terms.attention needs the encoder itself while it trains, but the data bring its tokens alone:"
+                                + " choose encoder.kind NATIVE or EMBEDDED over data with pictures, or take the term away");
+            }
+            AttentionSize given = encoder.attention()
+                    .orElseThrow(
+                            () -> new IllegalArgumentException(
+                                    "terms.attention needs an encoder that hands out its attention, which this one does not:"
+                                            + " choose encoder.kind NATIVE (published weights) or EMBEDDED, or take the term away"));
+            try {
+                given.require(encoderBlocks);
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException("terms.attention.encoderBlocks: " + e.getMessage(), e);
+            }
+            if (given.heads() > heads) {
+                throw new IllegalArgumentException(
+                        "terms.attention needs a model with a head for each of the encoder's "
+                                + given.heads() + ", but model.numHeads was " + heads
+                                + ": choose a model with more heads or an encoder with fewer, or take the term away");
             }
         }
     }
@@ -167,18 +237,23 @@ public record LossTerms(
      *
      * @param depth its blocks
      * @param hasEncoder whether there is an encoder
-     * @param placement where patches are dropped
+     * @param subset where patches are dropped
      * @throws IllegalArgumentException for a block that the model lacks, or a term that its subset leaves without meaning
      */
-    void requireFits(int depth, boolean hasEncoder, SubsetPlacement placement) {
+    void requireFits(int depth, boolean hasEncoder, SubsetConfig subset) {
+        layerSync.ifPresent(term -> requireNoAuto("layerSync", term.weight()));
+        dispersive.ifPresent(term -> requireNoAuto("dispersive", term.weight()));
+        contrastive.ifPresent(term -> requireNoAuto("contrastive", term.weight()));
         layerSync.ifPresent(term -> within("terms.layerSync.target", term.target(), depth));
         dispersive.ifPresent(term -> within("terms.dispersive.block", term.block(), depth));
+        selfAlign.ifPresent(term -> requireNoAuto("selfAlign", term.weight()));
+        mae.ifPresent(term -> requireNoAuto("mae", term.weight()));
         selfAlign.ifPresent(term -> within("terms.selfAlign.teacherBlock", term.teacherBlock(), depth));
         if (selfAlign.isPresent() && layerSync.map(LayerSync::block).equals(selfAlign.map(SelfAlign::block))) {
             throw new IllegalArgumentException("terms.layerSync and terms.selfAlign both let block "
                     + selfAlign.get().block() + " follow a later one: take one of them away, or choose another block");
         }
-        if (selfAlign.isPresent() && placement == SubsetPlacement.SPARSE) {
+        if (selfAlign.isPresent() && subset.placement() == SubsetPlacement.SPARSE) {
             throw new IllegalArgumentException("terms.selfAlign needs a teacher that sees all tokens in one path, which"
                     + " subset.placement SPARSE has not: choose another placement, or take the term away");
         }
@@ -188,12 +263,16 @@ public record LossTerms(
                 throw new IllegalArgumentException(
                         "terms.attention needs an encoder: enable align or cls, or take the term away");
             }
-            if (placement.usesSubset()) {
-                throw new IllegalArgumentException("terms.attention compares the attention of all patches, but with"
-                        + " subset.placement " + placement
-                        + " some are missing: choose subset.placement NONE, or take the term away");
-            }
+            term.requireWhole(subset, depth);
         });
+    }
+
+    private static void requireNoAuto(String term, LossSchedule course) {
+        if (course.schedule() == Course.AUTO) {
+            throw new IllegalArgumentException(
+                    "terms." + term + ".schedule must not be AUTO, by which alignment with an"
+                            + " encoder stops: align.schedule and terms.attention.schedule may be");
+        }
     }
 
     private static void within(String key, int block, int depth) {
@@ -203,19 +282,19 @@ public record LossTerms(
     }
 
     /** Returns the weight of a term at a step, with its sign. */
-    double weight(String name, long step) {
+    double weight(String name, Context context) {
         return switch (name) {
             case "layerSync" ->
-                layerSync.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
+                layerSync.map(t -> t.coeff() * context.factor(t.weight())).orElse(0.0);
             case "dispersive" ->
-                dispersive.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
+                dispersive.map(t -> t.coeff() * context.factor(t.weight())).orElse(0.0);
             case "contrastive" ->
-                contrastive.map(t -> -t.coeff() * t.weight().at(step)).orElse(0.0);
+                contrastive.map(t -> -t.coeff() * context.factor(t.weight())).orElse(0.0);
             case "attention" ->
-                attention.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
+                attention.map(t -> t.coeff() * context.factor(t.weight())).orElse(0.0);
             case "selfAlign" ->
-                selfAlign.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
-            case "mae" -> mae.map(t -> t.coeff() * t.weight().at(step)).orElse(0.0);
+                selfAlign.map(t -> t.coeff() * context.factor(t.weight())).orElse(0.0);
+            case "mae" -> mae.map(t -> t.coeff() * context.factor(t.weight())).orElse(0.0);
             default -> throw new IllegalArgumentException("no term is called " + name);
         };
     }
@@ -229,9 +308,9 @@ public record LossTerms(
     }
 
     /** Returns the blocks whose attention is looked at at a step. */
-    List<Integer> attentionTaps(long step) {
+    List<Integer> attentionTaps(Context context) {
         return attention
-                .filter(term -> term.weight().at(step) > 0)
+                .filter(term -> context.factor(term.weight()) > 0)
                 .map(Attention::blocks)
                 .orElse(List.of());
     }

@@ -41,7 +41,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  * latent (+ class token) → patch embed + positions → token mixer → drop tokens → blocks → heads
- *                                                                       └ tap at align.depth   → projectors
+ *                                                                       └ taps at align.depths → projectors
  * </pre>
  *
  * <p>With everything optional left out this is SiT (arXiv 2401.08740); with a projector REPA (arXiv 2410.06940), with
@@ -228,7 +228,7 @@ public final class SiT extends AbstractBlock {
         if (mixer != null) {
             x = mixer.leave(store, training, x, runner);
         }
-        List<NDArray> projected = new ArrayList<>();
+        NDArray[] projected = new NDArray[projectors.size()];
         Map<Integer, NDArray> hidden = new LinkedHashMap<>();
         Map<Integer, NDArray> attention = new LinkedHashMap<>();
         NDArray selfAligned = null;
@@ -264,10 +264,10 @@ public final class SiT extends AbstractBlock {
                 x = runner.join(x);
                 selfAligned = runner.run(selfHead, store, training, x); // (N, T, D)
             }
-            if (i + 1 == config.align().depth() && !projectors.isEmpty()) {
-                x = runner.join(x);
-                for (Block projector : projectors) {
-                    projected.add(runner.run(projector, store, training, x)); // (N, T, Z)
+            for (int k = 0; k < projected.length; k++) {
+                if (i + 1 == config.align().depthOf(k)) {
+                    x = runner.join(x);
+                    projected[k] = runner.run(projectors.get(k), store, training, x); // (N, T, Z)
                 }
             }
             if (keep != null && routes && i == config.route().routeEnd()) {
@@ -294,7 +294,7 @@ public final class SiT extends AbstractBlock {
             v = unpatchify.callForOne(v); // (N, C, H, W)
         }
         NDArray classVelocity = config.hasClassToken() ? heads.get(1) : null;
-        return new SiTOutput(v, projected, classVelocity, new Taps(hidden, attention, selfAligned));
+        return new SiTOutput(v, List.of(projected), classVelocity, new Taps(hidden, attention, selfAligned));
     }
 
     /** Returns tokens behind the mixer (N, [1+]T, D), and condition (N, D). */
@@ -435,9 +435,11 @@ public final class SiT extends AbstractBlock {
         if (config.hasClassToken()) {
             out.add(new Shape(n, config.classTokenWidth()));
         }
-        boolean away = subset && config.alignsSubset() && placement != SubsetPlacement.LOSS_ONLY;
-        long tapped = (away ? kept : config.tokens()) + (config.hasClassToken() ? 1 : 0);
-        config.encoderWidths().forEach(z -> out.add(new Shape(n, tapped, z)));
+        for (int k = 0; k < projectors.size(); k++) {
+            boolean away = subset && config.alignsSubset(k) && placement != SubsetPlacement.LOSS_ONLY;
+            long tapped = (away ? kept : config.tokens()) + (config.hasClassToken() ? 1 : 0);
+            out.add(new Shape(n, tapped, config.encoderWidths().get(k)));
+        }
         return out.toArray(Shape[]::new);
     }
 }

@@ -9,6 +9,7 @@ import io.github.maskalign.core.config.ConfigKey.NonNegative;
 import io.github.maskalign.core.config.ConfigKey.Positive;
 import io.github.maskalign.core.config.ConfigKey.Range;
 import io.github.maskalign.core.train.LossSchedule;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -69,17 +70,16 @@ public record SiTConfig(
                         + ": choose another mixer.width, or RESIDUAL");
             }
         }
-        ModelConfig.require(
-                !align.enabled() || align.depth() >= 1 && align.depth() <= model.depth(),
-                "align.depth must be in [1, " + model.depth() + "]",
-                align.depth());
+        if (align.enabled()) {
+            align.requireFits(encoderWidths.size(), model.depth());
+        }
         if (subset.placement() == SubsetPlacement.ROUTE) {
             subset.route().in(model.depth());
         }
         if (subset.placement() == SubsetPlacement.SPARSE) {
             subset.sparse().requireIn(model.depth());
         }
-        terms.requireFits(model.depth(), cls.enabled() || align.enabled(), subset.placement());
+        terms.requireFits(model.depth(), cls.enabled() || align.enabled(), subset);
         if (terms.mae().isPresent()) {
             SubsetFit.requireMasked(model, subset);
         }
@@ -87,7 +87,9 @@ public record SiTConfig(
         int blocks = model.depth();
         terms.layerSync().ifPresent(term -> SubsetFit.requireEqualTokens(tokens, term, blocks));
         if (align.enabled() && align.projector() == AlignConfig.ProjectorKind.CONV) {
-            requireGrid(cls, alignsSubset(subset, align, model.depth()) ? subset.placement() : SubsetPlacement.NONE);
+            boolean some = align.depthsOf(encoderWidths.size()).stream()
+                    .anyMatch(depth -> alignsSubset(subset, depth, model.depth()));
+            requireGrid(cls, some ? subset.placement() : SubsetPlacement.NONE);
         }
     }
 
@@ -127,7 +129,7 @@ public record SiTConfig(
 
     /** Adds REPA's projectors at a depth, with hidden layers of width {@code projectorDim}; no widths take them away. */
     public SiTConfig withAlignment(int depth, int projectorDim, List<Integer> widths) {
-        return with(align.with(!widths.isEmpty(), depth, align.coeff(), projectorDim), widths);
+        return with(align.withDepths(List.of()).with(!widths.isEmpty(), depth, align.coeff(), projectorDim), widths);
     }
 
     /** Adds REG's class token; width 0 takes it away. */
@@ -228,15 +230,21 @@ public record SiTConfig(
     }
 
     /**
-     * Whether alignment is over the kept tokens: with DROP, DROP_REINSERT and LOSS_ONLY always, with ROUTE where
+     * Whether all alignment is over the kept tokens: with DROP, DROP_REINSERT and LOSS_ONLY always, with ROUTE where
      * routeStart &lt; align.depth ≤ routeEnd + 1, with SPARSE where dense &lt; align.depth ≤ L − dense.
      */
     public boolean alignsSubset() {
-        return alignsSubset(subset, align, model.depth());
+        return align.depthsOf(Math.max(1, encoderWidths.size())).stream()
+                .allMatch(depth -> alignsSubset(subset, depth, model.depth()));
     }
 
-    private static boolean alignsSubset(SubsetConfig subset, AlignConfig align, int depth) {
-        return subset.placement() == SubsetPlacement.LOSS_ONLY || SubsetFit.sees(subset, align.depth(), depth);
+    /** Whether the alignment of one projector is over the kept tokens. */
+    boolean alignsSubset(int projector) {
+        return alignsSubset(subset, align.depthOf(projector), model.depth());
+    }
+
+    private static boolean alignsSubset(SubsetConfig subset, int alignDepth, int depth) {
+        return subset.placement() == SubsetPlacement.LOSS_ONLY || SubsetFit.sees(subset, alignDepth, depth);
     }
 
     /**
@@ -293,6 +301,8 @@ public record SiTConfig(
      * @param enabled whether hidden tokens are aligned
      * @param depth number of blocks run before the hidden tokens are projected; mixing layers do not count
      *     (official {@code encoder_depth})
+     * @param depths such a number for each projector, in the order of the encoders, where they differ; with one encoder there
+     *     is a projector for each, and all follow it; empty for one projector at {@code depth} for each encoder
      * @param coeff weight λ of the alignment loss, at least 0
      * @param projectorDim width of the projector's hidden layers, in [1, 65536]; MLP
      * @param projector what brings hidden tokens to the encoder's width
@@ -304,6 +314,7 @@ public record SiTConfig(
     public record AlignConfig(
             @Default("false") boolean enabled,
             @Positive @Default("4") int depth,
+            @Positive @Default("[]") List<Integer> depths,
             @NonNegative @Default("0.5") double coeff,
 
             @Range(min = 1, max = ModelConfig.MOST_WIDTH) @Default("2048")
@@ -326,6 +337,7 @@ public record SiTConfig(
 
         /** @throws IllegalArgumentException if a number is out of its range; the depth has to fit the model alone */
         public AlignConfig {
+            depths = List.copyOf(depths);
             ModelConfig.require(coeff >= 0 && Double.isFinite(coeff), "align.coeff must be at least 0", coeff);
             ModelConfig.within("align.projectorDim", projectorDim, 1, ModelConfig.MOST_WIDTH);
             ModelConfig.require(kernel % 2 == 1, "align.kernel must be odd", kernel);
@@ -335,22 +347,62 @@ public record SiTConfig(
 
         /** REPA's alignment. */
         public AlignConfig(boolean enabled, int depth, double coeff, int projectorDim) {
-            this(enabled, depth, coeff, projectorDim, ProjectorKind.MLP, 3, Optional.empty(), LossSchedule.ALWAYS);
+            this(
+                    enabled,
+                    depth,
+                    List.of(),
+                    coeff,
+                    projectorDim,
+                    ProjectorKind.MLP,
+                    3,
+                    Optional.empty(),
+                    LossSchedule.ALWAYS);
         }
 
         /** Returns the same alignment with iREPA's convolution and normalised target. */
         public AlignConfig withSpatial(int side, double gamma) {
             return new AlignConfig(
-                    enabled, depth, coeff, projectorDim, ProjectorKind.CONV, side, Optional.of(gamma), weight);
+                    enabled, depth, depths, coeff, projectorDim, ProjectorKind.CONV, side, Optional.of(gamma), weight);
+        }
+
+        /** Returns the same alignment with another projector; the kernel is used by CONV only. */
+        public AlignConfig withProjector(ProjectorKind kind, int side) {
+            return new AlignConfig(enabled, depth, depths, coeff, projectorDim, kind, side, spatialNorm, weight);
         }
 
         /** Returns the same alignment with a weight that changes. */
         public AlignConfig withWeight(LossSchedule course) {
-            return new AlignConfig(enabled, depth, coeff, projectorDim, projector, kernel, spatialNorm, course);
+            return new AlignConfig(enabled, depth, depths, coeff, projectorDim, projector, kernel, spatialNorm, course);
+        }
+
+        /** Returns the same alignment with a depth for each projector; none for the same depth for all. */
+        public AlignConfig withDepths(List<Integer> places) {
+            return new AlignConfig(enabled, depth, places, coeff, projectorDim, projector, kernel, spatialNorm, weight);
+        }
+
+        /** Returns the depth of a projector, which are counted from 0. */
+        public int depthOf(int k) {
+            return depths.isEmpty() ? depth : depths.get(k);
+        }
+
+        /** Returns the depths of the first projectors. */
+        List<Integer> depthsOf(int count) {
+            return depths.isEmpty() ? Collections.nCopies(count, depth) : depths;
+        }
+
+        private void requireFits(int projectors, int blocks) {
+            ModelConfig.require(
+                    depths.isEmpty() || depths.size() == projectors,
+                    "align.depths must be empty or name a depth for each of " + projectors + " projectors",
+                    depths);
+            for (int place : depthsOf(projectors)) {
+                String key = depths.isEmpty() ? "align.depth" : "align.depths";
+                ModelConfig.require(place >= 1 && place <= blocks, key + " must be in [1, " + blocks + "]", place);
+            }
         }
 
         AlignConfig with(boolean on, int at, double lambda, int hidden) {
-            return new AlignConfig(on, at, lambda, hidden, projector, kernel, spatialNorm, weight);
+            return new AlignConfig(on, at, depths, lambda, hidden, projector, kernel, spatialNorm, weight);
         }
     }
 

@@ -12,7 +12,6 @@ import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.diffusion.VelocityLoss;
 import io.github.maskalign.core.nn.TokenRows;
 import io.github.maskalign.core.nn.internal.BlockRunner;
-import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.core.script.ScriptFunction;
 import io.github.maskalign.core.train.LossSchedule;
 import io.github.maskalign.sit.SiTOutput.Wanted;
@@ -35,6 +34,7 @@ import org.jspecify.annotations.Nullable;
 public final class SiTLoss {
     private final SiT model;
     private final Interpolant path;
+    private final double beta;
     private final double coeff;
     private final ScriptFunction addWeighted = ScriptFunction.of(Interpolant.class, "losses.py", "add_weighted");
     private final ScriptFunction addClassVelocity;
@@ -44,8 +44,8 @@ public final class SiTLoss {
     private final AuxiliaryLoss dispersive = AuxiliaryLoss.dispersive();
     private final AuxiliaryLoss contrastive = AuxiliaryLoss.contrastiveFlow();
     private final AuxiliaryLoss maskedPatches = AuxiliaryLoss.maskedPatches();
-    private final AuxiliaryLoss attention = AuxiliaryLoss.attentionDistillation();
     private final AuxiliaryLoss selfAlign;
+    private final AttentionTerm attention;
     private final ScriptFunction patchify;
     private final TokenRows patches = new TokenRows(false);
     private final TokenRows rows;
@@ -71,6 +71,7 @@ public final class SiTLoss {
     public SiTLoss(SiT model, Interpolant path, double beta, double coeff) {
         this.model = model;
         this.path = path;
+        this.beta = beta;
         this.coeff = coeff;
         addClassVelocity = addWeighted.bind("weight", beta);
         addAlignment = addWeighted.bind("weight", coeff);
@@ -82,6 +83,7 @@ public final class SiTLoss {
                 .selfAlign()
                 .map(LossTerms.SelfAlign::legacyTokenCosine)
                 .orElse(false));
+        attention = new AttentionTerm(model.config().hasClassToken());
     }
 
     /** Returns the model. */
@@ -90,12 +92,18 @@ public final class SiTLoss {
     }
 
     /** Whether the loss of a step looks at an encoder. */
-    boolean needsTargets(long step) {
+    boolean needsTargets(SiTLossInput.Context context) {
         SiTConfig config = model.config();
-        boolean aligns = config.align().enabled() && config.align().weight().at(step) > 0;
+        boolean aligns =
+                config.align().enabled() && context.factor(config.align().weight()) > 0;
         return aligns
                 || config.hasClassToken()
-                || !config.terms().attentionTaps(step).isEmpty();
+                || !config.terms().attentionTaps(context).isEmpty();
+    }
+
+    /** Returns the terms that stop by themselves. */
+    StoppingTerms stoppingTerms() {
+        return new StoppingTerms(model.config(), beta, coeff);
     }
 
     Interpolant path() {
@@ -148,8 +156,8 @@ public final class SiTLoss {
         LossTerms terms = model.config().terms();
         return new Wanted(
                 Set.copyOf(terms.taps(model.config().model().depth())),
-                Set.copyOf(terms.attentionTaps(in.context().step())),
-                terms.weight("selfAlign", in.context().step()) > 0);
+                Set.copyOf(terms.attentionTaps(in.context())),
+                terms.weight("selfAlign", in.context()) > 0);
     }
 
     /**
@@ -159,7 +167,7 @@ public final class SiTLoss {
      */
     public SiTLosses of(SiTOutput out, SiTLossInput in) {
         SiTConfig config = model.config();
-        long step = in.context().step();
+        SiTLossInput.Context context = in.context();
         LossTerms terms = config.terms();
         NDArray velocity = velocity(out, in, config);
         NDArray total = velocity;
@@ -173,7 +181,7 @@ public final class SiTLoss {
         NDArray alignment = null;
         if (!out.projected().isEmpty()) {
             LossSchedule course = config.align().weight();
-            double factor = course.at(step);
+            double factor = context.factor(course);
             if (factor > 0) {
                 alignment = alignment(out.projected(), in, config);
                 total = course.equals(LossSchedule.ALWAYS)
@@ -183,7 +191,7 @@ public final class SiTLoss {
         }
         Map<String, NDArray> more = terms.isEmpty() ? Map.of() : terms(out, in, config);
         for (Map.Entry<String, NDArray> term : more.entrySet()) {
-            total = addWeighted.callForOne(total, term.getValue(), terms.weight(term.getKey(), step));
+            total = addWeighted.callForOne(total, term.getValue(), terms.weight(term.getKey(), context));
         }
         return new SiTLosses(total, velocity, classVelocity, alignment, more);
     }
@@ -220,14 +228,14 @@ public final class SiTLoss {
             }
         });
         terms.attention().ifPresent(term -> {
-            if (term.weight().at(in.context().step()) > 0) {
-                found.put("attention", attention(term, out, in));
+            if (in.context().factor(term.weight()) > 0) {
+                found.put("attention", attention.of(term, out, in.context()));
             }
         });
-        if (terms.weight("selfAlign", in.context().step()) > 0) {
+        if (terms.weight("selfAlign", in.context()) > 0) {
             found.put("selfAlign", selfAlign(out, in));
         }
-        found.keySet().removeIf(term -> terms.weight(term, in.context().step()) == 0);
+        found.keySet().removeIf(term -> terms.weight(term, in.context()) == 0);
         return found;
     }
 
@@ -243,29 +251,6 @@ public final class SiTLoss {
             teacher = rows.gather(teacher, keep); // (N, [1+]K, D)
         }
         return selfAlign.of(student, teacher);
-    }
-
-    private NDArray attention(LossTerms.Attention term, SiTOutput out, SiTLossInput in) {
-        NDArray sum = attention(term, 0, out, in);
-        for (int i = 1; i < term.blocks().size(); i++) {
-            sum = sum.add(attention(term, i, out, in));
-        }
-        return Autograd.divide(sum, term.blocks().size());
-    }
-
-    private NDArray attention(LossTerms.Attention term, int pair, SiTOutput out, SiTLossInput in) {
-        NDArray teacher =
-                in.context().encoderAttention().get(term.encoderBlocks().get(pair));
-        if (teacher == null) {
-            throw new IllegalArgumentException("terms.attention needs the attention of the encoder's block "
-                    + term.encoderBlocks().get(pair) + " but was given that of "
-                    + in.context().encoderAttention().keySet());
-        }
-        NDArray student = out.taps().attention(term.blocks().get(pair));
-        if (model.config().hasClassToken()) { // its row and column stay out, as the teacher's
-            student = student.get(":, :, 1:, 1:");
-        }
-        return attention.of(student, teacher);
     }
 
     private NDArray velocity(SiTOutput out, SiTLossInput in, SiTConfig config) {
@@ -297,7 +282,7 @@ public final class SiTLoss {
             }
             NDArray prediction = projected.get(i);
             NDArray keep = in.keep();
-            if (keep != null && config.alignsSubset()) {
+            if (keep != null && config.alignsSubset(i)) {
                 boolean whole = in.targets().get(i).getShape().get(1) == 1 + config.tokens();
                 target = whole ? rows.gather(target, keep) : target; // (N, [1+]K, Z)
                 if (config.subset().placement() == SubsetPlacement.LOSS_ONLY) {
@@ -325,7 +310,7 @@ public final class SiTLoss {
     }
 
     private static void checkTargets(SiTLossInput in, SiTConfig config) {
-        boolean aligns = config.align().weight().at(in.context().step()) > 0;
+        boolean aligns = in.context().factor(config.align().weight()) > 0;
         int needed = Math.max(aligns ? config.encoderWidths().size() : 0, config.hasClassToken() ? 1 : 0);
         if (in.targets().size() < needed) {
             throw new IllegalArgumentException("the model needs the tokens of " + needed + " encoders but was given "
@@ -339,7 +324,8 @@ public final class SiTLoss {
 
     private static void checkTokens(int encoder, Shape target, @Nullable NDArray keep, SiTConfig config) {
         long all = 1L + config.tokens();
-        long kept = keep != null && config.alignsSubset() ? 1 + keep.getShape().get(1) : all;
+        boolean some = encoder < config.encoderWidths().size() ? config.alignsSubset(encoder) : config.alignsSubset();
+        long kept = keep != null && some ? 1 + keep.getShape().get(1) : all;
         if (target.dimension() != 3 || target.get(1) != all && target.get(1) != kept) {
             throw new IllegalArgumentException("an encoder must give a class token and " + config.tokens() + " patches"
                     + (kept == all ? "" : ", or the " + (kept - 1) + " kept ones,") + " but gave " + target);
@@ -461,11 +447,13 @@ public final class SiTLoss {
          * @param step steps finished before this one; weights of terms may depend on it
          * @param encoderAttention attention logits (N, H, 1+T, 1+T) of the encoder's blocks that {@code terms.attention} names
          * @param selfTeacher hidden tokens (N, [1+]T, D) of the moving average that {@code terms.selfAlign} follows
+         * @param stopped whether the terms with schedule AUTO have stopped
          */
         public record Context(
                 long step,
                 Map<Integer, NDArray> encoderAttention,
-                @Nullable NDArray selfTeacher) {
+                @Nullable NDArray selfTeacher,
+                boolean stopped) {
             /** The first step, without attention. */
             public static final Context FIRST = new Context(0, Map.of());
 
@@ -474,14 +462,24 @@ public final class SiTLoss {
                 encoderAttention = Map.copyOf(encoderAttention);
             }
 
-            /** What a loss knows without a moving average. */
+            /** What a loss knows without a moving average, where no term has stopped. */
             public Context(long step, Map<Integer, NDArray> encoderAttention) {
-                this(step, encoderAttention, null);
+                this(step, encoderAttention, null, false);
+            }
+
+            /** What a loss knows without a moving average. */
+            public Context(long step, Map<Integer, NDArray> encoderAttention, boolean stopped) {
+                this(step, encoderAttention, null, stopped);
             }
 
             /** Returns this with the hidden tokens of the moving average. */
             public Context withSelfTeacher(NDArray tokens) {
-                return new Context(step, encoderAttention, tokens);
+                return new Context(step, encoderAttention, tokens, stopped);
+            }
+
+            /** Returns the factor of a weight that changes over the run. */
+            double factor(LossSchedule course) {
+                return stopped && course.schedule() == LossSchedule.Course.AUTO ? 0 : course.at(step);
             }
         }
 

@@ -18,19 +18,24 @@ import io.github.maskalign.core.data.TrainingData.TrainingBatch;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.internal.OwnedArrays;
+import io.github.maskalign.core.nn.internal.BlockRunner;
 import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.core.nn.internal.Recomputation;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.Draws.RandomStream;
+import io.github.maskalign.core.train.AutoStop;
 import io.github.maskalign.core.train.Objective;
 import io.github.maskalign.core.train.Objective.StepLosses;
 import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.sit.SiTLoss.SiTLossInput;
 import io.github.maskalign.sit.SiTLoss.SiTLosses;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,7 +48,7 @@ public final class SiTObjective implements Objective {
     private final SiT model;
     private final SiTLoss loss;
     private final TrainingData data;
-    private final @Nullable RepresentationEncoder encoder;
+    private final List<RepresentationEncoder> encoders;
     private final DiffusionConfig times;
     private final TokenSubsetSampler subsets;
     private final Draws draws;
@@ -51,6 +56,8 @@ public final class SiTObjective implements Objective {
     private final Map<String, Parameter> parameters;
     private final int checkpointing;
     private @Nullable SelfTeacher teacher;
+    private final StoppingTerms stopping;
+    private final @Nullable AutoStop autoStop;
 
     /**
      * Creates the objective.
@@ -70,32 +77,35 @@ public final class SiTObjective implements Objective {
             TrainingData data,
             @Nullable RepresentationEncoder encoder,
             TokenSubsetSampler subsets) {
-        this(loss, times, data, encoder, subsets, 0);
+        this(loss, times, data, encoder == null ? List.of() : List.of(encoder), subsets, 0);
     }
 
-    private SiTObjective(
+    /** Creates an objective with any number of encoders, the first of which gives class token and attention. */
+    SiTObjective(
             SiTLoss loss,
             DiffusionConfig times,
             TrainingData data,
-            @Nullable RepresentationEncoder encoder,
+            List<RepresentationEncoder> encoders,
             TokenSubsetSampler subsets,
             int activationCheckpointing) {
         SiT model = loss.model();
         SiTConfig config = model.config();
-        requireTokens(config, data, encoder);
+        requireTokens(config, data, encoders);
         config.requirePlacement(subsets.config());
         subsets.config().requireTokensLeft(config.tokens());
         this.model = model;
         this.loss = loss;
         this.times = times;
         this.data = data;
-        this.encoder = config.needsEncoder() ? encoder : null;
+        this.encoders = config.needsEncoder() ? List.copyOf(encoders) : List.of();
         this.subsets = subsets;
         draws = subsets.draws();
         parameters = ParameterKeys.of(model);
         NDManager owner = parameters.values().iterator().next().getArray().getManager();
         store = new ParameterStore(owner, false);
         checkpointing = activationCheckpointing;
+        stopping = loss.stoppingTerms();
+        autoStop = stopping.exist() ? new AutoStop(config.terms().autoStop(), this::sides) : null;
     }
 
     /**
@@ -108,7 +118,7 @@ public final class SiTObjective implements Objective {
         if (every < 0) {
             throw new IllegalArgumentException("activationCheckpointing must be at least 0 but was " + every);
         }
-        SiTObjective other = new SiTObjective(loss, times, data, encoder, subsets, every);
+        SiTObjective other = new SiTObjective(loss, times, data, encoders, subsets, every);
         other.teacher = teacher;
         return other;
     }
@@ -131,17 +141,32 @@ public final class SiTObjective implements Objective {
     }
 
     @Override
+    public Optional<AutoStop> autoStop() {
+        return Optional.ofNullable(autoStop);
+    }
+
+    @Override
     public StepLosses loss(NDManager scratch, long step, long first, int count) {
         Drawn drawn = drawn(scratch, step, first, count);
-        SiTLossInput in = drawn.input;
-        double dataSeconds = drawn.dataSeconds;
-        if (checkpointing == 0) {
-            SiTLosses losses = loss.compute(store, in);
-            return new StepLosses(losses.total(), losses.parts(), dataSeconds);
-        }
-        Recomputation blocks = new Recomputation(checkpointing);
-        SiTLosses losses = loss.compute(store, in, blocks);
-        return new StepLosses(losses.total(), losses.parts(), dataSeconds, blocks);
+        return computed(drawn, SiTLosses::total, true);
+    }
+
+    /** Computes the loss, of which some number is differentiated. */
+    private StepLosses computed(Drawn drawn, Function<SiTLosses, NDArray> root, boolean logged) {
+        Recomputation blocks = checkpointing == 0 ? null : new Recomputation(checkpointing);
+        SiTLosses losses = loss.compute(store, drawn.input, blocks == null ? BlockRunner.PLAIN : blocks);
+        NDArray total = root.apply(losses);
+        Map<String, NDArray> parts = logged ? losses.parts() : Map.of();
+        return blocks == null
+                ? new StepLosses(total, parts, drawn.dataSeconds)
+                : new StepLosses(total, parts, drawn.dataSeconds, blocks);
+    }
+
+    /** What is compared to see whether terms stop. */
+    private AutoStop.Sides sides(NDManager scratch, long step, long first, int count) {
+        Drawn drawn = drawn(scratch, step, first, count);
+        return new AutoStop.Sides(
+                () -> computed(drawn, stopping::sum, false), () -> computed(drawn, stopping::denoising, false));
     }
 
     /**
@@ -182,7 +207,7 @@ public final class SiTObjective implements Objective {
 
     /** Adds what the moving average says, as far as the loss of this step looks at it. */
     private SiTLossInput withTeacher(SiTLossInput in, long first, int count) {
-        if (model.config().terms().weight("selfAlign", in.context().step()) == 0) {
+        if (model.config().terms().weight("selfAlign", in.context()) == 0) {
             return in;
         }
         SelfTeacher average = teacher;
@@ -212,7 +237,7 @@ public final class SiTObjective implements Objective {
                 classNoise(scratch, first, count),
                 keep,
                 dropped(scratch, RandomStream.LABEL_DROP, config.model().classDropoutProb(), first, count),
-                new SiTLossInput.Context(step, Map.of()),
+                new SiTLossInput.Context(step, Map.of(), autoStop != null && autoStop.stopped()),
                 config.subset().placement() == SubsetPlacement.SPARSE
                         ? dropped(
                                 scratch,
@@ -226,28 +251,40 @@ public final class SiTObjective implements Objective {
     /** Adds what the encoder says, as far as the loss of this step looks at it. */
     private SiTLossInput withEncoder(SiTLossInput drawn, TrainingBatch batch) {
         SiTConfig config = model.config();
-        long step = drawn.context().step();
-        if (!loss.needsTargets(step)) {
+        SiTLossInput.Context context = drawn.context();
+        if (!loss.needsTargets(context)) {
             return drawn;
         }
-        if (encoder == null) {
+        if (encoders.isEmpty()) {
             NDArray known = batch.tokens(); // (N, 1+T, Z)
             if (known == null) {
                 throw new IllegalStateException("the training data says it has encoder tokens but gave none");
             }
-            return drawn.withTargets(List.of(known));
+            return drawn.withTargets(forProjectors(List.of(known)));
         }
         NDArray images = batch.images();
         if (images == null) {
             throw new IllegalStateException("the training data has no pictures for the encoder");
         }
-        List<Integer> attended = config.terms().attentionTaps(step).isEmpty()
+        List<Integer> attended = config.terms().attentionTaps(context).isEmpty()
                 ? List.of()
                 : config.terms().attention().orElseThrow().encoderBlocks();
-        EncoderTokens tokens = attended.isEmpty() ? encoder.encode(images) : encoder.encode(images, attended);
-        NDArray all =
-                NDArrays.concat(new NDList(tokens.classToken().expandDims(1), tokens.patchTokens()), 1); // (N, 1+T, Z)
-        return drawn.withTargets(List.of(all)).withContext(new SiTLossInput.Context(step, tokens.attention()));
+        RepresentationEncoder first = encoders.get(0);
+        EncoderTokens tokens = attended.isEmpty() ? first.encode(images) : first.encode(images, attended);
+        List<NDArray> all = new ArrayList<>(List.of(together(tokens)));
+        encoders.stream().skip(1).forEach(encoder -> all.add(together(encoder.encode(images))));
+        return drawn.withTargets(forProjectors(all))
+                .withContext(new SiTLossInput.Context(context.step(), tokens.attention(), context.stopped()));
+    }
+
+    private static NDArray together(EncoderTokens tokens) {
+        return NDArrays.concat(new NDList(tokens.classToken().expandDims(1), tokens.patchTokens()), 1); // (N, 1+T, Z)
+    }
+
+    /** Returns a target for each projector: one encoder serves all. */
+    private List<NDArray> forProjectors(List<NDArray> targets) {
+        int projectors = model.config().encoderWidths().size();
+        return targets.size() == 1 && projectors > 1 ? Collections.nCopies(projectors, targets.get(0)) : targets;
     }
 
     private @Nullable NDArray classNoise(NDManager scratch, long first, int count) {
@@ -270,24 +307,36 @@ public final class SiTObjective implements Objective {
         return OwnedArrays.of(scratch, new Shape(count), u);
     }
 
-    /** @throws IllegalArgumentException if the model needs tokens that nobody gives, or of another width */
-    static void requireTokens(SiTConfig config, TrainingData data, @Nullable RepresentationEncoder encoder) {
-        int width = encoder == null ? data.tokenWidth() : encoder.width();
-        if (config.needsEncoder() && width == 0) {
+    /** @throws IllegalArgumentException if the model needs tokens that nobody gives, or of another width, or attention */
+    static void requireTokens(SiTConfig config, TrainingData data, List<RepresentationEncoder> encoders) {
+        List<Integer> widths = encoders.isEmpty()
+                ? data.tokenWidth() == 0 ? List.of() : List.of(data.tokenWidth())
+                : encoders.stream().map(RepresentationEncoder::width).toList();
+        if (config.needsEncoder() && widths.isEmpty()) {
             throw new IllegalArgumentException("the model aligns or has a class token but there is no encoder");
         }
-        if (width > 0) {
-            checkWidths(config, width);
+        if (!widths.isEmpty()) {
+            checkWidths(config, widths);
         }
+        RepresentationEncoder first = encoders.isEmpty() ? null : encoders.get(0);
+        config.terms()
+                .attention()
+                .ifPresent(term -> term.requireServed(first, config.model().numHeads()));
     }
 
-    private static void checkWidths(SiTConfig config, int width) {
-        boolean projects = config.encoderWidths().stream().allMatch(z -> z == width);
-        boolean generates = config.classTokenWidth() == 0 || config.classTokenWidth() == width;
-        if (!projects || !generates || config.encoderWidths().size() > 1) {
-            throw new IllegalArgumentException(
-                    "the encoder gives tokens of width " + width + " but the model aligns with "
-                            + config.encoderWidths() + " and has a class token of width " + config.classTokenWidth());
+    private static void checkWidths(SiTConfig config, List<Integer> widths) {
+        int first = widths.get(0);
+        boolean shared = widths.size() == 1 && !config.align().depths().isEmpty();
+        boolean projects = shared
+                ? config.encoderWidths().stream().allMatch(z -> z == first)
+                : config.encoderWidths().isEmpty() || config.encoderWidths().equals(widths);
+        boolean generates = config.classTokenWidth() == 0 || config.classTokenWidth() == first;
+        if (!projects || !generates) {
+            throw new IllegalArgumentException((widths.size() == 1
+                            ? "the encoder gives tokens of width " + first
+                            : "the encoders give tokens of widths " + widths)
+                    + " but the model aligns with " + config.encoderWidths() + " and has a class token of width "
+                    + config.classTokenWidth());
         }
     }
 

@@ -18,6 +18,7 @@ import io.github.maskalign.core.train.TrainState;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -166,7 +167,15 @@ public final class SiTTraining implements AutoCloseable {
 
         /** Sets the encoder, which a model with alignment or class token needs unless the data come with tokens. */
         public Builder optEncoder(RepresentationEncoder encoder) {
-            plan.encoder = encoder;
+            return optEncoders(List.of(encoder));
+        }
+
+        /**
+         * Sets several encoders, one for each projector of the model, see {@link SiTConfig.AlignConfig#depths}. The first
+         * gives class token and attention.
+         */
+        public Builder optEncoders(List<RepresentationEncoder> encoders) {
+            plan.encoders = List.copyOf(encoders);
             return this;
         }
 

@@ -110,7 +110,7 @@ final class TrainingParts {
                 data.classes() <= model.model().numClasses(),
                 "the data have " + data.classes() + " classes but the model has "
                         + model.model().numClasses());
-        problems.run(() -> SiTObjective.requireTokens(model, data, plan.encoder));
+        problems.run(() -> SiTObjective.requireTokens(model, data, plan.encoders));
         if (data.size() >= 1) {
             try (NDManager scratch = manager.newSubManager()) {
                 sampleProblems(plan, data.batch(scratch, 0, 1), problems);
@@ -136,21 +136,22 @@ final class TrainingParts {
         if (!model.needsEncoder()) {
             return;
         }
-        RepresentationEncoder encoder = plan.encoder;
         NDArray images = sample.images();
         NDArray tokens = sample.tokens();
-        if (encoder != null && images == null) {
+        if (!plan.encoders.isEmpty() && images == null) {
             problems.require(false, "the data have no pictures for the encoder");
-        } else if (encoder != null && images != null) {
+        } else if (!plan.encoders.isEmpty() && images != null) {
             Shape picture = images.getShape().slice(1);
             problems.require(
                     picture.get(0) == 3, "the encoder takes pictures of 3 channels but the data's are " + picture);
             int side = Math.toIntExact(picture.get(picture.dimension() - 1));
-            Integer patches = problems.find(() -> encoder.tokens(side));
-            problems.require(
-                    patches == null || patches == model.tokens(),
-                    "the encoder gives " + patches + " patch tokens for pictures of side " + side
-                            + " but the model has " + model.tokens());
+            for (RepresentationEncoder encoder : plan.encoders) {
+                Integer patches = problems.find(() -> encoder.tokens(side));
+                problems.require(
+                        patches == null || patches == model.tokens(),
+                        "the encoder gives " + patches + " patch tokens for pictures of side " + side
+                                + " but the model has " + model.tokens());
+            }
         } else if (tokens != null && !model.alignsSubset()) {
             problems.require(
                     tokens.getShape().get(1) == 1 + model.tokens(),

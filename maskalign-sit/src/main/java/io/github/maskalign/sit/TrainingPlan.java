@@ -39,8 +39,7 @@ final class TrainingPlan {
     SiTTraining.@Nullable Samples samples;
     boolean ownsData;
 
-    @Nullable
-    RepresentationEncoder encoder;
+    List<RepresentationEncoder> encoders = List.of();
 
     @Nullable
     Path folder;
@@ -128,10 +127,9 @@ final class TrainingPlan {
         problems.require(
                 steps < 1 || tail <= steps,
                 "subset's unmaskedTailSteps must be at most steps " + steps + " but was " + tail);
-        RepresentationEncoder given = encoder;
-        if (given != null) {
+        if (!encoders.isEmpty()) {
             problems.require(
-                    given.hasClassToken() || !config.hasClassToken(),
+                    encoders.get(0).hasClassToken() || !config.hasClassToken(),
                     "the model has a class token but the encoder has none");
         }
     }
@@ -144,13 +142,12 @@ final class TrainingPlan {
 
     /** Makes the model of the seed and the loss over it. */
     SiTObjective objective(NDManager manager, TrainingData data) {
-        SiTObjective.requireTokens(model(), data, encoder);
+        SiTObjective.requireTokens(model(), data, encoders);
         Engine.getInstance().setRandomSeed(draws().at(RandomStream.INIT, 0).nextInt());
         SiT sit = new SiT(model(), precision);
         sit.initialize(manager);
         SiTLoss loss = new SiTLoss(sit, diffusion.path());
-        return new SiTObjective(loss, diffusion, data, encoder, subsets())
-                .withActivationCheckpointing(activationCheckpointing);
+        return new SiTObjective(loss, diffusion, data, encoders, subsets(), activationCheckpointing);
     }
 
     /** Returns every setting that changes the numbers, by the keys of configs where they have one. */

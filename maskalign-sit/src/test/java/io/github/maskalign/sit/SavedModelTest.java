@@ -9,12 +9,14 @@ import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
 import io.github.maskalign.sit.weights.SiTWeights;
 import io.github.maskalign.sit.weights.WeightsFamily;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -48,6 +50,32 @@ class SavedModelTest {
                         assertThat(saved.config().subset().placement()).isEqualTo(SubsetPlacement.SPARSE);
                         assertThat(saved.config().subset().sparse().dense()).isEqualTo(1);
                     }
+                }
+            }
+        }
+    }
+
+    @Test
+    void projectorsComeBackAsWhatAndWhereTheyWere() throws IOException {
+        Path file = folder.resolve("projectors.safetensors");
+        SiTConfig two = TinySiT.plain().withAlignment(2, 20, List.of(7, 11));
+        SiTConfig places = two.withAlignment(two.align().withDepths(List.of(1, 3)));
+        SiTConfig conv = places.withAlignment(places.align().withProjector(ProjectorKind.CONV, 5));
+        for (SiTConfig config : List.of(places, conv)) {
+            try (NDManager manager = NDManager.newBaseManager(Device.cpu())) {
+                SiT model = TinySiT.moved(config, manager);
+
+                SiTWeights.save(model, file);
+                try (SiTWeights saved = SiTWeights.open(file)) {
+                    SiT same = saved.load(manager, Precision.FLOAT32);
+
+                    assertThat(bytes(same)).isEqualTo(bytes(model));
+                    assertThat(saved.config().align().depths()).containsExactly(1, 3);
+                    assertThat(saved.config().align().projector())
+                            .isEqualTo(config.align().projector());
+                    assertThat(saved.config().encoderWidths()).containsExactly(7, 11);
+                    assertThat(saved.config().align().kernel())
+                            .isEqualTo(config.align().kernel());
                 }
             }
         }

@@ -3,6 +3,7 @@ package io.github.maskalign.core.align;
 import ai.djl.ndarray.NDArray;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * A frozen encoder whose tokens hidden states are aligned with, such as DINOv2.
@@ -20,17 +21,22 @@ public interface RepresentationEncoder extends AutoCloseable {
     EncoderTokens encode(NDArray images);
 
     /**
-     * Encodes clean pictures and hands out attention, without recording gradients.
+     * Encodes clean pictures and hands out attention, without recording gradients. The tokens are those of the other method.
      *
      * @param images pictures as above
      * @param blocks blocks whose attention is wanted, from 1
-     * @throws IllegalArgumentException if the encoder lacks a block or does not hand out attention, as none of this library does
+     * @throws IllegalArgumentException if the encoder lacks a block or does not hand out attention, see {@link #attention()}
      */
     default EncoderTokens encode(NDArray images, List<Integer> blocks) {
         if (blocks.isEmpty()) {
             return encode(images);
         }
         throw new IllegalArgumentException("this encoder does not hand out its attention");
+    }
+
+    /** Returns of how many blocks and heads the encoder hands out attention; empty if of none. */
+    default Optional<AttentionSize> attention() {
+        return Optional.empty();
     }
 
     /** Returns the width Z of the tokens. */
@@ -52,7 +58,9 @@ public interface RepresentationEncoder extends AutoCloseable {
      *
      * @param classToken one token for the whole picture (N, Z), float32
      * @param patchTokens one token for each patch, row-major (N, T, Z), float32
-     * @param attention attention logits (N, H, 1+T, 1+T) of the blocks that were asked for, by their number from 1
+     * @param attention what the softmax of the attention of the blocks that were asked for sees, by their number from 1:
+     *     (N, H, 1+T, 1+T), float32, the class token first, which without one has a row and a column of zeros. Registers
+     *     have neither.
      */
     record EncoderTokens(NDArray classToken, NDArray patchTokens, Map<Integer, NDArray> attention) {
         /** Copies the map. */
@@ -63,6 +71,28 @@ public interface RepresentationEncoder extends AutoCloseable {
         /** Tokens without attention. */
         public EncoderTokens(NDArray classToken, NDArray patchTokens) {
             this(classToken, patchTokens, Map.of());
+        }
+    }
+
+    /**
+     * What attention an encoder hands out.
+     *
+     * @param blocks its blocks, which are counted from 1
+     * @param heads attention heads H of each
+     */
+    record AttentionSize(int blocks, int heads) {
+        /**
+         * Checks that the encoder has some blocks.
+         *
+         * @throws IllegalArgumentException if it lacks one; names it
+         */
+        public void require(List<Integer> wanted) {
+            for (int block : wanted) {
+                if (block < 1 || block > blocks) {
+                    throw new IllegalArgumentException("the encoder's blocks are counted from 1 to " + blocks
+                            + " but was asked for block " + block);
+                }
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
+import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.engine.internal.NativeExit;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -23,7 +24,9 @@ import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A TorchScript module read from an archive, weights included, such as a DINOv2 exported by Python or a block
@@ -149,6 +152,25 @@ public final class ScriptModule implements AutoCloseable {
                 inputs[i].setName(names.get(i));
             }
         }
+    }
+
+    /**
+     * Returns the module's parameters by their names in a state dict, copied to a manager; buffers are not among them.
+     *
+     * @throws IllegalStateException if the module is closed or another thread opened it
+     */
+    public Map<String, NDArray> weights(NDManager owner) {
+        check();
+        Map<String, NDArray> weights = new LinkedHashMap<>();
+        try (GradMode values = GradMode.off();
+                NDManager scratch = manager.newSubManager()) {
+            for (NDArray parameter : JniUtils.moduleGetParams(module, (PtNDManager) scratch)) {
+                NDArray copy = parameter.duplicate();
+                copy.attach(owner);
+                weights.put(parameter.getName(), copy);
+            }
+        }
+        return weights;
     }
 
     /** Frees the module; arrays it returned stay. */

@@ -103,7 +103,7 @@ final class BackgroundSaver implements AutoCloseable {
             NDList targets = new NDList(Objects.requireNonNull(copies.get(file)).values());
             InPlace.copy(new NDList(arrays.values()), targets);
         });
-        return new StateArrays(now.step(), now.skipped(), now.extraDecays(), copies);
+        return new StateArrays(now.step(), now.skipped(), now.extraDecays(), now.autoStop(), copies);
     }
 
     private Map<String, NDArray> memoryLike(Map<String, NDArray> arrays) {

@@ -76,7 +76,9 @@ public final class MetricListener implements TrainListener {
 
     @Override
     public void onStep(StepResult result, TrainState state) {
-        boolean due = result.step() % every == 0 || !result.applied();
+        boolean due = result.step() % every == 0
+                || !result.applied()
+                || !result.measured().isEmpty();
         unrecorded = due ? null : result;
         if (due) {
             record(result, state);
@@ -131,6 +133,7 @@ public final class MetricListener implements TrainListener {
         Map<String, Double> values = new LinkedHashMap<>();
         values.put("loss", result.loss());
         result.parts().forEach((name, value) -> values.put("loss/" + name, value));
+        values.putAll(result.measured());
         values.put("grad_norm", result.gradNorm());
         values.put("lr", result.lr());
         values.put("applied", result.applied() ? 1.0 : 0.0);

@@ -8,6 +8,7 @@ import io.github.maskalign.core.script.Autograd.Differentiation;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * What a training run minimises: weights and a loss of a batch that is named by position.
@@ -41,6 +42,11 @@ public interface Objective {
      * @return the mean loss over these samples, and its parts
      */
     StepLosses loss(NDManager scratch, long step, long firstPosition, int count);
+
+    /** Returns the terms of the loss that stop by themselves, always the same object; empty if none does. */
+    default Optional<AutoStop> autoStop() {
+        return Optional.empty();
+    }
 
     /**
      * The loss of some samples.

@@ -41,6 +41,7 @@ import org.slf4j.LoggerFactory;
 public final class RunCheckpoints {
     private static final Logger LOG = LoggerFactory.getLogger(RunCheckpoints.class);
     private static final String SKIPPED = "skipped";
+    private static final String AUTO_STOP = "auto_stop"; // "stoppedAt inRow", if there is anything to remember
 
     private final Path runFolder;
     private final RunIdentity identity;
@@ -130,6 +131,11 @@ public final class RunCheckpoints {
     Path save(StateArrays state) throws IOException {
         Map<String, String> metadata = new TreeMap<>(identity.metadata());
         metadata.put(SKIPPED, Long.toString(state.skipped()));
+        if (!state.autoStop().equals(AutoStop.Memory.NONE)) {
+            metadata.put(
+                    AUTO_STOP,
+                    state.autoStop().stoppedAt() + " " + state.autoStop().inRow());
+        }
         Map<String, StateDict> contents = new LinkedHashMap<>();
         state.files().forEach((name, arrays) -> contents.put(name, StateDict.of(arrays)));
         Path saved = states.save(state.step(), contents, metadata).folder();
@@ -190,6 +196,7 @@ public final class RunCheckpoints {
         identity.provenanceOtherThan(checkpoint.metadata())
                 .forEach(other -> LOG.warn("the run may continue with other roundings: {}", other));
         long skipped = skipped(checkpoint);
+        AutoStop.Memory autoStop = autoStop(checkpoint);
         Map<String, Map<String, NDArray>> targets = StateArrays.of(state).files();
         requireSameAverages(checkpoint, targets.keySet());
         for (Map.Entry<String, Map<String, NDArray>> target : targets.entrySet()) {
@@ -203,6 +210,7 @@ public final class RunCheckpoints {
             }
         }
         state.moveTo(checkpoint.step(), skipped);
+        state.remember(autoStop);
         newest = checkpoint.folder();
     }
 
@@ -257,6 +265,24 @@ public final class RunCheckpoints {
                 checkpoint.folder(), "skipped must be in [0, step " + checkpoint.step() + "] but was '" + text + "'");
     }
 
+    private static AutoStop.Memory autoStop(Checkpoint checkpoint) throws CheckpointFormatException {
+        String text = checkpoint.metadata().get(AUTO_STOP);
+        if (text == null) {
+            return AutoStop.Memory.NONE; // nothing was remembered, or the state is of an earlier release
+        }
+        if (text.matches("(-1|[0-9]{1,18}) [0-9]{1,9}")) {
+            String[] numbers = text.split(" ");
+            AutoStop.Memory memory = new AutoStop.Memory(Long.parseLong(numbers[0]), Integer.parseInt(numbers[1]));
+            if (memory.stoppedAt() < checkpoint.step()) {
+                return memory;
+            }
+        }
+        throw new CheckpointFormatException(
+                checkpoint.folder(),
+                AUTO_STOP + " must be a step below " + checkpoint.step() + ", or -1, and a number of checks but was '"
+                        + text + "'");
+    }
+
     private static Map<String, Shape> shapes(Map<String, NDArray> arrays) {
         Map<String, Shape> shapes = new LinkedHashMap<>();
         arrays.forEach((key, array) -> shapes.put(key, array.getShape()));
@@ -269,9 +295,15 @@ public final class RunCheckpoints {
      * @param step number of finished steps
      * @param skipped how many of them changed nothing
      * @param extraDecays decays of the averages besides the first
+     * @param autoStop what is remembered of terms that stop by themselves
      * @param files arrays by key, by the name of the file they go to
      */
-    record StateArrays(long step, long skipped, List<Double> extraDecays, Map<String, Map<String, NDArray>> files) {
+    record StateArrays(
+            long step,
+            long skipped,
+            List<Double> extraDecays,
+            AutoStop.Memory autoStop,
+            Map<String, Map<String, NDArray>> files) {
         static final String EMA = "ema";
 
         /** Returns the name of the file of a further average, such as {@code ema-0_999}: names have no dots. */
@@ -288,7 +320,7 @@ public final class RunCheckpoints {
             all.put("exp_avg", state.expAvg());
             all.put("exp_avg_sq", state.expAvgSq());
             return new StateArrays(
-                    state.step(), state.skipped(), List.copyOf(state.extraEma().keySet()), all);
+                    state.step(), state.skipped(), List.copyOf(state.extraEma().keySet()), state.autoStop(), all);
         }
     }
 }

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param nonFinite what was not finite when the step was not applied, such as {@code "loss"} or
  *     {@code "gradient of blocks.3.attn.qkv.weight"}; null otherwise
  * @param seconds where the time went
+ * @param measured what was measured in this step beside its losses, such as {@code auto_stop/cosine}, by the names in logs
  */
 public record StepResult(
         long step,
@@ -26,13 +27,28 @@ public record StepResult(
         double lr,
         boolean applied,
         @Nullable String nonFinite,
-        StepTimes seconds) {
+        StepTimes seconds,
+        Map<String, Double> measured) {
     public StepResult {
         parts = Collections.unmodifiableMap(new LinkedHashMap<>(parts));
+        measured = Collections.unmodifiableMap(new LinkedHashMap<>(measured));
+    }
+
+    /** A step in which nothing else was measured. */
+    public StepResult(
+            long step,
+            double loss,
+            Map<String, Double> parts,
+            double gradNorm,
+            double lr,
+            boolean applied,
+            @Nullable String nonFinite,
+            StepTimes seconds) {
+        this(step, loss, parts, gradNorm, lr, applied, nonFinite, seconds, Map.of());
     }
 
     StepResult plusRest(double more) {
-        return new StepResult(step, loss, parts, gradNorm, lr, applied, nonFinite, seconds.plusRest(more));
+        return new StepResult(step, loss, parts, gradNorm, lr, applied, nonFinite, seconds.plusRest(more), measured);
     }
 
     /**

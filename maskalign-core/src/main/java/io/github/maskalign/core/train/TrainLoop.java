@@ -196,7 +196,9 @@ public final class TrainLoop {
         ranked.requireSamePlan(config, optim);
         StartKind kind = agreement.together(
                 () -> checkpoints.isPresent() ? checkpoints.get().start(state) : StartKind.SCRATCH);
-        return ranked.spread(kind);
+        StartKind started = ranked.spread(kind);
+        objective.autoStop().ifPresent(stop -> stop.remember(state.autoStop()));
+        return started;
     }
 
     /** Tells the listeners; if one of them fails too, that does not hide the cause. */
@@ -370,11 +372,13 @@ public final class TrainLoop {
                 return kind;
             }
             Communicator ranks = agreement.ranks();
-            ByteBuffer mine = ByteBuffer.allocate(3 * Long.BYTES);
+            ByteBuffer mine = ByteBuffer.allocate(5 * Long.BYTES);
             mine.putLong(kind.ordinal()).putLong(state.step()).putLong(state.skipped());
+            mine.putLong(state.autoStop().stoppedAt()).putLong(state.autoStop().inRow());
             ByteBuffer root = ByteBuffer.wrap(ranks.allGather(mine.array())[0]);
             StartKind started = StartKind.values()[Math.toIntExact(root.getLong())];
             state.moveTo(root.getLong(), root.getLong());
+            state.remember(new AutoStop.Memory(root.getLong(), Math.toIntExact(root.getLong())));
             for (Map<String, NDArray> arrays : StateArrays.of(state).files().values()) {
                 arrays.values().forEach(array -> ranks.broadcast(array, 0));
             }

@@ -33,6 +33,7 @@ public final class TrainState implements AutoCloseable {
     private final Map<String, NDArray> expAvgSq = new LinkedHashMap<>();
     private long step;
     private long skipped;
+    private AutoStop.Memory autoStop = AutoStop.Memory.NONE;
 
     /**
      * Starts a run at step 0: the average is a copy of the weights, the moments are zero.
@@ -81,6 +82,11 @@ public final class TrainState implements AutoCloseable {
     /** Returns how many of the finished steps changed nothing because a number was not finite. */
     public long skipped() {
         return skipped;
+    }
+
+    /** Returns what is remembered of terms that stop by themselves. */
+    public AutoStop.Memory autoStop() {
+        return autoStop;
     }
 
     /** Returns the weights by key; they belong to the block. */
@@ -149,6 +155,10 @@ public final class TrainState implements AutoCloseable {
         }
         step = toStep;
         skipped = toSkipped;
+    }
+
+    void remember(AutoStop.Memory memory) {
+        autoStop = memory;
     }
 
     /** Copies tensors into the arrays of the same keys, one at a time; the arrays keep their memory. */

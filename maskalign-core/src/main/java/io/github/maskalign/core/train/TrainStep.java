@@ -48,6 +48,7 @@ public final class TrainStep {
     private final BatchPlan plan;
     private final Agreement agreement;
     private final GradientBuckets buckets;
+    private final GradientAngle angle;
 
     /**
      * Prepares steps of one process.
@@ -87,6 +88,7 @@ public final class TrainStep {
         optimizer = new AdamW(config, state);
         objective.begin(state);
         state.trainedKeys().forEach(key -> trained.add(state.weight(key)));
+        angle = new GradientAngle(trained, plan, agreement, buckets);
     }
 
     /**
@@ -103,6 +105,10 @@ public final class TrainStep {
         double lr = config.lrAt(state.step());
         try (NDManager step = state.manager().newSubManager()) {
             step.setName("step " + state.step());
+            Map<String, Double> measured = objective
+                    .autoStop()
+                    .map(stop -> inMemory("comparing gradients", () -> angle.look(stop, state)))
+                    .orElse(Map.of());
             Gathered sum = agreement.together(() -> inMemory("computing the gradients", () -> gather(step)));
             exchange(sum, step);
             long gathered = System.nanoTime();
@@ -122,7 +128,15 @@ public final class TrainStep {
                     seconds(updated - gathered),
                     seconds(System.nanoTime() - updated));
             return new StepResult(
-                    state.step(), report.losses()[0], parts, report.gradNorm(), lr, report.applied(), culprit, times);
+                    state.step(),
+                    report.losses()[0],
+                    parts,
+                    report.gradNorm(),
+                    lr,
+                    report.applied(),
+                    culprit,
+                    times,
+                    measured);
         }
     }
 

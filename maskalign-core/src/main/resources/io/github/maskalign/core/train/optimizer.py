@@ -137,3 +137,14 @@ def non_finite(arrays: List[Tensor]) -> Tensor:
     for a in arrays:
         flags.append(torch.to(torch.logical_not(torch.all(torch.isfinite(a))), 4))
     return torch.stack(flags, 0)
+
+
+# Of each pair of tensors a, b: a . b, a . a and b . b, in float64.
+def products(a: List[Tensor], b: List[Tensor]) -> Tensor:
+    out: List[Tensor] = []
+    for i in range(len(a)):
+        x, y = torch.flatten(torch.to(a[i], 7)), torch.flatten(torch.to(b[i], 7))
+        out.append(torch.dot(x, y))
+        out.append(torch.dot(x, x))
+        out.append(torch.dot(y, y))
+    return torch.stack(out, 0)

@@ -11,6 +11,7 @@ class LossScheduleTest {
     @Test
     void coursesAreTheirFormulas() {
         assertThat(LossSchedule.ALWAYS.at(1_000_000)).isEqualTo(1);
+        assertThat(new LossSchedule(Course.AUTO, 0).at(1_000_000)).isEqualTo(1); // until something stops it
         assertThat(new LossSchedule(Course.UNTIL, 100).at(99)).isEqualTo(1);
         assertThat(new LossSchedule(Course.UNTIL, 100).at(100)).isZero();
         assertThat(new LossSchedule(Course.LINEAR, 100).at(25)).isEqualTo(0.75);
@@ -25,6 +26,9 @@ class LossScheduleTest {
         assertThatThrownBy(() -> new LossSchedule(Course.CONSTANT, 5))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("until must be 0 with schedule CONSTANT but was 5");
+        assertThatThrownBy(() -> new LossSchedule(Course.AUTO, 5))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("until must be 0 with schedule AUTO but was 5");
         assertThatThrownBy(() -> new LossSchedule(Course.UNTIL, 0))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("until must be at least 1 with schedule UNTIL but was 0");

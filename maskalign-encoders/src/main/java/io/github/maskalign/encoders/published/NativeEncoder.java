@@ -2,7 +2,6 @@ package io.github.maskalign.encoders.published;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -28,6 +27,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -165,29 +165,38 @@ public final class NativeEncoder implements RepresentationEncoder {
      * @return tokens on the manager of {@code standardised}
      */
     public EncoderTokens tokensOf(NDArray standardised) {
+        return tokensOf(standardised, List.of());
+    }
+
+    private EncoderTokens tokensOf(NDArray standardised, List<Integer> attended) {
         NDManager owner = standardised.getManager();
         try (GradMode off = GradMode.off();
                 NDManager scratch = owner.newSubManager()) {
             NDArray x = standardised.duplicate();
             x.attach(scratch); // results belong to the manager of their first input
-            NDList out = transformer.forward(store, new NDList(x), false);
-            NDArray patches = out.get(out.size() - 1);
-            NDArray classToken = out.size() == 2
-                    ? out.get(0)
-                    : owner.zeros(new Shape(
-                            patches.getShape().get(0), patches.getShape().get(2)));
-            classToken.attach(owner);
-            patches.attach(owner);
-            return new EncoderTokens(classToken, patches);
+            EncoderTokens tokens = transformer.tokens(store, x, attended);
+            tokens.classToken().attach(owner);
+            tokens.patchTokens().attach(owner);
+            tokens.attention().values().forEach(logits -> logits.attach(owner));
+            return tokens;
         }
     }
 
     @Override
     public EncoderTokens encode(NDArray images) {
-        NDArray prepared = preprocessing.apply(images);
-        try (prepared) {
-            return tokensOf(prepared);
+        return encode(images, List.of());
+    }
+
+    @Override
+    public EncoderTokens encode(NDArray images, List<Integer> blocks) {
+        try (NDArray prepared = preprocessing.apply(images)) {
+            return tokensOf(prepared, blocks);
         }
+    }
+
+    @Override
+    public Optional<AttentionSize> attention() {
+        return Optional.of(transformer.attention());
     }
 
     @Override

@@ -11,6 +11,8 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.training.initializer.Initializer;
 import ai.djl.util.PairList;
+import io.github.maskalign.core.align.RepresentationEncoder.AttentionSize;
+import io.github.maskalign.core.align.RepresentationEncoder.EncoderTokens;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.ScriptedBlock;
 import io.github.maskalign.core.nn.Weights;
@@ -23,6 +25,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -48,7 +51,7 @@ public final class Vit extends AbstractBlock {
     private final VitConfig config;
     private final Block embedding;
     private final @Nullable Block normBefore;
-    private final List<Block> blocks = new ArrayList<>();
+    private final List<TransformerBlock> blocks = new ArrayList<>();
     private final @Nullable Block normAfter;
     private final ScriptFunction split;
 
@@ -103,9 +106,43 @@ public final class Vit extends AbstractBlock {
         }
     }
 
+    /**
+     * Returns the tokens and the attention of some blocks, which is computed for these alone.
+     *
+     * @param store where the parameters' arrays come from
+     * @param image standardised pictures (N, 3, H, W), float32
+     * @param attended blocks whose attention is wanted, from 1
+     * @return tokens on the manager of {@code image}, with zeros for a class token that there is not
+     * @throws IllegalArgumentException for another shape of pictures, or a block that there is not
+     */
+    public EncoderTokens tokens(ParameterStore store, NDArray image, List<Integer> attended) {
+        attention().require(attended);
+        Map<Integer, NDArray> attention = new LinkedHashMap<>();
+        NDList out = forward(store, new NDList(image), false, attended, attention);
+        NDArray patches = out.get(out.size() - 1);
+        Shape shape = patches.getShape();
+        NDArray classToken =
+                out.size() == 2 ? out.get(0) : patches.getManager().zeros(new Shape(shape.get(0), shape.get(2)));
+        return new EncoderTokens(classToken, patches, attention);
+    }
+
+    /** Returns of how many blocks and heads there is attention. */
+    public AttentionSize attention() {
+        return new AttentionSize(config.depth(), config.heads());
+    }
+
     @Override
     protected NDList forwardInternal(
             ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
+        return forward(store, inputs, training, List.of(), new LinkedHashMap<>());
+    }
+
+    private NDList forward(
+            ParameterStore store,
+            NDList inputs,
+            boolean training,
+            List<Integer> attended,
+            Map<Integer, NDArray> attention) {
         Shape image = inputs.get(0).getShape();
         int p = config.patchSize();
         if (image.dimension() != 4 || image.get(1) != 3 || image.get(2) % p != 0 || image.get(3) % p != 0) {
@@ -116,8 +153,11 @@ public final class Vit extends AbstractBlock {
         if (normBefore != null) {
             x = normBefore.forward(store, x, training);
         }
-        for (Block block : blocks) {
-            x = block.forward(store, x, training);
+        for (int i = 0; i < blocks.size(); i++) {
+            if (attended.contains(i + 1)) {
+                attention.put(i + 1, blocks.get(i).attentionLogits(store, x.singletonOrThrow()));
+            }
+            x = blocks.get(i).forward(store, x, training);
         }
         if (normAfter != null) {
             x = normAfter.forward(store, x, training);
@@ -198,6 +238,11 @@ public final class Vit extends AbstractBlock {
 
     /** {@code x + γ₁ Attention(LN(x))}, then {@code x + γ₂ MLP(LN(x))}, on (N, T, D); with LayerScale or γ = 1. */
     static final class TransformerBlock extends ScriptedBlock {
+        private static final List<String> OF_LOGITS =
+                List.of("norm1.weight", "norm1.bias", "attn.qkv.weight", "attn.qkv.bias");
+
+        private final ScriptFunction logits;
+
         TransformerBlock(VitConfig config, Precision precision) {
             super(function(config.parts().activation())
                     .bind("heads", config.heads())
@@ -214,6 +259,23 @@ public final class Vit extends AbstractBlock {
             linear(gated ? "mlp.w12" : "mlp.fc1", width, gated ? 2L * config.hidden() : config.hidden());
             linear(gated ? "mlp.w3" : "mlp.fc2", config.hidden(), width);
             scale("ls2.gamma", config);
+            logits = ScriptFunction.of(TransformerBlock.class, "vit.py", "vit_attention_logits")
+                    .bind("heads", config.heads())
+                    .bind("eps", parts.eps())
+                    .bind("class_token", parts.classToken())
+                    .bind("registers", parts.registers())
+                    .bind("bf16", precision == Precision.BFLOAT16);
+        }
+
+        /** Returns what the softmax of the attention over (N, T, D) sees: (N, h, 1+T, 1+T), float32. */
+        NDArray attentionLogits(ParameterStore store, NDArray x) {
+            List<Object> arguments = new ArrayList<>(List.of(x));
+            getParameters().forEach(entry -> {
+                if (OF_LOGITS.contains(entry.getValue().getName())) {
+                    arguments.add(store.getValue(entry.getValue(), x.getDevice(), false));
+                }
+            });
+            return logits.callForOne(arguments.toArray());
         }
 
         private static ScriptFunction function(Activation activation) {

@@ -2,7 +2,7 @@
 # Weights are named after their keys, dots as underscores; what a family lacks is None. 6 is float32.
 from torch import Tensor
 from typing import Optional, Tuple
-from block import attention, linear
+from block import attention, attention_logits, linear
 
 
 # The learned table of a square grid for pictures of another grid, bicubic, the rows before the grid kept.
@@ -63,6 +63,22 @@ def attention_half(
     h = torch.layer_norm(x, [x.size(2)], norm1_weight, norm1_bias, eps)  # (N, T, D)
     h = attention(h, qkv_weight, qkv_bias, None, None, None, None, proj_weight, proj_bias, heads, bf16)
     return x + scaled(h, gamma)
+
+
+# What the softmax of a block's attention sees, for the class token and the patches, (N, h, 1+T, 1+T): registers have no row
+# and no column, and where there is no class token its row and column are zeros.
+def vit_attention_logits(
+    x: Tensor,
+    norm1_weight: Tensor, norm1_bias: Tensor, attn_qkv_weight: Tensor, attn_qkv_bias: Tensor,
+    heads: int, eps: float, class_token: bool, registers: int, bf16: bool
+) -> Tensor:
+    h = torch.layer_norm(x, [x.size(2)], norm1_weight, norm1_bias, eps)
+    a = attention_logits(h, attn_qkv_weight, attn_qkv_bias, None, None, None, None, heads, bf16)
+    if not class_token:
+        return torch.constant_pad_nd(a, [1, 0, 1, 0], 0.0)
+    T = a.size(2) - 1 - registers
+    a = torch.cat([torch.narrow(a, 2, 0, 1), torch.narrow(a, 2, 1 + registers, T)], 2)
+    return torch.cat([torch.narrow(a, 3, 0, 1), torch.narrow(a, 3, 1 + registers, T)], 3)
 
 
 # x + g1 * Attention(LN(x)), then x + g2 * MLP(LN(x)) with exact GELU, or h sigmoid(1.702 h) where it is quick.

@@ -88,7 +88,10 @@ public final class EmojiTrainingSource implements TrainingSource {
     private static Opened latents(RunConfig config, EmojiSet set, Kept how, TrainingPictures pictures)
             throws IOException {
         EncoderSection.Kind encoder = config.encoder().kind();
-        boolean tokens = encoder == EncoderSection.Kind.EMBEDDED;
+        boolean attends = config.method().terms().attention().isPresent(); // which is not kept
+        boolean tokens = encoder == EncoderSection.Kind.EMBEDDED
+                && !attends
+                && config.encoders().size() == 1;
         boolean images = !tokens && encoder != EncoderSection.Kind.NONE;
         EmojiLatents latents = new EmojiLatents(set, how.cache(), tokens, images);
         PreparedSamples samples = latents.open(progress("encoding"));
@@ -98,7 +101,7 @@ public final class EmojiTrainingSource implements TrainingSource {
                         + samples.layout().tokenWidth() + " for this encoder but was "
                         + config.encoder().width());
             }
-            LOG.info("latents by the embedded autoencoder, which also decodes; {}", encoderIs(encoder));
+            LOG.info("latents by the embedded autoencoder, which also decodes; {}", encoderIs(encoder, tokens));
             LatentData plain = new LatentData(samples, how.draws(), 1, 0);
             LatentData data = images ? plain.withImages() : plain;
             if (tokens) {
@@ -114,12 +117,11 @@ public final class EmojiTrainingSource implements TrainingSource {
         }
     }
 
-    private static String encoderIs(EncoderSection.Kind encoder) {
-        return switch (encoder) {
-            case NONE -> "no encoder";
-            case EMBEDDED -> "tokens of the embedded teacher, kept beside them";
-            default -> "tokens are computed while it trains";
-        };
+    private static String encoderIs(EncoderSection.Kind encoder, boolean kept) {
+        if (encoder == EncoderSection.Kind.NONE) {
+            return "no encoder";
+        }
+        return kept ? "tokens of the embedded teacher, kept beside them" : "tokens are computed while it trains";
     }
 
     /** Tells every tenth of the work. */

@@ -35,6 +35,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * A whole experiment. The method is a matter of switches: SiT has {@code align} and {@code cls} off; REPA has
@@ -55,7 +56,7 @@ import java.util.Optional;
 @Presets(
         key = "method",
         names = {
-            "sit", "repa", "reg", "maskalign", "repa-maskalign", "irepa", "layersync", "dispersive", "cfm", "sra", "tread", "sprint",
+            "sit", "repa", "reg", "maskalign", "repa-maskalign", "irepa", "haste", "layersync", "dispersive", "cfm", "sra", "tread", "sprint",
             "maskdit", "microdit"
         },
         sections = {"align", "cls", "mixer", "subset", "terms"},
@@ -80,6 +81,7 @@ public record RunConfig(
      * @param diffusion path between data and noise, and how timesteps are drawn
      * @param align representation alignment
      * @param encoder where the clean-image tokens come from
+     * @param moreEncoders further encoders to align with, each by a projector of its own
      * @param cls jointly generated class token
      * @param mixer token mixer before tokens are dropped
      * @param subset which tokens are kept, and where they leave and return
@@ -89,10 +91,20 @@ public record RunConfig(
             @Default("{path: LINEAR, timesteps: UNIFORM}") DiffusionConfig diffusion,
             @Default("{}") AlignConfig align,
             @Default("{}") EncoderSection encoder,
+            @Default("[]") List<EncoderSection> moreEncoders,
             @Default("{}") ClassTokenConfig cls,
             @Default("{}") MixerConfig mixer,
             @Default("{}") SubsetConfig subset,
-            @Default("{}") LossTerms terms) {}
+            @Default("{}") LossTerms terms) {
+        /** Copies the list. */
+        public Method {
+            moreEncoders = List.copyOf(moreEncoders);
+        }
+
+        private List<EncoderSection> encoders() {
+            return Stream.concat(Stream.of(encoder), moreEncoders.stream()).toList();
+        }
+    }
 
     /** Checks what joins several sections. */
     public RunConfig {
@@ -114,10 +126,24 @@ public record RunConfig(
             throw new IllegalArgumentException(
                     "encoder.kind CACHED needs prepared latents, but data.kind was " + data.kind());
         }
-        if (method.terms.attention().isPresent()) {
-            throw new IllegalArgumentException(
-                    "terms.attention must be null in a config, as no encoder that a config can"
-                            + " name hands out its attention; SiTLoss takes the attention of an encoder of your own");
+        if (method.terms.attention().isPresent()
+                && (encoder.kind() == EncoderSection.Kind.CACHED
+                        || encoder.kind() == EncoderSection.Kind.TORCHSCRIPT)) {
+            throw new IllegalArgumentException("terms.attention looks at the encoder's attention at each step, which"
+                    + (encoder.kind() == EncoderSection.Kind.CACHED
+                            ? " encoder.kind CACHED cannot give: prepared data hold tokens alone"
+                            : " a file of encoder.kind TORCHSCRIPT does not hand out")
+                    + "; choose encoder.kind NATIVE with published weights or EMBEDDED, over data with pictures, or take"
+                    + " the term away");
+        }
+        if (!method.moreEncoders.isEmpty()) {
+            boolean open = method.encoders().stream()
+                    .noneMatch(e -> e.kind() == EncoderSection.Kind.NONE || e.kind() == EncoderSection.Kind.CACHED);
+            if (!align.enabled() || !open) {
+                throw new IllegalArgumentException("moreEncoders need align.enabled true, and kinds other than NONE and"
+                        + " CACHED for themselves and encoder.kind, but were "
+                        + method.encoders().stream().map(EncoderSection::kind).toList());
+            }
         }
         if (cls.enabled() && method.diffusion.path() != Interpolant.LINEAR) {
             throw new IllegalArgumentException(
@@ -167,6 +193,11 @@ public record RunConfig(
     /** Where the clean-image tokens come from. */
     public EncoderSection encoder() {
         return method.encoder;
+    }
+
+    /** All encoders; the first gives class token and attention. */
+    public List<EncoderSection> encoders() {
+        return method.encoders();
     }
 
     /** The jointly generated class token. */

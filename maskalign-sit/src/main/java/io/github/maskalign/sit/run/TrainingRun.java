@@ -202,7 +202,7 @@ public final class TrainingRun {
                 RunData data = data(run, agreement);
                 Encoder encoder = agreement.together(() -> new Encoder(
                         data.data().tokenWidth() > 0 // then the tokens come with the samples
-                                ? null
+                                ? List.of()
                                 : EncoderChoice.open(
                                         run, RunPlan.model(run), data.pictureSide(), manager.getDevice())));
                 Sinks sinks = new Sinks()) {
@@ -260,8 +260,7 @@ public final class TrainingRun {
     }
 
     private static SiTObjective objective(
-            RunConfig run, RunData data, @Nullable RepresentationEncoder encoder, NDManager manager)
-            throws IOException {
+            RunConfig run, RunData data, List<RepresentationEncoder> encoders, NDManager manager) throws IOException {
         SiTTraining.Builder training = SiTTraining.builder()
                 .setModel(RunPlan.model(run))
                 .setData(data.data())
@@ -269,7 +268,7 @@ public final class TrainingRun {
                 .optSeed(run.seed())
                 .optPrecision(run.runtime().precision().ofBlocks())
                 .optDiffusion(run.diffusion());
-        return (encoder == null ? training : training.optEncoder(encoder)).buildObjective(manager);
+        return training.optEncoders(encoders).buildObjective(manager);
     }
 
     private RunCheckpoints checkpoints(RunData data, Map<String, String> provenance) throws IOException {
@@ -333,13 +332,11 @@ public final class TrainingRun {
         stopping.request();
     }
 
-    /** The encoder, if there is one. */
-    private record Encoder(@Nullable RepresentationEncoder opened) implements AutoCloseable {
+    /** The encoders, if there are any. */
+    private record Encoder(List<RepresentationEncoder> opened) implements AutoCloseable {
         @Override
         public void close() {
-            if (opened != null) {
-                opened.close();
-            }
+            opened.forEach(RepresentationEncoder::close);
         }
     }
 

@@ -5,7 +5,10 @@ import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Bottleneck;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTConfig.AlignConfig;
+import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
 import io.github.maskalign.sit.SiTVariant;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -22,6 +25,8 @@ public final class ModelSettings {
 
     private static final Map<String, String> LATER = Map.ofEntries(
             Map.entry("diffusion.timeShift", "1.0"),
+            Map.entry("align.depths", "[]"),
+            Map.entry("moreEncoders", "[]"),
             Map.entry("align.projector", "MLP"),
             Map.entry("align.kernel", "3"),
             Map.entry("align.spatialNorm", "null"),
@@ -39,7 +44,9 @@ public final class ModelSettings {
             Map.entry("terms.contrastive", "null"),
             Map.entry("terms.attention", "null"),
             Map.entry("terms.selfAlign", "null"),
-            Map.entry("terms.mae", "null"));
+            Map.entry("terms.mae", "null"),
+            Map.entry("terms.autoStop.every", "1000"),
+            Map.entry("terms.autoStop.inRow", "1"));
 
     private static final String SETTING = "config.";
 
@@ -82,6 +89,13 @@ public final class ModelSettings {
         out.put("align.enabled", Boolean.toString(aligned));
         if (aligned) {
             out.put("align.depth", Integer.toString(config.align().depth()));
+            if (!config.align().depths().isEmpty()) {
+                out.put("align.depths", config.align().depths().toString());
+            }
+            if (config.align().projector() == ProjectorKind.CONV) {
+                out.put("align.projector", config.align().projector().name());
+                out.put("align.kernel", Integer.toString(config.align().kernel()));
+            }
             out.put("align.projectorDim", Integer.toString(config.align().projectorDim()));
         }
         MixerConfig mixer = config.mixer();
@@ -131,6 +145,7 @@ public final class ModelSettings {
                 .withOptions(all.number("model.mlpRatio"), all.number("model.classDropoutProb"), false, false);
         if ("true".equals(all.text("align.enabled"))) {
             config = config.withAlignment(all.integer("align.depth"), all.integer("align.projectorDim"), List.of());
+            config = config.withAlignment(all.projectors(config.align()));
         }
         int layers = all.integer("mixer.layers");
         if (layers > 0) {
@@ -155,6 +170,22 @@ public final class ModelSettings {
             config = config.withSparse(Integer.parseInt(dense == null ? DENSE : dense), 0);
         }
         return Optional.of(config);
+    }
+
+    /** What earlier releases did not write, and this one not where it is as they had it. */
+    private AlignConfig projectors(AlignConfig align) {
+        String depths = text("align.depths");
+        String kernel = text("align.kernel");
+        AlignConfig placed = depths == null
+                ? align
+                : align.withDepths(
+                        Arrays.stream(depths.replaceAll("[\\[\\] ]", "").split(","))
+                                .filter(number -> !number.isEmpty())
+                                .map(Integer::valueOf)
+                                .toList());
+        return ProjectorKind.CONV.name().equals(text("align.projector"))
+                ? placed.withProjector(ProjectorKind.CONV, kernel == null ? placed.kernel() : Integer.parseInt(kernel))
+                : placed;
     }
 
     private @Nullable String text(String key) {

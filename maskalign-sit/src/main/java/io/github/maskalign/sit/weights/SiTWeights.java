@@ -18,6 +18,7 @@ import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
 import io.github.maskalign.sit.SiTVelocityField;
 import io.github.maskalign.sit.weights.internal.FamilyGuess;
 import io.github.maskalign.sit.weights.internal.Geometry;
@@ -115,8 +116,11 @@ public final class SiTWeights implements Closeable {
      * that say which model it is; {@link #open} needs nothing else.
      */
     public static void save(SiT model, Path file) throws IOException {
-        WeightsFamily family =
-                WeightsFamily.find(ModelSettings.family(model.config())).orElse(WeightsFamily.SIT);
+        boolean convolves = !model.config().encoderWidths().isEmpty()
+                && model.config().align().projector() == ProjectorKind.CONV; // which REPA does not have
+        WeightsFamily family = convolves
+                ? WeightsFamily.SIT
+                : WeightsFamily.find(ModelSettings.family(model.config())).orElse(WeightsFamily.SIT);
         SafetensorsWriter.write(
                 file,
                 StateDict.of(Weights.of(model)),

@@ -4,8 +4,10 @@ import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
 import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
 import io.github.maskalign.sit.weights.internal.Geometry;
+import io.github.maskalign.sit.weights.internal.KeyNames;
 import io.github.maskalign.sit.weights.internal.Keys;
 import io.github.maskalign.sit.weights.internal.ModelMetadata;
 import io.github.maskalign.sit.weights.internal.TimeConvention;
@@ -22,7 +24,7 @@ import java.util.Set;
  *
  * <p>{@code repa} and {@code reg} are what the {@code generate.py} of REPA and REG load; {@code sit-official} is what
  * willisma/SiT's sampler loads, a head of C channels ({@code learn_sigma=False}, which it assumes for every file that
- * is not its own). Their loaders are strict, so a token mixer cannot go with them: {@link Extra} says what becomes of
+ * is not its own), {@code irepa} what iREPA's loads. Their loaders are strict, so a token mixer cannot go with them: {@link Extra} says what becomes of
  * it. {@code sit} and {@code maskalign} are this library's own and leave nothing out.
  *
  * @param family the project
@@ -38,7 +40,8 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
             WeightsFamily.REPA,
             WeightsFamily.REG,
             WeightsFamily.MASKALIGN,
-            WeightsFamily.SIT_OFFICIAL);
+            WeightsFamily.SIT_OFFICIAL,
+            WeightsFamily.IREPA);
 
     /** What becomes of {@code mixer.*} and {@code mask_token}, which no other project knows. */
     public enum Extra {
@@ -97,17 +100,29 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
                 : Geometry.of(weights.origin(), left, Optional.of(config), ImportOptions.AUTO);
         Map<String, String> metadata = new LinkedHashMap<>(placed.metadata());
         metadata.putAll(ModelMetadata.of(family, placed.time(), model));
-        return new WeightsExport(family, left, metadata, notes);
+        StateDict named = left;
+        if (family == WeightsFamily.IREPA) {
+            named = KeyNames.withProjectionLayers(weights.origin(), left);
+            notes.add("renamed projectors.k to projectors.k.projection_layer");
+        }
+        return new WeightsExport(family, named, metadata, notes);
     }
 
     /** Why a project has no such model. */
     private static List<String> problems(SiTConfig config, WeightsFamily family) {
         if (!TARGETS.contains(family)) {
             throw new IllegalArgumentException(
-                    "weights can be exported as sit, repa, reg, maskalign or sit-official but not as " + family.id());
+                    "weights can be exported as sit, repa, reg, maskalign, sit-official or irepa but not as "
+                            + family.id());
         }
         List<String> problems = new ArrayList<>();
-        boolean withoutToken = family == WeightsFamily.REPA || family == WeightsFamily.SIT_OFFICIAL;
+        boolean withoutToken =
+                family == WeightsFamily.REPA || family == WeightsFamily.SIT_OFFICIAL || family == WeightsFamily.IREPA;
+        boolean convolves = !config.encoderWidths().isEmpty() && config.align().projector() == ProjectorKind.CONV;
+        if (convolves && (family == WeightsFamily.REPA || family == WeightsFamily.REG)) {
+            problems.add(family.id()
+                    + " has projectors of linear layers, and these weights have convolutions: irepa has" + " them too");
+        }
         if (withoutToken && config.hasClassToken()) {
             problems.add(family.id() + " has no class token, and these weights generate one of width "
                     + config.classTokenWidth());
@@ -115,7 +130,8 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
         if (family == WeightsFamily.REG && !config.hasClassToken()) {
             problems.add("reg needs a class token, which these weights do not have");
         }
-        boolean withProjectors = family == WeightsFamily.REPA || family == WeightsFamily.REG;
+        boolean withProjectors =
+                family == WeightsFamily.REPA || family == WeightsFamily.REG || family == WeightsFamily.IREPA;
         if (withProjectors && config.encoderWidths().isEmpty()) {
             problems.add(
                     family.id()
@@ -126,7 +142,8 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
 
     /**
      * Returns the family as which these weights are written without a change: {@code maskalign} with a mixer, {@code repa}
-     * with projectors, {@code reg} with a class token too, and {@code sit} for all else and for the other time axis.
+     * with projectors, {@code reg} with a class token too, and {@code sit} for all else, for projectors that are convolutions,
+     * and for the other time axis.
      */
     public static WeightsFamily naturalFamily(SiTWeights weights) {
         SiTConfig config = weights.config();
@@ -136,7 +153,7 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
         if (config.mixer().layers() > 0 || weights.tensors().keys().contains(Keys.MASK_TOKEN)) {
             return WeightsFamily.MASKALIGN;
         }
-        if (config.encoderWidths().isEmpty()) {
+        if (config.encoderWidths().isEmpty() || config.align().projector() == ProjectorKind.CONV) {
             return WeightsFamily.SIT;
         }
         return config.hasClassToken() ? WeightsFamily.REG : WeightsFamily.REPA;

@@ -15,6 +15,8 @@ import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTConfig.AlignConfig;
+import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
 import io.github.maskalign.sit.SiTOutput;
 import io.github.maskalign.sit.parity.internal.ParityConfig;
 import io.github.maskalign.sit.weights.internal.Keys;
@@ -164,12 +166,17 @@ class CheckpointGoldenTest {
     }
 
     @Test
-    void convolutionalProjectorIsRefusedUnlessLeftOut() throws Exception {
+    void convolutionalProjectorIsKnownByItsTensorsAndMayBeLeftOut() throws Exception {
         try (Fixture fixture = Fixture.open("irepa-conv", manager)) {
-            assertThatThrownBy(fixture::read)
-                    .isInstanceOf(CheckpointFormatException.class)
-                    .hasMessageContaining("projectors.0.projection_layer.weight (10, 16, 3, 3)")
-                    .hasMessageContaining("leave the projectors out");
+            SiTWeights whole = fixture.read();
+            AlignConfig align = whole.config().align();
+            assertThat(whole.family()).isEqualTo(WeightsFamily.IREPA);
+            assertThat(align.projector()).isEqualTo(ProjectorKind.CONV);
+            assertThat(align.kernel()).isEqualTo(3);
+            assertThat(whole.config().encoderWidths()).containsExactly(10);
+            SiTOutput all = fixture.outputs(whole.load(manager, Precision.FLOAT32), manager);
+            assertClose(all.velocity(), fixture.golden.get("outputs/v"));
+            assertThat(all.projected().get(0).getShape().get(2)).isEqualTo(10); // its values: golden family-losses
 
             SiTWeights weights = fixture.read(Fixture.HEADS.leavingProjectorsOut());
 

@@ -24,7 +24,16 @@ import org.junit.jupiter.api.Test;
 class ImportFuzzTest {
     private static final long SEED = 20261123;
     private static final List<String> SEEDS = List.of(
-            "repa", "repa-ddp", "repa-legacy", "repa-e", "irepa-mlp", "reg", "redi", "maskalign", "sit-official");
+            "repa",
+            "repa-ddp",
+            "repa-legacy",
+            "repa-e",
+            "irepa-mlp",
+            "irepa-conv",
+            "reg",
+            "redi",
+            "maskalign",
+            "sit-official");
     private static final long[] SIZES = {0, 1, 2, 3, 5, 16, 17, 255, 65_536, 1L << 31, 1L << 40, Long.MAX_VALUE};
     private static final String[] TEXTS = {
         "",

@@ -25,6 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class WeightsExportTest {
     @TempDir
@@ -43,7 +44,7 @@ class WeightsExportTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"repa,REPA", "reg,REG", "maskalign,MASKALIGN"})
+    @CsvSource({"repa,REPA", "reg,REG", "maskalign,MASKALIGN", "irepa-conv,IREPA", "irepa-mlp,IREPA"})
     void keysAndBitsAreTheProjectsOwnAgain(String name, WeightsFamily family) throws Exception {
         try (Fixture fixture = Fixture.open(name, manager)) {
             WeightsExport export = WeightsExport.of(fixture.read(), family, Extra.REFUSE);
@@ -55,7 +56,15 @@ class WeightsExportTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"repa,REPA", "reg,REG", "maskalign,MASKALIGN", "redi,SIT", "sit-official,SIT"})
+    @CsvSource({
+        "repa,REPA",
+        "reg,REG",
+        "maskalign,MASKALIGN",
+        "redi,SIT",
+        "sit-official,SIT",
+        "irepa-mlp,REPA",
+        "irepa-conv,SIT"
+    })
     void writtenFileReadsBackBitForBitWithoutBeingTold(String name, WeightsFamily family) throws Exception {
         Path file = folder.resolve("out.pt");
         try (Fixture fixture = Fixture.open(name, manager)) {
@@ -81,6 +90,32 @@ class WeightsExportTest {
                 assertThat(metadata)
                         .containsEntry("source_family", weights.family().id());
             }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"irepa-conv", "irepa-mlp"})
+    void irepasFilesAreReadBackWithTheSameOutputs(String name) throws Exception {
+        try (Fixture fixture = Fixture.open(name, manager)) {
+            WeightsExport export = WeightsExport.of(fixture.read(), WeightsFamily.IREPA, Extra.REFUSE);
+            SiTWeights again = SiTWeights.read("again", export.tensors(), export.metadata(), ImportOptions.AUTO);
+
+            assertThat(again.family()).isEqualTo(WeightsFamily.IREPA);
+            SiTOutput out = fixture.outputs(again.load(manager, Precision.FLOAT32), manager);
+            SiTOutput direct = fixture.outputs(fixture.read().load(manager, Precision.FLOAT32), manager);
+            assertThat(out.projected().get(0)).isEqualTo(direct.projected().get(0));
+            assertThat(GoldenCase.relativeError(out.velocity(), fixture.golden.get("outputs/v")))
+                    .isLessThan(1e-5); // float32 over a whole model
+        }
+    }
+
+    @Test
+    void repaHasNoConvolutions() throws Exception {
+        try (Fixture fixture = Fixture.open("irepa-conv", manager)) {
+            assertThatThrownBy(() -> WeightsExport.of(fixture.read(), WeightsFamily.REPA, Extra.REFUSE))
+                    .isInstanceOf(CheckpointFormatException.class)
+                    .hasMessageContaining("repa has projectors of linear layers")
+                    .hasMessageContaining("irepa has them too");
         }
     }
 
@@ -145,7 +180,7 @@ class WeightsExportTest {
     }
 
     @ParameterizedTest
-    @EnumSource(names = {"IREPA", "REPA_E", "REPA_LEGACY", "REGLUE", "REDI"})
+    @EnumSource(names = {"REPA_E", "REPA_LEGACY", "REGLUE", "REDI"})
     void otherFamiliesAreNotWritten(WeightsFamily family) throws Exception {
         try (Fixture fixture = Fixture.open("repa", manager)) {
             SiTWeights weights = fixture.read();

@@ -202,10 +202,51 @@ class ConfigFilesTest {
     }
 
     @Test
-    void attentionThatNoEncoderGivesIsRefusedBeforeAnything() {
-        assertThatThrownBy(() ->
-                        bind(FOLDER.resolve("emoji-32.yaml"), "terms.attention={blocks: [2], encoderBlocks: [3]}"))
-                .hasMessageContaining("terms.attention must be null in a config");
+    void attentionIsRefusedWhereTheEncoderCannotGiveIt() {
+        String term = "terms.attention={blocks: [2], encoderBlocks: [3]}";
+        assertThat(bind(FOLDER.resolve("emoji-32-repa.yaml"), term)
+                        .method()
+                        .terms()
+                        .attention())
+                .isPresent();
+        assertThatThrownBy(() -> bind(FOLDER.resolve("mini-imagenet.yaml"), "subset.placement=NONE", term))
+                .hasMessageContaining("encoder.kind CACHED cannot give")
+                .hasMessageContaining("choose encoder.kind NATIVE");
+        assertThatThrownBy(() -> bind(
+                        FOLDER.resolve("emoji-32-repa.yaml"),
+                        term,
+                        "encoder={kind: TORCHSCRIPT, path: vit.pt, width: 128, trust: true}"))
+                .hasMessageContaining("encoder.kind TORCHSCRIPT does not hand out")
+                .hasMessageContaining("choose encoder.kind NATIVE");
+    }
+
+    @Test
+    void severalDepthsMakeAsManyProjectorsAndAreASettingOfTheRun() {
+        Path file = FOLDER.resolve("emoji-32-repa.yaml");
+        RunConfig deep = bind(file, "align.depths=[2, 5]");
+
+        assertThat(RunPlan.model(deep).encoderWidths()).containsExactly(128, 128);
+        assertThat(RunPlan.model(deep).align().depthOf(1)).isEqualTo(5);
+        assertThat(RunPlan.settings(deep)).containsEntry("align.depths", "[2, 5]");
+        assertThat(RunPlan.settings(bind(file))).doesNotContainKey("align.depths");
+        assertThatThrownBy(() -> RunPlan.model(bind(file, "align.depths=[2, 9]")))
+                .hasMessageContaining("align.depths must be in [1, 8] but was 9");
+    }
+
+    @Test
+    void furtherEncodersAlignByProjectorsOfTheirOwn() {
+        Path file = FOLDER.resolve("emoji-32-repa.yaml");
+        String more = "moreEncoders=[{kind: NATIVE, path: vit.pth, width: 384}]";
+        RunConfig two = bind(file, more, "align.depths=[2, 5]");
+
+        assertThat(RunPlan.model(two).encoderWidths()).containsExactly(128, 384);
+        assertThat(RunPlan.settings(two).get("moreEncoders")).contains("NATIVE");
+        assertThat(RunPlan.settings(bind(file))).doesNotContainKey("moreEncoders");
+        assertThatThrownBy(() -> bind(file, "moreEncoders=[{kind: CACHED}]"))
+                .hasMessageContaining("moreEncoders need align.enabled true")
+                .hasMessageContaining("[EMBEDDED, CACHED]");
+        assertThatThrownBy(() -> RunPlan.model(bind(file, more, "align.depths=[2, 5, 6]")))
+                .hasMessageContaining("align.depths must be empty or name a depth for each of 2 projectors");
     }
 
     @Test

@@ -1,6 +1,5 @@
 package io.github.maskalign.sit.run.internal;
 
-import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.sit.SiTConfig;
 import java.util.ArrayList;
@@ -84,11 +83,14 @@ public final class ActivationMemory {
                     config.model().mlpRatio(),
                     config.model().qkNorm(),
                     half));
-            if (i + 1 == config.align().depth()) {
-                boolean there = config.alignsSubset() && config.subset().placement() != SubsetPlacement.LOSS_ONLY;
-                config.encoderWidths()
-                        .forEach(z -> parts.add(
-                                projector(there ? some : all, config.align().projectorDim(), z, half)));
+            for (int k = 0; k < config.encoderWidths().size(); k++) {
+                if (i + 1 == config.align().depthOf(k)) {
+                    parts.add(projector(
+                            away ? some : all,
+                            config.align().projectorDim(),
+                            config.encoderWidths().get(k),
+                            half));
+                }
             }
         }
         config.subset().decoder().ifPresent(decoder -> {

@@ -11,6 +11,8 @@ import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunConfig.EncoderSection;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Opens the encoder of a config and checks that it fits the model: one token for each of the model's patches. */
@@ -20,25 +22,48 @@ public final class EncoderChoice {
     private EncoderChoice() {}
 
     /**
-     * Opens an encoder; null if the run needs none.
+     * Opens the encoders; none if the run needs none or its data bring the tokens.
      *
      * @param pictureSide side of the training pictures in pixels
      */
-    public static @Nullable RepresentationEncoder open(
-            RunConfig config, SiTConfig model, int pictureSide, Device device) throws IOException {
-        EncoderSection section = config.encoder();
+    public static List<RepresentationEncoder> open(RunConfig config, SiTConfig model, int pictureSide, Device device)
+            throws IOException {
+        List<RepresentationEncoder> opened = new ArrayList<>();
+        try {
+            for (int i = 0; i < config.encoders().size(); i++) {
+                RepresentationEncoder encoder = open(config, i, model, pictureSide, device);
+                if (encoder != null) {
+                    opened.add(encoder);
+                }
+            }
+        } catch (IOException | RuntimeException e) {
+            opened.forEach(RepresentationEncoder::close);
+            throw e;
+        }
+        return opened;
+    }
+
+    /** Returns what messages call an encoder. */
+    static String name(int index) {
+        return index == 0 ? "encoder" : "moreEncoders[" + (index - 1) + "]";
+    }
+
+    private static @Nullable RepresentationEncoder open(
+            RunConfig config, int index, SiTConfig model, int pictureSide, Device device) throws IOException {
+        EncoderSection section = config.encoders().get(index);
+        requireFits(section, name(index), config, model, pictureSide);
+        int grid = model.grid();
         RepresentationEncoder encoder = switch (section.kind()) {
             case NONE, CACHED -> null;
             case EMBEDDED -> {
-                requireFits(config, model, pictureSide);
                 yield Encoders.embeddedTeacher(model.tokens(), pictureSide, device);
             }
-            case TORCHSCRIPT -> torchScript(section, grid(config, model, pictureSide), pictureSide, device);
-            case NATIVE -> published(config, grid(config, model, pictureSide), pictureSide, device);
+            case TORCHSCRIPT -> torchScript(section, name(index), grid, pictureSide, device);
+            case NATIVE -> published(config, index, grid, pictureSide, device);
         };
         if (encoder != null) {
             try {
-                check(encoder, config);
+                check(encoder, index, config);
             } catch (IllegalArgumentException e) {
                 encoder.close();
                 throw e;
@@ -47,19 +72,19 @@ public final class EncoderChoice {
         return encoder;
     }
 
-    private static RepresentationEncoder torchScript(EncoderSection section, int grid, int pictureSide, Device device)
-            throws IOException {
+    private static RepresentationEncoder torchScript(
+            EncoderSection section, String name, int grid, int pictureSide, Device device) throws IOException {
         Preprocessing usual = Preprocessing.named(section.preprocessing());
         Preprocessing fitting = usual.withSides(pictureSide, pictureSide / grid, usual.patchSize(), usual.patchSize());
         Path file = section.path().orElseThrow();
-        return Encoders.open(file, fitting, ScriptPin.of(section).trust(file), device);
+        return Encoders.open(file, fitting, ScriptPin.of(section, name).trust(file), device);
     }
 
-    private static RepresentationEncoder published(RunConfig config, int grid, int pictureSide, Device device)
-            throws IOException {
-        EncoderSection section = config.encoder();
+    private static RepresentationEncoder published(
+            RunConfig config, int index, int grid, int pictureSide, Device device) throws IOException {
+        EncoderSection section = config.encoders().get(index);
         Path file = section.path().orElseThrow();
-        ScriptPin.of(section).check(file);
+        ScriptPin.of(section, name(index)).check(file);
         NativeEncoder.Options options = new NativeEncoder.Options(
                 EncoderName.parse(section.model()),
                 section.heads(),
@@ -70,23 +95,25 @@ public final class EncoderChoice {
         return NativeEncoder.open(file, options, device);
     }
 
-    private static int grid(RunConfig config, SiTConfig model, int pictureSide) {
-        requireFits(config, model, pictureSide);
-        return model.grid();
-    }
-
     /**
-     * Checks that pictures of this side give one token for each patch of the model, without opening the encoder.
+     * Checks that pictures of this side give one token for each patch of the model, without opening the encoders.
      *
      * @throws IllegalArgumentException if they do not; names the keys
      */
     static void requireFits(RunConfig config, SiTConfig model, int pictureSide) {
-        EncoderSection.Kind kind = config.encoder().kind();
+        for (int i = 0; i < config.encoders().size(); i++) {
+            requireFits(config.encoders().get(i), name(i), config, model, pictureSide);
+        }
+    }
+
+    private static void requireFits(
+            EncoderSection section, String name, RunConfig config, SiTConfig model, int pictureSide) {
+        EncoderSection.Kind kind = section.kind();
         if (kind == EncoderSection.Kind.NONE || kind == EncoderSection.Kind.CACHED) {
             return;
         }
         if (pictureSide == 0) {
-            throw new IllegalArgumentException("encoder.kind " + kind + " looks at pictures, which data.path "
+            throw new IllegalArgumentException(name + ".kind " + kind + " looks at pictures, which data.path "
                     + config.data().path().orElseThrow() + " does not hold: prepare it with --images");
         }
         int grid = model.grid();
@@ -94,26 +121,27 @@ public final class EncoderChoice {
                 + model.model().patchSize() + " makes " + grid + " x " + grid + " tokens";
         if (kind == EncoderSection.Kind.EMBEDDED) {
             if (grid != 8 && grid != 16) {
-                throw new IllegalArgumentException(given + ", but encoder.kind EMBEDDED gives 8 x 8 or 16 x 16: choose"
-                        + " model.patchSize so that inputSize / patchSize is 8 or 16, or another encoder");
-            }
-            if (config.encoder().width() != TEACHER_WIDTH) {
                 throw new IllegalArgumentException(
-                        "encoder.width must be " + TEACHER_WIDTH + " for encoder.kind EMBEDDED but was "
-                                + config.encoder().width());
+                        given + ", but " + name + ".kind EMBEDDED gives 8 x 8 or 16 x 16: choose"
+                                + " model.patchSize so that inputSize / patchSize is 8 or 16, or another encoder");
+            }
+            if (section.width() != TEACHER_WIDTH) {
+                throw new IllegalArgumentException(name + ".width must be " + TEACHER_WIDTH + " for " + name
+                        + ".kind EMBEDDED but was " + section.width());
             }
         } else if (pictureSide % grid != 0) {
             throw new IllegalArgumentException(given + ", into which pictures of " + pictureSide
-                    + " pixels cannot be cut for encoder.kind " + kind);
+                    + " pixels cannot be cut for " + name + ".kind " + kind);
         }
     }
 
-    private static void check(RepresentationEncoder encoder, RunConfig config) {
-        if (encoder.width() != config.encoder().width()) {
-            throw new IllegalArgumentException("encoder.width must be " + encoder.width() + " for this encoder but was "
-                    + config.encoder().width());
+    private static void check(RepresentationEncoder encoder, int index, RunConfig config) {
+        int width = config.encoders().get(index).width();
+        if (encoder.width() != width) {
+            throw new IllegalArgumentException(
+                    name(index) + ".width must be " + encoder.width() + " for this encoder but was " + width);
         }
-        if (config.cls().enabled() && !encoder.hasClassToken()) {
+        if (index == 0 && config.cls().enabled() && !encoder.hasClassToken()) {
             throw new IllegalArgumentException("cls.enabled must be false for this encoder, which has no class token");
         }
     }

@@ -85,9 +85,11 @@ public final class Provenance {
             facts.put("kernel_limits", String.join(", ", limits));
         }
         facts.put("random_numbers", Draws.ALGORITHM);
-        Optional<Path> encoder = config.encoder().path();
-        if (encoder.isPresent() && Files.isRegularFile(encoder.get())) {
-            facts.put("encoder_sha256", sha256(encoder.get()));
+        for (int i = 0; i < config.encoders().size(); i++) {
+            Optional<Path> encoder = config.encoders().get(i).path();
+            if (encoder.isPresent() && Files.isRegularFile(encoder.get())) {
+                facts.put(i == 0 ? "encoder_sha256" : "encoder_" + (i + 1) + "_sha256", sha256(encoder.get()));
+            }
         }
         if (TensorFloat32.isOn()) { // by the config, or by TORCH_ALLOW_TF32_CUBLAS_OVERRIDE in the environment
             facts.put("tf32", "true");

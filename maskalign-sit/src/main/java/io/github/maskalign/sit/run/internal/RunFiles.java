@@ -45,12 +45,15 @@ public final class RunFiles {
             FolderPictures.check(config);
         }
         isThere("data.vae", config.data().vae().filter(vae -> !AutoencoderChoice.isNone(vae)), notes);
-        Optional<Path> encoder = config.encoder().path();
-        if (isThere("encoder.path", encoder, notes)) {
-            check(
-                    encoder.get(),
-                    ScriptPin.of(config.encoder()),
-                    config.encoder().kind() == EncoderSection.Kind.TORCHSCRIPT);
+        for (int i = 0; i < config.encoders().size(); i++) {
+            EncoderSection section = config.encoders().get(i);
+            String name = EncoderChoice.name(i);
+            if (isThere(name + ".path", section.path(), notes)) {
+                check(
+                        section.path().orElseThrow(),
+                        ScriptPin.of(section, name),
+                        section.kind() == EncoderSection.Kind.TORCHSCRIPT);
+            }
         }
         Optional<Path> inception =
                 config.evaluate().every() > 0 ? config.evaluate().network().inception() : Optional.empty();

@@ -8,6 +8,7 @@ import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunConfig.DataSection;
 import io.github.maskalign.sit.weights.ModelSettings;
 import io.github.maskalign.sit.weights.WeightsFamily;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -55,6 +56,11 @@ public final class RunPlan {
     public static SiTConfig model(RunConfig config) {
         SiTConfig plain = SiTConfig.of(config.model().resolved());
         int width = config.encoder().width();
+        List<Integer> widths =
+                config.encoders().stream().map(RunConfig.EncoderSection::width).toList();
+        if (widths.size() == 1) { // which serves all depths
+            widths = Collections.nCopies(Math.max(1, config.align().depths().size()), width);
+        }
         boolean aligns = config.align().enabled(); // where it is off, its depth need not fit
         SiTConfig model = new SiTConfig(
                 plain.model(),
@@ -62,7 +68,7 @@ public final class RunPlan {
                 config.cls(),
                 config.mixer(),
                 config.subset(),
-                aligns ? List.of(width) : List.of(),
+                aligns ? widths : List.of(),
                 config.cls().enabled() ? width : 0,
                 false,
                 config.method().terms());

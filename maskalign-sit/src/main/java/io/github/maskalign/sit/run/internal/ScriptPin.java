@@ -26,7 +26,12 @@ public record ScriptPin(@Nullable String sha256, boolean trusted, String pinWay,
 
     /** What a config says of the encoder's file. */
     static ScriptPin of(EncoderSection section) {
-        return ofSection("encoder", section.sha256().orElse(null), section.trust());
+        return of(section, "encoder");
+    }
+
+    /** What a config says of an encoder's file under another name than {@code encoder}. */
+    static ScriptPin of(EncoderSection section, String name) {
+        return ofSection(name, section.sha256().orElse(null), section.trust());
     }
 
     /** What a config says of the file of the Inception network. */

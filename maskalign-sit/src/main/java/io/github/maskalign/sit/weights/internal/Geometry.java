@@ -9,6 +9,8 @@ import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTConfig.AlignConfig;
+import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
 import io.github.maskalign.sit.SiTVariant;
 import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
 import java.util.ArrayList;
@@ -87,6 +89,7 @@ public final class Geometry {
                 .withClassToken(classToken)
                 .withMixer(mixer(width));
         config = config.withAlignment(alignDepth(depth), projectorDim(), encoderWidths());
+        config = config.withAlignment(projectors(config.align(), depth));
         return has(Keys.MASK_TOKEN) ? withMaskToken(config) : config;
     }
 
@@ -166,17 +169,39 @@ public final class Geometry {
         return told.map(config -> config.align().depth()).orElse(Math.min(depth, depth > 12 ? 8 : 4));
     }
 
+    /** What the projectors are, and where, if the metadata says that they differ in it. */
+    private AlignConfig projectors(AlignConfig align, int depth) throws CheckpointFormatException {
+        List<Integer> depths = told.map(config -> config.align().depths()).orElse(List.of());
+        boolean fit = depths.size() == count(Keys.PROJECTORS)
+                && options.alignDepth() == 0
+                && depths.stream().allMatch(place -> place >= 1 && place <= depth);
+        AlignConfig placed = fit ? align.withDepths(depths) : align;
+        return isConvolution(0)
+                ? placed.withProjector(
+                        ProjectorKind.CONV, size(shape(weight(0), 4).get(2)))
+                : placed;
+    }
+
+    private static String weight(int projector) {
+        return Keys.PROJECTORS + projector + ".weight";
+    }
+
+    private boolean isConvolution(int projector) {
+        return has(weight(projector));
+    }
+
     private List<Integer> encoderWidths() throws CheckpointFormatException {
         List<Integer> widths = new ArrayList<>();
         int projectors = count(Keys.PROJECTORS);
         for (int k = 0; k < projectors; k++) {
-            widths.add(size(shape(Keys.PROJECTORS + k + ".4.weight", 2).get(0)));
+            widths.add(size(
+                    (isConvolution(k) ? shape(weight(k), 4) : shape(Keys.PROJECTORS + k + ".4.weight", 2)).get(0)));
         }
         return widths;
     }
 
     private int projectorDim() throws CheckpointFormatException {
-        if (count(Keys.PROJECTORS) == 0) {
+        if (count(Keys.PROJECTORS) == 0 || isConvolution(0)) {
             return told.map(config -> config.align().projectorDim()).orElse(2048);
         }
         return size(shape(Keys.PROJECTORS + "0.0.weight", 2).get(0));

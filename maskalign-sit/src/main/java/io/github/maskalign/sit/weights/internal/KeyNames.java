@@ -1,6 +1,5 @@
 package io.github.maskalign.sit.weights.internal;
 
-import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
@@ -17,8 +16,8 @@ import java.util.regex.Pattern;
 public final class KeyNames {
     private static final Pattern PREFIX = Pattern.compile("(?:module\\.|_orig_mod\\.)+");
     private static final Pattern NUMBERED = Pattern.compile("\\.(\\d{1,6})\\.");
-    private static final Pattern IREPA_MLP = Pattern.compile("projectors\\.(\\d+)\\.projection_layer\\.([024])\\.(.+)");
-    private static final Pattern IREPA_CONV = Pattern.compile("projectors\\.\\d+\\.projection_layer\\.weight");
+    private static final Pattern PROJECTOR = Pattern.compile("projectors\\.\\d+\\.");
+    private static final String IREPA = "projection_layer.";
 
     private KeyNames() {}
 
@@ -52,19 +51,21 @@ public final class KeyNames {
                 key -> key.startsWith("projector.") ? "projectors.0." + key.substring("projector.".length()) : key);
     }
 
-    /** Renames iREPA's MLP projectors. */
+    /** Renames iREPA's projectors: {@code projectors.k.projection_layer.rest} is {@code projectors.k.rest}. */
     public static StateDict withPlainProjectors(String origin, StateDict tensors) throws CheckpointFormatException {
-        for (Map.Entry<String, Shape> tensor : tensors.shapes().entrySet()) {
-            if (IREPA_CONV.matcher(tensor.getKey()).matches()) {
-                throw new CheckpointFormatException(
-                        origin,
-                        List.of(tensor.getKey() + " " + tensor.getValue() + " is iREPA's convolutional projector, which"
-                                + " has no counterpart here; leave the projectors out, sampling does not need them"));
-            }
-        }
         return renamed(origin, tensors, key -> {
-            Matcher mlp = IREPA_MLP.matcher(key);
-            return mlp.matches() ? Keys.PROJECTORS + mlp.group(1) + "." + mlp.group(2) + "." + mlp.group(3) : key;
+            Matcher projector = PROJECTOR.matcher(key);
+            return projector.lookingAt() && key.startsWith(IREPA, projector.end())
+                    ? projector.group() + key.substring(projector.end() + IREPA.length())
+                    : key;
+        });
+    }
+
+    /** Gives projectors iREPA's names. */
+    public static StateDict withProjectionLayers(String origin, StateDict tensors) throws CheckpointFormatException {
+        return renamed(origin, tensors, key -> {
+            Matcher projector = PROJECTOR.matcher(key);
+            return projector.lookingAt() ? projector.group() + IREPA + key.substring(projector.end()) : key;
         });
     }
 

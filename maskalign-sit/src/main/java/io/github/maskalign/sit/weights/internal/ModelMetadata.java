@@ -10,6 +10,8 @@ import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.internal.StrictJson;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTConfig.AlignConfig;
+import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
 import io.github.maskalign.sit.weights.ModelSettings;
 import io.github.maskalign.sit.weights.WeightsFamily;
 import java.nio.file.Path;
@@ -95,6 +97,14 @@ public final class ModelMetadata {
         config.encoderWidths().forEach(widths::add);
         json.add("z_dims", widths);
         json.addProperty("projector_dim", config.align().projectorDim());
+        if (!config.align().depths().isEmpty()) {
+            JsonArray depths = new JsonArray();
+            config.align().depths().forEach(depths::add);
+            json.add("encoder_depths", depths);
+        }
+        if (config.align().projector() == ProjectorKind.CONV) {
+            json.addProperty("projector_kernel", config.align().kernel());
+        }
         json.addProperty("cls_dim", config.classTokenWidth());
         MixerConfig mixer = config.mixer();
         json.addProperty("mixer_layers", mixer.layers());
@@ -156,13 +166,25 @@ public final class ModelMetadata {
                 .withAlignment(integer(json, "encoder_depth"), integer(json, "projector_dim"), widths)
                 .withMixer(mixer);
         if (json.has("decoder_layers")) {
-            return config.withSubset(config.subset()
+            config = config.withSubset(config.subset()
                     .withDecoder(
                             integer(json, "decoder_layers"),
                             integer(json, "decoder_width"),
                             integer(json, "decoder_heads")));
         }
-        return json.has("sparse_dense") ? config.withSparse(integer(json, "sparse_dense"), 0) : config;
+        if (json.has("sparse_dense")) {
+            config = config.withSparse(integer(json, "sparse_dense"), 0);
+        }
+        AlignConfig align = config.align();
+        if (json.has("encoder_depths")) {
+            List<Integer> depths = new ArrayList<>();
+            element(json, "encoder_depths").getAsJsonArray().forEach(depth -> depths.add(depth.getAsInt()));
+            align = align.withDepths(depths);
+        }
+        return config.withAlignment(
+                json.has("projector_kernel")
+                        ? align.withProjector(ProjectorKind.CONV, integer(json, "projector_kernel"))
+                        : align);
     }
 
     private static int integer(JsonObject json, String key) {
