@@ -79,7 +79,11 @@ public record Cell(String variant, long seed, Path folder, Bound<RunConfig> conf
         return Optional.of(found);
     }
 
-    /** Writes what the finished run recorded. */
+    /**
+     * Writes what the finished run recorded.
+     *
+     * @throws IOException if its last evaluation is missing, which the log of the run explains
+     */
     public void finish() throws IOException {
         Map<String, TreeMap<Long, Double>> scores = new TreeMap<>();
         for (Map.Entry<String, Curve> curve :
@@ -92,6 +96,12 @@ public record Cell(String variant, long seed, Path folder, Bound<RunConfig> conf
                 }
                 scores.put(curve.getKey(), points);
             }
+        }
+        TreeMap<Long, Double> samples = scores.get("eval/samples");
+        long end = config.value().train().steps();
+        if (samples == null || !samples.containsKey(end)) {
+            throw new IOException(folder + ": the scores of the last step, " + end + ", are missing; the log of the run says"
+                    + " why, and the same command tries again");
         }
         write(new Outcome(config.hash(), null, scores));
     }

@@ -3,6 +3,7 @@ package io.github.maskalign.sit.lab.internal;
 import io.github.maskalign.core.evaluate.Metric;
 import io.github.maskalign.sit.lab.ComparisonPlan;
 import io.github.maskalign.sit.lab.internal.Cell.Outcome;
+import io.github.maskalign.sit.run.internal.Protocol;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -52,7 +53,7 @@ record ComparisonTable(ComparisonPlan plan, Map<Cell, Outcome> finished) {
 
     static String protocol(Outcome outcome) {
         double number = outcome.last(PROTOCOL);
-        return Double.isNaN(number) ? "" : Long.toHexString((long) number);
+        return Double.isNaN(number) ? "" : Protocol.fingerprint(number);
     }
 
     /** Returns the last value of each seed that has one. */
