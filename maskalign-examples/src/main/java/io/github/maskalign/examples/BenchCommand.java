@@ -23,11 +23,11 @@ import picocli.CommandLine.Spec;
         footerHeading = "%nExamples:%n",
         footer = {
             "  maskalign bench configs/quickstart.yaml",
-            "  maskalign bench configs/imagenet-sit-b-2-maskalign.yaml --batch 8 --steps 5 --json"
+            "  maskalign bench configs/imagenet-sit-b-2.yaml --method repa --batch 8 --steps 5 --json"
         })
 final class BenchCommand implements Callable<Integer>, UsesEngine {
     @Mixin
-    ConfigOptions config = new ConfigOptions();
+    RunOptions config = new RunOptions();
 
     @Option(names = "--steps", paramLabel = "N", description = "Timed steps.")
     int steps = 20;

@@ -1,15 +1,19 @@
 package io.github.maskalign.examples;
 
 import com.google.gson.Gson;
+import io.github.maskalign.core.config.ConfigPresets.Preset;
 import io.github.maskalign.core.files.internal.MessageText;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 
 /**
  * A config for the data and the machine at hand.
@@ -20,43 +24,32 @@ import java.util.Objects;
  * @param cores processors of this machine
  * @param data the pictures
  */
-record ConfigDraft(String name, Method method, int side, int cores, PictureSurvey data) {
+record ConfigDraft(String name, Preset method, int side, int cores, PictureSurvey data) {
     private static final String TEMPLATE = "new-config.yaml";
     private static final int MANY_CORES = 8;
     private static final int FEWEST_SCORED = 16;
     private static final int FEW = 1_000;
     private static final int MANY = 10_000;
 
-    /** The methods of the family. */
-    enum Method {
-        /** Nothing but the velocity. */
-        SIT("SiT"),
-        /** With alignment. */
-        REPA("REPA"),
-        /** With alignment and a class token. */
-        REG("REG"),
-        /** With both, a token mixer and dropped tokens. */
-        MASKALIGN("MaskAlign");
-
-        private final String title;
-
-        Method(String title) {
-            this.title = title;
-        }
-
-        private boolean aligns() {
-            return this != SIT;
-        }
-
-        private boolean hasClassToken() {
-            return this == REG || this == MASKALIGN;
-        }
-    }
-
     /** Sizes of a model. */
     private record Size(int width, int depth, String lr, String reason) {}
 
+    /** The size for pictures and machine, with as many blocks as the method knows. */
     private Size size() {
+        Size size = bySide();
+        boolean any = method.sizes().isEmpty() || method.sizes().containsKey(size.depth);
+        return any ? size : new Size(size.width, nearest(method.sizes().keySet(), size.depth), size.lr, size.reason);
+    }
+
+    /** The most blocks of these that are no more than wanted, else the fewest. */
+    private static int nearest(Set<Integer> depths, int wanted) {
+        return depths.stream()
+                .filter(depth -> depth <= wanted)
+                .max(Comparator.naturalOrder())
+                .orElseGet(() -> Collections.min(depths));
+    }
+
+    private Size bySide() {
         if (side >= 128) {
             return new Size(384, 8, "5.0e-4", "wide enough for patches of " + patch() + " x " + patch() + " pixels");
         }
@@ -103,7 +96,7 @@ record ConfigDraft(String name, Method method, int side, int cores, PictureSurve
      */
     String yaml(Path file) throws IOException {
         Map<String, String> values = new LinkedHashMap<>();
-        values.put("title", method.title + " on " + data.title() + " at " + side + " pixels.");
+        values.put("title", method.paper().split(",")[0] + " on " + data.title() + " at " + side + " pixels.");
         values.put("cores", cores == 1 ? "one core" : cores + " cores");
         values.put("file", MessageText.visible(file.toString()));
         values.put("run", "runs/" + name);
@@ -135,19 +128,26 @@ record ConfigDraft(String name, Method method, int side, int cores, PictureSurve
         values.put("sizeReason", size.reason);
         values.put("depth", Integer.toString(size.depth));
         values.put("heads", "6");
-        values.put("alignDepth", Integer.toString(size.depth / 2));
-        values.put("projector", Integer.toString(size.width == 192 ? 256 : 2 * size.width));
         values.put("lr", size.lr);
     }
 
     private void method(Map<String, String> values) {
-        boolean drops = method == Method.MASKALIGN;
-        values.put("align", Boolean.toString(method.aligns()));
-        values.put("encoder", method.aligns() ? "EMBEDDED" : "NONE");
-        values.put("cls", Boolean.toString(method.hasClassToken()));
-        values.put("mixer", drops ? "2" : "0");
-        values.put("placement", drops ? "DROP" : "NONE");
-        values.put("ratio", drops ? "0.25" : "0.0");
+        Size size = size();
+        boolean aligns = "true".equals(method.settings().get("align.enabled"));
+        values.put("method", method.name());
+        values.put("summary", method.summary());
+        values.put(
+                "align",
+                aligns
+                        ? String.format(Locale.ROOT, """
+
+                                # Where hidden tokens are aligned with the encoder's, in place of the method's own depth and width.
+                                align:
+                                  depth: %d # half of the blocks
+                                  projectorDim: %d
+                                """, size.depth / 2, size.width == 192 ? 256 : 2 * size.width)
+                        : "");
+        values.put("encoder", "NONE".equals(method.settings().get("encoder.kind")) ? "NONE" : "EMBEDDED");
     }
 
     private void length(Map<String, String> values) {

@@ -1,9 +1,5 @@
 package io.github.maskalign.examples;
 
-import io.github.maskalign.core.config.ConfigBinder;
-import io.github.maskalign.core.config.ConfigBinder.Bound;
-import io.github.maskalign.sit.run.RunConfig;
-import io.github.maskalign.sit.run.internal.RunPlan;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,7 +8,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** A config file and what replaces its values: shared by the commands that start from a config. */
-final class ConfigOptions {
+sealed class ConfigOptions permits RunOptions {
     /** The YAML file. */
     @Parameters(
             index = "0",
@@ -28,23 +24,6 @@ final class ConfigOptions {
             description = "Replace a value of the config, such as --set seed=1; may be repeated.",
             showDefaultValue = Visibility.NEVER)
     List<String> overrides = new ArrayList<>();
-
-    /**
-     * Reads the config with its overrides.
-     *
-     * @throws io.github.maskalign.core.config.ConfigException for all mistakes at once
-     * @throws CommandFailure if its sections make no model
-     */
-    Bound<RunConfig> bind() {
-        Bound<RunConfig> bound = ConfigBinder.bind(config, overrides, RunConfig.class);
-        try {
-            RunPlan.model(bound.value());
-        } catch (IllegalArgumentException e) {
-            String reason = String.valueOf(e.getMessage());
-            throw CommandFailure.badInput(bound.sourceOf(reason) + ": the sections make no model: " + reason, e);
-        }
-        return bound;
-    }
 
     /** Where things that can be made again are kept between runs. */
     static final class CacheFolder {

@@ -1,5 +1,6 @@
 package io.github.maskalign.examples;
 
+import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.internal.ModelSummary;
@@ -13,22 +14,23 @@ import picocli.CommandLine.Spec;
 /** Describes the model of a config. */
 @Command(
         name = "info",
-        description = "Prints the model of a config as JSON: sizes, tokens, parameters of each part.",
+        description = "Prints the model of a config as JSON: sizes, tokens, parameters of each part, and its method.",
         footerHeading = "%nExamples:%n",
         footer = {
-            "  maskalign info configs/imagenet-sit-b-2-maskalign.yaml",
-            "  maskalign info configs/imagenet-sit-b-2-maskalign.yaml --set subset.ratio=0.5"
+            "  maskalign info configs/imagenet-sit-b-2.yaml",
+            "  maskalign info configs/imagenet-sit-b-2.yaml --method repa",
+            "  maskalign info configs/imagenet-sit-b-2.yaml --set subset.ratio=0.5"
         })
 final class InfoCommand implements Callable<Integer> {
     @Mixin
-    ConfigOptions config = new ConfigOptions();
+    RunOptions config = new RunOptions();
 
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
     @Override
     public Integer call() {
-        RunConfig run = config.bind().value();
+        Bound<RunConfig> run = config.bind();
         PrintWriter out = spec.commandLine().getOut();
         out.println(ModelSummary.of(run).toJson());
         out.flush();

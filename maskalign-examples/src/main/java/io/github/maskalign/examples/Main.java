@@ -69,6 +69,7 @@ public final class Main implements Runnable {
                 new SampleCommand(),
                 new EvaluateCommand(),
                 new InfoCommand(),
+                new MethodsCommand(),
                 new SchemaCommand(),
                 new InspectCommand(),
                 new ConvertCommand(),

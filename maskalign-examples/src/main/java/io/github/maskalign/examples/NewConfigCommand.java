@@ -1,9 +1,11 @@
 package io.github.maskalign.examples;
 
 import io.github.maskalign.core.config.ConfigBinder;
+import io.github.maskalign.core.config.ConfigPresets.Preset;
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.examples.CommandFailure.OutputFile;
+import io.github.maskalign.examples.RunOptions.MethodNames;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.internal.RunFiles;
 import java.io.IOException;
@@ -11,7 +13,6 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -51,8 +52,12 @@ final class NewConfigCommand implements Callable<Integer> {
             description = "Side to which pictures are cropped, a multiple of 16 in [16, 512].")
     int size = 64;
 
-    @Option(names = "--method", paramLabel = "NAME", description = "One of: ${COMPLETION-CANDIDATES}.")
-    ConfigDraft.Method method = ConfigDraft.Method.MASKALIGN;
+    @Option(
+            names = "--method",
+            paramLabel = "ID",
+            completionCandidates = MethodNames.class,
+            description = "One of: ${COMPLETION-CANDIDATES}.")
+    String method = "maskalign";
 
     @Option(
             names = "--out",
@@ -73,7 +78,8 @@ final class NewConfigCommand implements Callable<Integer> {
             throw CommandFailure.badInput(
                     "--size must be a multiple of " + UNIT + " in [" + LEAST + ", " + MOST + "] but was " + size);
         }
-        String name = name();
+        Preset preset = RunOptions.METHODS.get(MethodNames.parse(method));
+        String name = name(preset);
         Path file = out != null ? out : Path.of(name + ".yaml");
         OutputFile.requireFolder(file);
         if (Files.exists(file) && !force) {
@@ -82,7 +88,7 @@ final class NewConfigCommand implements Callable<Integer> {
         }
         PictureSurvey survey = data == null ? PictureSurvey.emoji() : PictureSurvey.of(data);
         int cores = Runtime.getRuntime().availableProcessors();
-        String yaml = new ConfigDraft(name, method, size, cores, survey).yaml(file);
+        String yaml = new ConfigDraft(name, preset, size, cores, survey).yaml(file);
         RunConfig config = ConfigBinder.bindText(yaml, file.toString(), List.of(), RunConfig.class)
                 .value();
         RunFiles.check(config); // says what is wrong with the pictures before anything is written
@@ -98,7 +104,7 @@ final class NewConfigCommand implements Callable<Integer> {
     }
 
     /** The name of the file if it is one for a run, otherwise that of the data, with size and method. */
-    private String name() {
+    private String name(Preset preset) {
         String given = out == null
                 ? ""
                 : String.valueOf(out.getFileName())
@@ -112,7 +118,6 @@ final class NewConfigCommand implements Callable<Integer> {
                 .replaceFirst("(?i)\\.(zip|tar)$", "")
                 .replaceAll("[^A-Za-z0-9._-]", "-")
                 .replaceFirst("^[^A-Za-z0-9]+", "");
-        String kind = method.name().toLowerCase(Locale.ROOT);
-        return (base.isEmpty() ? "pictures" : base) + "-" + size + "-" + kind;
+        return (base.isEmpty() ? "pictures" : base) + "-" + size + "-" + preset.name();
     }
 }

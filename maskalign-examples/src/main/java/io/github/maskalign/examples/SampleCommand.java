@@ -36,8 +36,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "  maskalign sample runs/quickstart --num 64",
             "  maskalign sample runs/imagenet-sit-b-2-reg --ema 0.999 --num 64",
-            "  maskalign sample runs/imagenet-sit-b-2-maskalign --sampler EULER_MARUYAMA --steps 250 --cfg 1.8 --interval 0,0.7",
-            "  maskalign sample runs/imagenet-sit-xl-2-maskalign --num 50000 --sampler EULER_MARUYAMA --steps 250 --cfg 2.3"
+            "  maskalign sample runs/imagenet-sit-b-2 --sampler EULER_MARUYAMA --steps 250 --cfg 1.8 --interval 0,0.7",
+            "  maskalign sample runs/imagenet-sit-xl-2 --num 50000 --sampler EULER_MARUYAMA --steps 250 --cfg 2.3"
                     + " --interval 0,0.85 --vae sd-vae-ft-ema --folder samples --npz samples.npz",
             "  maskalign sample runs/shapes --labels circle,star --num 16",
             "  maskalign sample weights.safetensors --labels 0-7,3 --seed 7 --out samples.png",

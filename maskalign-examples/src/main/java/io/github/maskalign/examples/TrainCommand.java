@@ -36,11 +36,12 @@ import picocli.CommandLine.Spec;
             "  maskalign train configs/quickstart.yaml",
             "  maskalign train configs/quickstart.yaml --dry-run",
             "  maskalign train configs/quickstart.yaml --out runs/no-mask --set subset.ratio=0",
-            "  maskalign train configs/emoji-32-maskalign.yaml --init runs/emoji-32-reg"
+            "  maskalign train configs/emoji-32.yaml --method repa --set align.coeff=0.25",
+            "  maskalign train configs/emoji-32-lab.yaml --init runs/emoji-32-lab-reg"
         })
 final class TrainCommand implements Callable<Integer>, UsesEngine {
     @Mixin
-    ConfigOptions config = new ConfigOptions();
+    RunOptions config = new RunOptions();
 
     @Option(names = "--dry-run", description = "Check the config and the files it names, print it resolved, and stop.")
     boolean dryRun;
@@ -89,7 +90,7 @@ final class TrainCommand implements Callable<Integer>, UsesEngine {
         RunConfig run = bound.value();
         PrintWriter progress = spec.commandLine().getOut();
         if (dryRun) {
-            progress.print(bound.yaml());
+            progress.print(MethodsCommand.comment(bound) + bound.yaml());
             progress.flush();
             PrintWriter notes = spec.commandLine().getErr();
             RunFiles.check(run).forEach(note -> notes.println("note: " + note));

@@ -158,11 +158,10 @@ class LatentPicturesTest {
 
     private Path train(String name, Path set, String... more) throws IOException {
         List<String> overrides = new ArrayList<>(List.of(
+                "method=sit",
                 "data.path=" + set,
-                "encoder.kind=NONE",
-                "encoder.path=null",
-                "align.enabled=false",
-                "cls.enabled=false",
+                "mixer.layers=2",
+                "subset={placement: DROP, ratio: 0.25}",
                 "model.variant=null",
                 "model.inputSize=8",
                 "model.patchSize=2",
@@ -183,8 +182,8 @@ class LatentPicturesTest {
                 "evaluate.batch=4",
                 "evaluate.steps=2"));
         overrides.addAll(List.of(more));
-        Bound<RunConfig> config = ConfigBinder.bind(
-                Path.of("..", "configs", "imagenet-sit-b-2-maskalign.yaml"), overrides, RunConfig.class);
+        Bound<RunConfig> config =
+                ConfigBinder.bind(Path.of("..", "configs", "imagenet-sit-b-2.yaml"), overrides, RunConfig.class);
         Path run = folder.resolve(name);
         TrainingRun.open(config, run)
                 .withCache(folder.resolve("cache"))

@@ -83,7 +83,8 @@ class SchemaCommandTest {
                 "lr: 1.0e-3|rate: 1.0e-3",
                 "seed: 0|seed: 0.5",
                 "kind: EMOJI|kind: emoji",
-                "enabled: true|enabled: 1",
+                "projectorDim: 256|enabled: 1",
+                "method: maskalign|method: maskaline",
                 "threads: 0|threads: -1",
                 "globalBatch: 64|globalBatch: null",
                 "sets: [noto,|sets: [1,"

@@ -27,7 +27,7 @@ import picocli.CommandLine.Spec;
         description = "Answers 'step N' lines on standard input with the times of N training steps; 'quit' ends it.")
 final class ServeStepsCommand implements Callable<Integer>, UsesEngine {
     @Mixin
-    ConfigOptions config = new ConfigOptions();
+    RunOptions config = new RunOptions();
 
     @Option(names = "--batch", paramLabel = "B", description = "Pictures per step; that of the config unless given.")
     @Nullable

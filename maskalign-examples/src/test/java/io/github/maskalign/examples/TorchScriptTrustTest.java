@@ -122,7 +122,7 @@ class TorchScriptTrustTest {
     void dryRunTellsTheHashToWrite() throws IOException {
         Object[] train = {
             "train",
-            "../configs/imagenet-sit-b-2-maskalign.yaml",
+            "../configs/imagenet-sit-b-2.yaml",
             "--dry-run",
             "--set",
             "encoder.path=" + ENCODER,

@@ -7,6 +7,7 @@ import io.github.maskalign.core.config.ConfigKey.NonNegative;
 import io.github.maskalign.core.config.ConfigKey.OneOf;
 import io.github.maskalign.core.config.ConfigKey.Positive;
 import io.github.maskalign.core.config.ConfigKey.Range;
+import io.github.maskalign.core.config.ConfigPresets.Preset;
 import io.github.maskalign.core.config.YamlLoader.YamlText;
 import io.github.maskalign.core.config.YamlNode.Found;
 import io.github.maskalign.core.config.YamlNode.Place;
@@ -19,7 +20,10 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 
@@ -79,6 +83,8 @@ import java.util.Optional;
  * They replace what the file says before anything is bound, in their order, so the last one of a key holds. A section
  * that the file leaves out begins with its {@link Default}, if it has one; an item of a list cannot be set alone.
  *
+ * <p><b>Presets.</b> A record may have named groups of settings that a config begins with, see {@link ConfigPresets}.
+ *
  * <p>All mistakes are reported at once. Source of the rules: YAML 1.2.2, chapter 10.2.
  */
 public final class ConfigBinder {
@@ -112,18 +118,34 @@ public final class ConfigBinder {
     public static <R extends Record> Bound<R> bindText(
             String yaml, String source, List<String> overrides, Class<R> type) {
         RecordType root = RecordReader.read(type);
-        Problems problems = new Problems(source, root.paths(""));
+        Optional<ConfigPresets> presets = ConfigPresets.of(type);
+        List<String> paths = new ArrayList<>(root.paths(""));
+        presets.ifPresent(all -> paths.add(all.key()));
+        Problems problems = new Problems(source, paths);
         List<SetOption> options = overrides.stream()
                 .map(text -> SetOption.parse(text, problems))
                 .flatMap(Optional::stream)
                 .toList();
         YamlNode document = YamlLoader.file(yaml, source, problems);
+        Optional<Preset> preset = Optional.empty();
+        if (presets.isPresent()) {
+            int failures = problems.failures();
+            ConfigPresets.Applied applied = presets.get().apply(document, options, root, problems);
+            if (problems.failures() > failures) {
+                problems.throwIfAny(); // what follows from it would mislead
+            }
+            document = applied.document();
+            preset = applied.preset();
+        }
         for (SetOption option : options) {
-            document = option.apply(document, root, problems);
+            if (presets.isEmpty() || !presets.get().names(option)) {
+                document = option.apply(document, root, problems);
+            }
         }
         Object value = root.bind(document, "", problems);
         problems.throwIfAny();
-        return new Bound<>(type.cast(Objects.requireNonNull(value, "a failure must be reported")), source, overrides);
+        return new Bound<>(
+                type.cast(Objects.requireNonNull(value, "a failure must be reported")), source, overrides, preset);
     }
 
     /**
@@ -175,10 +197,24 @@ public final class ConfigBinder {
      * @param value the config after defaults and overrides
      * @param source the file, as it was given
      * @param overrides the overrides, as they were given
+     * @param preset the preset that the file or an override names, with the settings that it has for this config
      */
-    public record Bound<R extends Record>(R value, String source, List<String> overrides) {
+    public record Bound<R extends Record>(R value, String source, List<String> overrides, Optional<Preset> preset) {
         public Bound {
             overrides = List.copyOf(overrides);
+        }
+
+        /** A config without a preset. */
+        public Bound(R value, String source, List<String> overrides) {
+            this(value, source, overrides, Optional.empty());
+        }
+
+        /** Returns what the keys that the preset sets came to, overrides included; nothing without a preset. */
+        public Map<String, String> presetSettings() {
+            Map<String, String> settings = new LinkedHashMap<>(ConfigWriter.settings(value));
+            settings.keySet()
+                    .retainAll(preset.map(Preset::settings).orElse(Map.of()).keySet());
+            return settings;
         }
 
         /** Returns the effective config as YAML, see {@link ConfigWriter#yaml}. */
@@ -264,6 +300,15 @@ public final class ConfigBinder {
         boolean sets(String name) {
             String key = String.join(".", keys);
             return key.equals(name) || key.endsWith("." + name) || name.startsWith(key + ".");
+        }
+
+        /** Whether it sets a key of the config, alone or as a part of what it sets. */
+        boolean gives(String path) {
+            String key = String.join(".", keys);
+            return path.equals(key)
+                    || path.startsWith(key + ".")
+                            && value instanceof YamlNode.Mapping section
+                            && section.leaves().contains(path.substring(key.length() + 1));
         }
 
         /** Returns the document with the value set; sections that the document leaves out begin with their default. */

@@ -98,4 +98,37 @@ public final class ConfigKey {
         /** Returns the spelling in configs. */
         String id();
     }
+
+    /**
+     * Named groups of settings that a config of this record may begin with, see {@link ConfigPresets}. Each is a file
+     * {@code KEYs/NAME.yaml} among the resources beside the record's class.
+     */
+    @Documented
+    @Retention(RetentionPolicy.RUNTIME)
+    @Target(ElementType.TYPE)
+    public @interface Presets {
+        /** The key that names one; no component of the record has this name. */
+        String key();
+
+        /** The names, in the order of lists. */
+        String[] names();
+
+        /** Sections that belong to a preset as a whole: one that an option names takes the place of the file's. */
+        String[] sections();
+
+        /** A section whose record is {@link Sized}: presets may say more for each size. */
+        String sized();
+
+        /** The key of that size in messages, such as {@code model.depth}. */
+        String size();
+
+        /** A text key that gets {@code -NAME} at its end if an option names the preset. */
+        String labelled();
+    }
+
+    /** A section with a size by which presets differ. */
+    public interface Sized {
+        /** Returns the size. */
+        int size();
+    }
 }

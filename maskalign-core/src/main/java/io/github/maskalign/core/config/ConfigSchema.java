@@ -41,7 +41,10 @@ public final class ConfigSchema {
     public static String json(Class<? extends Record> type, Map<String, String> meanings) {
         JsonObject schema = new JsonObject();
         schema.addProperty("$schema", DRAFT);
-        new ConfigSchema(meanings).of(RecordReader.read(type), "").asMap().forEach(schema::add);
+        ConfigSchema writer = new ConfigSchema(meanings);
+        writer.of(RecordReader.read(type), "").asMap().forEach(schema::add);
+        ConfigPresets.of(type)
+                .ifPresent(presets -> schema.getAsJsonObject("properties").add(presets.key(), writer.names(presets)));
         return new GsonBuilder()
                         .setPrettyPrinting()
                         .disableHtmlEscaping()
@@ -49,6 +52,15 @@ public final class ConfigSchema {
                         .create()
                         .toJson(schema)
                 + "\n";
+    }
+
+    private JsonObject names(ConfigPresets presets) {
+        JsonObject key = new JsonObject();
+        key.add("enum", texts(presets.names()));
+        if (meanings.containsKey(presets.key())) {
+            key.addProperty("description", meanings.get(presets.key()));
+        }
+        return key;
     }
 
     private JsonObject of(ConfigType type, String path) {

@@ -57,13 +57,19 @@ public final class ConfigWriter {
      * @throws IllegalArgumentException as {@link #yaml} does
      */
     public static Map<String, String> settings(Record config) {
+        return values(RecordReader.read(config.getClass()).write(config, ""));
+    }
+
+    /** Returns the values of a document by their keys. */
+    static Map<String, String> values(YamlNode document) {
         Map<String, String> settings = new LinkedHashMap<>();
-        collect(RecordReader.read(config.getClass()).write(config, ""), "", settings);
+        collect(document, "", settings);
         return settings;
     }
 
     private static void collect(YamlNode node, String path, Map<String, String> settings) {
-        if (node instanceof YamlNode.Mapping mapping && !mapping.entries().isEmpty()) {
+        if (node instanceof YamlNode.Mapping mapping
+                && (path.isEmpty() || !mapping.entries().isEmpty())) {
             for (YamlNode.Entry entry : mapping.entries()) {
                 collect(entry.value(), Problems.join(path, entry.key()), settings);
             }

@@ -47,7 +47,13 @@ final class Problems {
     }
 
     /** A mapping has a key that its record does not know. Returns the key of the record it was meant for, or "". */
-    String addUnknown(Place place, String parent, String key, Collection<String> known) {
+    String addUnknown(Place place, String parent, String key, Collection<String> components) {
+        List<String> known = new ArrayList<>(components);
+        if (parent.isEmpty()) { // the key that names a preset is no component
+            allPaths.stream()
+                    .filter(path -> path.indexOf('.') < 0 && !components.contains(path))
+                    .forEach(known::add);
+        }
         if (kept.size() >= KEPT) {
             add(place, parent, "has an unknown key");
             return "";

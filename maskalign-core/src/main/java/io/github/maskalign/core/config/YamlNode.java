@@ -3,6 +3,7 @@ package io.github.maskalign.core.config;
 import io.github.maskalign.core.config.ConfigBinder.SetOption;
 import io.github.maskalign.core.config.YamlLoader.YamlText;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -98,6 +99,55 @@ sealed interface YamlNode {
                 changed.add(replacement);
             }
             return new Mapping(place, changed);
+        }
+
+        /** Returns this without some keys. */
+        Mapping without(Collection<String> keys) {
+            return new Mapping(
+                    place,
+                    entries.stream()
+                            .filter(entry -> !keys.contains(entry.key()))
+                            .toList());
+        }
+
+        /** Returns this with what another mapping says, which holds where both speak; sections are joined key by key. */
+        Mapping overlaid(Mapping over) {
+            Mapping joined = this;
+            for (Entry entry : over.entries) {
+                joined = joined.with(
+                        get(entry.key()).orElse(entry.value()) instanceof Mapping own
+                                        && entry.value() instanceof Mapping section
+                                ? new Entry(entry.place(), entry.key(), own.overlaid(section))
+                                : entry);
+            }
+            return joined;
+        }
+
+        /** Returns this with what another mapping says of keys that are missing here. */
+        Mapping filledFrom(Mapping other) {
+            Mapping filled = this;
+            for (Entry entry : other.entries) {
+                Optional<YamlNode> own = get(entry.key());
+                if (own.isEmpty()) {
+                    filled = filled.with(entry);
+                } else if (own.get() instanceof Mapping mine && entry.value() instanceof Mapping section) {
+                    filled = filled.with(new Entry(mine.place(), entry.key(), mine.filledFrom(section)));
+                }
+            }
+            return filled;
+        }
+
+        /** Returns the paths of all values that are no mappings with keys, in their order. */
+        List<String> leaves() {
+            List<String> paths = new ArrayList<>();
+            for (Entry entry : entries) {
+                if (entry.value() instanceof Mapping section && !section.entries.isEmpty()) {
+                    section.leaves().forEach(path -> paths.add(Problems.join(entry.key(), path)));
+                } else {
+                    paths.add(entry.key());
+                }
+            }
+            return paths;
         }
     }
 

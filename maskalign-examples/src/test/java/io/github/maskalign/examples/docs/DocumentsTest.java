@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.github.maskalign.core.config.ConfigPresets;
 import io.github.maskalign.core.config.ConfigSchema;
 import io.github.maskalign.sit.run.RunConfig;
 import java.io.IOException;
@@ -57,6 +58,22 @@ class DocumentsTest {
                 .toList();
 
         assertThat(rows).containsExactlyInAnyOrderElementsOf(keys);
+    }
+
+    @Test
+    void everyMethodHasARowAndAPlaceInTheReadme() throws IOException {
+        String section = Files.readString(ROOT.resolve("docs/configs.md"))
+                .split("\n## Methods\n")[1]
+                .split("\n## ")[0];
+        List<String> methods = ConfigPresets.of(RunConfig.class).orElseThrow().names();
+
+        assertThat(Pattern.compile("(?m)^\\| `([a-z-]+)` \\|")
+                        .matcher(section)
+                        .results()
+                        .map(row -> row.group(1)))
+                .containsExactlyElementsOf(methods);
+        String readme = Files.readString(ROOT.resolve("README.md"));
+        assertThat(methods).allSatisfy(method -> assertThat(readme).contains("`" + method + "`"));
     }
 
     private static List<Path> documents() throws IOException {

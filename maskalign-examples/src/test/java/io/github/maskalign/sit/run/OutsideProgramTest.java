@@ -109,8 +109,9 @@ class OutsideProgramTest {
 
     private String config() {
         return ConfigBinder.bind(
-                        Path.of("..", "configs", "imagenet-sit-b-2-sit.yaml"),
+                        Path.of("..", "configs", "imagenet-sit-b-2.yaml"),
                         List.of(
+                                "method=sit",
                                 "data.path=" + home.resolve("set"),
                                 "model.variant=null",
                                 "model.inputSize=" + SIDE,

@@ -140,7 +140,7 @@ class PreparedTrainingTest {
 
     private Bound<RunConfig> config(Path set, int steps) {
         return ConfigBinder.bind(
-                Path.of("..", "configs", "imagenet-sit-b-2-maskalign.yaml"),
+                Path.of("..", "configs", "imagenet-sit-b-2.yaml"),
                 List.of(
                         "data.path=" + set,
                         "encoder.kind=CACHED",

@@ -10,7 +10,9 @@ import io.github.maskalign.core.config.ConfigKey.Inline;
 import io.github.maskalign.core.config.ConfigKey.NonNegative;
 import io.github.maskalign.core.config.ConfigKey.OneOf;
 import io.github.maskalign.core.config.ConfigKey.Positive;
+import io.github.maskalign.core.config.ConfigKey.Presets;
 import io.github.maskalign.core.config.ConfigKey.Range;
+import io.github.maskalign.core.config.ConfigKey.Sized;
 import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.diffusion.Interpolant;
@@ -35,7 +37,8 @@ import java.util.Optional;
 
 /**
  * A whole experiment. The method is a matter of switches: SiT has {@code align} and {@code cls} off; REPA has
- * {@code align} on; REG has {@code cls} on as well; MaskAlign adds {@code mixer} and {@code subset}.
+ * {@code align} on; REG has {@code cls} on as well; MaskAlign adds {@code mixer} and {@code subset}. Files and options may
+ * name a method instead, {@code method: repa}, whose switches are a resource {@code methods/repa.yaml}.
  *
  * @param name name of the experiment; names the run folder
  * @param seed run seed; every random number follows from it
@@ -48,6 +51,13 @@ import java.util.Optional;
  * @param sample how previews and final samples are drawn
  * @param evaluate scores of samples while the run goes on
  */
+@Presets(
+        key = "method",
+        names = {"sit", "repa", "reg", "maskalign", "repa-maskalign", "irepa", "layersync", "dispersive", "cfm"},
+        sections = {"align", "cls", "mixer", "subset", "terms"},
+        sized = "model",
+        size = "model.depth",
+        labelled = "name")
 public record RunConfig(
         String name,
         @Default("0") long seed,
@@ -422,7 +432,8 @@ public record RunConfig(
             @Range(min = 0, minExclusive = true, max = 256) @Default("4.0")
             double mlpRatio,
 
-            @Inline Sizes sizes) {
+            @Inline Sizes sizes)
+            implements Sized {
 
         /**
          * What a variant says.
@@ -458,6 +469,12 @@ public record RunConfig(
             }
         }
 
+        /** Returns the number of blocks. */
+        @Override
+        public int size() {
+            return variant.map(SiTVariant::depth).orElseGet(sizes.depth::orElseThrow);
+        }
+
         /** Returns the sizes, whichever way they were given. */
         public ModelConfig resolved() {
             return new ModelConfig(
@@ -465,7 +482,7 @@ public record RunConfig(
                     variant.map(SiTVariant::patchSize).orElseGet(sizes.patchSize::orElseThrow),
                     inChannels,
                     variant.map(SiTVariant::hiddenSize).orElseGet(sizes.hiddenSize::orElseThrow),
-                    variant.map(SiTVariant::depth).orElseGet(sizes.depth::orElseThrow),
+                    size(),
                     variant.map(SiTVariant::numHeads).orElseGet(sizes.numHeads::orElseThrow),
                     mlpRatio,
                     numClasses,

@@ -65,17 +65,17 @@ class ConfigFilesTest {
 
     @ParameterizedTest
     @CsvSource({
-        "imagenet-sit-b-2-sit, sit, 130500112, 130500112",
-        "imagenet-sit-b-2-repa, repa, 130500112, 137845008",
-        "imagenet-sit-b-2-reg, reg, 131683600, 139028496",
-        "imagenet-sit-b-2-maskalign, maskalign, 152940304, 160285200",
-        "imagenet-sit-xl-2-sit, sit, 675111184, 675111184",
-        "imagenet-sit-xl-2-repa, repa, 675111184, 683242512",
-        "imagenet-sit-xl-2-reg, reg, 676886032, 685017360",
-        "imagenet-sit-xl-2-maskalign, maskalign, 724696336, 732827664"
+        "imagenet-sit-b-2, sit, 130500112, 130500112",
+        "imagenet-sit-b-2, repa, 130500112, 137845008",
+        "imagenet-sit-b-2, reg, 131683600, 139028496",
+        "imagenet-sit-b-2, maskalign, 152940304, 160285200",
+        "imagenet-sit-xl-2, sit, 675111184, 675111184",
+        "imagenet-sit-xl-2, repa, 675111184, 683242512",
+        "imagenet-sit-xl-2, reg, 676886032, 685017360",
+        "imagenet-sit-xl-2, maskalign, 724696336, 732827664"
     })
     void paperConfigsHaveThePapersSizesAndSettings(String name, String family, long without, long with) {
-        RunConfig config = load(name);
+        RunConfig config = load(name, family);
 
         ModelSummary summary = ModelSummary.of(config);
 
@@ -98,7 +98,7 @@ class ConfigFilesTest {
     })
     void configsOf512PixelsDifferFromThoseOf256InSizeAndLengthAlone(
             String method, String family, int blockTokens, long without, long with) {
-        RunConfig config = load("imagenet-512-sit-xl-2-" + method);
+        RunConfig config = load("imagenet-512-sit-xl-2", method);
 
         ModelSummary summary = ModelSummary.of(config);
 
@@ -108,7 +108,7 @@ class ConfigFilesTest {
         // the table of positions has 768 rows more
         assertThat(summary.parameters()).containsAllEntriesOf(Map.of("without_projector", without, "total", with));
         Map<String, String> settings = RunPlan.settings(config);
-        Map<String, String> at256 = RunPlan.settings(load("imagenet-sit-xl-2-" + method));
+        Map<String, String> at256 = RunPlan.settings(load("imagenet-sit-xl-2", method));
         assertThat(settings.keySet()).isEqualTo(at256.keySet());
         assertThat(settings.keySet().stream().filter(key -> !settings.get(key).equals(at256.get(key))))
                 .isSubsetOf("model.inputSize", "encoder.path")
@@ -118,10 +118,10 @@ class ConfigFilesTest {
     @ParameterizedTest
     @ValueSource(strings = {"imagenet-sit-b-2", "imagenet-sit-l-2", "imagenet-sit-xl-2", "imagenet-512-sit-xl-2"})
     void imagenetConfigsOfASizeDifferInTheMethodAlone(String size) {
-        Map<String, String> sit = RunPlan.settings(load(size + "-sit"));
+        Map<String, String> sit = RunPlan.settings(load(size, "sit"));
 
         for (String method : List.of("repa", "reg", "maskalign", "repa-maskalign")) {
-            Map<String, String> other = RunPlan.settings(load(size + "-" + method));
+            Map<String, String> other = RunPlan.settings(load(size, method));
             assertThat(other.keySet().stream()
                             .filter(key -> !other.get(key).equals(sit.get(key)))
                             .map(key -> key.split("\\.")[0]))
@@ -133,8 +133,8 @@ class ConfigFilesTest {
 
     @Test
     void emojiConfigsDifferInTheMethodAlone() {
-        Map<String, String> sit = RunPlan.settings(load("emoji-32-sit"));
-        Map<String, String> mask = RunPlan.settings(load("emoji-32-maskalign"));
+        Map<String, String> sit = RunPlan.settings(load("emoji-32-lab", "sit"));
+        Map<String, String> mask = RunPlan.settings(load("emoji-32-lab", "maskalign"));
 
         assertThat(mask.keySet().stream()
                         .filter(key -> !mask.get(key).equals(sit.get(key)))
@@ -258,6 +258,10 @@ class ConfigFilesTest {
         assertThat(RunPlan.model(repaMask).subset().placement()).isEqualTo(SubsetPlacement.DROP);
     }
 
+    private static RunConfig load(String name, String method) {
+        return bind(FOLDER.resolve(name + ".yaml"), "method=" + method);
+    }
+
     private static RunConfig load(String name) {
         return bind(FOLDER.resolve(name + ".yaml"));
     }
@@ -268,16 +272,16 @@ class ConfigFilesTest {
 
     @Test
     void guidedChannelsAreAllUnlessGivenAndMustExist() {
-        assertThat(load("imagenet-sit-b-2-sit").sample().legacyGuidedChannels()).isZero();
-        Path file = FOLDER.resolve("imagenet-sit-b-2-sit.yaml");
+        assertThat(load("imagenet-sit-b-2", "sit").sample().legacyGuidedChannels())
+                .isZero();
+        Path file = FOLDER.resolve("imagenet-sit-b-2.yaml");
 
-        RunConfig three = ConfigBinder.bind(file, List.of("sample.legacyGuidedChannels=3"), RunConfig.class)
-                .value();
+        RunConfig three = bind(file, "method=sit", "sample.legacyGuidedChannels=3");
 
         assertThat(three.sample().guidance().legacyGuidedChannels()).isEqualTo(3);
         assertThat(three.evaluate().sampling(three.sample()).legacyGuidedChannels())
                 .isEqualTo(3);
-        assertThat(RunPlan.settings(three)).isEqualTo(RunPlan.settings(load("imagenet-sit-b-2-sit")));
+        assertThat(RunPlan.settings(three)).isEqualTo(RunPlan.settings(load("imagenet-sit-b-2", "sit")));
         assertThatThrownBy(() -> ConfigBinder.bind(file, List.of("sample.legacyGuidedChannels=5"), RunConfig.class))
                 .isInstanceOf(ConfigException.class)
                 .hasMessageContaining("sample.legacyGuidedChannels must be at most model.inChannels, 4")

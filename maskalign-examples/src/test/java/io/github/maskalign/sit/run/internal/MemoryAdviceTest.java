@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 class MemoryAdviceTest {
     private static RunConfig config(String... overrides) {
-        Path file = Path.of("..", "configs", "imagenet-sit-xl-2-maskalign.yaml");
+        Path file = Path.of("..", "configs", "imagenet-sit-xl-2.yaml");
         return ConfigBinder.bind(file, List.of(overrides), RunConfig.class).value();
     }
 

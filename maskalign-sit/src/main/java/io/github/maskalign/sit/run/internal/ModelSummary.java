@@ -4,6 +4,7 @@ import com.google.gson.FieldNamingPolicy;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
+import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
@@ -11,6 +12,7 @@ import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.weights.ModelSettings;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The model of a config in numbers.
@@ -22,6 +24,7 @@ import java.util.Map;
  * @param blockTokens sequence length inside the blocks while training, class token included
  * @param parameters numbers by part; {@code total} counts all, {@code without_projector} what sampling needs
  * @param flops floating point operations for one picture, see {@link ModelFlops}
+ * @param method the method that file or command line name; null if they set the keys themselves
  */
 public record ModelSummary(
         String name,
@@ -30,7 +33,35 @@ public record ModelSummary(
         int tokens,
         int blockTokens,
         Map<String, Long> parameters,
-        Map<String, Long> flops) {
+        Map<String, Long> flops,
+        @Nullable Method method) {
+
+    /**
+     * A method by its name.
+     *
+     * @param id its name
+     * @param summary what it is
+     * @param paper where it comes from
+     * @param settings what the keys that it sets came to
+     */
+    public record Method(String id, String summary, String paper, Map<String, String> settings) {}
+
+    /** Counts without making a single array. */
+    public static ModelSummary of(Bound<RunConfig> bound) {
+        ModelSummary summary = of(bound.value());
+        Method method = bound.preset()
+                .map(preset -> new Method(preset.name(), preset.summary(), preset.paper(), bound.presetSettings()))
+                .orElse(null);
+        return new ModelSummary(
+                summary.name,
+                summary.family,
+                summary.model,
+                summary.tokens,
+                summary.blockTokens,
+                summary.parameters,
+                summary.flops,
+                method);
+    }
 
     /** Counts without making a single array. */
     public static ModelSummary of(RunConfig run) {
@@ -63,7 +94,8 @@ public record ModelSummary(
                 config.tokens(),
                 kept + (config.hasClassToken() ? 1 : 0),
                 parameters(new SiT(config)),
-                flops(ModelFlops.of(config)));
+                flops(ModelFlops.of(config)),
+                null);
     }
 
     private static Map<String, Long> flops(ModelFlops counted) {
@@ -78,6 +110,7 @@ public record ModelSummary(
     public String toJson() {
         Gson gson = new GsonBuilder()
                 .setPrettyPrinting()
+                .disableHtmlEscaping()
                 .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
                 .create();
         return gson.toJson(this);
