@@ -114,6 +114,11 @@ public final class Comparison {
         overrides.add("train.steps=" + steps);
         int evaluations = plan.budget().evaluations();
         overrides.add("evaluate.every=" + (steps + evaluations - 1) / evaluations);
+        Bound<RunConfig> bound = ConfigBinder.bind(base, overrides, RunConfig.class);
+        if (steps == plan.budget().steps() || bound.value().optim().decaySteps() != plan.budget().steps()) {
+            return bound;
+        }
+        overrides.add("optim.decaySteps=" + steps); // the rate falls until the end of each
         return ConfigBinder.bind(base, overrides, RunConfig.class);
     }
 

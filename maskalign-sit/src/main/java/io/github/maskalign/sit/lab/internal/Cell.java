@@ -6,8 +6,10 @@ import com.google.gson.JsonParseException;
 import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.CheckpointFormatException;
+import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.internal.Curve;
+import io.github.maskalign.sit.run.internal.RunPlan;
 import io.github.maskalign.sit.run.internal.StatsFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -48,6 +50,23 @@ public record Cell(String variant, long seed, Path folder, Bound<RunConfig> conf
         }
     }
 
+    /**
+     * Returns a digest of what decides its numbers: what the run's checkpoints are tied to, its length, and how it is
+     * scored. Keys that later versions add, at their defaults, do not change it.
+     */
+    private String identity() {
+        RunConfig run = config.value();
+        Map<String, String> settings = new TreeMap<>(RunPlan.settings(run));
+        settings.put("train.steps", Long.toString(run.train().steps()));
+        settings.put("evaluate.every", Long.toString(run.evaluate().every()));
+        settings.put("evaluate.samples", Integer.toString(run.evaluate().samples()));
+        settings.put("evaluate.seed", Long.toString(run.evaluate().seed()));
+        settings.put("evaluate.drawing", run.evaluate().drawing().toString());
+        settings.put("evaluate.metrics", run.evaluate().metrics().toString());
+        settings.put("evaluate.reference", run.evaluate().referencePictures() + " " + run.evaluate().reference());
+        return Digests.sha256(settings.toString());
+    }
+
     /** Returns how people call it. */
     public String name() {
         return variant + "-seed" + seed;
@@ -72,7 +91,7 @@ public record Cell(String variant, long seed, Path folder, Bound<RunConfig> conf
         if (found == null || found.config() == null || found.scores() == null) {
             throw new CheckpointFormatException(file, "it must be the outcome of a comparison's cell");
         }
-        if (!found.config().equals(config.hash())) {
+        if (!found.config().equals(identity())) {
             throw new IllegalArgumentException(folder + " was trained by another config than the plan has for " + name()
                     + "; give the comparison another folder, or move that one away");
         }
@@ -103,12 +122,12 @@ public record Cell(String variant, long seed, Path folder, Bound<RunConfig> conf
             throw new IOException(folder + ": the scores of the last step, " + end + ", are missing; the log of the run says"
                     + " why, and the same command tries again");
         }
-        write(new Outcome(config.hash(), null, scores));
+        write(new Outcome(identity(), null, scores));
     }
 
     /** Writes that the run cannot be finished, as one whose losses are not finite. */
     public void fail(String why) throws IOException {
-        write(new Outcome(config.hash(), why, new TreeMap<>()));
+        write(new Outcome(identity(), why, new TreeMap<>()));
     }
 
     private void write(Outcome outcome) throws IOException {
