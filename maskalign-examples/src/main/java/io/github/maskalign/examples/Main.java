@@ -63,6 +63,7 @@ public final class Main implements Runnable {
                 new TrainAutoencoderCommand(),
                 new StatusCommand(),
                 new ReportCommand(),
+                new CompareCommand(),
                 new PrepareCommand(),
                 new VerifyCommand(),
                 new SampleCommand(),

@@ -89,7 +89,8 @@ class EvaluationListenerTest {
                         "eval/kd_embedded_teacher",
                         "eval/kd_embedded_teacher_se",
                         "eval/samples",
-                        "eval/seconds");
+                        "eval/seconds",
+                        "eval/protocol");
         assertThat(last.get("eval/samples").getAsInt()).isEqualTo(13);
         assertThat(last.get("eval/fd_embedded_teacher").getAsDouble()).isPositive();
         assertThat(evaluated("without")).isEmpty();
@@ -181,6 +182,11 @@ class EvaluationListenerTest {
             @Override
             public void check() {
                 calls.add("check");
+            }
+
+            @Override
+            public Protocol protocol() {
+                return new Protocol(Map.of("sampler", "EULER"));
             }
 
             @Override

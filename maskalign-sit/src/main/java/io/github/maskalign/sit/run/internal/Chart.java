@@ -17,12 +17,18 @@ import org.jspecify.annotations.Nullable;
  * @param logarithmic whether the y axis is logarithmic; values {@code <= 0} are then left out
  * @param smoothing how far the average reaches to both sides, as a share of the points of a curve, in [0, 0.5); 0 draws
  *     points and their errors instead
+ * @param across what the x axis counts
  */
-record Chart(String title, boolean logarithmic, double smoothing) {
+public record Chart(String title, boolean logarithmic, double smoothing, String across) {
     private static final int MOST_DOTS = 40;
 
+    /** A chart over steps. */
+    public Chart(String title, boolean logarithmic, double smoothing) {
+        this(title, logarithmic, smoothing, "step");
+    }
+
     /** Checks the range. */
-    Chart {
+    public Chart {
         if (!(smoothing >= 0 && smoothing < 0.5)) {
             throw new IllegalArgumentException("smoothing must be in [0, 0.5) but was " + smoothing);
         }
@@ -36,9 +42,9 @@ record Chart(String title, boolean logarithmic, double smoothing) {
      * @param errors their errors, at the same steps; null if there are none
      * @param members the curves whose mean it is, {@code errors} being their deviation; empty for a curve of a run
      */
-    record Line(int run, Curve curve, @Nullable Curve errors, List<Curve> members) {
+    public record Line(int run, Curve curve, @Nullable Curve errors, List<Curve> members) {
         /** A curve of a run. */
-        Line(int run, Curve curve, @Nullable Curve errors) {
+        public Line(int run, Curve curve, @Nullable Curve errors) {
             this(run, curve, errors, List.of());
         }
 
@@ -58,7 +64,7 @@ record Chart(String title, boolean logarithmic, double smoothing) {
         }
 
         /** Returns one line for each curve, or their mean if there are several with steps in common. */
-        static List<Line> of(int run, List<Curve> curves, Chart chart) {
+        public static List<Line> of(int run, List<Curve> curves, Chart chart) {
             List<Curve> averaged = curves.stream().map(chart::averaged).toList();
             return MeanCurve.of(averaged, chart.smoothing > 0)
                     .map(mean -> List.of(new Line(run, mean.mean(), mean.deviation(), averaged)))
@@ -70,7 +76,7 @@ record Chart(String title, boolean logarithmic, double smoothing) {
 
     /** Returns the chart for a page, which gives it its colours; lines without a finite value are left out. */
     String svg(List<Line> lines) {
-        SvgPen pen = new SvgPen(ChartSheet.PAGE, title);
+        SvgPen pen = new SvgPen(ChartSheet.PAGE, title, across);
         draw(lines, ChartSheet.PAGE, pen);
         return pen.svg();
     }
@@ -90,7 +96,7 @@ record Chart(String title, boolean logarithmic, double smoothing) {
         PicturePen pen = new PicturePen(sheet);
         try {
             draw(drawable, sheet, pen);
-            pen.head(title, quantity);
+            pen.head(title, quantity, across.equals("step") ? "optimiser steps" : across);
             for (Line line : drawable) {
                 pen.legend(
                         line.run(), line.curve().label() + "   " + last(line, Chart::shortNumber, Markup::deviation));

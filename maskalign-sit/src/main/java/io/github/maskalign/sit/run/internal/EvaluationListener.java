@@ -34,7 +34,8 @@ import org.slf4j.LoggerFactory;
  * Scores samples of the averaged weights while a run goes on: at the start, every so many steps, and at the end.
  *
  * <p>Each is one record of names {@code eval/fid}, {@code eval/kd_embedded_teacher}, {@code eval/precision} and so on, errors with
- * {@code _se} or {@code _sd} behind, and {@code eval/samples} and {@code eval/seconds}. What is recorded is not measured
+ * {@code _se} or {@code _sd} behind, and {@code eval/samples}, {@code eval/seconds} and {@code eval/protocol}, the
+ * fingerprint that {@value Protocol#FILE} explains. What is recorded is not measured
  * again. An evaluation that fails is a warning, and one that is in the way of a stop is given up; the run goes on as it
  * would have without.
  */
@@ -46,6 +47,7 @@ public final class EvaluationListener implements TrainListener {
     private final long lastStep;
     private final Scoring scoring;
     private final MetricListener.Opening opening;
+    private final Path folder;
     private final Path stats;
     private final BooleanSupplier stopRequested;
     private final Duration limit;
@@ -65,6 +67,9 @@ public final class EvaluationListener implements TrainListener {
          * @param watch called every now and then; what it throws ends the evaluation
          */
         EvaluationResult of(Map<String, NDArray> weights, Runnable watch) throws IOException;
+
+        /** Returns how it draws and measures; known once it has been checked. */
+        Protocol protocol();
     }
 
     /** Why an evaluation ended early. */
@@ -96,6 +101,7 @@ public final class EvaluationListener implements TrainListener {
         lastStep = run.train().steps();
         this.scoring = scoring;
         this.opening = opening;
+        this.folder = folder;
         stats = folder.resolve("stats.jsonl");
         this.stopRequested = stopRequested;
         this.limit = limit;
@@ -105,6 +111,7 @@ public final class EvaluationListener implements TrainListener {
     public void onStart(StartKind kind, TrainState state) {
         try {
             scoring.check();
+            scoring.protocol().addTo(folder);
             sink = opening.open(state.step() + 1);
             recorded.addAll(StatsFile.steps(stats, SAMPLES));
         } catch (IOException e) {
@@ -149,7 +156,9 @@ public final class EvaluationListener implements TrainListener {
             EvaluationResult result = scoring.of(state.ema(), () -> goOn(start));
             double seconds = (System.nanoTime() - start) * 1e-9;
             if (sink != null) {
-                sink.scalars(step, values(result, seconds));
+                Map<String, Double> values = values(result, seconds);
+                values.put("eval/protocol", scoring.protocol().number());
+                sink.scalars(step, values);
             }
             recorded.add(step);
             LOG.info("step {}: {}", step, text(result, seconds));

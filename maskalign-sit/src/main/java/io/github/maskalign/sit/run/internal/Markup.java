@@ -4,11 +4,11 @@ import java.util.Base64;
 import java.util.Locale;
 
 /** Text, numbers and pictures as HTML. */
-final class Markup {
+public final class Markup {
     private Markup() {}
 
     /** Returns a text that stands for itself between tags and in quoted attributes. */
-    static String escape(String text) {
+    public static String escape(String text) {
         StringBuilder out = new StringBuilder(text.length() + 16);
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);
@@ -25,12 +25,12 @@ final class Markup {
     }
 
     /** Returns a number with four significant digits, without needless zeros. */
-    static String number(double value) {
+    public static String number(double value) {
         return number(value, 4);
     }
 
     /** Returns a deviation, of which two digits are enough. */
-    static String deviation(double value) {
+    public static String deviation(double value) {
         return number(value, 2);
     }
 
@@ -52,7 +52,7 @@ final class Markup {
     }
 
     /** Returns a duration in its two largest units. */
-    static String duration(double seconds) {
+    public static String duration(double seconds) {
         if (!Double.isFinite(seconds)) {
             return "–";
         }

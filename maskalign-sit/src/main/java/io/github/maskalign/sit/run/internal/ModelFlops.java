@@ -19,11 +19,11 @@ import io.github.maskalign.sit.SiTConfig.ModelConfig;
  *     each of the forward pass, and what a model computes as its own teacher; without the encoder
  * @param sample of one evaluation of the velocity of one picture: all tokens, no projectors; guidance takes two
  */
-record ModelFlops(long forward, long step, long sample) {
+public record ModelFlops(long forward, long step, long sample) {
     private static final int TIME_FEATURES = 256;
 
     /** Counts the operations of a model. */
-    static ModelFlops of(SiTConfig config) {
+    public static ModelFlops of(SiTConfig config) {
         SubsetConfig.Dropping dropping = config.subset().dropping();
         int kept = config.subset().placement().usesSubset()
                 ? config.subset().drawing().rounding().kept(config.tokens(), dropping.ratio())

@@ -125,12 +125,11 @@ final class PicturePen implements ChartPen, AutoCloseable {
     }
 
     /** Writes the headline and the names of the axes; no curve comes after it. */
-    void head(String title, String quantity) {
+    void head(String title, String quantity, String steps) {
         graphics.setClip(null);
         FontMetrics metrics = ink(INK, HEADLINE);
         graphics.drawString(title, (sheet.width() - metrics.stringWidth(title)) / 2, 38);
         metrics = ink(INK, NAME);
-        String steps = "optimiser steps";
         int middle = sheet.left() + (sheet.plotWidth() - metrics.stringWidth(steps)) / 2;
         graphics.drawString(steps, middle, sheet.height() - 20);
         double down = sheet.top() + (sheet.plotHeight() + metrics.stringWidth(quantity)) / 2.0;

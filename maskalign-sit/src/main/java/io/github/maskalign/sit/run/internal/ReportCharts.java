@@ -19,7 +19,7 @@ public final class ReportCharts {
     private static final String ERROR = "_se";
 
     /** Errors and spreads, which stand beside their scores, and what an evaluation took. */
-    private static final Pattern NO_SCORE = Pattern.compile("(.*)_s[ed]|eval/samples|eval/seconds");
+    private static final Pattern NO_SCORE = Pattern.compile("(.*)_s[ed]|eval/samples|eval/seconds|eval/protocol");
 
     private final List<RunGroup> groups;
     private final List<ReportedRun> runs;
@@ -30,7 +30,7 @@ public final class ReportCharts {
      * @param chart how it is drawn
      * @param lines what is drawn
      */
-    record Drawing(Chart chart, List<Chart.Line> lines) {
+    public record Drawing(Chart chart, List<Chart.Line> lines) {
         String svg() {
             return chart.svg(lines);
         }

@@ -29,8 +29,22 @@ import java.util.stream.DoubleStream;
  * @param groups what is compared
  * @param scores results of {@code evaluate} given besides those in the runs' folders
  * @param made when
+ * @param leading what stands behind the overview
  */
-public record ReportPage(String title, List<RunGroup> groups, List<ScoreFile> scores, Instant made) {
+public record ReportPage(
+        String title, List<RunGroup> groups, List<ScoreFile> scores, Instant made, List<Leading> leading) {
+    /** A section of another part of the library. */
+    @FunctionalInterface
+    public interface Leading {
+        /** Writes it with the pens of the page. */
+        void write(StringBuilder page, ReportPage of);
+    }
+
+    /** A page of runs alone. */
+    public ReportPage(String title, List<RunGroup> groups, List<ScoreFile> scores, Instant made) {
+        this(title, groups, scores, made, List.of());
+    }
+
     /** Number of colours and dashes in the style sheet. */
     static final int COLOURS = 10;
 
@@ -74,6 +88,7 @@ public record ReportPage(String title, List<RunGroup> groups, List<ScoreFile> sc
                         .format(made))
                 .append("</p>\n</header>\n<main>\n");
         overview(page);
+        leading.forEach(section -> section.write(page, this));
         warnings(page);
         evaluation(page);
         differences(page);
@@ -211,7 +226,8 @@ public record ReportPage(String title, List<RunGroup> groups, List<ScoreFile> sc
         page.append(drawings.isEmpty() ? "<p>" + none + "</p>\n" : "").append("</section>\n");
     }
 
-    private void figures(StringBuilder page, List<ReportCharts.Drawing> drawings) {
+    /** Writes charts side by side, each with its legend. */
+    public void figures(StringBuilder page, List<ReportCharts.Drawing> drawings) {
         page.append("<div class=\"charts\">\n");
         for (ReportCharts.Drawing drawing : drawings) {
             page.append("<figure>\n<figcaption>")

@@ -10,13 +10,15 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.DoubleStream;
 
 /**
- * The scores of groups, each at the last step that all evaluated runs have in common.
+ * The scores of groups, each at the last step that all evaluated runs have in common. Scores of different protocols have
+ * different columns.
  *
  * @param groups the rows
  * @param columns what was measured
@@ -59,7 +61,14 @@ record ScoreTable(List<RunGroup> groups, List<Column> columns) {
                 groups.stream().flatMap(group -> group.runs().stream()).toList();
         List<Column> columns = new ArrayList<>();
         for (String key : ReportCharts.scores(runs)) {
-            columns.add(recorded(key, runs));
+            Map<String, List<ReportedRun>> protocols = new TreeMap<>();
+            runs.stream()
+                    .filter(run -> run.stats().curves().containsKey(key))
+                    .forEach(run -> protocols
+                            .computeIfAbsent(protocol(run), fingerprint -> new ArrayList<>())
+                            .add(run));
+            protocols.forEach((fingerprint, members) ->
+                    columns.add(protocols.size() == 1 ? recorded(key, runs) : recorded(key, members, fingerprint)));
         }
         Map<String, Column> results = new LinkedHashMap<>();
         for (ReportedRun run : runs) {
@@ -78,6 +87,23 @@ record ScoreTable(List<RunGroup> groups, List<Column> columns) {
         }
         columns.addAll(results.values());
         return new ScoreTable(groups, columns);
+    }
+
+    /** The protocol of a run's last score; empty if it was not recorded. */
+    private static String protocol(ReportedRun run) {
+        double number = last(run, "eval/protocol");
+        return Double.isNaN(number) ? "" : Protocol.fingerprint(number);
+    }
+
+    /** Numbers of one protocol alone: those of others have columns of their own. */
+    private static Column recorded(String key, List<ReportedRun> members, String fingerprint) {
+        Column column = recorded(key, members);
+        return new Column(
+                column.id(),
+                column.title(),
+                column.when() + ", protocol " + (fingerprint.isEmpty() ? "unknown" : fingerprint),
+                column.comparable(),
+                run -> members.contains(run) ? column.value().applyAsDouble(run) : Double.NaN);
     }
 
     private static Column recorded(String key, List<ReportedRun> runs) {

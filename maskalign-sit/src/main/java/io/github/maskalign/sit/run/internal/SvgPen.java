@@ -7,13 +7,18 @@ import java.util.Locale;
 /** Draws charts as SVG that takes its colours from the page. */
 final class SvgPen implements ChartPen {
     private final ChartSheet sheet;
+    private final String across;
     private final StringBuilder svg = new StringBuilder(4096);
 
-    SvgPen(ChartSheet sheet, String title) {
+    SvgPen(ChartSheet sheet, String title, String across) {
         this.sheet = sheet;
+        this.across = across;
         add(
-                "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s over steps\">%n",
-                sheet.width(), sheet.height(), Markup.escape(title));
+                "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s over %s\">%n",
+                sheet.width(),
+                sheet.height(),
+                Markup.escape(title),
+                across.equals("step") ? "steps" : Markup.escape(across));
     }
 
     @Override
@@ -32,8 +37,8 @@ final class SvgPen implements ChartPen {
     @Override
     public void openPlot() {
         add(
-                "<text x=\"%d\" y=\"%d\" class=\"x\">step</text>%n",
-                (sheet.left() + sheet.width() - sheet.right()) / 2, sheet.height() - 4);
+                "<text x=\"%d\" y=\"%d\" class=\"x\">%s</text>%n",
+                (sheet.left() + sheet.width() - sheet.right()) / 2, sheet.height() - 4, Markup.escape(across));
         add(
                 "<svg x=\"%1$d\" y=\"%2$d\" width=\"%3$d\" height=\"%4$d\" viewBox=\"%1$d %2$d %3$d %4$d\">%n",
                 sheet.left(), sheet.top(), sheet.plotWidth(), sheet.plotHeight());
