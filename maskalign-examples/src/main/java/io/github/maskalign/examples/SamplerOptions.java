@@ -104,9 +104,11 @@ final class SamplerOptions {
         Guidance guidance = new Guidance(
                 w, classW, when.low(), when.high(), w > 1 ? channels : 0, own.unconditional(), own.routes());
         return own.withMethod(rule, steps == null ? own.steps() : steps)
-                .withGuidance(routes != null
-                        ? guidance.withRoutes(routes)
-                        : guidance.withUnconditional(unconditional == null ? own.unconditional() : unconditional));
+                .withGuidance(
+                        routes != null
+                                ? guidance.withRoutes(routes)
+                                : guidance.withUnconditional(
+                                        unconditional == null ? own.unconditional() : unconditional));
     }
 
     /** Returns what a family's quirk does to the guidance, unless it was asked for. */

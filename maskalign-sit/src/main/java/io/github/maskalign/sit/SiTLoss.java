@@ -148,7 +148,13 @@ public final class SiTLoss {
         NDArray noisedClass =
                 classToken != null && classNoise != null ? path.interpolate(classToken, classNoise, t) : null;
         return new SiTInput(
-                path.interpolate(in.clean(), in.noise(), t), t, in.y(), noisedClass, keep, in.dropped(), in.pathDropped());
+                path.interpolate(in.clean(), in.noise(), t),
+                t,
+                in.y(),
+                noisedClass,
+                keep,
+                in.dropped(),
+                in.pathDropped());
     }
 
     /** Returns what {@link #of} looks at beside the predictions, at the step of a batch. */

@@ -35,13 +35,18 @@ class ComparisonTest {
     void twoVariantsOverSeedsBecomeOneTable() throws Exception {
         Path plan = plan("[0, 1, 2]", "STEPS", 4);
         Path out = folder.resolve("out");
-        assertThat(command.run("compare", plan, "--out=" + out, "--plan-only")).as(command.err()).isZero();
+        assertThat(command.run("compare", plan, "--out=" + out, "--plan-only"))
+                .as(command.err())
+                .isZero();
         assertThat(command.out()).contains("sit-seed0", "mask-seed1", "0 of 6 cells are finished");
         assertThat(out).as("looking writes nothing").doesNotExist();
 
-        assertThat(command.run("compare", plan, "--out=" + out)).as(command.err()).isZero();
+        assertThat(command.run("compare", plan, "--out=" + out))
+                .as(command.err())
+                .isZero();
 
-        JsonObject results = JsonParser.parseString(Files.readString(out.resolve("results.json"))).getAsJsonObject();
+        JsonObject results = JsonParser.parseString(Files.readString(out.resolve("results.json")))
+                .getAsJsonObject();
         assertThat(results.get("baseline").getAsString()).isEqualTo("sit");
         JsonArray rows = results.getAsJsonArray("rows");
         List<JsonObject> fd = new ArrayList<>();
@@ -56,7 +61,8 @@ class ComparisonTest {
         JsonObject difference = fd.get(1).getAsJsonObject("difference");
         double[] apart = {mask[0] - sit[0], mask[1] - sit[1], mask[2] - sit[2]};
         double mean = DoubleStream.of(apart).sum() / 3;
-        double variance = DoubleStream.of(apart).map(x -> (x - mean) * (x - mean)).sum() / 2;
+        double variance =
+                DoubleStream.of(apart).map(x -> (x - mean) * (x - mean)).sum() / 2;
         double half = 4.302652729911275 * Math.sqrt(variance / 3); // Student's t of 2 degrees
         assertThat(difference.get("n").getAsInt()).isEqualTo(3);
         assertThat(difference.get("mean").getAsDouble()).isCloseTo(mean, within(1e-9 * half));
@@ -73,8 +79,11 @@ class ComparisonTest {
         plan("[0, 1, 2, 3]", "STEPS", 4);
         assertThat(command.run("compare", plan, "--out=" + out, "--plan-only")).isZero();
         assertThat(command.out()).contains("6 of 8 cells are finished", "hours of one process are left");
-        assertThat(command.run("compare", plan, "--out=" + out)).as(command.err()).isZero();
-        assertThat(Files.readAllBytes(out.resolve("cells/mask-seed1/cell.json"))).isEqualTo(before);
+        assertThat(command.run("compare", plan, "--out=" + out))
+                .as(command.err())
+                .isZero();
+        assertThat(Files.readAllBytes(out.resolve("cells/mask-seed1/cell.json")))
+                .isEqualTo(before);
         assertThat(Files.readString(out.resolve("results.csv"))).contains("\r\nmask,3,4,eval/fd_embedded_teacher,");
 
         // cells of another plan are never taken for its own
@@ -101,11 +110,16 @@ class ComparisonTest {
         String[] mask = line("mask-seed0").split(" +");
         assertThat(sit[2]).isEqualTo("10");
         assertThat(Integer.parseInt(mask[2])).isGreaterThan(10);
-        assertThat(Double.parseDouble(mask[3])).isCloseTo(Double.parseDouble(sit[3]), within(0.06 * Double.parseDouble(sit[3]) + 1e-3));
+        assertThat(Double.parseDouble(mask[3]))
+                .isCloseTo(Double.parseDouble(sit[3]), within(0.06 * Double.parseDouble(sit[3]) + 1e-3));
     }
 
     private String line(String cell) {
-        return command.out().lines().filter(line -> line.startsWith(cell)).findFirst().orElseThrow();
+        return command.out()
+                .lines()
+                .filter(line -> line.startsWith(cell))
+                .findFirst()
+                .orElseThrow();
     }
 
     @Test
@@ -113,14 +127,16 @@ class ComparisonTest {
         Path plan = Files.writeString(
                 folder.resolve("plan.yaml"),
                 "name: x\nbase: none.yaml\nvariants: [{name: a}, {name: a}]\nseeds: [1, 1]\nsteps: 3\n");
-        assertThat(command.run("compare", plan, "--out=" + folder.resolve("out"))).isEqualTo(2);
+        assertThat(command.run("compare", plan, "--out=" + folder.resolve("out")))
+                .isEqualTo(2);
         assertThat(command.err()).contains("seeds must be different but were [1, 1]");
-        Files.writeString(
-                plan, "name: x\nbase: none.yaml\nvariants: [{name: a}]\nseeds: [1]\nsteps: 3\nbaseline: b\n");
-        assertThat(command.run("compare", plan, "--out=" + folder.resolve("out"))).isEqualTo(2);
+        Files.writeString(plan, "name: x\nbase: none.yaml\nvariants: [{name: a}]\nseeds: [1]\nsteps: 3\nbaseline: b\n");
+        assertThat(command.run("compare", plan, "--out=" + folder.resolve("out")))
+                .isEqualTo(2);
         assertThat(command.err()).contains("baseline must be one of the variants [a] but was 'b'");
         Files.writeString(plan, "name: x\nbase: none.yaml\nvariants: [{name: a}]\nseeds: [1]\nsteps: 3\n");
-        assertThat(command.run("compare", plan, "--out=" + folder.resolve("out"))).isEqualTo(2);
+        assertThat(command.run("compare", plan, "--out=" + folder.resolve("out")))
+                .isEqualTo(2);
         assertThat(command.err()).contains("none.yaml");
         assertThat(folder.resolve("out")).doesNotExist();
     }
@@ -166,14 +182,13 @@ class ComparisonTest {
     private Process start(Path plan, Path out) throws IOException {
         return ChildJvm.builder(Main.class, "compare", plan.toString(), "--out=" + out)
                 .redirectErrorStream(true)
-                .redirectOutput(folder.resolve("said-" + System.nanoTime() + ".txt").toFile())
+                .redirectOutput(
+                        folder.resolve("said-" + System.nanoTime() + ".txt").toFile())
                 .start();
     }
 
     private Path plan(String seeds, String equal, int steps) throws IOException {
-        return Files.writeString(
-                folder.resolve("plan.yaml"),
-                """
+        return Files.writeString(folder.resolve("plan.yaml"), """
                 name: tiny
                 base: %s
                 set: ["data.sets=[fxemoji]", data.cache=%s, model.hiddenSize=24, model.patchSize=4, model.depth=4, model.numHeads=2,
@@ -187,12 +202,11 @@ class ComparisonTest {
                 steps: %d
                 equal: %s
                 evaluations: 2
-                """
-                        .formatted(
-                                Path.of("..", "configs", "quickstart.yaml").toAbsolutePath(),
-                                Path.of("target/emoji-cache").toAbsolutePath(),
-                                seeds,
-                                steps,
-                                equal));
+                """.formatted(
+                        Path.of("..", "configs", "quickstart.yaml").toAbsolutePath(),
+                        Path.of("target/emoji-cache").toAbsolutePath(),
+                        seeds,
+                        steps,
+                        equal));
     }
 }

@@ -7,14 +7,12 @@ import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.internal.RunLock;
 import io.github.maskalign.core.files.internal.RunLock.RunLockedException;
 import io.github.maskalign.core.train.TrainListener.StopReason;
-
 import io.github.maskalign.sit.lab.ComparisonPlan.Equal;
 import io.github.maskalign.sit.lab.ComparisonPlan.Variant;
 import io.github.maskalign.sit.lab.internal.Cell;
 import io.github.maskalign.sit.lab.internal.Cell.Outcome;
 import io.github.maskalign.sit.lab.internal.ComparisonFiles;
 import io.github.maskalign.sit.lab.internal.StepCosts;
-import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunStatus;
 import io.github.maskalign.sit.run.TrainingRun;
@@ -115,7 +113,8 @@ public final class Comparison {
         int evaluations = plan.budget().evaluations();
         overrides.add("evaluate.every=" + (steps + evaluations - 1) / evaluations);
         Bound<RunConfig> bound = ConfigBinder.bind(base, overrides, RunConfig.class);
-        if (steps == plan.budget().steps() || bound.value().optim().lrCurve().decaySteps() != plan.budget().steps()) {
+        if (steps == plan.budget().steps()
+                || bound.value().optim().lrCurve().decaySteps() != plan.budget().steps()) {
             return bound;
         }
         overrides.add("optim.decaySteps=" + steps); // the rate falls until the end of each
@@ -173,7 +172,10 @@ public final class Comparison {
             if (stopRequested) {
                 return false;
             }
-            LOG.info("cell {} for {} steps", cell.name(), cell.config().value().train().steps());
+            LOG.info(
+                    "cell {} for {} steps",
+                    cell.name(),
+                    cell.config().value().train().steps());
             if (run.run() != StopReason.COMPLETED) {
                 return false;
             }
@@ -224,7 +226,9 @@ public final class Comparison {
     private Map<String, Double> flops() {
         Map<String, Double> costs = new LinkedHashMap<>();
         for (Variant variant : plan.variants()) {
-            costs.put(variant.name(), StepCosts.flops(bind(variant, plan.seeds().get(0), 1).value()));
+            costs.put(
+                    variant.name(),
+                    StepCosts.flops(bind(variant, plan.seeds().get(0), 1).value()));
         }
         return costs;
     }
@@ -232,7 +236,10 @@ public final class Comparison {
     private Map<String, Double> seconds(boolean measure) throws IOException {
         Path file = folder.resolve("step-seconds.json");
         Optional<Map<String, Double>> known = StepCosts.read(file);
-        if (known.isPresent() && known.get().keySet().containsAll(plan.variants().stream().map(Variant::name).toList())) {
+        if (known.isPresent()
+                && known.get()
+                        .keySet()
+                        .containsAll(plan.variants().stream().map(Variant::name).toList())) {
             return known.get();
         }
         Map<String, Double> costs = new LinkedHashMap<>();
@@ -242,7 +249,9 @@ public final class Comparison {
         try (RunLock lock = RunLock.acquire(folder.resolve("timing"))) {
             for (Variant variant : plan.variants()) {
                 Bound<RunConfig> config = bind(variant, plan.seeds().get(0), StepCosts.STEPS);
-                costs.put(variant.name(), StepCosts.seconds(config, folder.resolve("timing").resolve(variant.name()), settings));
+                costs.put(
+                        variant.name(),
+                        StepCosts.seconds(config, folder.resolve("timing").resolve(variant.name()), settings));
             }
             StepCosts.write(file, costs);
         } catch (RunLockedException e) { // another process measures
@@ -259,7 +268,8 @@ public final class Comparison {
      */
     public String describe() throws IOException {
         StringBuilder text = new StringBuilder();
-        text.append(String.format(Locale.ROOT, "%-28s %8s %8s %14s  %s%n", "cell", "step", "of", "PFLOP in all", "state"));
+        text.append(
+                String.format(Locale.ROOT, "%-28s %8s %8s %14s  %s%n", "cell", "step", "of", "PFLOP in all", "state"));
         Map<String, Long> steps = steps(false);
         double left = 0;
         boolean known = true;

@@ -36,8 +36,7 @@ public record ComparisonPlan(
      * @param name its name in tables and of its folders
      * @param set what it sets, such as {@code method=repa}
      */
-    public record Variant(
-            String name, @Default("[]") List<String> set) {
+    public record Variant(String name, @Default("[]") List<String> set) {
         /** Copies the list and checks the name. */
         public Variant {
             set = List.copyOf(set);
@@ -100,7 +99,8 @@ public record ComparisonPlan(
             }
         }
         if (baseline.isPresent() && !names.contains(baseline.get())) {
-            throw new IllegalArgumentException("baseline must be one of the variants " + names + " but was '" + baseline.get() + "'");
+            throw new IllegalArgumentException(
+                    "baseline must be one of the variants " + names + " but was '" + baseline.get() + "'");
         }
     }
 

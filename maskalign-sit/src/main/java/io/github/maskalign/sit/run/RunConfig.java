@@ -56,8 +56,21 @@ import java.util.stream.Stream;
 @Presets(
         key = "method",
         names = {
-            "sit", "repa", "reg", "maskalign", "repa-maskalign", "irepa", "haste", "layersync", "dispersive", "cfm", "sra", "tread", "sprint",
-            "maskdit", "microdit"
+            "sit",
+            "repa",
+            "reg",
+            "maskalign",
+            "repa-maskalign",
+            "irepa",
+            "haste",
+            "layersync",
+            "dispersive",
+            "cfm",
+            "sra",
+            "tread",
+            "sprint",
+            "maskdit",
+            "microdit"
         },
         sections = {"align", "cls", "mixer", "subset", "terms"},
         sized = "model",

@@ -63,8 +63,7 @@ class ModelFlopsTest {
         if (of.get("mixer_layers").getAsInt() > 0) {
             config = config.withMixer(MixerConfig.PAPER);
         }
-        SubsetPlacement placement =
-                SubsetPlacement.valueOf(of.get("placement").getAsString());
+        SubsetPlacement placement = SubsetPlacement.valueOf(of.get("placement").getAsString());
         if (placement == SubsetPlacement.NONE) {
             return config;
         }
@@ -79,14 +78,11 @@ class ModelFlopsTest {
             return config.withSubset(config.subset().withDecoder(4, 384, 12).withRatio(ratio));
         }
         if (name.equals("sprint-b")) {
-            return config.withSubset(config.subset()
-                    .withPlacement(placement)
-                    .withSparse(2, 0.1)
-                    .withRatio(ratio));
+            return config.withSubset(
+                    config.subset().withPlacement(placement).withSparse(2, 0.1).withRatio(ratio));
         }
         config = config.withPlacement(
                 placement, of.get("route_start").getAsInt(), of.get("route_end").getAsInt());
-        return config.withSubset(
-                config.subset().withRatio(golden.get("ratio").getAsDouble()));
+        return config.withSubset(config.subset().withRatio(golden.get("ratio").getAsDouble()));
     }
 }

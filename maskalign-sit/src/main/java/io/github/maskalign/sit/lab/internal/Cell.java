@@ -31,8 +31,10 @@ import org.jspecify.annotations.Nullable;
 public record Cell(String variant, long seed, Path folder, Bound<RunConfig> config) {
     private static final String FILE = "cell.json";
     private static final String SCORES = "eval/";
-    private static final Gson GSON =
-            new GsonBuilder().setPrettyPrinting().serializeSpecialFloatingPointValues().create();
+    private static final Gson GSON = new GsonBuilder()
+            .setPrettyPrinting()
+            .serializeSpecialFloatingPointValues()
+            .create();
 
     /**
      * What a finished cell leaves, besides its run: nothing of it depends on when or where it was computed.
@@ -41,12 +43,13 @@ public record Cell(String variant, long seed, Path folder, Bound<RunConfig> conf
      * @param failure why it has no scores; null if it has
      * @param scores by name of {@code stats.jsonl}, by step
      */
-    public record Outcome(
-            String config, @Nullable String failure, Map<String, TreeMap<Long, Double>> scores) {
+    public record Outcome(String config, @Nullable String failure, Map<String, TreeMap<Long, Double>> scores) {
         /** Returns a score at the last step that has it; NaN if there is none. */
         public double last(String score) {
             TreeMap<Long, Double> steps = scores.get(score);
-            return steps == null || steps.isEmpty() ? Double.NaN : steps.lastEntry().getValue();
+            return steps == null || steps.isEmpty()
+                    ? Double.NaN
+                    : steps.lastEntry().getValue();
         }
     }
 
@@ -63,7 +66,9 @@ public record Cell(String variant, long seed, Path folder, Bound<RunConfig> conf
         settings.put("evaluate.seed", Long.toString(run.evaluate().seed()));
         settings.put("evaluate.drawing", run.evaluate().drawing().toString());
         settings.put("evaluate.metrics", run.evaluate().metrics().toString());
-        settings.put("evaluate.reference", run.evaluate().referencePictures() + " " + run.evaluate().reference());
+        settings.put(
+                "evaluate.reference",
+                run.evaluate().referencePictures() + " " + run.evaluate().reference());
         return Digests.sha256(settings.toString());
     }
 
@@ -119,8 +124,8 @@ public record Cell(String variant, long seed, Path folder, Bound<RunConfig> conf
         TreeMap<Long, Double> samples = scores.get("eval/samples");
         long end = config.value().train().steps();
         if (samples == null || !samples.containsKey(end)) {
-            throw new IOException(folder + ": the scores of the last step, " + end + ", are missing; the log of the run says"
-                    + " why, and the same command tries again");
+            throw new IOException(folder + ": the scores of the last step, " + end
+                    + ", are missing; the log of the run says" + " why, and the same command tries again");
         }
         write(new Outcome(identity(), null, scores));
     }

@@ -75,16 +75,17 @@ public record ComparisonFiles(ComparisonPlan plan, Map<Cell, Outcome> finished) 
             if (outcome.failure() != null) {
                 failed.put(cell.name(), outcome.failure());
             }
-            outcome.scores().forEach((score, points) -> points.forEach((step, value) -> csv.append(cell.variant())
-                    .append(',')
-                    .append(cell.seed())
-                    .append(',')
-                    .append(step)
-                    .append(',')
-                    .append(score)
-                    .append(',')
-                    .append(value)
-                    .append("\r\n")));
+            outcome.scores()
+                    .forEach((score, points) -> points.forEach((step, value) -> csv.append(cell.variant())
+                            .append(',')
+                            .append(cell.seed())
+                            .append(',')
+                            .append(step)
+                            .append(',')
+                            .append(score)
+                            .append(',')
+                            .append(value)
+                            .append("\r\n")));
         });
         Results results = new Results(
                 plan.name(),

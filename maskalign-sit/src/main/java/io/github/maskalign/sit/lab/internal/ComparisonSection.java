@@ -29,7 +29,8 @@ import java.util.function.ToDoubleFunction;
 record ComparisonSection(ComparisonPlan plan, ComparisonTable table) implements ReportPage.Leading {
     @Override
     public void write(StringBuilder page, ReportPage of) {
-        page.append("<section>\n<h2>Comparison</h2>\n<p>Means over seeds with 95 % intervals by Student’s t, and differences to <b>")
+        page.append(
+                        "<section>\n<h2>Comparison</h2>\n<p>Means over seeds with 95 % intervals by Student’s t, and differences to <b>")
                 .append(escape(plan.reference()))
                 .append("</b> between runs of one seed. An interval that does not hold 0 is in bold.</p>\n");
         for (Column column : table.columns()) {
@@ -42,7 +43,11 @@ record ComparisonSection(ComparisonPlan plan, ComparisonTable table) implements 
                         .append("</p>\n");
             }
         });
-        of.figures(page, drawings("PFLOP of the model", cell -> StepCosts.flops(cell.config().value()) / 1e15));
+        of.figures(
+                page,
+                drawings(
+                        "PFLOP of the model",
+                        cell -> StepCosts.flops(cell.config().value()) / 1e15));
         of.figures(page, drawings("minutes of training", ComparisonSection::minutes));
         page.append("</section>\n");
     }
@@ -59,7 +64,9 @@ record ComparisonSection(ComparisonPlan plan, ComparisonTable table) implements 
         page.append("<div class=\"wide\"><table>\n<caption>")
                 .append(escape(column.id()))
                 .append(column.protocol().isEmpty() ? "" : ", protocol <code>" + escape(column.protocol()) + "</code>")
-                .append(column.lowerIsBetter().map(less -> less ? ", less is better" : ", more is better").orElse(""))
+                .append(column.lowerIsBetter()
+                        .map(less -> less ? ", less is better" : ", more is better")
+                        .orElse(""))
                 .append("</caption>\n<thead><tr><td></td><th scope=\"col\">seeds</th><th scope=\"col\">mean</th>")
                 .append("<th scope=\"col\">sd</th><th scope=\"col\">interval</th><th scope=\"col\">difference</th>")
                 .append("<th scope=\"col\">its interval</th></tr></thead>\n<tbody>\n");

@@ -42,12 +42,15 @@ record ComparisonTable(ComparisonPlan plan, Map<Cell, Outcome> finished) {
 
     List<Column> columns() {
         Map<String, Column> found = new TreeMap<>();
-        finished.values().forEach(outcome -> outcome.scores().keySet().stream()
-                .filter(score -> score.startsWith(PREFIX) && Metric.ofFile(score.substring(PREFIX.length())).isPresent())
-                .forEach(score -> {
-                    Column column = new Column(score, protocol(outcome));
-                    found.put(score + " " + column.protocol(), column);
-                }));
+        finished.values()
+                .forEach(outcome -> outcome.scores().keySet().stream()
+                        .filter(score -> score.startsWith(PREFIX)
+                                && Metric.ofFile(score.substring(PREFIX.length()))
+                                        .isPresent())
+                        .forEach(score -> {
+                            Column column = new Column(score, protocol(outcome));
+                            found.put(score + " " + column.protocol(), column);
+                        }));
         return new ArrayList<>(found.values());
     }
 
@@ -61,7 +64,9 @@ record ComparisonTable(ComparisonPlan plan, Map<Cell, Outcome> finished) {
         Map<Long, Double> values = new LinkedHashMap<>();
         finished.forEach((cell, outcome) -> {
             double value = outcome.last(column.score());
-            if (cell.variant().equals(variant) && Double.isFinite(value) && protocol(outcome).equals(column.protocol())) {
+            if (cell.variant().equals(variant)
+                    && Double.isFinite(value)
+                    && protocol(outcome).equals(column.protocol())) {
                 values.put(cell.seed(), value);
             }
         });

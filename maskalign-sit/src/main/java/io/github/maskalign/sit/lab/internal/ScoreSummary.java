@@ -25,10 +25,6 @@ record ScoreSummary(int n, double mean, double sd, double low, double high) {
         }
         Measured measured = Measured.paired(x, new double[x.length], LEVEL);
         return new ScoreSummary(
-                x.length,
-                measured.value(),
-                measured.error() * Math.sqrt(x.length),
-                measured.low(),
-                measured.high());
+                x.length, measured.value(), measured.error() * Math.sqrt(x.length), measured.low(), measured.high());
     }
 }
