@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -107,11 +108,42 @@ class MethodConfigsTest {
         "irepa, 135809296, 683074576",
         "layersync, 130500112, 675111184",
         "dispersive, 130500112, 675111184",
-        "cfm, 130500112, 675111184"
+        "cfm, 130500112, 675111184",
+        "haste, 137845008, 683242512",
+        "sra, 132861712, 680423056",
+        "tread, 130500112, 675111184",
+        "sprint, 131681296, 677767696",
+        "maskdit, 145657360, 730542352",
+        "microdit, 157965520, 751273360"
     })
     void parametersAreThoseOfThePapers(String method, long base, long extraLarge) {
         assertThat(total("imagenet-sit-b-2", method)).isEqualTo(base);
         assertThat(total("imagenet-sit-xl-2", method)).isEqualTo(extraLarge);
+    }
+
+    /** The table of costs in docs/methods.md is what info prints. */
+    @ParameterizedTest
+    @MethodSource("methods")
+    void theDocumentStatesWhatInfoPrints(String method) throws IOException {
+        String document = Files.readString(Path.of("../docs/methods.md"));
+        List<String> rows = document.lines()
+                .filter(line -> line.startsWith("| `" + method + "` |"))
+                .toList();
+        assertThat(rows).as("a row in each of three tables").hasSize(3);
+        StringBuilder row = new StringBuilder("| `" + method + "` |");
+        for (String size : List.of("b", "xl")) {
+            ModelSummary summary = ModelSummary.of(bind("imagenet-sit-" + size + "-2", "method=" + method));
+            long total = summary.parameters().getOrDefault("total", 0L);
+            long alone = total - summary.parameters().getOrDefault("without_projector", 0L);
+            row.append(String.format(
+                    Locale.ROOT,
+                    " %,d | %s | %.1f | %.1f |",
+                    total,
+                    alone == 0 ? "–" : String.format(Locale.ROOT, "%,d", alone),
+                    summary.flops().getOrDefault("step", 0L) / 1e9,
+                    summary.flops().getOrDefault("sample", 0L) / 1e9));
+        }
+        assertThat(rows).contains(row.toString());
     }
 
     private static long total(String config, String method) {
