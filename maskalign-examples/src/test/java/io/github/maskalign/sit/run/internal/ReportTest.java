@@ -107,7 +107,18 @@ class ReportTest {
                 "REPA;            cls.enabled=false,mixer.layers=0,subset.placement=NONE,subset.ratio=0.0",
                 "REG;             mixer.layers=0,subset.placement=NONE,subset.ratio=0.0",
                 "REPA + MaskAlign; cls.enabled=false",
-                "REG, LOSS_ONLY;  mixer.layers=0,subset.placement=LOSS_ONLY"
+                "REG, LOSS_ONLY;  mixer.layers=0,subset.placement=LOSS_ONLY",
+                "iREPA;           method=irepa",
+                "HASTE;           method=haste",
+                "LayerSync;       method=layersync",
+                "dispersive loss; method=dispersive",
+                "CFM;             method=cfm",
+                "SRA;             method=sra",
+                "TREAD;           method=tread",
+                "SPRINT;          method=sprint",
+                "MaskDiT;         method=maskdit",
+                "MicroDiT;        method=microdit",
+                "REPA + CFM;      method=repa,terms.contrastive={coeff: 0.1}"
             })
     void methodsHaveTheirNames(String name, String overrides) throws Exception {
         Path run = run("run", List.of(overrides.split(",")));

@@ -64,7 +64,7 @@ public record ModelFlops(long forward, long step, long sample) {
     private static long teacher(SiTConfig config) {
         ModelConfig model = config.model();
         long d = model.hiddenSize();
-        long tokens = config.tokens() + (config.hasClassToken() ? 1 : 0);
+        long tokens = (long) config.tokens() + (config.hasClassToken() ? 1 : 0);
         int blocks = config.terms().selfAlign().orElseThrow().teacherBlock();
         return embedding(config)
                 + mixer(config.mixer(), tokens, tokens, d)

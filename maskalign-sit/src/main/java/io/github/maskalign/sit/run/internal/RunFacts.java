@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -42,6 +43,22 @@ public record RunFacts(
         String model,
         Map<String, String> settings,
         String text) {
+    private static final String HASTE = "HASTE";
+
+    /** What people call terms of the loss, by their keys. */
+    private static final Map<String, String> TERMS = terms();
+
+    private static Map<String, String> terms() {
+        Map<String, String> names = new LinkedHashMap<>();
+        names.put("layerSync", "LayerSync");
+        names.put("dispersive", "dispersive loss");
+        names.put("contrastive", "CFM");
+        names.put("attention", HASTE);
+        names.put("selfAlign", "SRA");
+        names.put("mae", "MAE");
+        return names;
+    }
+
     /** Copies the map. */
     public RunFacts {
         settings = Collections.unmodifiableMap(new LinkedHashMap<>(settings));
@@ -79,11 +96,8 @@ public record RunFacts(
                         config.model().sizes().hiddenSize().orElse(0),
                         config.model().sizes().patchSize().orElse(0)));
         String text = ConfigWriter.yaml(config);
-        String method = method(
-                config.align().enabled(),
-                config.cls().enabled(),
-                config.subset().placement(),
-                config.mixer().layers());
+        Map<String, String> settings = ConfigWriter.settings(config);
+        String method = method(config.align().enabled(), config.cls().enabled(), settings);
         return new RunFacts(
                 config.name(),
                 config.train().steps(),
@@ -92,7 +106,7 @@ public record RunFacts(
                 RunEvaluation.encoder(config).spaceName(),
                 method,
                 model,
-                ConfigWriter.settings(config),
+                settings,
                 text);
     }
 
@@ -113,11 +127,8 @@ public record RunFacts(
                     integer(settings, "model.depth"),
                     integer(settings, "model.hiddenSize"),
                     integer(settings, "model.patchSize"));
-            String method = method(
-                    "true".equals(settings.get("align.enabled")),
-                    integer(settings, "cls.width") > 0,
-                    SubsetPlacement.valueOf(settings.getOrDefault("subset.placement", "NONE")),
-                    integer(settings, "mixer.layers"));
+            String method =
+                    method("true".equals(settings.get("align.enabled")), integer(settings, "cls.width") > 0, settings);
             long steps = json.get(TrainingFile.STEPS).getAsLong();
             int batch = json.get(TrainingFile.BATCH).getAsInt();
             if (steps < 1 || batch < 1) {
@@ -141,14 +152,45 @@ public record RunFacts(
         return String.format(Locale.ROOT, "SiT, depth %d, width %d, patch %d", depth, width, patch);
     }
 
-    private static String method(boolean align, boolean cls, SubsetPlacement placement, int mixerLayers) {
-        String base = cls ? "REG" : align ? "REPA" : "SiT";
-        if (placement == SubsetPlacement.NONE) {
-            return base;
+    private static String method(boolean align, boolean cls, Map<String, String> settings) {
+        SubsetPlacement placement = SubsetPlacement.valueOf(settings.getOrDefault("subset.placement", "NONE"));
+        boolean mixes = integer(settings, "mixer.layers") > 0;
+        boolean convolves = "CONV".equals(settings.get("align.projector"));
+        String base = cls ? "REG" : !align ? "SiT" : convolves ? "iREPA" : "REPA";
+        List<String> terms = new ArrayList<>();
+        TERMS.forEach((key, name) -> {
+            if (settings.keySet().stream().anyMatch(setting -> setting.startsWith("terms." + key + "."))) {
+                terms.add(name);
+            }
+        });
+        boolean plain = !align && !cls;
+        if (placement == SubsetPlacement.DROP
+                && mixes
+                && plain
+                && "NORMALISED".equals(settings.get("mixer.bottleneck"))) {
+            return with("MicroDiT", terms);
         }
-        if (placement == SubsetPlacement.DROP && mixerLayers > 0 && align) {
-            return cls ? "MaskAlign" : "REPA + MaskAlign";
+        if (placement == SubsetPlacement.DROP && mixes && align) {
+            return with(cls ? "MaskAlign" : "REPA + MaskAlign", terms);
         }
-        return base + ", " + placement + (mixerLayers > 0 ? " with mixer" : "");
+        if (plain && placement == SubsetPlacement.DROP_REINSERT && terms.remove(TERMS.get("mae"))) {
+            return with("MaskDiT", terms);
+        }
+        if (plain && placement == SubsetPlacement.SPARSE) {
+            return with("SPRINT", terms);
+        }
+        if (plain && placement == SubsetPlacement.ROUTE && !mixes) {
+            return with("TREAD", terms);
+        }
+        boolean alone = placement == SubsetPlacement.NONE && terms.size() == 1;
+        if (alone && (plain ? !terms.contains(HASTE) : base.equals("REPA") && terms.contains(HASTE))) {
+            return terms.get(0);
+        }
+        String dropping = placement == SubsetPlacement.NONE ? "" : ", " + placement + (mixes ? " with mixer" : "");
+        return with(base, terms) + dropping;
+    }
+
+    private static String with(String method, List<String> terms) {
+        return terms.isEmpty() ? method : method + " + " + String.join(" + ", terms);
     }
 }
