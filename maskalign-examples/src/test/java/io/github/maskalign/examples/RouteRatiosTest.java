@@ -23,7 +23,7 @@ import picocli.CommandLine.ParameterException;
 class RouteRatiosTest {
     private static final SiTConfig PLAIN = SiTVariant.B_2.config();
     private static final SiTConfig ROUTED = PLAIN.withPlacement(SubsetPlacement.ROUTE, 2, 8);
-    private static final Path CONFIG = Path.of("..", "configs", "imagenet-sit-b-2-sit.yaml");
+    private static final Path CONFIG = Path.of("..", "configs", "imagenet-sit-b-2.yaml");
 
     @Test
     void optionGuidesBetweenTwoRatios() {
@@ -58,9 +58,9 @@ class RouteRatiosTest {
 
     @Test
     void configGuidesARoutedModelAlone() {
-        List<String> guided = List.of("sample.unconditional=ROUTE_RATIO", "sample.weakRouteRatio=0.5");
+        List<String> guided = List.of("method=sit", "sample.unconditional=ROUTE_RATIO", "sample.weakRouteRatio=0.5");
         List<String> routed =
-                List.of("sample.unconditional=ROUTE_RATIO", "sample.weakRouteRatio=0.5", "subset.placement=ROUTE");
+                List.of("method=sit", "sample.unconditional=ROUTE_RATIO", "sample.weakRouteRatio=0.5", "subset.placement=ROUTE");
 
         RunConfig run = ConfigBinder.bind(CONFIG, routed, RunConfig.class).value();
 
@@ -71,7 +71,7 @@ class RouteRatiosTest {
         assertThatThrownBy(() -> ConfigBinder.bind(CONFIG, guided, RunConfig.class))
                 .hasMessageContaining("sample.unconditional must be NULL_LABEL with subset.placement NONE");
         assertThatThrownBy(() -> ConfigBinder.bind(
-                        CONFIG, List.of("subset.placement=ROUTE", "sample.weakRouteRatio=0.2"), RunConfig.class))
+                        CONFIG, List.of("method=sit", "subset.placement=ROUTE", "sample.weakRouteRatio=0.2"), RunConfig.class))
                 .hasMessageContaining("0 <= routeRatio < weakRouteRatio < 1 must hold, but they were 0.3 and 0.2");
     }
 

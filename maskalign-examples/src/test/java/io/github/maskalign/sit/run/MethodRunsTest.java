@@ -26,7 +26,7 @@ class MethodRunsTest {
             "model.patchSize=4",
             "model.hiddenSize=24",
             "model.depth=4",
-            "model.numHeads=2",
+            "model.numHeads=4",
             "train.steps=2",
             "train.globalBatch=4",
             "train.saveEvery=1",

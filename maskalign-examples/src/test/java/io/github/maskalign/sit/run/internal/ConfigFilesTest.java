@@ -204,7 +204,7 @@ class ConfigFilesTest {
     @Test
     void attentionIsRefusedWhereTheEncoderCannotGiveIt() {
         String term = "terms.attention={blocks: [2], encoderBlocks: [3]}";
-        assertThat(bind(FOLDER.resolve("emoji-32-repa.yaml"), term)
+        assertThat(bind(FOLDER.resolve("emoji-32-lab.yaml"), "method=repa", term)
                         .method()
                         .terms()
                         .attention())
@@ -213,7 +213,8 @@ class ConfigFilesTest {
                 .hasMessageContaining("encoder.kind CACHED cannot give")
                 .hasMessageContaining("choose encoder.kind NATIVE");
         assertThatThrownBy(() -> bind(
-                        FOLDER.resolve("emoji-32-repa.yaml"),
+                        FOLDER.resolve("emoji-32-lab.yaml"),
+                        "method=repa",
                         term,
                         "encoder={kind: TORCHSCRIPT, path: vit.pt, width: 128, trust: true}"))
                 .hasMessageContaining("encoder.kind TORCHSCRIPT does not hand out")
@@ -222,30 +223,30 @@ class ConfigFilesTest {
 
     @Test
     void severalDepthsMakeAsManyProjectorsAndAreASettingOfTheRun() {
-        Path file = FOLDER.resolve("emoji-32-repa.yaml");
-        RunConfig deep = bind(file, "align.depths=[2, 5]");
+        Path file = FOLDER.resolve("emoji-32-lab.yaml");
+        RunConfig deep = bind(file, "method=repa", "align.depths=[2, 5]");
 
         assertThat(RunPlan.model(deep).encoderWidths()).containsExactly(128, 128);
         assertThat(RunPlan.model(deep).align().depthOf(1)).isEqualTo(5);
         assertThat(RunPlan.settings(deep)).containsEntry("align.depths", "[2, 5]");
-        assertThat(RunPlan.settings(bind(file))).doesNotContainKey("align.depths");
-        assertThatThrownBy(() -> RunPlan.model(bind(file, "align.depths=[2, 9]")))
+        assertThat(RunPlan.settings(bind(file, "method=repa"))).doesNotContainKey("align.depths");
+        assertThatThrownBy(() -> RunPlan.model(bind(file, "method=repa", "align.depths=[2, 9]")))
                 .hasMessageContaining("align.depths must be in [1, 8] but was 9");
     }
 
     @Test
     void furtherEncodersAlignByProjectorsOfTheirOwn() {
-        Path file = FOLDER.resolve("emoji-32-repa.yaml");
+        Path file = FOLDER.resolve("emoji-32-lab.yaml");
         String more = "moreEncoders=[{kind: NATIVE, path: vit.pth, width: 384}]";
-        RunConfig two = bind(file, more, "align.depths=[2, 5]");
+        RunConfig two = bind(file, "method=repa", more, "align.depths=[2, 5]");
 
         assertThat(RunPlan.model(two).encoderWidths()).containsExactly(128, 384);
         assertThat(RunPlan.settings(two).get("moreEncoders")).contains("NATIVE");
-        assertThat(RunPlan.settings(bind(file))).doesNotContainKey("moreEncoders");
-        assertThatThrownBy(() -> bind(file, "moreEncoders=[{kind: CACHED}]"))
+        assertThat(RunPlan.settings(bind(file, "method=repa"))).doesNotContainKey("moreEncoders");
+        assertThatThrownBy(() -> bind(file, "method=repa", "moreEncoders=[{kind: CACHED}]"))
                 .hasMessageContaining("moreEncoders need align.enabled true")
                 .hasMessageContaining("[EMBEDDED, CACHED]");
-        assertThatThrownBy(() -> RunPlan.model(bind(file, more, "align.depths=[2, 5, 6]")))
+        assertThatThrownBy(() -> RunPlan.model(bind(file, "method=repa", more, "align.depths=[2, 5, 6]")))
                 .hasMessageContaining("align.depths must be empty or name a depth for each of 2 projectors");
     }
 
@@ -254,7 +255,7 @@ class ConfigFilesTest {
         Path file = FOLDER.resolve("emoji-32.yaml");
 
         assertThat(RunPlan.settings(load("emoji-32"))).doesNotContainKeys("data.space", "data.classes");
-        assertThat(RunPlan.settings(bind(file, "data.space=LATENTS", "data.classes=[hearts, flags]")))
+        assertThat(RunPlan.settings(bind(file, "method=repa", "data.space=LATENTS", "data.classes=[hearts, flags]")))
                 .containsEntry("data.space", "LATENTS")
                 .containsEntry("data.classes", "[hearts, flags]");
         assertThatThrownBy(() -> bind(FOLDER.resolve("mini-imagenet.yaml"), "data.classes=[hearts]"))
@@ -266,12 +267,12 @@ class ConfigFilesTest {
     void sectionsThatContradictEachOtherAreRefused() {
         Path file = FOLDER.resolve("emoji-32.yaml");
 
-        assertThatThrownBy(() -> bind(file, "encoder.kind=NONE"))
+        assertThatThrownBy(() -> bind(file, "method=repa", "encoder.kind=NONE"))
                 .isInstanceOf(ConfigException.class)
                 .hasMessageContaining("encoder.kind must not be NONE while align.enabled or cls.enabled is true");
-        assertThatThrownBy(() -> bind(file, "diffusion.path=COSINE"))
+        assertThatThrownBy(() -> bind(file, "method=repa", "diffusion.path=COSINE"))
                 .hasMessageContaining("diffusion.path must be LINEAR with a class token but was COSINE");
-        assertThatThrownBy(() -> bind(file, "model.variant=SiT-B/2"))
+        assertThatThrownBy(() -> bind(file, "method=repa", "model.variant=SiT-B/2"))
                 .hasMessageContaining("variant already says patchSize");
     }
 
@@ -280,10 +281,10 @@ class ConfigFilesTest {
         Path file = FOLDER.resolve("emoji-32.yaml");
         String noMask = "subset.placement=NONE";
 
-        assertThat(family(bind(file))).isEqualTo("maskalign");
-        assertThat(family(bind(file, noMask, "subset.ratio=0.0", "mixer.layers=0")))
+        assertThat(family(bind(file, "method=repa"))).isEqualTo("maskalign");
+        assertThat(family(bind(file, "method=repa", noMask, "subset.ratio=0.0", "mixer.layers=0")))
                 .isEqualTo("reg");
-        assertThat(family(bind(file, noMask, "subset.ratio=0.0", "mixer.layers=0", "cls.enabled=false")))
+        assertThat(family(bind(file, "method=repa", noMask, "subset.ratio=0.0", "mixer.layers=0", "cls.enabled=false")))
                 .isEqualTo("repa");
         assertThat(family(bind(
                         file,
@@ -294,7 +295,7 @@ class ConfigFilesTest {
                         "align.enabled=false",
                         "encoder.kind=NONE")))
                 .isEqualTo("sit");
-        RunConfig repaMask = bind(file, "cls.enabled=false");
+        RunConfig repaMask = bind(file, "method=repa", "cls.enabled=false");
         assertThat(RunPlan.model(repaMask).hasClassToken()).isFalse();
         assertThat(RunPlan.model(repaMask).subset().placement()).isEqualTo(SubsetPlacement.DROP);
     }
@@ -317,7 +318,7 @@ class ConfigFilesTest {
                 .isZero();
         Path file = FOLDER.resolve("imagenet-sit-b-2.yaml");
 
-        RunConfig three = bind(file, "method=sit", "sample.legacyGuidedChannels=3");
+        RunConfig three = bind(file, "method=repa", "method=sit", "sample.legacyGuidedChannels=3");
 
         assertThat(three.sample().guidance().legacyGuidedChannels()).isEqualTo(3);
         assertThat(three.evaluate().sampling(three.sample()).legacyGuidedChannels())

@@ -40,10 +40,11 @@ class PictureDecoderTest {
     @Test
     void runsOnLatentsTruncateAsTheProjectsOfTheirMethodsDo() {
         for (String method : List.of("sit", "repa", "reg", "maskalign")) {
-            String name = "imagenet-sit-b-2-" + method;
-            assertThat(RunPlan.pixels(run(name))).isEqualTo(PixelScaling.TRUNCATE);
-            assertThat(RunPlan.pixels(run(name, "data.pixels=ROUND"))).isEqualTo(PixelScaling.ROUND);
-            assertThat(RunPlan.settings(run(name, "data.pixels=ROUND"))).isEqualTo(RunPlan.settings(run(name)));
+            RunConfig plain = run("imagenet-sit-b-2", "method=" + method);
+            RunConfig rounded = run("imagenet-sit-b-2", "method=" + method, "data.pixels=ROUND");
+            assertThat(RunPlan.pixels(plain)).isEqualTo(PixelScaling.TRUNCATE);
+            assertThat(RunPlan.pixels(rounded)).isEqualTo(PixelScaling.ROUND);
+            assertThat(RunPlan.settings(rounded)).isEqualTo(RunPlan.settings(plain));
         }
     }
 
