@@ -13,10 +13,10 @@ import java.nio.file.Path;
 
 /** Opens encoders. */
 public final class Encoders {
-    private static final String ARCHIVE = "emoji-vit.pt";
-    private static final String PROVENANCE = "emoji-vit.json";
-    private static final int TEACHER_PATCH = 4;
+    private static final String TEACHER = "emoji-vit";
+    private static final String JUDGE = "emoji-judge";
     private static final int TEACHER_SIDE = 32;
+    private static final int JUDGE_SIDE = 64;
 
     private Encoders() {}
 
@@ -99,22 +99,62 @@ public final class Encoders {
                 throw new IllegalArgumentException(
                         "the embedded teacher gives 64 or 256 tokens but was asked for " + tokens);
         };
-        int seen = usual.sideFor(TEACHER_SIDE);
-        int together = ReducedPictures.largest(side, seen);
-        int left = side / together;
-        Preprocessing preprocessing = side == TEACHER_SIDE ? usual : usual.withSides(left, left, seen, TEACHER_PATCH);
-        JsonObject provenance = JsonParser.parseString(embeddedProvenance()).getAsJsonObject();
-        ScriptTrust pin = ScriptTrust.pinned(provenance.get("sha256").getAsString());
-        RepresentationEncoder teacher = new EmbeddedTeacher(
-                TorchScriptEncoder.open(device, "embedded " + ARCHIVE, resource(ARCHIVE), pin, preprocessing),
-                preprocessing,
-                device);
-        return together == 1 ? teacher : new ReducedPictures(teacher, together);
+        return embedded(TEACHER, usual, side, device);
     }
 
     /** Returns how the embedded teacher was made, as JSON: steps, seed, sets and licences, retrieval, hash. */
     public static String embeddedProvenance() throws IOException {
-        return new String(resource(PROVENANCE), StandardCharsets.UTF_8);
+        return provenance(TEACHER);
+    }
+
+    /**
+     * Opens the judge that comes with the library, for 64-pixel emoji pictures, on the CPU: a feature of width 192, and 16
+     * cells as patch tokens.
+     *
+     * @throws IOException if the library's archive is damaged
+     */
+    public static RepresentationEncoder embeddedJudge() throws IOException {
+        return embeddedJudge(JUDGE_SIDE, Device.cpu());
+    }
+
+    /**
+     * Opens the judge that comes with the library: a second encoder, which shares neither weights nor labels nor seed with the
+     * teacher and is there to score pictures, not to align with. It sees pictures of any side at 64 pixels, made as for the
+     * {@linkplain #embeddedTeacher(int, int, Device) teacher}. Its class token is the feature that was trained; its
+     * patch tokens are the 4 × 4 cells whose mean that is.
+     *
+     * @param side side of the pictures in pixels, at least 1
+     * @param device where the encoder computes; its pictures must be there too
+     * @throws IOException if the library's archive is damaged
+     */
+    public static RepresentationEncoder embeddedJudge(int side, Device device) throws IOException {
+        return embedded(JUDGE, Preprocessing.EMOJI_JUDGE, side, device);
+    }
+
+    /** Returns how the embedded judge was made, as JSON: labels, steps, seed, sets and licences, retrieval, hash. */
+    public static String judgeProvenance() throws IOException {
+        return provenance(JUDGE);
+    }
+
+    private static RepresentationEncoder embedded(String name, Preprocessing usual, int side, Device device)
+            throws IOException {
+        int own = usual.usualSide();
+        int seen = usual.sideFor(own);
+        int together = ReducedPictures.largest(side, seen);
+        int left = side / together;
+        Preprocessing preprocessing = side == own ? usual : usual.withSides(left, left, seen, usual.patchSize());
+        JsonObject made = JsonParser.parseString(provenance(name)).getAsJsonObject();
+        ScriptTrust pin = ScriptTrust.pinned(made.get("sha256").getAsString());
+        String archive = name + ".pt";
+        TorchScriptEncoder opened =
+                TorchScriptEncoder.open(device, "embedded " + archive, resource(archive), pin, preprocessing);
+        RepresentationEncoder encoder =
+                name.equals(TEACHER) ? new EmbeddedTeacher(opened, preprocessing, device) : opened;
+        return together == 1 ? encoder : new ReducedPictures(encoder, together);
+    }
+
+    private static String provenance(String name) throws IOException {
+        return new String(resource(name + ".json"), StandardCharsets.UTF_8);
     }
 
     private static byte[] resource(String name) throws IOException {

@@ -81,7 +81,12 @@ public record Preprocessing(
     public static final Preprocessing EMOJI_VIT_DOUBLE =
             new Preprocessing("emoji-vit-double", 127.5, ONES, ONES, Order.NORMALISE_FIRST, 32, 4, 8, 4);
 
-    private static final List<Preprocessing> PRESETS = List.of(DINOV2, CLIP, IMAGENET, EMOJI_VIT, EMOJI_VIT_DOUBLE);
+    /** The embedded judge: x / 127.5 - 1 and no resize; cells of 16 pixels. */
+    public static final Preprocessing EMOJI_JUDGE =
+            new Preprocessing("emoji-judge", 127.5, ONES, ONES, Order.NORMALISE_FIRST, 64, 16, 16, 16);
+
+    private static final List<Preprocessing> PRESETS =
+            List.of(DINOV2, CLIP, IMAGENET, EMOJI_VIT, EMOJI_VIT_DOUBLE, EMOJI_JUDGE);
 
     /** @throws IllegalArgumentException if a number is out of range */
     public Preprocessing {

@@ -98,7 +98,8 @@ class PreprocessingTest {
         List<Double> ones = List.of(1.0, 1.0, 1.0);
         assertThatThrownBy(() -> Preprocessing.named("dino"))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("[dinov2, clip, imagenet, emoji-vit, emoji-vit-double] but was dino");
+                .hasMessageContaining(
+                        "[dinov2, clip, imagenet, emoji-vit, emoji-vit-double, emoji-judge] but was dino");
         assertThatThrownBy(() -> preprocessing(0, ones)).hasMessageContaining("divisor must be above 0 but was 0.0");
         assertThatThrownBy(() -> preprocessing(255, List.of(1.0, 0.0, 1.0))).hasMessageContaining("std must be above");
         assertThatThrownBy(() -> preprocessing(255, List.of(1.0))).hasMessageContaining("three numbers");

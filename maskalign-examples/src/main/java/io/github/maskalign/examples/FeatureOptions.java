@@ -23,7 +23,9 @@ final class FeatureOptions {
     @Option(
             names = "--encoder",
             paramLabel = "NAME",
-            description = "In place of Inception: 'embedded', or the file of an encoder. Its distances are not FID.")
+            description =
+                    "In place of Inception: 'embedded' (the teacher), 'judge' (which no model aligns with), or the file of"
+                            + " an encoder. Its distances are not FID.")
     @Nullable
     String encoder;
 

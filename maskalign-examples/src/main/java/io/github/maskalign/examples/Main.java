@@ -61,6 +61,7 @@ public final class Main implements Runnable {
                 new TrainCommand(),
                 new TrainTeacherCommand(),
                 new TrainAutoencoderCommand(),
+                new TrainJudgeCommand(),
                 new StatusCommand(),
                 new ReportCommand(),
                 new CompareCommand(),

@@ -73,6 +73,17 @@ class EvaluateCommandTest {
     }
 
     @Test
+    void judgeScoresUnderItsOwnName() {
+        JsonObject good = json(judged(near, "--metrics", "fid,kid", "--json"));
+        JsonObject bad = json(judged(far, "--metrics", "fid,kid", "--json"));
+
+        assertThat(good.getAsJsonObject("metrics").keySet()).containsExactly("fd_judge", "kd_judge");
+        assertThat(value(good, "fd_judge")).isLessThan(value(bad, "fd_judge"));
+        assertThat(value(good, "kd_judge")).isLessThan(value(bad, "kd_judge"));
+        refuses("tell of a file, which --encoder judge has not", judged(near, "--sha256", "00"));
+    }
+
+    @Test
     void folderAndNpzAndBatchesGiveTheSameNumbers() throws IOException {
         Path npz = npz("samples.npz", near, 30, 32);
         Path referenceNpz = npz("reference.npz", reference, 40, 32);
@@ -326,6 +337,11 @@ class EvaluateCommandTest {
         assertThat(run(args)).as(command.err()).isEqualTo(2);
         assertThat(command.err()).startsWith("error: ").contains(message).doesNotContain("\tat ");
         assertThat(command.out()).isEmpty();
+    }
+
+    private Object[] judged(Path samples, Object... more) {
+        Object[] args = {"--reference", reference, "--samples", samples, "--encoder", "judge"};
+        return Stream.concat(Stream.of(args), Stream.of(more)).toArray();
     }
 
     private Object[] against(Path samples, Object... more) {

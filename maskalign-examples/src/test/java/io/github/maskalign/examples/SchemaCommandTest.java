@@ -62,6 +62,7 @@ class SchemaCommandTest {
                     .filter(file -> file.toString().endsWith(".yaml"))
                     .filter(file -> !file.endsWith("emoji-32-teacher.yaml"))
                     .filter(file -> !file.endsWith("emoji-64-autoencoder.yaml"))
+                    .filter(file -> !file.endsWith("emoji-judge.yaml"))
                     .sorted()
                     .toList()
                     .stream();

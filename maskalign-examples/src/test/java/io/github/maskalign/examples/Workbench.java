@@ -14,6 +14,7 @@ final class Workbench {
     }
 
     static CommandLine commandLine() {
-        return Main.commandLine(List.of(new ServeStepsCommand(), new BenchPartCommand(), new MiniIlsvrcCommand()));
+        return Main.commandLine(List.of(
+                new ServeStepsCommand(), new BenchPartCommand(), new MiniIlsvrcCommand(), new JudgeRankingCommand()));
     }
 }

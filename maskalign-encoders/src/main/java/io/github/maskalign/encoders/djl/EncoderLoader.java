@@ -20,15 +20,28 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 
-/** Loads encoders: the embedded teacher, or one whose file an argument names. */
+/** Loads encoders: the embedded ones, or one whose file an argument names. */
 final class EncoderLoader extends LocalLoader {
     private static final int PUBLISHED_SIDE = 256;
 
-    private final boolean embedded;
+    private final Kind kind;
 
-    EncoderLoader(boolean embedded) {
-        super(EncoderZoo.GROUP, embedded ? "emoji-vit" : "encoder", Application.CV.ANY);
-        this.embedded = embedded;
+    /** Where an encoder comes from. */
+    enum Kind {
+        TEACHER("emoji-vit"),
+        JUDGE("emoji-judge"),
+        FILE("encoder");
+
+        private final String artifact;
+
+        Kind(String artifact) {
+            this.artifact = artifact;
+        }
+    }
+
+    EncoderLoader(Kind kind) {
+        super(EncoderZoo.GROUP, kind.artifact, Application.CV.ANY);
+        this.kind = kind;
     }
 
     @Override
@@ -40,11 +53,15 @@ final class EncoderLoader extends LocalLoader {
                     getArtifactId(), in, out, List.of("from Picture or Image to NDList or float[]"));
         }
         ZooArguments arguments = new ZooArguments(criteria);
-        Path file = embedded ? Path.of("emoji-vit.pt") : arguments.path(getArtifactId());
+        Path file = kind == Kind.FILE ? arguments.path(getArtifactId()) : Path.of(kind.artifact + ".pt");
         Model model = Model.newInstance(getArtifactId(), criteria.getDevice());
         try {
             Device device = model.getNDManager().getDevice();
-            Opened opened = embedded ? teacher(arguments, device) : open(file, arguments, device);
+            Opened opened = switch (kind) {
+                case TEACHER -> teacher(arguments, device);
+                case JUDGE -> judge(device);
+                case FILE -> open(file, arguments, device);
+            };
             model.getNDManager().attachInternal("maskalign-encoder", opened.encoder); // which is closed with it
             int side = arguments.integer("side", opened.side);
             opened.encoder.tokens(side); // refuses sides that it cannot take
@@ -62,6 +79,11 @@ final class EncoderLoader extends LocalLoader {
     private static Opened teacher(ZooArguments arguments, Device device) throws IOException {
         return new Opened(
                 Encoders.embeddedTeacher(arguments.integer("tokens", 64), device), Preprocessing.EMOJI_VIT.usualSide());
+    }
+
+    private static Opened judge(Device device) throws IOException {
+        int side = Preprocessing.EMOJI_JUDGE.usualSide();
+        return new Opened(Encoders.embeddedJudge(side, device), side);
     }
 
     private static Opened open(Path file, ZooArguments arguments, Device device)

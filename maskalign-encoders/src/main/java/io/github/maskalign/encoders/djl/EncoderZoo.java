@@ -19,6 +19,7 @@ import java.util.Set;
  * <caption>Artifacts, the types they go between, and their arguments</caption>
  * <tr><td>{@code emoji-vit}</td><td>the embedded teacher: a picture to {@code NDList} or {@code float[]}</td>
  * <td>{@code tokens}: 64 or 256</td></tr>
+ * <tr><td>{@code emoji-judge}</td><td>the embedded judge: the same types</td><td>none</td></tr>
  * <tr><td>{@code encoder}</td><td>any other encoder: the same types</td><td>{@code path}, the file; of a published one
  * {@code model}, such as {@code dinov2-vit-b}; of a TorchScript file {@code preprocessing}, a name that
  * {@link io.github.maskalign.encoders.Preprocessing#named} knows, and {@code sha256}, as the file is a
@@ -43,8 +44,9 @@ public final class EncoderZoo extends ModelZoo {
     public static final String GROUP = "io.github.maskalign.encoders";
 
     private EncoderZoo() {
-        addModel(new EncoderLoader(true));
-        addModel(new EncoderLoader(false));
+        for (EncoderLoader.Kind kind : EncoderLoader.Kind.values()) {
+            addModel(new EncoderLoader(kind));
+        }
         addModel(new AutoencoderLoader());
     }
 

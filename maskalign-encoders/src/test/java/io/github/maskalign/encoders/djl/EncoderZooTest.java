@@ -46,7 +46,27 @@ class EncoderZooTest {
         assertThat(ModelZoo.hasModelZoo(EncoderZoo.GROUP)).isTrue();
         assertThat(ModelZoo.getModelZoo(EncoderZoo.GROUP).getModelLoaders())
                 .extracting(loader -> loader.getArtifactId())
-                .containsExactlyInAnyOrder("emoji-vit", "encoder", "autoencoder");
+                .containsExactlyInAnyOrder("emoji-vit", "emoji-judge", "encoder", "autoencoder");
+    }
+
+    @Test
+    void predictorGivesTheJudgesFeature() throws Exception {
+        Picture picture = picture(80, 70, 4);
+        Criteria<Picture, float[]> criteria = Criteria.builder()
+                .setTypes(Picture.class, float[].class)
+                .optGroupId(EncoderZoo.GROUP)
+                .optArtifactId("emoji-judge")
+                .optDevice(Device.cpu())
+                .build();
+        try (ZooModel<Picture, float[]> model = criteria.loadModel();
+                Predictor<Picture, float[]> predictor = model.newPredictor();
+                RepresentationEncoder judge = Encoders.embeddedJudge();
+                NDManager manager = NDManager.newBaseManager(Device.cpu())) {
+            float[] predicted = predictor.predict(picture);
+
+            EncoderTokens tokens = judge.encode(Picture.toNDArray(manager, List.of(CentreCrop.adm(picture, 64))));
+            assertThat(predicted).isEqualTo(tokens.classToken().toFloatArray());
+        }
     }
 
     @Test

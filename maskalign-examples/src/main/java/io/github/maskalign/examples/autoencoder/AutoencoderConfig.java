@@ -4,9 +4,9 @@ import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.NonNegative;
 import io.github.maskalign.core.config.ConfigKey.Positive;
 import io.github.maskalign.core.train.OptimConfig;
-import io.github.maskalign.core.train.OptimConfig.LrSchedule;
 import io.github.maskalign.core.train.TrainConfig;
 import io.github.maskalign.encoders.vae.TrainablePatchAutoencoder;
+import io.github.maskalign.examples.training.ObjectiveRun;
 import java.util.List;
 
 /**
@@ -38,8 +38,6 @@ public record AutoencoderConfig(
         @Default("0.25") @NonNegative double halfWeight,
         @Default("1.0e-2") @NonNegative double klWeight,
         @Default("200") long saveEvery) {
-    private static final double WARMUP = 0.05;
-
     /** @throws IllegalArgumentException if the sets overlap or do not suffice */
     public AutoencoderConfig {
         sets = List.copyOf(sets);
@@ -56,17 +54,10 @@ public record AutoencoderConfig(
     }
 
     OptimConfig optim() {
-        long warmup = Math.min(steps - 1, Math.max(1, Math.round(WARMUP * steps)));
-        return OptimConfig.PAPER
-                .withLr(lr)
-                .withMoments(0.9, 0.95, 1e-8)
-                .withWeightDecay(0, false)
-                .withEmaDecay(emaDecay)
-                .withSchedule(LrSchedule.COSINE, warmup, steps, 0);
+        return ObjectiveRun.optim(steps, lr, emaDecay).withWeightDecay(0, false);
     }
 
     TrainConfig train() {
-        return new TrainConfig(
-                steps, batch, 1, new TrainConfig.Saving(saveEvery, 2, 0), new TrainConfig.Skipping(10, 100));
+        return ObjectiveRun.train(steps, batch, saveEvery);
     }
 }

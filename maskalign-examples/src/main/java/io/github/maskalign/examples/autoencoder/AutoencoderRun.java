@@ -18,7 +18,7 @@ import io.github.maskalign.encoders.vae.TrainablePatchAutoencoder;
 import io.github.maskalign.examples.emoji.EmojiConfig;
 import io.github.maskalign.examples.emoji.EmojiSet;
 import io.github.maskalign.examples.training.ObjectiveRun;
-import io.github.maskalign.sit.run.Progress;
+import io.github.maskalign.examples.training.SmallModelRun;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,7 +34,7 @@ import org.slf4j.LoggerFactory;
  * weights, latents standardised on the training drawings) and {@code emoji-vae.json}: how it was made, how well the
  * held-out artist's drawings come back, and the hash of the weights.
  */
-public final class AutoencoderRun {
+public final class AutoencoderRun extends SmallModelRun {
     private static final Logger LOG = LoggerFactory.getLogger(AutoencoderRun.class);
     private static final String WEIGHTS = "emoji-vae.safetensors";
     private static final String PROVENANCE = "emoji-vae.json";
@@ -46,7 +46,6 @@ public final class AutoencoderRun {
     private final Path folder;
     private final Path cache;
     private final String version;
-    private final ObjectiveRun run;
 
     /**
      * Describes a run.
@@ -57,19 +56,15 @@ public final class AutoencoderRun {
      * @param version version of this program, for the provenance
      */
     public AutoencoderRun(Bound<AutoencoderConfig> config, Path folder, Path cache, String version) {
+        super(new ObjectiveRun("autoencoder", config, folder, version));
         this.config = config;
         this.folder = folder;
         this.cache = cache;
         this.version = version;
-        run = new ObjectiveRun("autoencoder", config, folder, version);
     }
 
-    /**
-     * Trains until the last step, or until somebody asks to stop; exports and measures after the last step.
-     *
-     * @throws IOException if the folder cannot be used or its checkpoints are of another run
-     */
-    public StopReason run() throws IOException {
+    @Override
+    protected StopReason run(ObjectiveRun training) throws IOException {
         AutoencoderConfig wanted = config.value();
         EmojiSet pictures = open(wanted.sets());
         EmojiSet heldOut = open(List.of(wanted.heldOut()));
@@ -79,17 +74,7 @@ public final class AutoencoderRun {
                 wanted.sets(),
                 heldOut.size(),
                 wanted.heldOut());
-        return run.run(wanted.train(), wanted.optim(), new Model(pictures, heldOut));
-    }
-
-    /** Shows the run in this way instead of by lines of the log. */
-    public void show(Progress.Display display) {
-        run.show(display);
-    }
-
-    /** Asks the run to end after its step, saving its state; may be called from any thread, at any time. */
-    public void requestStop() {
-        run.requestStop();
+        return training.run(wanted.train(), wanted.optim(), new Model(pictures, heldOut));
     }
 
     private EmojiSet open(List<String> sets) throws IOException {

@@ -4,8 +4,9 @@ import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.Positive;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.train.OptimConfig;
-import io.github.maskalign.core.train.OptimConfig.LrSchedule;
 import io.github.maskalign.core.train.TrainConfig;
+import io.github.maskalign.examples.training.EncoderProvenance.Artists;
+import io.github.maskalign.examples.training.ObjectiveRun;
 import java.util.List;
 
 /**
@@ -44,37 +45,24 @@ public record TeacherConfig(
         @Default("0") int doubleEvery,
         @Default("FLOAT32") Precision precision,
         @Default("200") long saveEvery) {
-    private static final double WARMUP = 0.05;
-
     /** @throws IllegalArgumentException if the sets overlap or do not suffice */
     public TeacherConfig {
         sets = List.copyOf(sets);
-        if (sets.size() < 2) {
-            throw new IllegalArgumentException("sets must name at least two artists' sets but was " + sets);
-        }
-        if (sets.contains(heldOut)) {
-            throw new IllegalArgumentException("heldOut must not be among sets " + sets + " but was " + heldOut);
-        }
-        if (!sets.contains(gallery)) {
-            throw new IllegalArgumentException("gallery must be among sets " + sets + " but was " + gallery);
-        }
+        new Artists(sets, heldOut, gallery); // says what is wrong with these
         if (batch < 2) {
             throw new IllegalArgumentException("batch must be at least 2, for the negatives, but was " + batch);
         }
     }
 
+    Artists artists() {
+        return new Artists(sets, heldOut, gallery);
+    }
+
     OptimConfig optim() {
-        long warmup = Math.min(steps - 1, Math.max(1, Math.round(WARMUP * steps)));
-        return OptimConfig.PAPER
-                .withLr(lr)
-                .withMoments(0.9, 0.95, 1e-8)
-                .withWeightDecay(weightDecay, false)
-                .withEmaDecay(emaDecay)
-                .withSchedule(LrSchedule.COSINE, warmup, steps, 0);
+        return ObjectiveRun.optim(steps, lr, emaDecay).withWeightDecay(weightDecay, false);
     }
 
     TrainConfig train() {
-        return new TrainConfig(
-                steps, batch, 1, new TrainConfig.Saving(saveEvery, 2, 0), new TrainConfig.Skipping(10, 100));
+        return ObjectiveRun.train(steps, batch, saveEvery);
     }
 }

@@ -12,6 +12,7 @@ import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.train.MetricListener;
 import io.github.maskalign.core.train.Objective;
 import io.github.maskalign.core.train.OptimConfig;
+import io.github.maskalign.core.train.OptimConfig.LrSchedule;
 import io.github.maskalign.core.train.RunCheckpoints;
 import io.github.maskalign.core.train.RunIdentity;
 import io.github.maskalign.core.train.TrainConfig;
@@ -41,6 +42,7 @@ import org.slf4j.LoggerFactory;
 public final class ObjectiveRun {
     private static final Logger LOG = LoggerFactory.getLogger(ObjectiveRun.class);
     private static final int LOG_EVERY = 10;
+    private static final double WARMUP = 0.05;
 
     private final String family;
     private final Bound<?> config;
@@ -124,6 +126,22 @@ public final class ObjectiveRun {
         if (loop != null) {
             loop.requestStop();
         }
+    }
+
+    /** Returns AdamW for a small model: a linear warm-up over a twentieth of the steps, then half a cosine down to 0. */
+    public static OptimConfig optim(long steps, double lr, double emaDecay) {
+        long warmup = Math.min(steps - 1, Math.max(1, Math.round(WARMUP * steps)));
+        return OptimConfig.PAPER
+                .withLr(lr)
+                .withMoments(0.9, 0.95, 1e-8)
+                .withEmaDecay(emaDecay)
+                .withSchedule(LrSchedule.COSINE, warmup, steps, 0);
+    }
+
+    /** Returns the loop of a small model, which keeps its last two states. */
+    public static TrainConfig train(long steps, int batch, long saveEvery) {
+        return new TrainConfig(
+                steps, batch, 1, new TrainConfig.Saving(saveEvery, 2, 0), new TrainConfig.Skipping(10, 100));
     }
 
     /** Tells every tenth of the drawing of the emoji. */

@@ -16,6 +16,8 @@ import io.github.maskalign.encoders.vit.Vit;
 import io.github.maskalign.encoders.vit.VitConfig;
 import io.github.maskalign.examples.emoji.EmojiConfig;
 import io.github.maskalign.examples.emoji.EmojiSet;
+import io.github.maskalign.examples.training.Retrieval;
+import io.github.maskalign.examples.training.RetrievalEvaluation;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;

@@ -58,24 +58,38 @@ public record EvaluateSection(
     /**
      * The network whose features are compared.
      *
-     * @param inception file of the Inception network; without it the features are the run's own encoder's, or the
-     *     embedded teacher's if the run has none
+     * @param inception file of the Inception network; without it the features are those of {@code encoder}
      * @param sha256 hash that the file of inception must have
      * @param trust whether a TorchScript file of inception without a hash may run, whatever it does
      * @param suite resize before Inception: adm or pytorch-fid
+     * @param encoder whose features are compared without inception
      */
     public record Network(
             @Default("null") Optional<Path> inception,
             @Default("null") Optional<String> sha256,
             @Default("false") boolean trust,
-            @Default("adm") String suite) {
+            @Default("adm") String suite,
+            @Default("OWN") Scorer encoder) {
         /** Checks hash and name. */
         public Network {
+            if (inception.isPresent() && encoder != Scorer.OWN) {
+                throw new IllegalArgumentException(
+                        "encoder must be OWN where inception is given, whose features are compared, but was "
+                                + encoder);
+            }
             InceptionSuite.named(suite);
             if (sha256.isPresent() && !sha256.get().matches("[0-9a-f]{64}")) {
                 throw new IllegalArgumentException("sha256 must be 64 hexadecimal digits but was " + sha256.get());
             }
         }
+    }
+
+    /** An encoder that scores samples. */
+    public enum Scorer {
+        /** The run's own encoder; the embedded teacher if the run has none, or reads its tokens from files. */
+        OWN,
+        /** The embedded judge, which no model aligns with. */
+        JUDGE
     }
 
     /** Checks names and ranges. */

@@ -89,7 +89,7 @@ public final class EvaluationRun {
     /**
      * Compares features of an encoder; its distances are not FID.
      *
-     * @param name {@code embedded} for the one inside this library
+     * @param name {@code embedded} for the teacher inside this library, {@code judge} for the judge
      */
     public static EvaluationRun withEncoder(String name) {
         return of(

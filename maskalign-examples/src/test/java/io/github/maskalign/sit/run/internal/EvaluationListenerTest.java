@@ -122,6 +122,18 @@ class EvaluationListenerTest {
     }
 
     @Test
+    void theJudgeScoresInPlaceOfTheTeacherAndKeptFeaturesAreMadeAnew() throws Exception {
+        train("run", 1, "evaluate.every=9");
+        train("run", 2, "evaluate.every=9", "evaluate.encoder=JUDGE");
+
+        assertThat(at("run", 2).keySet())
+                .contains("eval/fd_judge", "eval/fd_judge_se", "eval/kd_judge", "eval/precision")
+                .doesNotContain("eval/fd_embedded_teacher");
+        assertThatThrownBy(() -> train("b", 2, "evaluate.encoder=JUDGE", "evaluate.inception=some.pth"))
+                .hasMessageContaining("encoder must be OWN where inception is given");
+    }
+
+    @Test
     void theFeaturesOfTheReferenceAreKeptUntilItChanges() throws Exception {
         train("run", 1, "evaluate.every=9");
         Path kept = root.resolve("run/evaluate-reference.safetensors");

@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param inception file of the Inception network; null for an encoder
  * @param suite resize of the Inception network
- * @param encoder {@code embedded}, or the file of an encoder; null for Inception
+ * @param encoder {@code embedded}, {@code judge}, or the file of an encoder; null for Inception
  * @param encoderModel which published encoder the file holds; null if it is a TorchScript file
  * @param preprocessing how a TorchScript encoder wants its pictures
  * @param pin what is said of the file: its hash, or that it may run
@@ -42,7 +42,41 @@ public record ExtractorChoice(
         int heads,
         VitParts.Positions positions) {
     private static final int GRID = 16;
-    private static final int TEACHER_SIDE = 32;
+
+    /** An encoder that comes with the library, by its name in options. */
+    private enum Embedded {
+        EMBEDDED("embedded teacher", 32),
+        JUDGE("judge", 64);
+
+        private final String space;
+        private final int side;
+
+        Embedded(String space, int side) {
+            this.space = space;
+            this.side = side;
+        }
+
+        static @Nullable Embedded of(@Nullable String name) {
+            for (Embedded embedded : values()) {
+                if (embedded.name().equalsIgnoreCase(name)) {
+                    return embedded;
+                }
+            }
+            return null;
+        }
+
+        FeatureExtractor open(int pictureSide, Device device) throws IOException {
+            String made = this == JUDGE ? Encoders.judgeProvenance() : Encoders.embeddedProvenance();
+            String own = "encoder/" + name().toLowerCase(Locale.ROOT) + "/"
+                    + Digests.sha256(made.getBytes(StandardCharsets.UTF_8));
+            boolean resizes = pictureSide > 0 && pictureSide != side;
+            int seen = resizes ? pictureSide : side;
+            return new EncoderExtractor(
+                    this == JUDGE ? Encoders.embeddedJudge(seen, device) : Encoders.embeddedTeacher(64, seen, device),
+                    space,
+                    resizes ? own + "/resized" : own);
+        }
+    }
 
     /** A choice with the published number of heads and REPA's positions. */
     public ExtractorChoice(
@@ -63,10 +97,9 @@ public record ExtractorChoice(
                             ? "whose features? give --inception FILE for FID, or --encoder for distances that are not FID"
                             : "give either --inception or --encoder, not both");
         }
-        if (isEmbedded(encoder) && (pin.sha256() != null || encoderModel != null)) {
-            throw new IllegalArgumentException(
-                    "--sha256 and --encoder-model tell of a file, which --encoder embedded has"
-                            + " not; leave them out");
+        if (Embedded.of(encoder) != null && (pin.sha256() != null || encoderModel != null)) {
+            throw new IllegalArgumentException("--sha256 and --encoder-model tell of a file, which --encoder "
+                    + String.valueOf(encoder).toLowerCase(Locale.ROOT) + " has not; leave them out");
         }
     }
 
@@ -80,14 +113,9 @@ public record ExtractorChoice(
             return inception(inception, device);
         }
         String name = encoder == null ? "" : encoder;
-        if (isEmbedded(name)) {
-            String own = "encoder/embedded/"
-                    + Digests.sha256(Encoders.embeddedProvenance().getBytes(StandardCharsets.UTF_8));
-            boolean resizes = pictureSide > 0 && pictureSide != TEACHER_SIDE;
-            return new EncoderExtractor(
-                    Encoders.embeddedTeacher(64, resizes ? pictureSide : TEACHER_SIDE, device),
-                    spaceName(),
-                    resizes ? own + "/resized" : own);
+        Embedded embedded = Embedded.of(name);
+        if (embedded != null) {
+            return embedded.open(pictureSide, device);
         }
         Path file = Path.of(name);
         ScriptTrust trust = encoderModel == null ? pin.trust(file) : null;
@@ -103,8 +131,9 @@ public record ExtractorChoice(
 
     /** What the features of an encoder are called in results; not asked for Inception, which has a name. */
     String spaceName() {
-        if (isEmbedded(encoder)) {
-            return "embedded teacher";
+        Embedded embedded = Embedded.of(encoder);
+        if (embedded != null) {
+            return embedded.space;
         }
         Path file = Path.of(String.valueOf(encoder));
         return encoderModel == null ? "encoder " + file.getFileName() : encoderModel + " (" + file.getFileName() + ")";
@@ -116,10 +145,6 @@ public record ExtractorChoice(
         return pictureSide % usual.sideUnit() == 0
                 ? usual
                 : usual.withSides(pictureSide, pictureSide, usual.sideFor(usual.usualSide()), usual.patchSize());
-    }
-
-    private static boolean isEmbedded(@Nullable String encoder) {
-        return encoder != null && encoder.toLowerCase(Locale.ROOT).equals("embedded");
     }
 
     /** Whether a file of the Inception network is run as TorchScript. */

@@ -184,6 +184,10 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
     static ExtractorChoice encoder(RunConfig run) {
         InceptionSuite suite = InceptionSuite.named(run.evaluate().network().suite());
         EncoderSection own = run.encoder();
+        if (run.evaluate().network().encoder() == EvaluateSection.Scorer.JUDGE) {
+            return new ExtractorChoice(
+                    null, suite, "judge", null, own.preprocessing(), ScriptPin.ofOptions(null, false));
+        }
         return switch (own.kind()) {
             case NONE, CACHED, EMBEDDED ->
                 new ExtractorChoice(

@@ -1,4 +1,4 @@
-package io.github.maskalign.examples.teacher;
+package io.github.maskalign.examples.training;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
@@ -70,6 +70,11 @@ public final class RetrievalEvaluation {
             }
         }
         return out;
+    }
+
+    /** Returns the side of the pictures in pixels. */
+    int side() {
+        return pictures.config().size();
     }
 
     /** Looks up by the class token and by the mean of the patch tokens of an encoder on the CPU; gives both by those names. */

@@ -1,4 +1,4 @@
-package io.github.maskalign.examples.teacher;
+package io.github.maskalign.examples.training;
 
 import java.util.Locale;
 
