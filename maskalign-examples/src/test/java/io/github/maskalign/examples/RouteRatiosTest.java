@@ -59,8 +59,11 @@ class RouteRatiosTest {
     @Test
     void configGuidesARoutedModelAlone() {
         List<String> guided = List.of("method=sit", "sample.unconditional=ROUTE_RATIO", "sample.weakRouteRatio=0.5");
-        List<String> routed =
-                List.of("method=sit", "sample.unconditional=ROUTE_RATIO", "sample.weakRouteRatio=0.5", "subset.placement=ROUTE");
+        List<String> routed = List.of(
+                "method=sit",
+                "sample.unconditional=ROUTE_RATIO",
+                "sample.weakRouteRatio=0.5",
+                "subset.placement=ROUTE");
 
         RunConfig run = ConfigBinder.bind(CONFIG, routed, RunConfig.class).value();
 
@@ -71,7 +74,9 @@ class RouteRatiosTest {
         assertThatThrownBy(() -> ConfigBinder.bind(CONFIG, guided, RunConfig.class))
                 .hasMessageContaining("sample.unconditional must be NULL_LABEL with subset.placement NONE");
         assertThatThrownBy(() -> ConfigBinder.bind(
-                        CONFIG, List.of("method=sit", "subset.placement=ROUTE", "sample.weakRouteRatio=0.2"), RunConfig.class))
+                        CONFIG,
+                        List.of("method=sit", "subset.placement=ROUTE", "sample.weakRouteRatio=0.2"),
+                        RunConfig.class))
                 .hasMessageContaining("0 <= routeRatio < weakRouteRatio < 1 must hold, but they were 0.3 and 0.2");
     }
 

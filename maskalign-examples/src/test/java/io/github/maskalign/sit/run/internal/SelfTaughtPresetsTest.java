@@ -65,8 +65,10 @@ class SelfTaughtPresetsTest {
     private static SiTConfig model(String base, String method, int depth) {
         RunConfig run = ConfigBinder.bind(
                         Path.of("..", "configs", base + ".yaml"),
-                        List.of("method=" + method, "model={inputSize: 32, inChannels: 4, numClasses: 8, classDropoutProb: 0.1,"
-                                + " patchSize: 4, hiddenSize: 192, depth: " + depth + ", numHeads: 6}"),
+                        List.of(
+                                "method=" + method,
+                                "model={inputSize: 32, inChannels: 4, numClasses: 8, classDropoutProb: 0.1,"
+                                        + " patchSize: 4, hiddenSize: 192, depth: " + depth + ", numHeads: 6}"),
                         RunConfig.class)
                 .value();
         return RunPlan.model(run);
