@@ -42,6 +42,7 @@ class ArchitectureTest {
     /** What each package of core may use besides {@link #COMMON}; {@code train} may use all but {@code sample}. */
     private static final Map<String, Set<String>> CORE_EDGES = new TreeMap<>(Map.ofEntries(
             Map.entry("align", Set.of("config", "diffusion", "nn")),
+            Map.entry("analysis", Set.of()),
             Map.entry("config", Set.of()),
             Map.entry("data", Set.of("files", "image")),
             Map.entry("diffusion", Set.of()),
