@@ -115,7 +115,7 @@ public final class Comparison {
         int evaluations = plan.budget().evaluations();
         overrides.add("evaluate.every=" + (steps + evaluations - 1) / evaluations);
         Bound<RunConfig> bound = ConfigBinder.bind(base, overrides, RunConfig.class);
-        if (steps == plan.budget().steps() || bound.value().optim().decaySteps() != plan.budget().steps()) {
+        if (steps == plan.budget().steps() || bound.value().optim().lrCurve().decaySteps() != plan.budget().steps()) {
             return bound;
         }
         overrides.add("optim.decaySteps=" + steps); // the rate falls until the end of each
