@@ -85,6 +85,9 @@ class AnalysisTest {
     void everyPartOfARunIsMeasuredAndShownInItsReport() throws IOException {
         JsonObject found = analyze(aligned.resolve("analysis"), aligned, "--pictures=24", "--times=0.3");
 
+        // mirrored pictures are encoded anew, by the embedded autoencoder and teacher, or a note would say so
+        assertThat(found.getAsJsonArray("notes")).hasSize(1);
+        assertThat(found.getAsJsonArray("notes").get(0).getAsString()).startsWith("the untrained encoder is");
         JsonObject checkpoint = found.getAsJsonArray("checkpoints").get(0).getAsJsonObject();
         assertThat(checkpoint.get("step").getAsLong()).isEqualTo(2);
         assertThat(checkpoint.get("sha256").getAsString()).matches("[0-9a-f]{64}");

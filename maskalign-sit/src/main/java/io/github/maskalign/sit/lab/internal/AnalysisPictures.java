@@ -4,10 +4,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.align.RepresentationEncoder;
-import io.github.maskalign.core.align.RepresentationEncoder.EncoderTokens;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
 import io.github.maskalign.core.data.internal.EpochOrder;
 import io.github.maskalign.core.distributed.Communicators.LocalCommunicator;
@@ -19,7 +17,8 @@ import io.github.maskalign.core.random.internal.SplitMix64;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.RunConfig;
-import io.github.maskalign.sit.run.RunConfig.DataSection;
+import io.github.maskalign.sit.lab.internal.Mirrors.Mirrored;
+import io.github.maskalign.sit.run.RunConfig.EncoderSection;
 import io.github.maskalign.sit.run.TrainingSource.TrainingPictures;
 import io.github.maskalign.sit.run.internal.EncoderChoice;
 import io.github.maskalign.sit.run.internal.RunData;
@@ -36,11 +35,6 @@ import org.jspecify.annotations.Nullable;
 /** The pictures of an analysis with what encoders say about them, computed once. They are those at the first positions of
  * the order that the analysis's seed gives, so more pictures contain fewer. */
 final class AnalysisPictures {
-    private static final String MIRRORED_LATENTS = "the mirrored control mirrors latents, not pictures before they were"
-            + " encoded; an autoencoder commutes with a mirror only nearly";
-    private static final String MIRRORED_TOKENS =
-            "the mirrored control moves the encoder's tokens to their mirrored places,"
-                    + " as the data hold no pictures for the encoder to look at";
     private static final String NO_RANDOM =
             "the control with an untrained encoder is left out, as the data hold no pictures for it to look at";
 
@@ -51,7 +45,7 @@ final class AnalysisPictures {
      * @param latents (n, C, H, W)
      * @param labels (n), int64
      * @param tokens what the encoder says (n, 1+T, Z); null without an encoder
-     * @param mirrored what it says about the mirrored pictures; null without an encoder
+     * @param mirrored the same of the mirrored pictures; null unless there are controls
      * @param untrained what an encoder of random weights says; null if there are no pictures to look at
      */
     record Batch(
@@ -59,10 +53,27 @@ final class AnalysisPictures {
             NDArray latents,
             NDArray labels,
             @Nullable NDArray tokens,
-            @Nullable NDArray mirrored,
+            @Nullable Mirrored mirrored,
             @Nullable NDArray untrained) {
         int size() {
             return (int) labels.size();
+        }
+
+        /** Gives all arrays to a manager. */
+        Batch keptBy(NDManager manager) {
+            NDList arrays = new NDList(latents, labels);
+            if (tokens != null) {
+                arrays.add(tokens);
+            }
+            if (mirrored != null) {
+                arrays.add(mirrored.latents());
+                arrays.add(mirrored.tokens());
+            }
+            if (untrained != null) {
+                arrays.add(untrained);
+            }
+            arrays.attach(manager);
+            return this;
         }
 
         NDArray requireTokens() {
@@ -128,54 +139,84 @@ final class AnalysisPictures {
             }
             TrainingPictures all = data.pictures();
             TrainingPictures pictures = all != null && all.size() == size ? all : null;
-            boolean encodes = config.encoder().kind() != RunConfig.EncoderSection.Kind.NONE;
-            RandomEncoder random = null;
-            if (controls && encodes) {
-                if (config.data().kind() == DataSection.Kind.LATENTS
-                        || config.data().embedded()) {
-                    notes.add(MIRRORED_LATENTS);
-                }
-                if (encoder.encoder == null) {
-                    notes.add(MIRRORED_TOKENS);
-                }
-                if (pictures == null) {
-                    notes.add(NO_RANDOM);
-                } else {
-                    random = new RandomEncoder(
-                            pictures.side(), model.grid(), config.encoder().width(), settings.seed(), manager);
-                    notes.add(random.describe());
-                }
+            boolean controlled = controls && config.encoder().kind() != EncoderSection.Kind.NONE;
+            if (controlled && pictures == null) {
+                notes.add(NO_RANDOM);
             }
             EpochOrder order = new EpochOrder(draws, (int) Math.min(Integer.MAX_VALUE, size));
             List<Batch> batches = new ArrayList<>();
-            for (int first = 0; first < settings.pictures(); first += settings.batch()) {
-                int count = Math.min(settings.batch(), settings.pictures() - first);
-                try (NDManager scratch = manager.newSubManager()) {
-                    TrainingBatch read = data.data().batch(scratch, first, count);
-                    NDArray tokens = encoder.encoder == null ? read.tokens() : all(encoder.encoder, images(read));
-                    NDArray mirrored = null;
-                    NDArray untrained = null;
-                    if (controls && tokens != null) {
-                        mirrored = encoder.encoder == null
-                                ? mirroredTokens(tokens, model.grid())
-                                : all(encoder.encoder, flip(images(read)));
-                        if (random != null && pictures != null) {
-                            untrained = random.tokens(pictures(scratch, pictures, order, first, count));
-                        }
+            try (Controls more = controlled ? Controls.open(config, model, encoder.encoder, pictures, settings, manager) : Controls.NONE) {
+                for (int first = 0; first < settings.pictures(); first += settings.batch()) {
+                    int count = Math.min(settings.batch(), settings.pictures() - first);
+                    try (NDManager scratch = manager.newSubManager()) {
+                        TrainingBatch read = data.data().batch(scratch, first, count);
+                        NDArray tokens = encoder.encoder == null
+                                ? read.tokens()
+                                : Mirrors.all(encoder.encoder, images(read));
+                        NDArray images = read.images() != null || pictures == null || !controlled
+                                ? read.images()
+                                : pictures(scratch, pictures, order, first, count);
+                        batches.add(more.add(new Batch(first, read.latents(), read.labels(), tokens, null, null), images)
+                                .keptBy(manager));
                     }
-                    batches.add(new Batch(
-                            first,
-                            kept(manager, read.latents()),
-                            kept(manager, read.labels()),
-                            tokens == null ? null : kept(manager, tokens),
-                            mirrored == null ? null : kept(manager, mirrored),
-                            untrained == null ? null : kept(manager, untrained)));
                 }
+                notes.addAll(more.notes());
+            }
+            return new AnalysisPictures(batches, draws, data.identity(), model.grid(), notes);
+        }
+    }
+
+    /** What controls need of each batch; nothing without an encoder. */
+    private record Controls(@Nullable Mirrors mirrors, @Nullable RandomEncoder random) implements AutoCloseable {
+        static final Controls NONE = new Controls(null, null);
+
+        static Controls open(
+                RunConfig config,
+                SiTConfig model,
+                @Nullable RepresentationEncoder encoder,
+                @Nullable TrainingPictures pictures,
+                AnalysisSettings settings,
+                NDManager manager)
+                throws IOException {
+            int side = pictures == null ? 0 : pictures.side();
+            return new Controls(
+                    Mirrors.open(config, model, encoder, side, manager.getDevice()),
+                    side == 0
+                            ? null
+                            : new RandomEncoder(
+                                    side, model.grid(), config.encoder().width(), settings.seed(), manager));
+        }
+
+        Batch add(Batch batch, @Nullable NDArray images) {
+            NDArray tokens = batch.tokens();
+            if (mirrors == null || tokens == null) {
+                return batch;
+            }
+            return new Batch(
+                    batch.first(),
+                    batch.latents(),
+                    batch.labels(),
+                    tokens,
+                    mirrors.of(batch.latents(), tokens, images),
+                    random == null || images == null ? null : random.tokens(images));
+        }
+
+        List<String> notes() {
+            List<String> notes = new ArrayList<>(mirrors == null ? List.of() : mirrors.notes());
+            if (random != null) {
+                notes.add(random.describe());
+            }
+            return notes;
+        }
+
+        @Override
+        public void close() {
+            if (mirrors != null) {
+                mirrors.close();
             }
             if (random != null) {
                 random.close();
             }
-            return new AnalysisPictures(batches, draws, data.identity(), model.grid(), notes);
         }
     }
 
@@ -185,16 +226,6 @@ final class AnalysisPictures {
             throw new IllegalStateException("the data have no pictures for the encoder");
         }
         return images;
-    }
-
-    private static NDArray all(RepresentationEncoder encoder, NDArray images) {
-        EncoderTokens tokens = encoder.encode(images);
-        return NDArrays.concat(new NDList(tokens.classToken().expandDims(1), tokens.patchTokens()), 1);
-    }
-
-    private static NDArray kept(NDManager manager, NDArray array) {
-        array.attach(manager);
-        return array;
     }
 
     private static NDArray pictures(
@@ -207,19 +238,6 @@ final class AnalysisPictures {
             System.arraycopy(one, 0, all, i * bytes, bytes);
         }
         return OwnedArrays.of(manager, new Shape(count, 3, pictures.side(), pictures.side()), all);
-    }
-
-    /** Mirrors pictures or latents (n, C, H, W) from left to right. */
-    static NDArray flip(NDArray x) {
-        return x.flip(3);
-    }
-
-    /** A class token in front, and the patches in mirrored columns. */
-    private static NDArray mirroredTokens(NDArray tokens, int grid) {
-        long n = tokens.getShape().get(0);
-        long width = tokens.getShape().get(2);
-        NDArray patches = tokens.get(new NDIndex(":, 1:")).reshape(n, grid, grid, width);
-        return tokens.get(new NDIndex(":, 0:1")).concat(patches.flip(2).reshape(n, (long) grid * grid, width), 1);
     }
 
     /** For each picture another one, whose targets it gets in the permuted control: a cycle through all. */

@@ -27,8 +27,10 @@ import io.github.maskalign.sit.SiTOutput.Wanted;
 import io.github.maskalign.sit.lab.Analysis.Part;
 import io.github.maskalign.sit.lab.internal.AnalysedWeights.Loaded;
 import io.github.maskalign.sit.lab.internal.AnalysisPictures.Batch;
+import io.github.maskalign.sit.lab.internal.Mirrors.Mirrored;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -277,9 +279,10 @@ final class ModelPass {
     SiTLossInput input(Batch batch, double t, @Nullable NDArray keep, boolean mirrored, NDManager scratch) {
         int first = batch.first();
         NDArray labels = batch.labels();
-        NDArray tokens = mirrored ? batch.mirrored() : batch.tokens();
-        int n = (int) labels.size();
-        NDArray clean = batch.latents().duplicate();
+        Mirrored image = mirrored ? Objects.requireNonNull(batch.mirrored(), "mirrored pictures") : null;
+        NDArray tokens = image == null ? batch.tokens() : image.tokens();
+        int n = batch.size();
+        NDArray clean = (image == null ? batch.latents() : image.latents()).duplicate();
         clean.attach(scratch);
         Shape shape = clean.getShape();
         int values = Math.toIntExact(shape.size() / n);
@@ -294,8 +297,8 @@ final class ModelPass {
                         new Shape(n, width),
                         pictures.draws().normal(RandomStream.CLASS_NOISE, first, n, width));
         return new SiTLossInput(
-                mirrored ? AnalysisPictures.flip(clean) : clean,
-                mirrored ? AnalysisPictures.flip(noise) : noise,
+                clean,
+                mirrored ? Mirrors.flip(noise) : noise,
                 OwnedArrays.of(scratch, new Shape(n), times),
                 labels,
                 config.needsEncoder() && tokens != null ? List.of(tokens) : List.of(),

@@ -29,6 +29,7 @@ import io.github.maskalign.sit.SiTOutput;
 import io.github.maskalign.sit.lab.Analysis.Part;
 import io.github.maskalign.sit.lab.internal.AnalysedWeights.Loaded;
 import io.github.maskalign.sit.lab.internal.AnalysisPictures.Batch;
+import io.github.maskalign.sit.lab.internal.Mirrors.Mirrored;
 import io.github.maskalign.sit.lab.internal.ModelPass.Found;
 import io.github.maskalign.sit.lab.internal.ModelPass.Scores;
 import java.util.ArrayList;
@@ -102,7 +103,9 @@ class ModelPassTest {
                     normal(new Shape(n, 3, GRID, GRID), first, 1, seed),
                     OwnedArrays.of(manager, new Shape(n), labels),
                     normal(new Shape(n, 1 + GRID * GRID, WIDTH), first, 2, seed),
-                    normal(new Shape(n, 1 + GRID * GRID, WIDTH), first, 3, seed),
+                    new Mirrored(
+                            normal(new Shape(n, 3, GRID, GRID), first, 5, seed),
+                            normal(new Shape(n, 1 + GRID * GRID, WIDTH), first, 3, seed)),
                     normal(new Shape(n, 1 + GRID * GRID, WIDTH), first, 4, seed)));
         }
         return new AnalysisPictures(batches, new Draws(seed), "noise", GRID, List.of());
@@ -194,7 +197,7 @@ class ModelPassTest {
             SiTOutput seen = first.forward(first.input(batch, T, null, false, manager), Set.of());
             NDArray own = seen.projected().get(0);
             NDArray kept = batch.requireTokens().get(new NDIndex(":, 0:1")).concat(own.get(new NDIndex(":, 1:")), 1);
-            batches.add(new Batch(batch.first(), batch.latents(), batch.labels(), kept, kept, null));
+            batches.add(new Batch(batch.first(), batch.latents(), batch.labels(), kept, new Mirrored(batch.latents(), kept), null));
         }
         AnalysisPictures aligned = new AnalysisPictures(batches, new Draws(2), "own", GRID, List.of());
 
