@@ -92,20 +92,17 @@ final class Gram {
         return s0 + s1 + (s2 + s3);
     }
 
-    /** CKA of the rows i of K and j of L, paired in order. */
-    static double cka(double[][] k, double[][] l, int[] i, int[] j, boolean unbiased) {
-        double both = hsic(k, l, i, j, unbiased);
-        double norm = hsic(k, k, i, i, unbiased) * hsic(l, l, j, j, unbiased);
-        return norm > 0 ? both / Math.sqrt(norm) : Double.NaN;
-    }
-
-    /** HSIC of symmetric K and L up to a factor that depends on n alone. */
-    private static double hsic(double[][] k, double[][] l, int[] i, int[] j, boolean unbiased) {
+    /** Biased and unbiased HSIC of the rows i of K and j of L, paired in order, up to a factor that depends on n alone. */
+    static double[] hsic(double[][] k, double[][] l, int[] i, int[] j) {
         int n = i.length;
         double products = 0;
         double sumK = 0;
         double sumL = 0;
         double rows = 0;
+        double offProducts = 0;
+        double offSumK = 0;
+        double offSumL = 0;
+        double offRows = 0;
         for (int r = 0; r < n; r++) {
             double rowK = 0;
             double rowL = 0;
@@ -119,20 +116,32 @@ final class Gram {
                 rowL += y;
                 row += x * y;
             }
-            if (unbiased) {
-                rowK -= kr[i[r]];
-                rowL -= lr[j[r]];
-                row -= kr[i[r]] * lr[j[r]];
-            }
             products += row;
             sumK += rowK;
             sumL += rowL;
             rows += rowK * rowL;
+            double x = kr[i[r]];
+            double y = lr[j[r]];
+            offProducts += row - x * y;
+            offSumK += rowK - x;
+            offSumL += rowL - y;
+            offRows += (rowK - x) * (rowL - y);
         }
         double size = n;
-        return unbiased
-                ? products + sumK * sumL / ((size - 1) * (size - 2)) - 2 * rows / (size - 2)
-                : products + sumK * sumL / (size * size) - 2 * rows / size;
+        return new double[] {
+            products + sumK * sumL / (size * size) - 2 * rows / size,
+            offProducts + offSumK * offSumL / ((size - 1) * (size - 2)) - 2 * offRows / (size - 2)
+        };
+    }
+
+    /** What two have in common relative to each with itself, each biased and unbiased; NaN where one has nothing. */
+    static double[] ratios(double[] both, double[] selfK, double[] selfL) {
+        double[] out = new double[both.length];
+        Arrays.setAll(out, s -> {
+            double norm = selfK[s] * selfL[s];
+            return norm > 0 ? both[s] / Math.sqrt(norm) : Double.NaN;
+        });
+        return out;
     }
 
     /** The k nearest of the given rows to each of them, without itself, by place in {@code rows}, ascending. */

@@ -5,7 +5,6 @@ import io.github.maskalign.core.analysis.Measured.Resampling;
 import io.github.maskalign.core.analysis.Resampled.Tail;
 import java.util.Arrays;
 import java.util.function.Function;
-import java.util.function.ToDoubleBiFunction;
 import java.util.stream.IntStream;
 
 /**
@@ -55,9 +54,21 @@ public final class Similarity {
         checkNotConstant("a", k);
         checkNotConstant("b", l);
         int[] all = IntStream.range(0, a.length).toArray();
+        double[] selfK = Gram.hsic(k, k, all, all);
+        double[] selfL = Gram.hsic(l, l, all, all);
+        double[] values = Gram.ratios(Gram.hsic(k, l, all, all), selfK, selfL);
+        double[][] halves = halves(
+                resampling,
+                all,
+                rows -> Gram.ratios(
+                        Gram.hsic(k, l, rows, rows), Gram.hsic(k, k, rows, rows), Gram.hsic(l, l, rows, rows)));
+        double[][] permuted = Resampled.draw(
+                resampling,
+                "permuted",
+                random -> Gram.ratios(Gram.hsic(k, l, all, Resampled.permutation(random, all.length)), selfK, selfL));
         return new Alignment(
-                measured(resampling, "biased", all, (i, j) -> Gram.cka(k, l, i, j, false), 0),
-                measured(resampling, "unbiased", all, (i, j) -> Gram.cka(k, l, i, j, true), -1));
+                measured(values[0], halves, permuted, 0, resampling.level(), 0),
+                measured(values[1], halves, permuted, 1, resampling.level(), -1));
     }
 
     /**
@@ -122,19 +133,6 @@ public final class Similarity {
     private static double ratio(double both, double selfA, double selfB) {
         double norm = selfA * selfB;
         return norm > 0 ? both / Math.sqrt(norm) : Double.NaN;
-    }
-
-    private static Measured measured(
-            Resampling resampling,
-            String purpose,
-            int[] all,
-            ToDoubleBiFunction<int[], int[]> statistic,
-            double least) {
-        double value = statistic.applyAsDouble(all, all);
-        double[][] halves = halves(resampling, all, rows -> new double[] {statistic.applyAsDouble(rows, rows)});
-        double[][] permuted = Resampled.draw(resampling, purpose + " permuted", random ->
-                new double[] {statistic.applyAsDouble(all, Resampled.permutation(random, all.length))});
-        return measured(value, halves, permuted, 0, resampling.level(), least);
     }
 
     private static double[][] halves(Resampling resampling, int[] all, Function<int[], double[]> statistics) {

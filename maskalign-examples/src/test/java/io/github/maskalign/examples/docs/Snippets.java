@@ -7,6 +7,8 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.repository.zoo.Criteria;
+import io.github.maskalign.core.analysis.Measured;
+import io.github.maskalign.core.analysis.PositionScores;
 import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicator;
@@ -175,5 +177,12 @@ final class Snippets {
                 .optArtifactId("autoencoder")
                 .optArgument("path", vae)
                 .build();
+    }
+
+    static void preference(double[][] norms) {
+        // norms: (pictures, 256), gradient norms at the tap
+        PositionScores scores = PositionScores.full(norms, 16, 16, 0.1); // the top 26 of each picture
+        PositionScores.Preference found = scores.preference(Measured.Resampling.of(0));
+        Measured spread = found.spread(); // spread.value(), spread.low(), spread.chance()
     }
 }
