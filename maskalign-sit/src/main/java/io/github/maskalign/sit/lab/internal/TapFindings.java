@@ -26,11 +26,7 @@ final class TapFindings {
     private final float[][] encoder;
     private final List<SpatialStructure> encoderSpatial = new ArrayList<>();
 
-    /**
-     * Takes what the encoder says.
-     *
-     * @param parts what can be measured of it
-     */
+    /** Takes what the encoder says of the pictures. */
     TapFindings(AnalysisPictures pictures, AnalysisSettings settings) {
         this.settings = settings;
         resampling = settings.resampling();
