@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -31,6 +32,7 @@ record AnalysisFiles(JsonObject results) {
     private static final double PAPER_HIGH = 0.8;
 
     private static final String MAPS = "maps-";
+    private static final Pattern NUMBERS = Pattern.compile("\\[([^\\[\\]{}\"]*)\\]");
     private static final Gson GSON = new GsonBuilder()
             .setPrettyPrinting()
             .serializeNulls()
@@ -56,9 +58,16 @@ record AnalysisFiles(JsonObject results) {
         }
         results.add("pictures", pictures);
         Path file = folder.resolve("analysis.json");
-        AtomicFile.write(file, GSON.toJson(results) + "\n");
+        AtomicFile.write(file, text() + "\n");
         removeOthers(folder, name);
         return file;
+    }
+
+    /** The numbers, each list of them in one line. */
+    private String text() {
+        return NUMBERS
+                .matcher(GSON.toJson(results))
+                .replaceAll(list -> "[" + list.group(1).strip().replaceAll("\\s+", " ") + "]");
     }
 
     private static void removeOthers(Path folder, String current) throws IOException {

@@ -55,9 +55,11 @@ record GradientFindings(Scores scores, int grid, Resampling resampling, boolean 
         PositionScores full = full();
         JsonObject out = new JsonObject();
         JsonObject whole = whole(full, scores.full());
+        count(whole, full);
         out.add("full", whole);
         masked().ifPresent(masked -> {
             JsonObject of = map(masked);
+            count(of, masked);
             of.add("withFull", json(masked.relation(full, true, true, resampling)));
             out.add("masked", of);
         });
@@ -157,13 +159,16 @@ record GradientFindings(Scores scores, int grid, Resampling resampling, boolean 
                 .toArray();
     }
 
+    private static void count(JsonObject out, PositionScores scored) {
+        out.add("counts", AnalysisJson.of(scored.counts()));
+        out.add("seen", AnalysisJson.of(scored.seen()));
+        out.addProperty("top", scored.topSizes()[0]);
+    }
+
     private JsonObject map(PositionScores scored) {
         Preference found = scored.preference(resampling);
         JsonObject out = new JsonObject();
         out.add("map", AnalysisJson.of(scored.map().values()));
-        out.add("counts", AnalysisJson.of(scored.counts()));
-        out.add("seen", AnalysisJson.of(scored.seen()));
-        out.addProperty("top", scored.topSizes()[0]);
         out.add("spread", AnalysisJson.of(found.spread()));
         out.add("uniformity", AnalysisJson.of(found.uniformity()));
         out.add("chiSquaredP", AnalysisJson.of(found.chiSquared()));
