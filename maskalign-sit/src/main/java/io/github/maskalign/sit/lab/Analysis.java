@@ -88,7 +88,7 @@ public final class Analysis {
                 null,
                 new AnalysisSettings(EnumSet.allOf(Part.class), 256, List.of(0.1, 0.3, 0.5, 0.7, 0.9), 4, 0, 16, 1000),
                 new Surroundings(
-                        Path.of(System.getProperty("java.io.tmpdir"), "maskalign"),
+                        near(sources.get(0)).resolve("cache"),
                         Engine.getInstance().getGpuCount() == 0 ? Device.cpu() : Device.gpu(),
                         Progress.Display.LOG));
     }
@@ -194,7 +194,13 @@ public final class Analysis {
         return new Analysis(sources, checkpoints, other, settings, surroundings);
     }
 
-    /** Returns the analysis with other surroundings: where to keep what is made once, and what shows how far it is. */
+    /**
+     * Returns the analysis with other surroundings.
+     *
+     * @param cache where a {@link io.github.maskalign.sit.run.TrainingSource} keeps what it makes once; {@code cache} in the
+     *     first run's folder unless given
+     * @param display shows how far it is; lines of the log unless given
+     */
     public Analysis withSurroundings(Path cache, Progress.Display display) {
         return new Analysis(
                 sources, checkpoints, like, settings, new Surroundings(cache, surroundings.device, display));
@@ -202,9 +208,12 @@ public final class Analysis {
 
     /** Returns where {@link #write} puts its files unless told otherwise: {@code analysis} in the first run's folder. */
     public Path usualFolder() {
-        Path first = sources.get(0);
-        Path base = Files.isDirectory(first) ? first : first.toAbsolutePath().resolveSibling("");
-        return base.resolve("analysis");
+        return near(sources.get(0)).resolve("analysis");
+    }
+
+    /** The folder of a run, or that of a file. */
+    private static Path near(Path source) {
+        return Files.isDirectory(source) ? source : source.toAbsolutePath().resolveSibling("");
     }
 
     /**
