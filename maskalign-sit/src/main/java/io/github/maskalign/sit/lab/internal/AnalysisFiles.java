@@ -65,8 +65,7 @@ record AnalysisFiles(JsonObject results) {
 
     /** The numbers, each list of them in one line. */
     private String text() {
-        return NUMBERS
-                .matcher(GSON.toJson(results))
+        return NUMBERS.matcher(GSON.toJson(results))
                 .replaceAll(list -> "[" + list.group(1).strip().replaceAll("\\s+", " ") + "]");
     }
 

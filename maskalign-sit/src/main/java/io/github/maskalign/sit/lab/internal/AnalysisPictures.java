@@ -15,9 +15,9 @@ import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.Draws.RandomStream;
 import io.github.maskalign.core.random.internal.SplitMix64;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.lab.internal.Mirrors.Mirrored;
 import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.RunConfig;
-import io.github.maskalign.sit.lab.internal.Mirrors.Mirrored;
 import io.github.maskalign.sit.run.RunConfig.EncoderSection;
 import io.github.maskalign.sit.run.TrainingSource.TrainingPictures;
 import io.github.maskalign.sit.run.internal.EncoderChoice;
@@ -145,19 +145,21 @@ final class AnalysisPictures {
             }
             EpochOrder order = new EpochOrder(draws, (int) Math.min(Integer.MAX_VALUE, size));
             List<Batch> batches = new ArrayList<>();
-            try (Controls more = controlled ? Controls.open(config, model, encoder.encoder, pictures, settings, manager) : Controls.NONE) {
+            try (Controls more = controlled
+                    ? Controls.open(config, model, encoder.encoder, pictures, settings, manager)
+                    : Controls.NONE) {
                 for (int first = 0; first < settings.pictures(); first += settings.batch()) {
                     int count = Math.min(settings.batch(), settings.pictures() - first);
                     try (NDManager scratch = manager.newSubManager()) {
                         TrainingBatch read = data.data().batch(scratch, first, count);
-                        NDArray tokens = encoder.encoder == null
-                                ? read.tokens()
-                                : Mirrors.all(encoder.encoder, images(read));
+                        NDArray tokens =
+                                encoder.encoder == null ? read.tokens() : Mirrors.all(encoder.encoder, images(read));
                         NDArray images = read.images() != null || pictures == null || !controlled
                                 ? read.images()
                                 : pictures(scratch, pictures, order, first, count);
-                        batches.add(more.add(new Batch(first, read.latents(), read.labels(), tokens, null, null), images)
-                                .keptBy(manager));
+                        batches.add(
+                                more.add(new Batch(first, read.latents(), read.labels(), tokens, null, null), images)
+                                        .keptBy(manager));
                     }
                 }
                 notes.addAll(more.notes());
@@ -167,7 +169,8 @@ final class AnalysisPictures {
     }
 
     /** What controls need of each batch; nothing without an encoder. */
-    private record Controls(@Nullable Mirrors mirrors, @Nullable RandomEncoder random) implements AutoCloseable {
+    private record Controls(
+            @Nullable Mirrors mirrors, @Nullable RandomEncoder random) implements AutoCloseable {
         static final Controls NONE = new Controls(null, null);
 
         static Controls open(

@@ -197,7 +197,8 @@ class ModelPassTest {
             SiTOutput seen = first.forward(first.input(batch, T, null, false, manager), Set.of());
             NDArray own = seen.projected().get(0);
             NDArray kept = batch.requireTokens().get(new NDIndex(":, 0:1")).concat(own.get(new NDIndex(":, 1:")), 1);
-            batches.add(new Batch(batch.first(), batch.latents(), batch.labels(), kept, new Mirrored(batch.latents(), kept), null));
+            batches.add(new Batch(
+                    batch.first(), batch.latents(), batch.labels(), kept, new Mirrored(batch.latents(), kept), null));
         }
         AnalysisPictures aligned = new AnalysisPictures(batches, new Draws(2), "own", GRID, List.of());
 
