@@ -32,8 +32,8 @@ final class Mirrors implements AutoCloseable {
     private static final String TOKENS =
             "the mirrored control moves the encoder's tokens to their mirrored places, as the"
                     + " data hold no pictures for the encoder to look at";
-    /** What storing tokens may cost, relative. */
-    private static final double ROUNDING = 0.02;
+    /** What storing tokens may cost, relative, whatever their code; those of other pictures are about 1 apart. */
+    private static final double ROUNDING = 0.1;
 
     /** Mean size of a standard normal number, √(2/π). */
     private static final double HALF_NORMAL = 0.7979;
