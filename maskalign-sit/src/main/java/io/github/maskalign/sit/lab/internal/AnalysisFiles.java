@@ -115,7 +115,7 @@ record AnalysisFiles(JsonObject results) {
                                     2));
                     sheets.put(
                             start + "factors-t" + t + ".png",
-                            new Sheet("Factors and controls: " + of + ", t = " + t, causes(gradients, grid), 4));
+                            new Sheet("Factors and controls: " + of + ", t = " + t, causes(gradients, grid), 2));
                 }
             }
             similarity(checkpoint)
