@@ -65,6 +65,7 @@ public final class Main implements Runnable {
                 new StatusCommand(),
                 new ReportCommand(),
                 new CompareCommand(),
+                new AnalyzeCommand(),
                 new PrepareCommand(),
                 new VerifyCommand(),
                 new SampleCommand(),

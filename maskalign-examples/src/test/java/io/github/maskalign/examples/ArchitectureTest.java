@@ -153,9 +153,16 @@ class ArchitectureTest {
                 .that()
                 .resideInAPackage(ROOT + "sit..")
                 .and()
-                .resideOutsideOfPackages(ROOT + "sit.run..", ROOT + "sit.djl..")
+                .resideOutsideOfPackages(ROOT + "sit.run..", ROOT + "sit.lab..", ROOT + "sit.djl..")
                 .should()
                 .dependOnClassesThat(resideInAnyPackage(ROOT + "encoders..", ROOT + "sit.run..", ROOT + "sit.djl..")));
+        check(noClasses()
+                .that()
+                .resideInAPackage(ROOT + "sit..")
+                .and()
+                .resideOutsideOfPackage(ROOT + "sit.lab..")
+                .should()
+                .dependOnClassesThat(resideInAPackage(ROOT + "sit.lab..")));
         check(noClasses()
                 .that()
                 .resideInAPackage(ROOT + "sit.djl..")

@@ -276,6 +276,24 @@ public final class SiTLoss {
     }
 
     private NDArray alignment(List<NDArray> projected, SiTLossInput in, SiTConfig config) {
+        Aligned aligned = aligned(projected, in, config);
+        return new AlignmentLoss().evaluate(aligned.targets(), aligned.predictions());
+    }
+
+    /**
+     * What the alignment compares, for each encoder; see {@link AlignmentLoss}.
+     *
+     * @param targets tokens of the encoder (N, [1+]K, Z), those that the loss looks at, normalised if the config says so
+     * @param predictions projected tokens of the same shape
+     */
+    public record Aligned(NDList targets, NDList predictions) {}
+
+    /** Returns what the alignment of some output compares, token by token. */
+    public Aligned aligned(SiTOutput out, SiTLossInput in) {
+        return aligned(out.projected(), in, model.config());
+    }
+
+    private Aligned aligned(List<NDArray> projected, SiTLossInput in, SiTConfig config) {
         NDList targets = new NDList();
         NDList predictions = new NDList();
         for (int i = 0; i < projected.size(); i++) {
@@ -298,7 +316,7 @@ public final class SiTLoss {
             targets.add(target);
             predictions.add(prediction);
         }
-        return new AlignmentLoss().evaluate(targets, predictions);
+        return new Aligned(targets, predictions);
     }
 
     /** iREPA's target: patches over the picture normalised, a class token in front as it is. */

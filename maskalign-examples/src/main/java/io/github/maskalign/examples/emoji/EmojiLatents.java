@@ -47,6 +47,9 @@ import org.slf4j.LoggerFactory;
 final class EmojiLatents {
     private static final Logger LOG = LoggerFactory.getLogger(EmojiLatents.class);
     private static final int SHARD = 512;
+    /** Side of the grid of tokens that are kept beside the latents. */
+    static final int GRID = 8;
+
     private static final int BATCH = 64;
 
     private final EmojiSet set;
@@ -110,7 +113,7 @@ final class EmojiLatents {
         PatchAutoencoder autoencoder = PatchAutoencoder.embedded(Device.cpu());
         try {
             RepresentationEncoder teacher =
-                    tokens ? Encoders.embeddedTeacher(64, set.config().size(), Device.cpu()) : null;
+                    tokens ? Encoders.embeddedTeacher(GRID * GRID, set.config().size(), Device.cpu()) : null;
             PrepareRun.Storage storage = new PrepareRun.Storage(FloatCode.FLOAT16, FloatCode.FLOAT16, images);
             return new AutoencoderPictures(
                     autoencoder, teacher, Device.cpu(), set.config().size(), storage, settings());

@@ -41,6 +41,7 @@ import io.github.maskalign.encoders.text.ClipTextEncoder;
 import io.github.maskalign.encoders.text.TextEncoder;
 import io.github.maskalign.encoders.text.TextEncoder.TextTokens;
 import io.github.maskalign.sit.SiT;
+import io.github.maskalign.sit.lab.Analysis;
 import io.github.maskalign.sit.run.EvaluationRun;
 import io.github.maskalign.sit.run.EvaluationRun.EvaluationReport;
 import io.github.maskalign.sit.run.RunReport;
@@ -54,6 +55,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** What documents show and no program does; compiled, never run. */
 final class Snippets {
@@ -184,5 +186,13 @@ final class Snippets {
         PositionScores scores = PositionScores.full(norms, 16, 16, 0.1); // the top 26 of each picture
         PositionScores.Preference found = scores.preference(Measured.Resampling.of(0));
         Measured spread = found.spread(); // spread.value(), spread.low(), spread.chance()
+    }
+
+    static Path analysis() throws IOException {
+        Path file = Analysis.of(List.of(Path.of("runs/mine")))
+                .withParts(Set.of(Analysis.Part.GRADIENTS))
+                .withPictures(1000)
+                .write(Path.of("runs/mine/analysis"));
+        return file;
     }
 }

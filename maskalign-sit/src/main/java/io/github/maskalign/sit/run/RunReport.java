@@ -1,6 +1,7 @@
 package io.github.maskalign.sit.run;
 
 import io.github.maskalign.core.files.AtomicFile;
+import io.github.maskalign.sit.run.internal.AnalysisSection;
 import io.github.maskalign.sit.run.internal.Png;
 import io.github.maskalign.sit.run.internal.ReportCharts;
 import io.github.maskalign.sit.run.internal.ReportData;
@@ -26,15 +27,17 @@ public final class RunReport {
 
     private final List<RunGroup> groups;
     private final List<ScoreFile> scores;
+    private final List<ReportPage.Leading> analyses;
 
-    private RunReport(List<RunGroup> groups, List<ScoreFile> scores) {
+    private RunReport(List<RunGroup> groups, List<ScoreFile> scores, List<ReportPage.Leading> analyses) {
         this.groups = List.copyOf(groups);
         this.scores = List.copyOf(scores);
+        this.analyses = List.copyOf(analyses);
     }
 
     /**
      * Reads runs, finished or going on. Those that differ in {@code seed} and {@code name} alone form a group, of which
-     * means and sample standard deviations are shown.
+     * means and sample standard deviations are shown. What {@code analyze} left in a run's folder is shown too.
      *
      * @param folders run folders, at least one
      * @param evaluations results of {@code evaluate --out} that lie elsewhere
@@ -46,6 +49,7 @@ public final class RunReport {
             throw new IllegalArgumentException("a report must be of at least one run");
         }
         List<ReportedRun> runs = new ArrayList<>();
+        List<ReportPage.Leading> analyses = new ArrayList<>();
         Set<String> labels = new HashSet<>();
         for (Path folder : folders) {
             String name = String.valueOf(folder.toAbsolutePath().normalize().getFileName());
@@ -54,17 +58,18 @@ public final class RunReport {
                 label = name + " (" + i + ")";
             }
             runs.add(ReportedRun.read(folder, label, grids));
+            AnalysisSection.read(folder, label).ifPresent(analyses::add);
         }
         List<ScoreFile> scores = new ArrayList<>();
         for (Path file : evaluations) {
             scores.add(ScoreFile.read(file));
         }
-        return new RunReport(RunGroup.of(runs), scores);
+        return new RunReport(RunGroup.of(runs), scores, analyses);
     }
 
     /** Returns the report with one line for each run, whatever their seeds. */
     public RunReport withoutGroups() {
-        return new RunReport(RunGroup.each(runs()), scores);
+        return new RunReport(RunGroup.each(runs()), scores, analyses);
     }
 
     private List<ReportedRun> runs() {
@@ -86,7 +91,7 @@ public final class RunReport {
         String names = groups.size() > MOST_NAMES
                 ? summary()
                 : String.join(", ", groups.stream().map(RunGroup::label).toList());
-        write(file, new ReportPage(title != null ? title : names, groups, scores, made).html());
+        write(file, new ReportPage(title != null ? title : names, groups, scores, made, analyses).html());
     }
 
     /**

@@ -256,7 +256,7 @@ class ConfigFilesTest {
         Path file = FOLDER.resolve("emoji-32.yaml");
 
         assertThat(RunPlan.settings(load("emoji-32"))).doesNotContainKeys("data.space", "data.classes");
-        assertThat(RunPlan.settings(bind(file, "method=repa", "data.space=LATENTS", "data.classes=[hearts, flags]")))
+        assertThat(RunPlan.settings(bind(file, "data.space=LATENTS", "data.classes=[hearts, flags]")))
                 .containsEntry("data.space", "LATENTS")
                 .containsEntry("data.classes", "[hearts, flags]");
         assertThatThrownBy(() -> bind(FOLDER.resolve("mini-imagenet.yaml"), "data.classes=[hearts]"))
@@ -268,12 +268,12 @@ class ConfigFilesTest {
     void sectionsThatContradictEachOtherAreRefused() {
         Path file = FOLDER.resolve("emoji-32.yaml");
 
-        assertThatThrownBy(() -> bind(file, "method=repa", "encoder.kind=NONE"))
+        assertThatThrownBy(() -> bind(file, "encoder.kind=NONE"))
                 .isInstanceOf(ConfigException.class)
                 .hasMessageContaining("encoder.kind must not be NONE while align.enabled or cls.enabled is true");
-        assertThatThrownBy(() -> bind(file, "method=repa", "diffusion.path=COSINE"))
+        assertThatThrownBy(() -> bind(file, "diffusion.path=COSINE"))
                 .hasMessageContaining("diffusion.path must be LINEAR with a class token but was COSINE");
-        assertThatThrownBy(() -> bind(file, "method=repa", "model.variant=SiT-B/2"))
+        assertThatThrownBy(() -> bind(file, "model.variant=SiT-B/2"))
                 .hasMessageContaining("variant already says patchSize");
     }
 
@@ -282,10 +282,10 @@ class ConfigFilesTest {
         Path file = FOLDER.resolve("emoji-32.yaml");
         String noMask = "subset.placement=NONE";
 
-        assertThat(family(bind(file, "method=repa"))).isEqualTo("maskalign");
-        assertThat(family(bind(file, "method=repa", noMask, "subset.ratio=0.0", "mixer.layers=0")))
+        assertThat(family(bind(file))).isEqualTo("maskalign");
+        assertThat(family(bind(file, noMask, "subset.ratio=0.0", "mixer.layers=0")))
                 .isEqualTo("reg");
-        assertThat(family(bind(file, "method=repa", noMask, "subset.ratio=0.0", "mixer.layers=0", "cls.enabled=false")))
+        assertThat(family(bind(file, noMask, "subset.ratio=0.0", "mixer.layers=0", "cls.enabled=false")))
                 .isEqualTo("repa");
         assertThat(family(bind(
                         file,
@@ -296,7 +296,7 @@ class ConfigFilesTest {
                         "align.enabled=false",
                         "encoder.kind=NONE")))
                 .isEqualTo("sit");
-        RunConfig repaMask = bind(file, "method=repa", "cls.enabled=false");
+        RunConfig repaMask = bind(file, "cls.enabled=false");
         assertThat(RunPlan.model(repaMask).hasClassToken()).isFalse();
         assertThat(RunPlan.model(repaMask).subset().placement()).isEqualTo(SubsetPlacement.DROP);
     }
@@ -319,7 +319,7 @@ class ConfigFilesTest {
                 .isZero();
         Path file = FOLDER.resolve("imagenet-sit-b-2.yaml");
 
-        RunConfig three = bind(file, "method=repa", "method=sit", "sample.legacyGuidedChannels=3");
+        RunConfig three = bind(file, "method=sit", "sample.legacyGuidedChannels=3");
 
         assertThat(three.sample().guidance().legacyGuidedChannels()).isEqualTo(3);
         assertThat(three.evaluate().sampling(three.sample()).legacyGuidedChannels())

@@ -48,6 +48,12 @@ public final class EncoderChoice {
         return index == 0 ? "encoder" : "moreEncoders[" + (index - 1) + "]";
     }
 
+    /** Opens the first encoder of a config; null if it has none, or its tokens come with the data. */
+    public static @Nullable RepresentationEncoder first(
+            RunConfig config, SiTConfig model, int pictureSide, Device device) throws IOException {
+        return open(config, 0, model, pictureSide, device);
+    }
+
     private static @Nullable RepresentationEncoder open(
             RunConfig config, int index, SiTConfig model, int pictureSide, Device device) throws IOException {
         EncoderSection section = config.encoders().get(index);
