@@ -90,7 +90,8 @@ public final class EmojiTrainingSource implements TrainingSource {
         EncoderSection.Kind encoder = config.encoder().kind();
         boolean attends = config.method().terms().attention().isPresent(); // which is not kept
         boolean tokens = encoder == EncoderSection.Kind.EMBEDDED
-                && RunPlan.model(config).grid() == EmojiLatents.GRID // other grids are encoded while training, or refused
+                && RunPlan.model(config).grid()
+                        == EmojiLatents.GRID // other grids are encoded while training, or refused
                 && !attends
                 && config.encoders().size() == 1;
         boolean images = !tokens && encoder != EncoderSection.Kind.NONE;

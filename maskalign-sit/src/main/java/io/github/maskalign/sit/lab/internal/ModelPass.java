@@ -309,7 +309,8 @@ final class ModelPass {
     }
 
     SiTOutput forward(SiTLossInput in, Set<Integer> taps) {
-        return loaded.model().forward(store, loss.noised(in), false, BlockRunner.PLAIN, new Wanted(taps, Set.of(), false));
+        return loaded.model()
+                .forward(store, loss.noised(in), false, BlockRunner.PLAIN, new Wanted(taps, Set.of(), false));
     }
 
     SiTLoss loss() {
