@@ -11,6 +11,7 @@ import io.github.maskalign.sit.run.internal.Chart;
 import io.github.maskalign.sit.run.internal.Curve;
 import io.github.maskalign.sit.run.internal.ReportCharts.Drawing;
 import io.github.maskalign.sit.run.internal.ReportPage;
+import io.github.maskalign.sit.run.internal.ScoreId;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -46,15 +47,25 @@ record ComparisonSection(ComparisonPlan plan, ComparisonTable table) implements 
         of.figures(
                 page,
                 drawings(
-                        "PFLOP of the model",
-                        cell -> StepCosts.flops(cell.config().value()) / 1e15));
-        of.figures(page, drawings("minutes of training", ComparisonSection::minutes));
+                        "TFLOP of the model",
+                        cell -> StepCosts.flops(cell.config().value()) / 1e12));
+        of.figures(page, drawings("minutes of training", this::minutes));
         page.append("</section>\n");
     }
 
-    private static double minutes(Cell cell) {
+    /** The minutes of a step, the same for all seeds of a variant: the mean of what theirs took. */
+    private double minutes(Cell of) {
+        return table.finished().keySet().stream()
+                        .filter(cell -> cell.variant().equals(of.variant()))
+                        .mapToDouble(ComparisonSection::seconds)
+                        .average()
+                        .orElse(Double.NaN)
+                / 60;
+    }
+
+    private static double seconds(Cell cell) {
         try {
-            return StepCosts.measured(cell).orElse(Double.NaN) / 60;
+            return StepCosts.measured(cell).orElse(Double.NaN);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -62,7 +73,7 @@ record ComparisonSection(ComparisonPlan plan, ComparisonTable table) implements 
 
     private void scores(StringBuilder page, Column column) {
         page.append("<div class=\"wide\"><table>\n<caption>")
-                .append(escape(column.id()))
+                .append(escape(ScoreId.title(column.id())))
                 .append(column.protocol().isEmpty() ? "" : ", protocol <code>" + escape(column.protocol()) + "</code>")
                 .append(column.lowerIsBetter()
                         .map(less -> less ? ", less is better" : ", more is better")
@@ -103,7 +114,7 @@ record ComparisonSection(ComparisonPlan plan, ComparisonTable table) implements 
     private List<Drawing> drawings(String across, ToDoubleFunction<Cell> cost) {
         List<Drawing> drawings = new ArrayList<>();
         for (Column column : table.columns()) {
-            Chart chart = new Chart(column.id() + " over " + across, false, 0, across);
+            Chart chart = new Chart(ScoreId.title(column.id()) + " over " + across, false, 0, across);
             List<Chart.Line> lines = new ArrayList<>();
             List<Variant> shown = plan.variants().stream()
                     .filter(variant -> table.finished().keySet().stream()
@@ -117,9 +128,7 @@ record ComparisonSection(ComparisonPlan plan, ComparisonTable table) implements 
                         curve(cell, outcome, column, cost.applyAsDouble(cell), curves);
                     }
                 });
-                // times differ by run, so that runs of a variant have no abscissa in common
-                int group = g;
-                curves.forEach(curve -> lines.add(new Chart.Line(group, curve, null)));
+                lines.addAll(Chart.Line.of(g, curves, chart));
             }
             if (!lines.isEmpty()) {
                 drawings.add(new Drawing(chart, lines));

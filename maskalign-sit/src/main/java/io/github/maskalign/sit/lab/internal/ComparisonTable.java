@@ -44,14 +44,19 @@ record ComparisonTable(ComparisonPlan plan, Map<Cell, Outcome> finished) {
         Map<String, Column> found = new TreeMap<>();
         finished.values()
                 .forEach(outcome -> outcome.scores().keySet().stream()
-                        .filter(score -> score.startsWith(PREFIX)
-                                && Metric.ofFile(score.substring(PREFIX.length()))
-                                        .isPresent())
+                        .filter(score -> score.startsWith(PREFIX) && isScore(score))
                         .forEach(score -> {
                             Column column = new Column(score, protocol(outcome));
                             found.put(score + " " + column.protocol(), column);
                         }));
         return new ArrayList<>(found.values());
+    }
+
+    /** Errors and spreads stand beside their scores, and are none themselves. */
+    private static boolean isScore(String score) {
+        return !score.endsWith("_se")
+                && !score.endsWith("_sd")
+                && Metric.ofFile(score.substring(PREFIX.length())).isPresent();
     }
 
     static String protocol(Outcome outcome) {

@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
  * Names of scores in files, and what those of files before them stand for: {@code eval/frechet} and the like in {@code
  * stats.jsonl}, and {@code fid} in results of {@code evaluate} whatever the features were.
  */
-final class ScoreId {
+public final class ScoreId {
     private static final Pattern OLD_STATS =
             Pattern.compile("eval/(frechet|spatial_frechet|classifier_score|kernel)(|_se|_sd)");
 
@@ -50,7 +50,7 @@ final class ScoreId {
     }
 
     /** Returns what people call a score; it names the features unless they are Inception's. */
-    static String title(String id) {
+    public static String title(String id) {
         Optional<Metric> metric = Metric.ofFile(id);
         if (metric.isEmpty()) {
             return id;
