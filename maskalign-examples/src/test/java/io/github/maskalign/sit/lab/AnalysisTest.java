@@ -300,12 +300,14 @@ class AnalysisTest {
     void aKilledAnalysisLeavesTheOneBeforeItWhole() throws Exception {
         SplittableRandom random = new SplittableRandom(Long.getLong("test.seed", 20260608L));
         Path to = out.resolve("killed");
+        long began = System.nanoTime();
         Process process = start(to, 0);
         assertThat(process.waitFor()).isZero();
+        long took = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - began); // machines differ
         int kills = 0;
         for (int seed = 1; seed <= 12; seed++) {
             Process again = start(to, seed);
-            if (!again.waitFor(random.nextLong(3_000, 9_000), TimeUnit.MILLISECONDS)) {
+            if (!again.waitFor(random.nextLong(took / 4, took), TimeUnit.MILLISECONDS)) {
                 again.destroyForcibly().waitFor();
                 kills++;
             }
