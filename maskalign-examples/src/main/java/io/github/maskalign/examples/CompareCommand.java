@@ -57,7 +57,7 @@ final class CompareCommand implements Callable<Integer>, UsesEngine {
 
     @Override
     public boolean usesEngine() {
-        return !reportOnly;
+        return !reportOnly && !planOnly;
     }
 
     @Override
