@@ -16,6 +16,7 @@ import java.util.Optional;
  * Scores of samples while a run goes on. Nothing here changes what is trained.
  *
  * @param every steps between two evaluations; there is one at the start and one at the end too; 0 never evaluates
+ * @param atStart whether one comes before the first step, of weights that have seen nothing
  * @param samples pictures drawn for one, with the averaged weights; at least 4
  * @param batch pictures drawn and looked at together
  * @param seed seed of labels and noise, as {@code sample --seed}
@@ -27,6 +28,7 @@ import java.util.Optional;
  */
 public record EvaluateSection(
         @NonNegative @Default("0") long every,
+        @Default("true") boolean atStart,
         @Positive @Default("1000") int samples,
         @Positive @Default("64") int batch,
         @Default("0") long seed,

@@ -146,7 +146,10 @@ public final class EvaluationListener implements TrainListener {
     }
 
     private boolean isDue(long step) {
-        return step < lastStep && step % section.every() == 0 && !recorded.contains(step);
+        return step < lastStep
+                && step % section.every() == 0
+                && (step > 0 || section.atStart())
+                && !recorded.contains(step);
     }
 
     private void evaluate(TrainState state) {
