@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -80,12 +81,32 @@ class EvaluateWhileTrainingTest {
             assertThat(recorded.get(pair.get(0) + "_se").getAsDouble())
                     .isEqualTo(metric.get("error").getAsDouble());
         }
+        JsonObject drawing = drawing(run);
+        JsonObject folder = drawing(pictures);
+        JsonObject scored = command.getAsJsonObject("protocol");
+        for (String fact : folder.keySet()) {
+            assertThat(folder.get(fact)).as("both drew alike: %s", fact).isEqualTo(drawing.get(fact));
+            assertThat(scored.get(fact)).as("a score says it too: %s", fact).isEqualTo(folder.get(fact));
+        }
+        assertThat(folder.keySet()).contains("sampler", "equation", "labels", "samples", "weights", "rounding");
+        assertThat(scored.get("features")).isEqualTo(drawing.get("features"));
+        assertThat(scored.get("reference").getAsString())
+                .isEqualTo("evaluate-reference.safetensors, 40 pictures, 40 rows");
+        assertThat(scored.get("fingerprint").getAsString()).matches("[0-9a-f]{12}");
         // both are without bias, but over subsets of another size
         JsonObject kernel = command.getAsJsonObject("metrics").getAsJsonObject("kd_embedded_teacher");
         assertThat(recorded.get("eval/kd_embedded_teacher").getAsDouble())
                 .isCloseTo(
                         kernel.get("value").getAsDouble(),
                         within(recorded.get("eval/kd_embedded_teacher_se").getAsDouble()));
+    }
+
+    /** The facts of the one protocol that a folder explains. */
+    private static JsonObject drawing(Path folder) throws IOException {
+        JsonObject all = JsonParser.parseString(Files.readString(folder.resolve("protocols.json")))
+                .getAsJsonObject();
+        assertThat(all.keySet()).hasSize(1);
+        return all.getAsJsonObject(all.keySet().iterator().next());
     }
 
     private static void run(String... args) {

@@ -69,6 +69,16 @@ class RankedCommandsTest {
         assertThat(shared.exitCode()).as(shared.text()).isZero();
         assertThat(alone.exitCode()).as(alone.text()).isZero();
         assertThat(folder.resolve("shared.png")).hasSameBinaryContentAs(folder.resolve("alone.png"));
+
+        MpiRun.Result files = ranks(3, sample("shared", "--folder"));
+        MpiRun.Result single = ranks(1, sample("alone", "--folder"));
+
+        assertThat(files.exitCode()).as(files.text()).isZero();
+        assertThat(single.exitCode()).as(single.text()).isZero();
+        for (String file : List.of("000000.png", "000003.png", "000005.png", "provenance.json", "protocols.json")) {
+            assertThat(folder.resolve("shared").resolve(file))
+                    .hasSameBinaryContentAs(folder.resolve("alone").resolve(file));
+        }
     }
 
     @Test
@@ -176,13 +186,17 @@ class RankedCommandsTest {
     }
 
     private List<String> sample(String file) {
+        return sample(file, "--out");
+    }
+
+    private List<String> sample(String file, String option) {
         return program(List.of(
                 "sample",
                 folder.resolve("two").toString(),
                 "--num=6",
                 "--batch=2", // the same batches for one process and for three
                 "--steps=2",
-                "--out=" + folder.resolve(file)));
+                option + "=" + folder.resolve(file)));
     }
 
     private static List<String> program(List<String> arguments) {

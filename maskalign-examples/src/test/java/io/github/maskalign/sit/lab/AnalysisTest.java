@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.github.maskalign.core.files.internal.RunLock;
 import io.github.maskalign.examples.ChildJvm;
 import io.github.maskalign.examples.CommandRun;
 import io.github.maskalign.examples.Main;
@@ -317,6 +318,18 @@ class AnalysisTest {
             }
         }
         assertThat(kills).isPositive();
+    }
+
+    @Test
+    void twoAnalysesDoNotShareAFolder() throws IOException {
+        Path to = out.resolve("taken");
+        try (RunLock other = RunLock.acquire(to)) {
+            assertThat(command.run(
+                            "analyze", aligned, "--what=stability", "--pictures=24", "--times=0.5", "--out=" + to))
+                    .isNotZero();
+        }
+        assertThat(command.err()).contains(to + " is in use by", "choose another folder");
+        assertThat(to.resolve("analysis.json")).doesNotExist();
     }
 
     private Process start(Path to, int seed) throws IOException {

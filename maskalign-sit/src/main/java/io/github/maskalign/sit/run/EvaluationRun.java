@@ -18,6 +18,7 @@ import io.github.maskalign.sit.run.internal.Comparison;
 import io.github.maskalign.sit.run.internal.ExtractorChoice;
 import io.github.maskalign.sit.run.internal.FeatureRun;
 import io.github.maskalign.sit.run.internal.PictureSource;
+import io.github.maskalign.sit.run.internal.Protocol;
 import io.github.maskalign.sit.run.internal.Provenance;
 import io.github.maskalign.sit.run.internal.ReferenceChoice;
 import io.github.maskalign.sit.run.internal.ScriptPin;
@@ -231,6 +232,7 @@ public final class EvaluationRun {
      * @param samples facts about the samples, such as where they are
      * @param reference facts about the reference
      * @param settings what was chosen
+     * @param protocol all that the numbers depend on but the weights: drawing, network, reference, counts
      * @param provenance versions and machine
      */
     public record EvaluationReport(
@@ -238,7 +240,13 @@ public final class EvaluationRun {
             Map<String, String> samples,
             Map<String, String> reference,
             Map<String, String> settings,
+            Map<String, String> protocol,
             Map<String, String> provenance) {
+
+        /** Returns 12 hexadecimal digits that are equal for scores that may be compared. */
+        public String fingerprint() {
+            return new Protocol(protocol).fingerprint();
+        }
 
         /** Returns the numbers and what they were computed from, one line for each. */
         public String text() {
@@ -264,6 +272,7 @@ public final class EvaluationRun {
             if (!reference.isEmpty()) {
                 text.append("against ").append(reference.get("path")).append(System.lineSeparator());
             }
+            text.append("protocol ").append(fingerprint()).append(System.lineSeparator());
             for (String warning : result.warnings()) {
                 text.append("warning: ").append(warning).append(System.lineSeparator());
             }
@@ -298,6 +307,9 @@ public final class EvaluationRun {
             all.add("reference", object(reference));
             all.add("features", features);
             all.add("settings", object(settings));
+            JsonObject made = object(protocol);
+            made.addProperty("fingerprint", fingerprint());
+            all.add("protocol", made);
             all.add("warnings", warnings);
             all.add("provenance", object(provenance));
             return all;

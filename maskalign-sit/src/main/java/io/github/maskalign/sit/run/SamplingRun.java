@@ -238,10 +238,16 @@ public final class SamplingRun {
             Wanted pictures = wanted.resolved(names);
             Path weights = file.file().path();
             Map<String, String> facts = Map.of(
-                    "source", chosen.toString(),
-                    "weights", String.valueOf(weights.getFileName()),
-                    "weights_sha256", Digests.sha256(weights),
-                    "read_as", source.options().toString());
+                    "source",
+                    chosen.toString(),
+                    "weights",
+                    String.valueOf(weights.getFileName()),
+                    "weights_sha256",
+                    Digests.sha256(weights),
+                    "read_as",
+                    source.options().toString(),
+                    SampleWork.KIND,
+                    source.kind(chosen));
             try (Closeable products = model.precision().enter()) {
                 int batch = Math.min(computing.batch(), wanted.count());
                 return task.run(new SampleWork(manager, model, pictures, used, batch, names), facts);

@@ -122,6 +122,13 @@ class EvaluationListenerTest {
     }
 
     @Test
+    void theScoreOfUntrainedWeightsMayBeLeftOut() throws Exception {
+        train("run", 4, "evaluate.every=2", "evaluate.atStart=false");
+
+        assertThat(evaluated("run")).containsExactly(2L, 4L);
+    }
+
+    @Test
     void theJudgeScoresInPlaceOfTheTeacherAndKeptFeaturesAreMadeAnew() throws Exception {
         train("run", 1, "evaluate.every=9");
         train("run", 2, "evaluate.every=9", "evaluate.encoder=JUDGE");

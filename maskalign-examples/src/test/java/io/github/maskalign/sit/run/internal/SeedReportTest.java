@@ -204,6 +204,25 @@ class SeedReportTest {
                 .doesNotContain(">FID<", "frechet");
     }
 
+    @Test
+    void resultsOfOtherProtocolsHaveColumnsOfTheirOwn() throws Exception {
+        Path first = run("first", 1);
+        Path second = run("second", 1);
+        String result = result("fid", false, "w");
+        Files.writeString(first.resolve("evaluation.json"), protocol(result, "0123456789ab"));
+        Files.writeString(second.resolve("evaluation.json"), protocol(result, "0123456789ab"));
+        assertThat(page(RunReport.read(List.of(first, second), List.of(), 0))).doesNotContain(", protocol ");
+
+        Files.writeString(second.resolve("evaluation.json"), protocol(result, "ba9876543210"));
+        assertThat(page(RunReport.read(List.of(first, second), List.of(), 0)))
+                .contains("evaluation.json, protocol 0123456789ab", "evaluation.json, protocol ba9876543210");
+    }
+
+    private static String protocol(String result, String fingerprint) {
+        String open = result.strip();
+        return open.substring(0, open.length() - 1) + ",\"protocol\":{\"fingerprint\":\"" + fingerprint + "\"}}";
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = ';',

@@ -8,6 +8,7 @@ import io.github.maskalign.core.analysis.PositionScores;
 import io.github.maskalign.core.analysis.StabilityGap;
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.config.ConfigWriter;
+import io.github.maskalign.core.files.internal.RunLock;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
 import io.github.maskalign.sit.lab.Analysis.Part;
@@ -73,21 +74,22 @@ public record AnalysisWork(
             if (possible.has(Part.PROBE) && !taps.hasClasses()) {
                 results.notes.add("the probe is left out, as all pictures have one class");
             }
-            try (Progress progress = display.open(new Progress.Plan(
-                    "analyze", 0, (long) all.size() * settings.times().size(), pictures.size(), 1))) {
+            try (RunLock lock = RunLock.acquire(folder); // told now, not after an hour's work
+                    Progress progress = display.open(new Progress.Plan(
+                            "analyze", 0, (long) all.size() * settings.times().size(), pictures.size(), 1))) {
                 for (AnalysedWeights weights : all) {
                     measure(weights, base, pictures, possible, taps, results, progress);
                 }
+                JsonObject out = new JsonObject();
+                out.addProperty("format", FORMAT);
+                out.add("asked", asked());
+                out.add("data", data(base, config, pictures));
+                out.add("notes", AnalysisJson.texts(results.notes));
+                out.add("encoder", taps.ofEncoder());
+                out.add("checkpoints", results.checkpoints);
+                out.add("relations", relations(results.maps));
+                return new AnalysisFiles(out).write(folder);
             }
-            JsonObject out = new JsonObject();
-            out.addProperty("format", FORMAT);
-            out.add("asked", asked());
-            out.add("data", data(base, config, pictures));
-            out.add("notes", AnalysisJson.texts(results.notes));
-            out.add("encoder", taps.ofEncoder());
-            out.add("checkpoints", results.checkpoints);
-            out.add("relations", relations(results.maps));
-            return new AnalysisFiles(out).write(folder);
         }
     }
 

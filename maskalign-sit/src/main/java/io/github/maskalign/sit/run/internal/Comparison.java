@@ -89,7 +89,9 @@ public record Comparison(FeatureRun run, @Nullable ReferenceChoice against, int 
         try (FeatureCollector collected =
                 run.collect("samples", pictures, CollectorConfig.samples(metrics, groups, pictures.size()))) {
             EvaluationResult result = evaluation.compare(run.manager(), target, collected);
-            return new EvaluationReport(result, about(pictures), about(target), settings(metrics), provenance);
+            Protocol protocol = protocol(pictures, target);
+            return new EvaluationReport(
+                    result, about(pictures), about(target), settings(metrics), protocol.facts(), provenance);
         }
     }
 
@@ -138,18 +140,43 @@ public record Comparison(FeatureRun run, @Nullable ReferenceChoice against, int 
         return facts;
     }
 
+    /** How the pictures were drawn, as far as their folder says it, and all that these scores depend on. */
+    private Protocol protocol(PictureSource pictures, Reference target) throws IOException {
+        Map<String, String> facts = new LinkedHashMap<>(about(target));
+        Map<String, String> how = new LinkedHashMap<>();
+        FeatureSpace space = run.extractor().space();
+        how.put("features", space.name() + " " + space.identity());
+        how.put("resolution", pictures.resolution());
+        how.put("pictures", Integer.toString(pictures.size()));
+        if (against != null) {
+            how.put(
+                    "reference",
+                    against.path().getFileName() + ", " + facts.get("pictures") + " pictures, " + facts.get("rows")
+                            + " rows");
+        }
+        how.putAll(measuring());
+        return Protocol.ofPictures(pictures).with(how);
+    }
+
     private Map<String, String> settings(Set<Metric> metrics) {
         Map<String, String> facts = new LinkedHashMap<>();
         FeatureSpace space = run.extractor().space();
         facts.put(
                 "metrics",
                 String.join(",", metrics.stream().map(m -> m.id(space)).toList()));
+        facts.putAll(measuring());
+        facts.put("batch", Integer.toString(run.batch()));
+        return facts;
+    }
+
+    /** What the numbers depend on, besides pictures and network. */
+    private Map<String, String> measuring() {
+        Map<String, String> facts = new LinkedHashMap<>();
         facts.put("neighbours", Integer.toString(PrecisionRecall.NEIGHBOURS));
         facts.put("jackknife_groups", Integer.toString(groups));
         facts.put("kid_subsets", Integer.toString(KernelDistance.USUAL.subsets()));
         facts.put("kid_subset_size", Integer.toString(KernelDistance.USUAL.subsetSize()));
         facts.put("kid_seed", Long.toString(KernelDistance.USUAL.seed()));
-        facts.put("batch", Integer.toString(run.batch()));
         return facts;
     }
 }

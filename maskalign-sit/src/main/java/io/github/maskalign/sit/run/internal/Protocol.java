@@ -7,6 +7,8 @@ import com.google.gson.reflect.TypeToken;
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.internal.Digests;
+import io.github.maskalign.core.sample.SamplerConfig;
+import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -31,6 +33,54 @@ public record Protocol(Map<String, String> facts) {
     /** Sorts the facts. */
     public Protocol {
         facts = new TreeMap<>(facts);
+    }
+
+    /**
+     * Returns how pictures are drawn, whoever scores them.
+     *
+     * @param how the sampler, its equation and guidance
+     * @param labels the rule of their labels: random, balanced, or given
+     * @param seed seed of labels and noise
+     * @param samples their number
+     * @param weights which of a run's weights draw
+     * @param decoder what makes pictures, and the rounding
+     * @param precision arithmetic
+     */
+    static Protocol ofDrawing(
+            SamplerConfig how,
+            String labels,
+            long seed,
+            int samples,
+            String weights,
+            PictureDecoder decoder,
+            RunPrecision precision)
+            throws IOException {
+        Map<String, String> facts = new TreeMap<>();
+        facts.put("sampler", how.toString());
+        facts.put("equation", how.method() == SamplerMethod.EULER_MARUYAMA ? "SDE" : "ODE");
+        facts.put("labels", labels);
+        facts.put("seed", Long.toString(seed));
+        facts.put("samples", Integer.toString(samples));
+        facts.put("weights", weights);
+        facts.put("decoder", decoder.sha256().orElse("pixels"));
+        facts.put("rounding", decoder.pixels().name());
+        facts.put("precision", precision.name());
+        return new Protocol(facts);
+    }
+
+    /** Returns what is known of how pictures were drawn: what {@code sample --folder} wrote beside them. */
+    static Protocol ofPictures(PictureSource pictures) throws IOException {
+        Map<String, Map<String, String>> beside = Files.isDirectory(pictures.path()) ? read(pictures.path()) : Map.of();
+        return beside.size() == 1
+                ? new Protocol(beside.values().iterator().next())
+                : new Protocol(Map.of("drawing", "unknown", "samples", Integer.toString(pictures.size())));
+    }
+
+    /** Returns this with facts added. */
+    Protocol with(Map<String, String> more) {
+        Map<String, String> all = new TreeMap<>(facts);
+        all.putAll(more);
+        return new Protocol(all);
     }
 
     /** Returns 12 hexadecimal digits that are equal for equal facts. */

@@ -12,8 +12,6 @@ import io.github.maskalign.core.evaluate.FeatureExtractor.FeatureSpace;
 import io.github.maskalign.core.evaluate.Metric;
 import io.github.maskalign.core.evaluate.internal.KernelDistance;
 import io.github.maskalign.core.evaluate.internal.PrecisionRecall;
-import io.github.maskalign.core.sample.SamplerConfig;
-import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import io.github.maskalign.encoders.inception.InceptionExtractor.InceptionSuite;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.EvaluateSection;
@@ -26,7 +24,6 @@ import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -75,24 +72,18 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
     }
 
     private Protocol describe(FeatureSpace space, PictureDecoder decoder) throws IOException {
-        SamplerConfig how = section.sampling(run.sample());
-        Map<String, String> facts = new TreeMap<>();
-        facts.put("sampler", how.toString());
-        facts.put("equation", how.method() == SamplerMethod.EULER_MARUYAMA ? "SDE" : "ODE");
-        facts.put("labels", "random");
-        facts.put("seed", Long.toString(section.seed()));
-        facts.put("samples", Integer.toString(section.samples()));
-        facts.put("weights", "average of decay " + run.optim().emaDecay());
-        facts.put("decoder", decoder.sha256().orElse("pixels"));
-        facts.put("rounding", decoder.pixels().name());
-        facts.put("precision", run.runtime().precision().name());
-        facts.put("features", space.name() + " " + space.identity());
-        facts.put(
-                "reference",
-                section.reference()
-                        .map(path -> String.valueOf(path.getFileName()))
-                        .orElse(section.referencePictures() + " training pictures"));
-        return new Protocol(facts);
+        Protocol drawing = Protocol.ofDrawing(
+                section.sampling(run.sample()),
+                "random",
+                section.seed(),
+                section.samples(),
+                "average of decay " + run.optim().emaDecay(),
+                decoder,
+                run.runtime().precision());
+        String reference = section.reference()
+                .map(path -> String.valueOf(path.getFileName()))
+                .orElse(section.referencePictures() + " training pictures");
+        return drawing.with(Map.of("features", space.name() + " " + space.identity(), "reference", reference));
     }
 
     @Override

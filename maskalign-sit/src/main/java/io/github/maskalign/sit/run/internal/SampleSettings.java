@@ -46,6 +46,17 @@ public final class SampleSettings {
             return average == null ? path : TrainedWeights.find(path, average).weights();
         }
 
+        /** Returns which weights these are, for scores of a run's and of another's to be compared. */
+        public String kind(Path chosen) throws IOException {
+            if (average != null) {
+                return "average of decay " + average;
+            }
+            return SampleSource.isRun(chosen)
+                    ? "average of decay "
+                            + TrainedWeights.find(chosen).config().optim().emaDecay()
+                    : "file";
+        }
+
         /** Opens the file of the weights. */
         public OpenWeights open(Path chosen) throws IOException {
             Path file = Files.isDirectory(chosen) ? RunSnapshots.newest(chosen) : chosen;
@@ -79,6 +90,11 @@ public final class SampleSettings {
          */
         public Wanted resolved(ClassNames classes) {
             return names.isEmpty() ? this : new Wanted(count, seed, classes.labels(names), List.of(), balanced);
+        }
+
+        /** Returns the rule of the labels, in a word. */
+        String rule() {
+            return !labels.isEmpty() || !names.isEmpty() ? "given" : balanced ? "balanced" : "random";
         }
 
         /**

@@ -46,6 +46,8 @@ public record SampleWork(
         SampleSettings.Decoding decoding,
         int batch,
         ClassNames names) {
+    /** The fact that says which of a run's weights are meant. */
+    public static final String KIND = "kind";
 
     /** Writes the latents to a file. */
     public Path latents(Path file, Agreement agreement, Progress.Display display) throws IOException {
@@ -172,8 +174,13 @@ public record SampleWork(
         SampleFolder opened;
         try (PictureDecoder decoder = agreement.together(this::decoder);
                 Progress progress = display.open(plan(count))) {
-            SampleFolder files =
-                    agreement.together(() -> SampleFolder.open(target, count, settings(facts, decoder, classes)));
+            SampleFolder files = agreement.together(() -> {
+                SampleFolder some = SampleFolder.open(target, count, settings(facts, decoder, classes));
+                if (ranks.isRoot()) {
+                    protocol(facts, decoder).addTo(target);
+                }
+                return some;
+            });
             opened = files;
             int together = Math.multiplyExact(batch, ranks.size());
             try (Closeable lock = agreement.together(() -> writing(files, ranks))) {
@@ -203,10 +210,22 @@ public record SampleWork(
         return ranks.isRoot() ? files.clear() : () -> {};
     }
 
+    private Protocol protocol(Map<String, String> facts, PictureDecoder decoder) throws IOException {
+        return Protocol.ofDrawing(
+                model.sampling(),
+                wanted.rule(),
+                wanted.seed(),
+                wanted.count(),
+                facts.getOrDefault(KIND, "file"),
+                decoder,
+                model.precision());
+    }
+
     /** What pictures depend on. A run's newest weights change while it trains, so files are told by their content. */
     private Map<String, String> settings(Map<String, String> facts, PictureDecoder decoder, long[] classes)
             throws IOException {
         Map<String, String> settings = new TreeMap<>(facts);
+        settings.remove(KIND); // told by the file already
         settings.put("count", Integer.toString(wanted.count()));
         settings.put("seed", Long.toString(wanted.seed()));
         int guided = model.sampling().legacyGuidedChannels();

@@ -17,10 +17,12 @@ import java.util.List;
  * @param file its name
  * @param samples what was scored
  * @param features whose features they are
+ * @param protocol fingerprint of how they were made; empty if the file does not say it
  * @param scores the numbers
  * @param warnings what to mind
  */
-public record ScoreFile(String file, String samples, String features, List<Score> scores, List<String> warnings) {
+public record ScoreFile(
+        String file, String samples, String features, String protocol, List<Score> scores, List<String> warnings) {
     /**
      * One number.
      *
@@ -63,6 +65,9 @@ public record ScoreFile(String file, String samples, String features, List<Score
                     String.valueOf(file.getFileName()),
                     all.getAsJsonObject("samples").get("path").getAsString(),
                     name,
+                    all.has("protocol")
+                            ? all.getAsJsonObject("protocol").get("fingerprint").getAsString()
+                            : "",
                     scores,
                     warnings);
         } catch (CheckpointFormatException e) {

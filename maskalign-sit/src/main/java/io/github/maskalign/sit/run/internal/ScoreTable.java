@@ -5,11 +5,13 @@ import static io.github.maskalign.sit.run.internal.Markup.number;
 
 import io.github.maskalign.core.evaluate.Metric;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Predicate;
@@ -70,18 +72,25 @@ record ScoreTable(List<RunGroup> groups, List<Column> columns) {
             protocols.forEach((fingerprint, members) ->
                     columns.add(protocols.size() == 1 ? recorded(key, runs) : recorded(key, members, fingerprint)));
         }
+        Map<String, Set<String>> protocols = new HashMap<>();
+        runs.forEach(run -> run.scores()
+                .forEach(file -> protocols
+                        .computeIfAbsent(file.file(), name -> new TreeSet<>())
+                        .add(file.protocol())));
         Map<String, Column> results = new LinkedHashMap<>();
         for (ReportedRun run : runs) {
             for (ScoreFile file : run.scores()) {
                 for (ScoreFile.Score score : file.scores()) {
                     results.computeIfAbsent(
-                            file.file() + " " + score.id(),
+                            file.file() + " " + score.id() + " " + file.protocol(),
                             key -> new Column(
                                     score.id(),
                                     ScoreId.title(score.id()),
-                                    file.file(),
+                                    protocols.get(file.file()).size() == 1
+                                            ? file.file()
+                                            : file.file() + protocol(file.protocol()),
                                     true,
-                                    member -> result(member, file.file(), score.id())));
+                                    member -> result(member, file, score.id())));
                 }
             }
         }
@@ -101,9 +110,13 @@ record ScoreTable(List<RunGroup> groups, List<Column> columns) {
         return new Column(
                 column.id(),
                 column.title(),
-                column.when() + ", protocol " + (fingerprint.isEmpty() ? "unknown" : fingerprint),
+                column.when() + protocol(fingerprint),
                 column.comparable(),
                 run -> members.contains(run) ? column.value().applyAsDouble(run) : Double.NaN);
+    }
+
+    private static String protocol(String fingerprint) {
+        return ", protocol " + (fingerprint.isEmpty() ? "unknown" : fingerprint);
     }
 
     private static Column recorded(String key, List<ReportedRun> runs) {
@@ -137,9 +150,10 @@ record ScoreTable(List<RunGroup> groups, List<Column> columns) {
                 .reduce(Double.NaN, (before, value) -> value);
     }
 
-    private static double result(ReportedRun run, String file, String id) {
+    private static double result(ReportedRun run, ScoreFile like, String id) {
         return run.scores().stream()
-                .filter(found -> found.file().equals(file))
+                .filter(found ->
+                        found.file().equals(like.file()) && found.protocol().equals(like.protocol()))
                 .flatMap(found -> found.scores().stream())
                 .filter(score -> score.id().equals(id))
                 .mapToDouble(ScoreFile.Score::value)
