@@ -193,6 +193,36 @@ public record Measured(double value, double error, double low, double high, Opti
         return low;
     }
 
+    /**
+     * Returns the smallest effect that so many pairs of runs find with {@link #power}, in the units of the deviation, to a
+     * relative 1e-9.
+     *
+     * @param seeds how many pairs of runs, at least 2
+     * @param deviation standard deviation of the differences, above 0
+     * @param alpha share of false alarms, in (0, 1), below {@code power}
+     * @param power how likely the effect is to be seen, in (0, 1)
+     */
+    public static double detectable(int seeds, double deviation, double alpha, double power) {
+        checkShare("power", power);
+        if (power <= alpha) {
+            throw new IllegalArgumentException("power must be above alpha, " + alpha + ", but was " + power);
+        }
+        double high = deviation;
+        while (power(seeds, high, deviation, alpha) < power) {
+            high *= 2;
+        }
+        double low = 0;
+        while (high - low > 1e-9 * high) {
+            double middle = (low + high) / 2;
+            if (power(seeds, middle, deviation, alpha) < power) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        return high;
+    }
+
     Measured withChance(Chance found) {
         return new Measured(value, error, low, high, Optional.of(found));
     }

@@ -60,6 +60,20 @@ class MeasuredTest {
     }
 
     @Test
+    void whatIsDetectableIsFoundWithThePowerAskedFor() {
+        for (int seeds : new int[] {2, 3, 5, 34}) {
+            double effect = Measured.detectable(seeds, 0.7, 0.05, 0.8);
+            assertThat(Measured.power(seeds, effect, 0.7, 0.05)).isCloseTo(0.8, within(1e-7));
+            assertThat(Measured.detectable(seeds, 1.4, 0.05, 0.8)).isCloseTo(2 * effect, within(1e-7));
+        }
+        // Cohen 1988: 34 pairs see d = 0.5
+        assertThat(Measured.detectable(34, 1, 0.05, 0.8)).isBetween(0.49, 0.5);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Measured.detectable(3, 1, 0.05, 0.04))
+                .withMessageContaining("power must be above alpha, 0.05, but was 0.04");
+    }
+
+    @Test
     void powerWithoutAnEffectIsTheRateOfFalseAlarms() {
         for (int seeds : new int[] {2, 3, 10, 1000}) {
             assertThat(Measured.power(seeds, 0, 1, 0.05)).isCloseTo(0.05, within(1e-9));

@@ -7,6 +7,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.github.maskalign.core.analysis.Measured;
 import io.github.maskalign.examples.ChildJvm;
 import io.github.maskalign.examples.CommandRun;
 import io.github.maskalign.examples.Main;
@@ -68,6 +69,10 @@ class ComparisonTest {
         assertThat(difference.get("mean").getAsDouble()).isCloseTo(mean, within(1e-9 * half));
         assertThat(difference.get("low").getAsDouble()).isCloseTo(mean - half, within(1e-9 * half));
         assertThat(difference.get("high").getAsDouble()).isCloseTo(mean + half, within(1e-9 * half));
+        JsonObject power = fd.get(1).getAsJsonObject("power");
+        double sd = difference.get("sd").getAsDouble();
+        assertThat(power.get("detectable").getAsDouble()).isEqualTo(Measured.detectable(3, sd, 0.05, 0.8));
+        assertThat(power.get("seedsNeeded").getAsInt()).isEqualTo(Measured.seedsNeeded(mean, sd, 0.05, 0.8));
         assertThat(fd.get(0).get("protocol").getAsString()).matches("[0-9a-f]{12}");
         assertThat(Files.readString(out.resolve("cells/sit-seed0/protocols.json")))
                 .contains(fd.get(0).get("protocol").getAsString(), "\"equation\": \"ODE\"", "\"labels\": \"random\"");

@@ -17,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a comparison writes.
@@ -39,7 +40,8 @@ public record ComparisonFiles(ComparisonPlan plan, Map<Cell, Outcome> finished) 
             String protocol,
             Map<Long, Double> bySeed,
             ScoreSummary mean,
-            ScoreSummary difference) {}
+            ScoreSummary difference,
+            ScoreSummary.@Nullable Power power) {}
 
     /** What {@code results.json} holds. */
     private record Results(String name, String baseline, String interval, Map<String, String> failed, List<Row> rows) {}
@@ -60,13 +62,15 @@ public record ComparisonFiles(ComparisonPlan plan, Map<Cell, Outcome> finished) 
             for (Variant variant : plan.variants()) {
                 Map<Long, Double> values = table.bySeed(variant.name(), column);
                 if (!values.isEmpty()) {
+                    ScoreSummary difference = table.difference(variant.name(), column);
                     rows.add(new Row(
                             variant.name(),
                             column.score(),
                             column.protocol(),
                             values,
                             ScoreSummary.of(values.values()),
-                            table.difference(variant.name(), column)));
+                            difference,
+                            difference.power()));
                 }
             }
         }

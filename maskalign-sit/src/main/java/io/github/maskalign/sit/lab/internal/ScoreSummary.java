@@ -2,6 +2,7 @@ package io.github.maskalign.sit.lab.internal;
 
 import io.github.maskalign.core.analysis.Measured;
 import java.util.Collection;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Values over seeds.
@@ -13,8 +14,33 @@ import java.util.Collection;
  * @param high its upper end
  */
 record ScoreSummary(int n, double mean, double sd, double low, double high) {
+    private static final double FALSE_ALARMS = 0.05;
+    private static final double FOUND = 0.8;
+
     private static final int FEWEST = 3;
     private static final double LEVEL = 0.95;
+
+    /**
+     * What these many differences can show, if their deviation is the true one.
+     *
+     * @param detectable smallest mean difference that is found four times out of five, at 5 % false alarms
+     * @param seedsNeeded how many seeds would find the difference that was measured; 0 if more than a million
+     */
+    record Power(double detectable, int seedsNeeded) {}
+
+    /** Returns what differences like these can show; null of fewer than three, or without spread. */
+    @Nullable Power power() {
+        if (n < FEWEST || !(sd > 0)) {
+            return null;
+        }
+        int seeds;
+        try {
+            seeds = mean == 0 ? 0 : Measured.seedsNeeded(mean, sd, FALSE_ALARMS, FOUND);
+        } catch (IllegalArgumentException e) { // more than can be counted to
+            seeds = 0;
+        }
+        return new Power(Measured.detectable(n, sd, FALSE_ALARMS, FOUND), seeds);
+    }
 
     static ScoreSummary of(Collection<Double> values) {
         double[] x = values.stream().mapToDouble(value -> value).toArray();
