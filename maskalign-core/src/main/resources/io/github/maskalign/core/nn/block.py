@@ -16,9 +16,20 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor, bf16: bool) -> Tensor:
     return torch.linear(x, weight, bias)
 
 
-# Linear(SiLU(c)) cut into D-wide pieces, each (N, 1, D) in float32.
+# SiLU(c) rounded to bfloat16 for many blocks at once: (blocks, N, D). Their gradients are added in float32.
+def shared_condition(c: Tensor, blocks: int) -> Tensor:
+    return torch.to(torch.unsqueeze(torch.silu(c), 0).expand([blocks, -1, -1]), 15, memory_format=0)
+
+
+def condition_of_each(shared: Tensor) -> List[Tensor]:
+    return torch.unbind(shared, 0)  # blocks x (N, D)
+
+
+# Linear(SiLU(c)) cut into D-wide pieces, each (N, 1, D) in float32. A c in bfloat16 is a shared condition.
 def modulations(c: Tensor, weight: Tensor, bias: Tensor, pieces: int, bf16: bool) -> List[Tensor]:
-    m = torch.to(linear(torch.silu(c), weight, bias, bf16), 6)  # (N, pieces D)
+    if c.dtype != 15:
+        c = torch.silu(c)
+    m = torch.to(linear(c, weight, bias, bf16), 6)  # (N, pieces D)
     return torch.chunk(torch.unsqueeze(m, 1), pieces, 2)
 
 
