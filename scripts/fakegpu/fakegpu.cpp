@@ -79,11 +79,15 @@ class Counts {
 
  public:
   Counts() {
-    const char* path = std::getenv("FAKEGPU_REPORT");
-    if (path) {
-      file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0644);
+    const char* set = std::getenv("FAKEGPU_REPORT");
+    if (set) {
+      std::string path = set;
+      size_t pid = path.find("%p");
+      if (pid != std::string::npos) path.replace(pid, 2, std::to_string(getpid()));
+      unlink(path.c_str()); // another process may have the old one mapped
+      file = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC, 0644);
       void* mapped = file < 0 ? MAP_FAILED : mmap(nullptr, WIDTH * MOST, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-      if (mapped == MAP_FAILED) std::fprintf(stderr, "fakegpu: cannot write %s\n", path);
+      if (mapped == MAP_FAILED) std::fprintf(stderr, "fakegpu: cannot write %s\n", path.c_str());
       else shown = static_cast<char*>(mapped);
     }
     for (int i = 0; i < TOTALS; i++) {
