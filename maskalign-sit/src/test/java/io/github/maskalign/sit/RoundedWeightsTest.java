@@ -33,6 +33,7 @@ import io.github.maskalign.core.train.TrainStep;
 import io.github.maskalign.sit.SiTLoss.SiTLossInput;
 import io.github.maskalign.sit.SiTLoss.SiTLosses;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -45,6 +46,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -139,6 +141,33 @@ class RoundedWeightsTest {
         Map<String, float[]> expected = trained(0, false);
 
         same(trained(activationCheckpointing, true), expected);
+    }
+
+    /** Weights in common memory are saved, loaded and rounded again like any. */
+    @Test
+    void stoppedAndResumedEqualsUninterrupted(@TempDir Path folder) throws IOException {
+        for (Path run : List.of(folder.resolve("whole"), folder.resolve("parts"))) {
+            boolean whole = run.endsWith("whole");
+            for (int steps : whole ? new int[] {4} : new int[] {2, 4}) {
+                try (SiTTraining training = SiTTraining.builder()
+                        .setModel(TinySiT.plain())
+                        .setData((draws, kept) -> pictures(draws))
+                        .setSteps(steps)
+                        .setBatch(8)
+                        .optPrecision(Precision.BFLOAT16)
+                        .optOptim(OptimConfig.PAPER.withLr(1e-2))
+                        .optFolder(run)
+                        .build()) {
+                    training.run();
+                    assertThat(training.state().step()).isEqualTo(steps);
+                }
+            }
+        }
+
+        for (String file : List.of("snapshot-0000004.safetensors", "checkpoints/state-0000004/exp_avg.safetensors")) {
+            assertThat(folder.resolve("parts").resolve(file))
+                    .hasSameBinaryContentAs(folder.resolve("whole").resolve(file));
+        }
     }
 
     /** Weights after four steps of two micro-batches. */
