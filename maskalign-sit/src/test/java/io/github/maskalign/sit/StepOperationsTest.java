@@ -21,14 +21,14 @@ class StepOperationsTest {
     private static final int FEW = 3;
     private static final int MANY = 7;
 
-    /** SiT-XL/2 with two mixing layers has 30 blocks: 240 casts in them and 2,000 operations. */
+    /** SiT-XL/2 with two mixing layers has 30 blocks: 240 casts in them and 2,070 operations. */
     @Test
-    void blockHasEightCastsAndSixtySevenOperations() throws IOException {
+    void blockHasEightCastsAndSixtyNineOperations() throws IOException {
         DeviceCounts few = step(FEW, Precision.BFLOAT16, 1);
         DeviceCounts many = step(MANY, Precision.BFLOAT16, 1);
 
         assertThat(many.casts() - few.casts()).isLessThanOrEqualTo(8 * (MANY - FEW));
-        assertThat(many.operations() - few.operations()).isLessThanOrEqualTo(67 * (MANY - FEW));
+        assertThat(many.operations() - few.operations()).isLessThanOrEqualTo(69 * (MANY - FEW));
         assertThat(few.casts()).isLessThanOrEqualTo(8 * FEW + 22); // embedders, head, weights, gradients, report
     }
 
