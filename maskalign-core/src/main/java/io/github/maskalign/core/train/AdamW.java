@@ -10,6 +10,8 @@ import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.stream.DoubleStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -86,11 +88,10 @@ public final class AdamW {
      * @param fused whether the engine's one kernel is used for a group
      */
     record Form(int block, long group, boolean fused) {
-        static final Form BLOCKS = new Form(BLOCK, GROUP, false);
-        static final Form GROUPS = new Form(0, GROUP, false);
-
         static Form of(TrainState state) {
-            return state.manager().getDevice().isGpu() ? new Form(0, GROUP, fusedAgrees(state)) : BLOCKS;
+            return state.manager().getDevice().isGpu()
+                    ? new Form(0, GROUP, fusedAgrees(state))
+                    : new Form(BLOCK, GROUP, false);
         }
     }
 
@@ -152,8 +153,10 @@ public final class AdamW {
             throw new IllegalArgumentException("the state must have averages of the decays " + config.extraEmaDecays()
                     + " besides the first but has " + state.extraEma().keySet());
         }
-        averagedKeys.forEach(key -> averages.add(state.ema().get(key)));
-        state.extraEma().values().forEach(average -> averagedKeys.forEach(key -> averages.add(average.get(key))));
+        List<Map<String, NDArray>> all = new ArrayList<>(List.of(state.ema()));
+        all.addAll(state.extraEma().values());
+        all.forEach(average ->
+                averagedKeys.forEach(key -> averages.add(Objects.requireNonNull(average.get(key), key))));
         this.decays = onHost(config, state.manager());
         measures = ScriptFunction.of(AdamW.class, FILE, "measures").bind("max_norm", config.clipNorm());
         update = ScriptFunction.of(AdamW.class, FILE, "update_weights")

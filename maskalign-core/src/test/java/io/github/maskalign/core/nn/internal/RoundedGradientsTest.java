@@ -16,6 +16,7 @@ import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.script.Autograd;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -61,7 +62,7 @@ class RoundedGradientsTest {
     }
 
     private List<float[]> gradients(
-            AdaLnZeroBlock block, ParameterStore store, NDArray x, NDArray c, RoundedWeights rounded) {
+            AdaLnZeroBlock block, ParameterStore store, NDArray x, NDArray c, @Nullable RoundedWeights rounded) {
         try (GradMode recording = GradMode.on()) {
             NDArray loss = block.forward(store, new NDList(x, c), true)
                     .singletonOrThrow()
