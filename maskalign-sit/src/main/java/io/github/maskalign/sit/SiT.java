@@ -19,6 +19,7 @@ import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.TokenRows;
 import io.github.maskalign.core.nn.internal.BlockRunner;
 import io.github.maskalign.core.nn.internal.Initializers;
+import io.github.maskalign.core.nn.internal.RoundedWeights;
 import io.github.maskalign.core.nn.internal.SinCosPositions;
 import io.github.maskalign.core.script.ScriptFunction;
 import io.github.maskalign.sit.MaskDecoder.PutBack;
@@ -54,6 +55,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class SiT extends AbstractBlock {
     private static final byte VERSION = 1;
+    private static final ScriptFunction CONDITION_OF_EACH =
+            ScriptFunction.of(AdaLnZeroBlock.class, "block.py", "condition_of_each");
 
     private final SiTConfig config;
     private final Parameter positions;
@@ -70,7 +73,12 @@ public final class SiT extends AbstractBlock {
     private final SelfTeacher.@Nullable Head selfHead;
     private final FinalLayer finalLayer;
 
+    private final boolean rounds;
+    private final int exactBlock; // number of the block that is float32 whatever the others are; -1 if there is none
+    private @Nullable RoundedWeights roundedWeights;
+
     private final ScriptFunction dropLabels;
+    private final ScriptFunction sharedCondition;
     private final TokenRows rows;
     private final ScriptFunction unpatchify;
 
@@ -113,8 +121,11 @@ public final class SiT extends AbstractBlock {
                         "mixer",
                         new TokenMixer(config.mixer(), width, config.model().numHeads(), precision))
                 : null;
-        boolean exact = config.subset().placement() == SubsetPlacement.ROUTE
-                && config.subset().route().float32AfterRoute();
+        rounds = precision == Precision.BFLOAT16;
+        exactBlock = config.subset().placement() == SubsetPlacement.ROUTE
+                        && config.subset().route().float32AfterRoute()
+                ? config.route().routeEnd() + 1
+                : -1;
         for (int i = 0; i < config.model().depth(); i++) {
             blocks.add(addChildBlock(
                     "blocks." + i,
@@ -123,7 +134,7 @@ public final class SiT extends AbstractBlock {
                             config.model().numHeads(),
                             config.model().mlpRatio(),
                             config.model().qkNorm(),
-                            exact && i == config.route().routeEnd() + 1 ? Precision.FLOAT32 : precision)));
+                            i == exactBlock ? Precision.FLOAT32 : precision)));
         }
         sparsePath = sparse ? addChildBlock("renoise_linear", new SparsePath(config, precision)) : null;
         decoder = config.subset()
@@ -139,6 +150,8 @@ public final class SiT extends AbstractBlock {
         finalLayer = addChildBlock("final_layer", new FinalLayer(config, precision));
 
         dropLabels = ScriptFunction.of(SiT.class, "sit.py", "drop_labels").bind("null_label", config.nullLabel());
+        sharedCondition = ScriptFunction.of(AdaLnZeroBlock.class, "block.py", "shared_condition")
+                .bind("blocks", blocks.size());
         rows = new TokenRows(cls);
         unpatchify = ScriptFunction.of(SiT.class, "sit.py", "unpatchify")
                 .bind("grid", config.grid())
@@ -238,6 +251,7 @@ public final class SiT extends AbstractBlock {
         }
         NDArray bypass = x;
         NDArray all = c;
+        NDList shared = rounds && way.through == in.x().getShape().get(0) ? shared(c, runner) : new NDList();
         int dense =
                 sparsePath == null ? blocks.size() : config.subset().sparse().dense();
         for (int i = 0; i < blocks.size(); i++) {
@@ -251,11 +265,12 @@ public final class SiT extends AbstractBlock {
                 bypass = runner.join(x);
                 x = rows.gather(bypass, keep); // (N, [1+]K, D)
             }
+            NDArray condition = shared.isEmpty() || i == exactBlock ? c : shared.get(i);
             if (wanted.attention().contains(i + 1)) {
                 x = runner.join(x);
-                attention.put(i + 1, blocks.get(i).attentionLogits(store, training, x, c)); // (N, h, T, T)
+                attention.put(i + 1, blocks.get(i).attentionLogits(store, training, x, condition)); // (N, h, T, T)
             }
-            x = runner.run(blocks.get(i), store, training, x, c);
+            x = runner.run(blocks.get(i), store, training, x, condition);
             if (wanted.hidden().contains(i + 1)) {
                 x = runner.join(x);
                 hidden.put(i + 1, x);
@@ -295,6 +310,21 @@ public final class SiT extends AbstractBlock {
         }
         NDArray classVelocity = config.hasClassToken() ? heads.get(1) : null;
         return new SiTOutput(v, List.of(projected), classVelocity, new Taps(hidden, attention, selfAligned));
+    }
+
+    /** Returns the condition as each block takes it, activated and rounded for all in one operation. */
+    private NDList shared(NDArray c, BlockRunner runner) {
+        return CONDITION_OF_EACH.call(runner.join(sharedCondition.callForOne(c)));
+    }
+
+    /** Returns where a training takes the weights of a bfloat16 model from, one for all of its objectives; null in float32. */
+    @Nullable
+    RoundedWeights roundedWeights() {
+        if (rounds && roundedWeights == null) {
+            roundedWeights =
+                    new RoundedWeights(this, positions.getArray().getManager());
+        }
+        return roundedWeights;
     }
 
     /** Returns tokens behind the mixer (N, [1+]T, D), and condition (N, D). */

@@ -21,8 +21,11 @@ import io.github.maskalign.core.files.internal.OwnedArrays;
 import io.github.maskalign.core.nn.internal.BlockRunner;
 import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.core.nn.internal.Recomputation;
+import io.github.maskalign.core.nn.internal.RoundedWeights;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.Draws.RandomStream;
+import io.github.maskalign.core.script.Autograd;
+import io.github.maskalign.core.script.Autograd.Differentiation;
 import io.github.maskalign.core.train.AutoStop;
 import io.github.maskalign.core.train.Objective;
 import io.github.maskalign.core.train.Objective.StepLosses;
@@ -53,9 +56,11 @@ public final class SiTObjective implements Objective {
     private final TokenSubsetSampler subsets;
     private final Draws draws;
     private final ParameterStore store;
+    private final @Nullable RoundedWeights rounded;
     private final Map<String, Parameter> parameters;
     private final int checkpointing;
     private @Nullable SelfTeacher teacher;
+    private long roundedAt = -1;
     private final StoppingTerms stopping;
     private final @Nullable AutoStop autoStop;
 
@@ -102,7 +107,8 @@ public final class SiTObjective implements Objective {
         draws = subsets.draws();
         parameters = ParameterKeys.of(model);
         NDManager owner = parameters.values().iterator().next().getArray().getManager();
-        store = new ParameterStore(owner, false);
+        rounded = model.roundedWeights();
+        store = rounded == null ? new ParameterStore(owner, false) : rounded;
         checkpointing = activationCheckpointing;
         stopping = loss.stoppingTerms();
         autoStop = stopping.exist() ? new AutoStop(config.terms().autoStop(), this::sides) : null;
@@ -135,6 +141,7 @@ public final class SiTObjective implements Objective {
 
     @Override
     public void begin(TrainState state) {
+        roundedAt = -1;
         if (model.config().terms().selfAlign().isPresent()) {
             teacher = new SelfTeacher(loss, state.ema());
         }
@@ -153,13 +160,22 @@ public final class SiTObjective implements Objective {
 
     /** Computes the loss, of which some number is differentiated. */
     private StepLosses computed(Drawn drawn, Function<SiTLosses, NDArray> root, boolean logged) {
+        follow(drawn.input.context().step());
         Recomputation blocks = checkpointing == 0 ? null : new Recomputation(checkpointing);
         SiTLosses losses = loss.compute(store, drawn.input, blocks == null ? BlockRunner.PLAIN : blocks);
         NDArray total = root.apply(losses);
         Map<String, NDArray> parts = logged ? losses.parts() : Map.of();
-        return blocks == null
-                ? new StepLosses(total, parts, drawn.dataSeconds)
-                : new StepLosses(total, parts, drawn.dataSeconds, blocks);
+        Differentiation backward = blocks == null ? Autograd::gradients : blocks;
+        return new StepLosses(
+                total, parts, drawn.dataSeconds, rounded == null ? backward : rounded.around(backward));
+    }
+
+    /** Rounds the weights once a step: they change between steps alone. */
+    private void follow(long step) {
+        if (rounded != null && step != roundedAt) {
+            rounded.refresh();
+            roundedAt = step;
+        }
     }
 
     /** What is compared to see whether terms stop. */

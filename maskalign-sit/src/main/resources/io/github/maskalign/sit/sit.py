@@ -37,7 +37,7 @@ def patch_embed(
         h = torch.conv2d(torch.to(x, 15), torch.to(proj_weight, 15), torch.to(proj_bias, 15), [patch, patch])
     else:
         h = torch.conv2d(x, proj_weight, proj_bias, [patch, patch])  # (N, D, G, G)
-    tokens = torch.to(torch.transpose(torch.flatten(h, 2), 1, 2), 6)  # (N, T, D)
+    tokens = torch.transpose(torch.flatten(h, 2), 1, 2)  # (N, T, D)
     # with a class token the table has one row more, in front
     return tokens + pos_embed[:, pos_embed.size(1) - tokens.size(1):]
 
@@ -74,6 +74,8 @@ def final_layer(
 ) -> List[Tensor]:
     m = modulations(c, adaLN_modulation_1_weight, adaLN_modulation_1_bias, 2, bf16)  # shift, scale
     h = modulated_norm(x, m[0], m[1])  # (N, [1+]T, D)
+    if bf16:
+        h = torch.to(h, 15)  # once for both heads
     if linear_cls_weight is None or linear_cls_bias is None:
         return [torch.to(linear(h, linear_weight, linear_bias, bf16), 6)]  # (N, T, p²C)
     patches = torch.to(linear(h[:, 1:], linear_weight, linear_bias, bf16), 6)  # (N, T, p²C)

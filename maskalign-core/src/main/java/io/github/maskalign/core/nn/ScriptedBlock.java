@@ -30,6 +30,7 @@ import org.jspecify.annotations.Nullable;
 public abstract class ScriptedBlock extends AbstractBlock {
     private static final byte VERSION = 1;
     private static final String LIST = "List[Tensor]";
+    private static final String WEIGHT = "weight";
 
     private final ScriptFunction plain;
     private final Map<String, Parameter> weights = new LinkedHashMap<>();
@@ -102,6 +103,28 @@ public abstract class ScriptedBlock extends AbstractBlock {
             complete = found;
         }
         return complete;
+    }
+
+    /**
+     * Returns the parameters that the function rounds to bfloat16 wherever it uses them: nothing in float32, else the
+     * matrices and kernels, which are the weights of two or more axes, each with its bias.
+     */
+    public final List<Parameter> rounded() {
+        List<Parameter> out = new ArrayList<>();
+        if (plain.isTrue("bf16")) {
+            for (Parameter weight : weights.values()) {
+                String name = weight.getName();
+                if (name.endsWith(WEIGHT) && weight.getShape().dimension() >= 2) {
+                    out.add(weight);
+                    Parameter bias = weights.get(scriptName(
+                            name.substring(0, name.length() - WEIGHT.length()) + "bias"));
+                    if (bias != null) {
+                        out.add(bias);
+                    }
+                }
+            }
+        }
+        return out;
     }
 
     private boolean takesList() {

@@ -75,6 +75,11 @@ public final class ScriptFunction {
         return fixed(parameter, "None");
     }
 
+    /** Returns whether a {@code bool} parameter is fixed to be true. */
+    public boolean isTrue(String parameter) {
+        return "True".equals(constants.get(parameter));
+    }
+
     /** Returns the parameters that a call has to give, in order. */
     public List<ScriptParameter> parameters() {
         List<ScriptParameter> open = new ArrayList<>();

@@ -1,17 +1,23 @@
 package io.github.maskalign.core.train;
 
 import ai.djl.Device;
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.stream.DoubleStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Clipping, AdamW (Loshchilov, Hutter, arXiv 1711.05101) and the moving averages of the weights, in one call.
+ * Clipping, AdamW (Loshchilov, Hutter, arXiv 1711.05101) and the moving averages of the weights.
  *
  * <pre>
  * g ← g · min(1, clipNorm / (‖g‖ + 1e-6))                  norm of the norms of all tensors
@@ -22,8 +28,13 @@ import java.util.stream.DoubleStream;
  * </pre>
  *
  * <p>Order of operations and roundings are those of {@code torch.nn.utils.clip_grad_norm_},
- * {@code torch.optim.AdamW} and REPA's {@code update_ema}, so that bits agree with PyTorch. If the norm or the
- * loss is not finite nothing is changed, and the update does not count in k.
+ * {@code torch.optim.AdamW} and REPA's {@code update_ema}, so that bits agree with PyTorch. On a GPU whose engine has
+ * AdamW as one kernel that kernel is used, if three updates of test arrays differ from the formulas by less than 1e-6;
+ * weights and averages then differ by roundings.
+ *
+ * <p>Norm and losses are read once, before anything is changed, and nothing is read after that: while the device updates,
+ * the host can prepare the next step. If the norm or the loss is not finite nothing is changed, and the update does not
+ * count in k.
  *
  * <p>Works on the arrays of one {@link TrainState}, in place; not thread-safe.
  */
@@ -31,9 +42,18 @@ public final class AdamW {
     /** Elements updated at a time on a CPU: the seven float32 arrays of a block stay in its cache. */
     private static final int BLOCK = 1 << 17;
 
+    /** Elements of the arrays that one operation goes over on a GPU: what it makes anew takes 256 MiB, or a larger array's size. */
+    private static final long GROUP = 1L << 26;
+
+    private static final float LARGEST_DIFFERENCE = 1e-6f;
+    private static final Logger LOG = LoggerFactory.getLogger(AdamW.class);
+    private static final String FILE = "optimizer.py";
+    private static final ScriptFunction FUSED_DIFFERENCE = ScriptFunction.of(AdamW.class, FILE, "fused_difference");
+
     private final OptimConfig config;
     private final TrainState state;
-    private final ScriptFunction function;
+    private final ScriptFunction measures;
+    private final ScriptFunction update;
     private final NDList trained;
     private final NDList decayed;
     private final NDList averaged;
@@ -57,11 +77,60 @@ public final class AdamW {
      * @throws IllegalArgumentException if the state has averages of other decays than the settings
      */
     public AdamW(OptimConfig config, TrainState state) {
-        this(config, state, state.manager().getDevice().isGpu() ? 0 : BLOCK);
+        this(config, state, Form.of(state));
     }
 
-    /** As the other constructor, with {@code block} elements updated at a time; 0 takes each operation over all. */
-    AdamW(OptimConfig config, TrainState state, int block) {
+    /**
+     * How the arrays are gone over.
+     *
+     * @param block elements that are updated at a time; 0 takes each operation over groups of arrays
+     * @param group elements of such a group, or more
+     * @param fused whether the engine's one kernel is used for a group
+     */
+    record Form(int block, long group, boolean fused) {
+        static Form of(TrainState state) {
+            return state.manager().getDevice().isGpu()
+                    ? new Form(0, GROUP, fusedAgrees(state))
+                    : new Form(BLOCK, GROUP, false);
+        }
+    }
+
+    /** Whether the engine has AdamW as one kernel for the state's device that computes what the formulas say. */
+    static boolean fusedAgrees(TrainState state) {
+        try (GradMode values = GradMode.off();
+                NDManager scratch = state.manager().newSubManager()) {
+            NDArray like = state.expAvg().values().iterator().next();
+            float largest = 0;
+            for (float difference :
+                    FUSED_DIFFERENCE.callOn(scratch, like).singletonOrThrow().toFloatArray()) {
+                largest = Float.isNaN(difference) ? Float.POSITIVE_INFINITY : Math.max(largest, difference);
+            }
+            boolean agrees = largest < LARGEST_DIFFERENCE;
+            LOG.info(
+                    "AdamW as one kernel differs from its formulas by {}: it is {}",
+                    largest,
+                    agrees ? "used" : "not used");
+            return agrees;
+        } catch (EngineException e) {
+            LOG.debug("this engine has no fused AdamW for {}", state.manager().getDevice(), e);
+            return false;
+        }
+    }
+
+    /** The most that an update makes anew at a time: of a block or a group, square roots and clipped gradients. */
+    static long temporaryBytes(TrainState state) {
+        long all = 0;
+        long largest = 0;
+        for (NDArray moment : state.expAvg().values()) {
+            all += moment.size();
+            largest = Math.max(largest, moment.size());
+        }
+        boolean gpu = state.manager().getDevice().isGpu();
+        return 2 * Float.BYTES * Math.min(all, gpu ? GROUP + largest : BLOCK);
+    }
+
+    /** As the other constructor, in some form. */
+    AdamW(OptimConfig config, TrainState state, Form form) {
         this.config = config;
         this.state = state;
         List<String> trainedKeys = state.trainedKeys();
@@ -73,23 +142,31 @@ public final class AdamW {
         // an array may stand in one list of a call only, so each list has its own handles of the weights
         trained = handles(trainedKeys);
         decayed = decays ? handles(decayedKeys) : handles(trainedKeys.subList(0, 1));
-        averaged = handles(List.copyOf(state.weights().keySet()));
+        List<String> averagedKeys = new ArrayList<>(trainedKeys); // and behind them the frozen ones
+        state.weights().keySet().stream()
+                .filter(key -> !state.expAvg().containsKey(key))
+                .forEach(averagedKeys::add);
+        averaged = handles(averagedKeys);
         expAvg = new NDList(state.expAvg().values());
         expAvgSq = new NDList(state.expAvgSq().values());
         if (!config.extraEmaDecays().equals(List.copyOf(state.extraEma().keySet()))) {
             throw new IllegalArgumentException("the state must have averages of the decays " + config.extraEmaDecays()
                     + " besides the first but has " + state.extraEma().keySet());
         }
-        averages.addAll(state.ema().values());
-        state.extraEma().values().forEach(average -> averages.addAll(average.values()));
+        List<Map<String, NDArray>> all = new ArrayList<>(List.of(state.ema()));
+        all.addAll(state.extraEma().values());
+        all.forEach(average ->
+                averagedKeys.forEach(key -> averages.add(Objects.requireNonNull(average.get(key), key))));
         this.decays = onHost(config, state.manager());
-        function = ScriptFunction.of(AdamW.class, "optimizer.py", "optimizer_step")
+        measures = ScriptFunction.of(AdamW.class, FILE, "measures").bind("max_norm", config.clipNorm());
+        update = ScriptFunction.of(AdamW.class, FILE, "update_weights")
                 .bind("beta1", config.adam().beta1())
                 .bind("beta2", config.adam().beta2())
                 .bind("eps", config.adam().eps())
                 .bind("weight_decay", decays ? config.adam().weightDecay() : 0.0)
-                .bind("max_norm", config.clipNorm())
-                .bind("block", block);
+                .bind("block", form.block())
+                .bind("group", form.group())
+                .bind("fused", form.fused());
     }
 
     /**
@@ -104,31 +181,34 @@ public final class AdamW {
             throw new IllegalArgumentException("there are " + trained.size() + " trained weights but "
                     + gradients.size() + " gradients were given");
         }
-        long update = state.step() - state.skipped() + 1;
-        double[] read;
         try (GradMode values = GradMode.off();
                 NDManager scratch = step.newSubManager()) {
-            read = function.callOn(
-                            scratch,
-                            trained,
-                            decayed,
-                            expAvg,
-                            expAvgSq,
-                            averaged,
-                            averages,
-                            gradients,
-                            losses,
-                            decays,
-                            config.lrAt(state.step()),
-                            update)
-                    .singletonOrThrow()
-                    .toDoubleArray();
+            NDList measured = measures.callOn(scratch, gradients, losses);
+            double[] read = measured.get(0).toDoubleArray();
+            double norm = read[0];
+            double factor = read[1];
+            double[] found = Arrays.copyOfRange(read, 2, read.length);
+            boolean applied = Double.isFinite(norm) && Double.isFinite(found[0]);
+            if (applied) {
+                update.callOn(
+                        scratch,
+                        trained,
+                        decayed,
+                        expAvg,
+                        expAvgSq,
+                        averaged,
+                        averages,
+                        gradients,
+                        measured.get(1),
+                        decays,
+                        // a factor of 1 changes no bit
+                        config.clipNorm() > 0 && factor < 1,
+                        config.lrAt(state.step()),
+                        state.step() - state.skipped() + 1);
+            }
+            state.advance(applied);
+            return new Report(applied, norm, found);
         }
-        double[] values = new double[read.length - 1];
-        System.arraycopy(read, 1, values, 0, values.length);
-        boolean applied = Double.isFinite(read[0]) && Double.isFinite(read[1]);
-        state.advance(applied);
-        return new Report(applied, read[0], values);
     }
 
     /** The numbers are read by the function itself: on the host that needs no wait for a device. */

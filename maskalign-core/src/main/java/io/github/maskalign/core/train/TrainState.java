@@ -202,33 +202,37 @@ public final class TrainState implements AutoCloseable {
     /**
      * What a state and the gradients of a step take, in bytes; none of it depends on the batch.
      *
-     * @param weights all weights, frozen ones included
-     * @param gradients one number for each trained weight; twice that while micro-batches are added up
+     * @param weights all weights, frozen ones included, and the copies of those that are rounded
+     * @param gradients one number for each trained weight; three while micro-batches are added up, those so far, the new ones
+     *     and their sums
      * @param moments two numbers for each trained weight
      * @param averages one number for each weight and moving average
+     * @param update what {@link AdamW} makes anew at a time
      */
-    public record StateMemory(long weights, long gradients, long moments, long averages) {
+    public record StateMemory(long weights, long gradients, long moments, long averages, long update) {
         /**
          * Adds up the arrays of a state.
          *
          * @param accumulates whether a step has several micro-batches
+         * @param rounded number of weights of which there is a copy in bfloat16, and whose gradients are in it at first
          */
-        public static StateMemory of(TrainState state, boolean accumulates) {
+        public static StateMemory of(TrainState state, boolean accumulates, long rounded) {
             long trained = bytes(state.expAvg());
             long averages = bytes(state.ema());
             for (Map<String, NDArray> extra : state.extraEma().values()) {
                 averages += bytes(extra);
             }
             return new StateMemory(
-                    bytes(state.weights()),
-                    accumulates ? 2 * trained : trained,
+                    bytes(state.weights()) + 2 * rounded,
+                    accumulates ? 3 * trained : trained + 2 * rounded,
                     trained + bytes(state.expAvgSq()),
-                    averages);
+                    averages,
+                    AdamW.temporaryBytes(state));
         }
 
         /** Returns the sum. */
         public long total() {
-            return weights + gradients + moments + averages;
+            return weights + gradients + moments + averages + update;
         }
 
         private static long bytes(Map<String, NDArray> arrays) {

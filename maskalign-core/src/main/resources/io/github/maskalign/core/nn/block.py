@@ -3,7 +3,8 @@
 #
 # A weight is named after its key in the state dict, dots as underscores. N batch, T tokens, K kept tokens, D width,
 # h heads, d head width, Z encoder width. Data types are numbers, as an archive has them: 6 float32, 15 bfloat16.
-# The residual stream, norms and modulation are float32 in both precisions.
+# The residual stream, norms and modulation are float32 in both precisions: where a float32 array meets a bfloat16 one,
+# the operation itself takes the latter as float32.
 from torch import Tensor
 from typing import List, Optional
 
@@ -15,9 +16,20 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor, bf16: bool) -> Tensor:
     return torch.linear(x, weight, bias)
 
 
-# Linear(SiLU(c)) cut into D-wide pieces, each (N, 1, D) in float32.
+# SiLU(c) rounded to bfloat16 for many blocks at once: (blocks, N, D). Their gradients are added in float32.
+def shared_condition(c: Tensor, blocks: int) -> Tensor:
+    return torch.to(torch.unsqueeze(torch.silu(c), 0).expand([blocks, -1, -1]), 15, memory_format=0)
+
+
+def condition_of_each(shared: Tensor) -> List[Tensor]:
+    return torch.unbind(shared, 0)  # blocks x (N, D)
+
+
+# Linear(SiLU(c)) cut into D-wide pieces, each (N, 1, D) in float32. A c in bfloat16 is a shared condition.
 def modulations(c: Tensor, weight: Tensor, bias: Tensor, pieces: int, bf16: bool) -> List[Tensor]:
-    m = torch.to(linear(torch.silu(c), weight, bias, bf16), 6)  # (N, pieces D)
+    if c.dtype != 15:
+        c = torch.silu(c)
+    m = torch.to(linear(c, weight, bias, bf16), 6)  # (N, pieces D)
     return torch.chunk(torch.unsqueeze(m, 1), pieces, 2)
 
 
@@ -93,9 +105,9 @@ def ada_ln_zero_block(
         modulated_norm(x, m[0], m[1]), attn_qkv_weight, attn_qkv_bias,
         attn_q_norm_weight, attn_q_norm_bias, attn_k_norm_weight, attn_k_norm_bias,
         attn_proj_weight, attn_proj_bias, heads, bf16)
-    x = torch.addcmul(x, torch.to(a, 6), m[2])  # (N, T, D)
+    x = torch.addcmul(x, a, m[2])  # (N, T, D), float32 whatever a is
     f = mlp(modulated_norm(x, m[3], m[4]), mlp_fc1_weight, mlp_fc1_bias, mlp_fc2_weight, mlp_fc2_bias, bf16)
-    return torch.addcmul(x, torch.to(f, 6), m[5])  # (N, T, D)
+    return torch.addcmul(x, f, m[5])  # (N, T, D)
 
 
 # The attention logits of that block, from its inputs.
@@ -125,9 +137,9 @@ def pre_norm_block(
     h = torch.layer_norm(x, [x.size(2)], norm1_weight, norm1_bias, 1e-6)  # (N, T, D)
     a = attention(
         h, attn_qkv_weight, attn_qkv_bias, None, None, None, None, attn_proj_weight, attn_proj_bias, heads, bf16)
-    x = x + torch.to(a, 6)
+    x = x + a
     h = torch.layer_norm(x, [x.size(2)], norm2_weight, norm2_bias, 1e-6)
-    return x + torch.to(mlp(h, mlp_fc1_weight, mlp_fc1_bias, mlp_fc2_weight, mlp_fc2_bias, bf16), 6)
+    return x + mlp(h, mlp_fc1_weight, mlp_fc1_bias, mlp_fc2_weight, mlp_fc2_bias, bf16)
 
 
 # Into a mixer that is narrower than the model.
@@ -137,7 +149,7 @@ def narrow(tokens: Tensor, weight: Tensor, bias: Tensor, bf16: bool) -> Tensor:
 
 # And out of it, onto the tokens.
 def widen_onto(mixed: Tensor, tokens: Tensor, weight: Tensor, bias: Tensor, bf16: bool) -> Tensor:
-    return tokens + torch.to(linear(mixed, weight, bias, bf16), 6)  # (N, T, D)
+    return tokens + linear(mixed, weight, bias, bf16)  # (N, T, D)
 
 
 # MicroDiT's way into and out of a mixer that is narrower: a norm before the linear map, and nothing added to the tokens.

@@ -12,8 +12,19 @@ def clip_coefficient(norm: Tensor, max_norm: float) -> Tensor:
     return torch.clamp(torch.mul(torch.reciprocal(torch.add(norm, 1e-6)), max_norm), None, 1.0)
 
 
+# What is read of a step before it changes anything: [norm before clipping, factor of the clipping, losses...] in float64.
+# The factor, 0-d, comes a second time, for use where it is.
+def measures(gradients: List[Tensor], losses: List[Tensor], max_norm: float) -> List[Tensor]:
+    norm = global_norm(gradients)
+    coefficient = clip_coefficient(norm, max_norm)
+    read = [norm, coefficient]
+    for loss in losses:
+        read.append(torch.detach(loss))
+    return [torch.to(torch.stack(read, 0), 7), coefficient]
+
+
 # One AdamW update in torch.optim's order of operations; `update` counts from 1. Every list that is changed in
-# place is an argument of the module: a list built here and not used again would be removed with its update.
+# place is an argument, or is used again by the caller: otherwise it would be removed with its update.
 def adamw(
     trained: List[Tensor], exp_avg: List[Tensor], exp_avg_sq: List[Tensor], gradients: List[Tensor],
     lr: float, update: int, beta1: float, beta2: float, eps: float
@@ -29,11 +40,62 @@ def adamw(
     torch._foreach_addcdiv_(trained, exp_avg, denominator, (lr / bias_correction1) * -1)
 
 
-# The same update, a block of elements at a time: all operations of a block while it is in the processor's cache, so
-# that every array crosses the memory bus once a step and not once an operation. Equal bits.
-def blocked_adamw(
+# The same by the engine's one kernel, which reads and writes each array once and rounds otherwise: m as b m + (1 - b) g.
+def fused_adamw(
     trained: List[Tensor], exp_avg: List[Tensor], exp_avg_sq: List[Tensor], gradients: List[Tensor],
-    coefficient: Tensor, clipped: bool,
+    lr: float, update: int, beta1: float, beta2: float, eps: float
+) -> None:
+    step = torch.full([], float(update), dtype=6, device=trained[0].device)
+    steps: List[Tensor] = []
+    for w in trained:
+        steps.append(step)
+    none: List[Tensor] = []
+    torch._fused_adamw_(
+        trained, gradients, exp_avg, exp_avg_sq, none, steps, lr=lr, beta1=beta1, beta2=beta2, weight_decay=0.0, eps=eps,
+        amsgrad=False, maximize=False)
+
+
+# How far three updates by that kernel are from the formulas, for weights, means and squares: max |difference| / max |value|.
+def fused_difference(like: Tensor) -> Tensor:
+    x = torch.arange(1, 1025, dtype=6, device=like.device)
+    p, q = [torch.sin(x), torch.cos(x)], [torch.sin(x), torch.cos(x)]
+    m, n = [torch.zeros_like(x), torch.zeros_like(x)], [torch.zeros_like(x), torch.zeros_like(x)]
+    v, w = [torch.zeros_like(x), torch.zeros_like(x)], [torch.zeros_like(x), torch.zeros_like(x)]
+    for k in range(1, 4):
+        g = [torch.sin(x * (k + 0.5)), torch.cos(x * k) * 0.001]
+        adamw(p, m, v, g, 0.01, k, 0.9, 0.95, 1e-8)
+        fused_adamw(q, n, w, g, 0.01, k, 0.9, 0.95, 1e-8)
+    out: List[Tensor] = []
+    for i in range(2):
+        out.append(torch.max(torch.abs(p[i] - q[i])) / torch.max(torch.abs(p[i])))
+        out.append(torch.max(torch.abs(m[i] - n[i])) / torch.max(torch.abs(m[i])))
+        out.append(torch.max(torch.abs(v[i] - w[i])) / torch.max(torch.abs(v[i])))
+    return torch.stack(out, 0)
+
+
+# The numbers of a small float64 tensor on the host.
+def numbers(values: Tensor) -> List[float]:
+    out: List[float] = []
+    for i in range(values.size(0)):
+        out.append(float(values[i]))
+    return out
+
+
+# e <- e d + (1 - d) p for a block of one weight and all of its averages; `averages` holds one array for each weight and
+# decay, those of the first decay in front.
+def average_block(weights: Tensor, averages: List[Tensor], decays: List[float], i: int, start: int, end: int) -> None:
+    n = len(averages) // len(decays)
+    for j in range(len(decays)):
+        e = torch.view(averages[j * n + i], [-1])[start:end]
+        torch.mul_(e, decays[j])
+        torch.add_(e, weights, alpha=1 - decays[j])
+
+
+# The update and the averages, a block of elements at a time: all operations of a block while it is in the processor's
+# cache, so that every array crosses the memory bus once a step and not once an operation. Equal bits.
+def by_blocks(
+    trained: List[Tensor], exp_avg: List[Tensor], exp_avg_sq: List[Tensor], gradients: List[Tensor],
+    averaged: List[Tensor], averages: List[Tensor], decays: List[float], coefficient: Tensor, clipped: bool,
     lr: float, update: int, beta1: float, beta2: float, eps: float, block: int
 ) -> None:
     bias_correction1 = 1 - beta1 ** float(update)
@@ -48,6 +110,7 @@ def blocked_adamw(
             g = gradient[start:end]
             if clipped:
                 g = torch.mul(g, coefficient)
+            p = weights[start:end]
             m = means[start:end]
             v = squares[start:end]
             torch.lerp_(m, g, 1 - beta1)
@@ -56,74 +119,78 @@ def blocked_adamw(
             denominator = torch.sqrt(v)
             torch.div_(denominator, bias_correction2_sqrt)
             torch.add_(denominator, eps)
-            torch.addcdiv_(weights[start:end], m, denominator, value=(lr / bias_correction1) * -1)
-
-
-# The numbers of a small float64 tensor on the host.
-def numbers(values: Tensor) -> List[float]:
-    out: List[float] = []
-    for i in range(values.size(0)):
-        out.append(float(values[i]))
-    return out
-
-
-# e <- e d + (1 - d) p for one average after the other: `averages` holds one array for each weight and decay, those of
-# the first decay in front. A block of weights is read once for all of its averages.
-def blocked_averages(averaged: List[Tensor], averages: List[Tensor], decays: List[float], block: int) -> None:
-    n = len(averaged)
-    for i in range(n):
+            torch.addcdiv_(p, m, denominator, value=(lr / bias_correction1) * -1)
+            average_block(p, averages, decays, i, start, end)
+    for i in range(len(trained), len(averaged)):
         weights = torch.view(averaged[i], [-1])
         for start in range(0, weights.size(0), block):
             end = start + block
-            for j in range(len(decays)):
-                e = torch.view(averages[j * n + i], [-1])[start:end]
-                torch.mul_(e, decays[j])
-                torch.add_(e, weights[start:end], alpha=1 - decays[j])
+            average_block(weights[start:end], averages, decays, i, start, end)
 
 
-# The same, each operation over all arrays at once.
-def whole_averages(averaged: List[Tensor], averages: List[Tensor], decays: List[float]) -> None:
-    n = len(averaged)
+# Where each group of arrays ends: a group has at least so many elements, but for the last.
+def group_ends(arrays: List[Tensor], elements: int) -> List[int]:
+    ends: List[int] = []
+    found = 0
+    for i in range(len(arrays)):
+        found += arrays[i].numel()
+        if found >= elements or i == len(arrays) - 1:
+            ends.append(i + 1)
+            found = 0
+    return ends
+
+
+# The same, each operation over a group of arrays at once: what an operation makes anew is as large as a group.
+def by_groups(
+    trained: List[Tensor], exp_avg: List[Tensor], exp_avg_sq: List[Tensor], gradients: List[Tensor],
+    averaged: List[Tensor], averages: List[Tensor], decays: List[float], coefficient: Tensor, clipped: bool,
+    lr: float, update: int, beta1: float, beta2: float, eps: float, group: int, fused: bool
+) -> None:
+    start = 0
     done = 0
+    for end in group_ends(trained, group):
+        p, m, v, g = trained[start:end], exp_avg[start:end], exp_avg_sq[start:end], gradients[start:end]
+        if clipped:
+            g = torch._foreach_mul(g, coefficient)
+        if fused:
+            fused_adamw(p, m, v, g, lr, update, beta1, beta2, eps)
+        else:
+            adamw(p, m, v, g, lr, update, beta1, beta2, eps)
+        done += len(p) + len(m) + len(v)  # the lists are used again, or their updates would be removed
+        start = end
+    n = len(averaged)
     for j in range(len(decays)):
         average = averages[j * n:(j + 1) * n]
-        torch._foreach_mul_(average, decays[j])
-        torch._foreach_add_(average, averaged, alpha=1 - decays[j])
-        done += len(average)  # the list is used again, or its updates would be removed
-    assert done == len(averages), "there must be one array for each weight and decay"
-
-
-# Norm, clipping, AdamW and the moving averages of one step. Nothing at all is changed if the gradients' norm or the
-# first of the losses is not finite. `trained`, `decayed` and `averaged` are views of the same weights: those that
-# have a gradient, those that decay, and all of them. `block` elements are updated at a time; 0 takes each operation
-# over all arrays at once, which is for devices that would otherwise wait for kernels to start.
-# Returns [norm before clipping, losses...] in float64.
-def optimizer_step(
-    trained: List[Tensor], decayed: List[Tensor], exp_avg: List[Tensor], exp_avg_sq: List[Tensor],
-    averaged: List[Tensor], averages: List[Tensor], gradients: List[Tensor], losses: List[Tensor], decays: Tensor,
-    lr: float, update: int, beta1: float, beta2: float, eps: float, weight_decay: float,
-    max_norm: float, block: int
-) -> Tensor:
-    norm = global_norm(gradients)
-    if bool(torch.logical_and(torch.isfinite(norm), torch.isfinite(losses[0]))):
-        coefficient = clip_coefficient(norm, max_norm)
-        # a factor of 1 changes no bit; new memory, as gradients of different weights may share theirs
-        clipped = max_norm > 0.0 and bool(torch.lt(coefficient, 1.0))
-        if weight_decay != 0.0:
-            torch._foreach_mul_(decayed, 1 - lr * weight_decay)
-        if block > 0:
-            blocked_adamw(
-                trained, exp_avg, exp_avg_sq, gradients, coefficient, clipped, lr, update, beta1, beta2, eps, block)
-            blocked_averages(averaged, averages, numbers(decays), block)
+        if fused:
+            torch._foreach_lerp_(average, averaged, 1 - decays[j])
         else:
-            if clipped:
-                gradients = torch._foreach_mul(gradients, coefficient)
-            adamw(trained, exp_avg, exp_avg_sq, gradients, lr, update, beta1, beta2, eps)
-            whole_averages(averaged, averages, numbers(decays))
-    report: List[Tensor] = [torch.to(norm, 7)]
-    for loss in losses:
-        report.append(torch.to(torch.detach(loss), 7))
-    return torch.stack(report, 0)
+            torch._foreach_mul_(average, decays[j])
+            torch._foreach_add_(average, averaged, alpha=1 - decays[j])
+        done += len(average)
+    assert done == 3 * len(trained) + len(averages), "there must be one array for each weight, moment and decay"
+
+
+# AdamW and the moving averages of one step. `trained`, `decayed` and `averaged` are views of the same weights: those that
+# have a gradient, those that decay, and all of them, those with a gradient in front. `block` elements are updated at a time;
+# 0 takes each operation over groups of arrays of `group` elements, which is for devices that would otherwise wait for
+# kernels to start. Nothing is read. Returns a number only because a function has to return something.
+def update_weights(
+    trained: List[Tensor], decayed: List[Tensor], exp_avg: List[Tensor], exp_avg_sq: List[Tensor],
+    averaged: List[Tensor], averages: List[Tensor], gradients: List[Tensor], coefficient: Tensor, decays: Tensor,
+    clipped: bool, lr: float, update: int, beta1: float, beta2: float, eps: float, weight_decay: float,
+    block: int, group: int, fused: bool
+) -> Tensor:
+    if weight_decay != 0.0:
+        torch._foreach_mul_(decayed, 1 - lr * weight_decay)
+    if block > 0:
+        by_blocks(
+            trained, exp_avg, exp_avg_sq, gradients, averaged, averages, numbers(decays), coefficient, clipped,
+            lr, update, beta1, beta2, eps, block)
+    else:
+        by_groups(
+            trained, exp_avg, exp_avg_sq, gradients, averaged, averages, numbers(decays), coefficient, clipped,
+            lr, update, beta1, beta2, eps, group, fused)
+    return torch.zeros([])
 
 
 # Sums of two lists, in new memory.

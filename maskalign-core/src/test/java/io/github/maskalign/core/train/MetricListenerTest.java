@@ -103,9 +103,11 @@ class MetricListenerTest {
             long all = bytes(run.state().weights());
             long trained = all - 4 * 3 * 8; // all but the table of positions
 
-            assertThat(StateMemory.of(run.state(), false))
-                    .isEqualTo(new StateMemory(all, trained, 2 * trained, 2 * all));
-            assertThat(StateMemory.of(run.state(), true).total()).isEqualTo(3 * all + 4 * trained);
+            assertThat(StateMemory.of(run.state(), false, 0)) // all weights are fewer than a block of the update
+                    .isEqualTo(new StateMemory(all, trained, 2 * trained, 2 * all, 2 * trained));
+            assertThat(StateMemory.of(run.state(), true, 0).total()).isEqualTo(3 * all + 7 * trained);
+            assertThat(StateMemory.of(run.state(), false, 5))
+                    .isEqualTo(new StateMemory(all + 10, trained + 10, 2 * trained, 2 * all, 2 * trained));
         }
     }
 

@@ -4,9 +4,9 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.script.Autograd.Differentiation;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
@@ -52,7 +52,7 @@ public final class Recomputation implements BlockRunner, Differentiation {
      *
      * @param again computes it once more; null if the piece is nothing but the step from an array to its leaf
      * @param weights what it is differentiated for besides its inputs
-     * @param inputs float32 arrays where it begins
+     * @param inputs arrays where it begins
      * @param result its result without a past
      */
     private record Part(@Nullable Forward again, NDList weights, NDArray[] inputs, NDArray result) {}
@@ -92,7 +92,13 @@ public final class Recomputation implements BlockRunner, Differentiation {
                 NDArray result = forward.of(inputs)) {
             leaf = LEAF.callForOne(result);
         }
-        parts.add(new Part(forward, Weights.trainable(block), inputs.clone(), leaf));
+        NDList weights = new NDList(); // the arrays that the block was given, in key order
+        for (Parameter parameter : ParameterKeys.of(block).values()) {
+            if (parameter.requiresGradient()) {
+                weights.add(store.getValue(parameter, leaf.getDevice(), training));
+            }
+        }
+        parts.add(new Part(forward, weights, inputs.clone(), leaf));
         leaves.add(leaf);
         return leaf;
     }

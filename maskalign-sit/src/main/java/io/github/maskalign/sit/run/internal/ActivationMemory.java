@@ -14,7 +14,7 @@ import java.util.List;
  *
  * <pre>
  * float32   4 · (12 + 2 r) D bytes                          80 D with r = 4
- * bfloat16  4 · 6 D + 2 · (6 + 2 r) D bytes                 52 D with r = 4; and 2 bytes for each weight, its rounded copy
+ * bfloat16  4 · 4 D + 2 · (8 + 2 r) D bytes                 48 D with r = 4
  * </pre>
  *
  * <p>A projector of width P keeps {@code 4 P} numbers and, with the loss, {@code 3 Z} of float32. With activation
@@ -108,10 +108,9 @@ public final class ActivationMemory {
 
     private static Part block(long tokens, long width, double ratio, boolean qkNorm, boolean half) {
         long hidden = (long) (ratio * width);
-        long wide = 6 * width + (qkNorm ? 2 * width : 0);
-        long narrow = 6 * width + 2 * hidden;
-        long weights = 4 * width * width + 2 * width * hidden + 6 * width * width;
-        long inside = tokens * (FLOAT * wide + (half ? HALF : FLOAT) * narrow) + (half ? HALF * weights : 0);
+        long wide = 4 * width + (qkNorm ? 2 * width : 0);
+        long narrow = 8 * width + 2 * hidden;
+        long inside = tokens * (FLOAT * wide + (half ? HALF : FLOAT) * narrow);
         return new Part(inside, FLOAT * tokens * width);
     }
 

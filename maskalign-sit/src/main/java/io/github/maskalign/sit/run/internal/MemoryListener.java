@@ -5,12 +5,15 @@ import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.engine.internal.DeviceMemory;
 import io.github.maskalign.core.engine.internal.MemoryShortage;
 import io.github.maskalign.core.engine.internal.ProcessStatus;
+import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.core.nn.internal.RoundedWeights;
 import io.github.maskalign.core.train.StepResult;
 import io.github.maskalign.core.train.TrainConfig.BatchPlan;
 import io.github.maskalign.core.train.TrainListener;
 import io.github.maskalign.core.train.TrainListener.StartKind;
 import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.core.train.TrainState.StateMemory;
+import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.RunConfig;
 import java.util.LinkedHashMap;
@@ -46,10 +49,14 @@ public final class MemoryListener implements TrainListener {
     public void onStart(StartKind kind, TrainState state) {
         SiTConfig model = RunPlan.model(config);
         int samples = plan.microBatch(0, 0).count();
-        StateMemory fixed = StateMemory.of(state, plan.accumulation() > 1);
+        Precision precision = config.runtime().precision().ofBlocks();
+        long rounded = RoundedWeights.of(new SiT(model, precision)).stream()
+                .mapToLong(weight -> weight.getShape().size())
+                .sum();
+        StateMemory fixed = StateMemory.of(state, plan.accumulation() > 1, rounded);
         long activations = ActivationMemory.bytes(
                 model,
-                config.runtime().precision().ofBlocks(),
+                precision,
                 samples,
                 mostKept(config, model),
                 config.train().activationCheckpointing());
@@ -57,20 +64,22 @@ public final class MemoryListener implements TrainListener {
         put("gradients", fixed.gradients());
         put("moments", fixed.moments());
         put("averages", fixed.averages());
+        put("update", fixed.update());
         put("activations", activations);
         LOG.info(
-                "memory: weights {}, gradients {}, moments {}, {} {}, activations of {} {} about {}; together about {}{}",
+                "memory: weights {}, gradients {}, moments {}, {} {}, update {}, activations of {} {} about {}; together about {}{}",
                 MemoryShortage.text(fixed.weights()),
                 MemoryShortage.text(fixed.gradients()),
                 MemoryShortage.text(fixed.moments()),
                 state.extraEma().isEmpty() ? "average" : (1 + state.extraEma().size()) + " averages",
                 MemoryShortage.text(fixed.averages()),
+                MemoryShortage.text(fixed.update()),
                 samples,
                 samples == 1 ? "sample" : "samples",
                 MemoryShortage.text(activations),
                 MemoryShortage.text(fixed.total() + activations),
                 config.train().asyncSave()
-                        ? ", and " + MemoryShortage.text(fixed.weights() + fixed.moments() + fixed.averages())
+                        ? ", and " + MemoryShortage.text(fixed.weights() - 2 * rounded + fixed.moments() + fixed.averages())
                                 + " of the machine's for saving"
                         : "");
     }
