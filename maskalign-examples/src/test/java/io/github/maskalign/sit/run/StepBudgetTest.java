@@ -31,10 +31,10 @@ class StepBudgetTest {
     private static final int WAITS_OF_STEP = 3;
 
     /** Operations of a step of MaskAlign in bfloat16 at SiT-XL/2's depth without accumulation. Goal: 3,000. */
-    private static final int OPERATIONS_OF_XL = 10_000;
+    private static final int OPERATIONS_OF_XL = 3_200;
 
     /** Casts among them. Goal: 300. */
-    private static final int CASTS_OF_XL = 10_000;
+    private static final int CASTS_OF_XL = 1_050;
 
     /** Copies to the device for each step of the guided stochastic sampler. Goal: 2. */
     private static final int UPLOADS_OF_SAMPLING = 12;
