@@ -70,9 +70,8 @@ class GpuCommandsTest {
     /** Runs a command that has to do its work on the device. */
     private void works(Object... args) {
         List<Object> words = new ArrayList<>(List.of(args));
-        DeviceCounts counts = DeviceCounts.of(() -> assertThat(command.run(args))
-                .as("%s: %s", words, command.err())
-                .isZero());
+        DeviceCounts counts = DeviceCounts.of(() ->
+                assertThat(command.run(args)).as("%s: %s", words, command.err()).isZero());
         System.out.println(counts.line(words.get(0).toString()));
         assertThat(counts.operations()).isGreaterThan(20);
     }

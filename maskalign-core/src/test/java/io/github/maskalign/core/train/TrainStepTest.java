@@ -310,7 +310,14 @@ class TrainStepTest {
                 for (float value : objective.parameters().get(key).getArray().toFloatArray()) {
                     assertThat(value).as(key).isCloseTo(0.25f, within(0.05f)); // two steps of a rate of 0.01
                 }
-                assertThat(objective.parameters().get(key).getArray().sub(0.25f).abs().max().getFloat())
+                assertThat(objective
+                                .parameters()
+                                .get(key)
+                                .getArray()
+                                .sub(0.25f)
+                                .abs()
+                                .max()
+                                .getFloat())
                         .as(key)
                         .isPositive();
             }

@@ -42,7 +42,8 @@ class GpuRunsTest {
         List<String> settings =
                 with(CountedRun.TINY, "method=" + method, "runtime.precision=" + precision, "train.steps=3");
 
-        assertThat(CountedRun.train("emoji-32.yaml", root, 1, settings).reason()).isEqualTo(StopReason.STOP_REQUESTED);
+        assertThat(CountedRun.train("emoji-32.yaml", root, 1, settings).reason())
+                .isEqualTo(StopReason.STOP_REQUESTED);
         CountedRun rest = CountedRun.train("emoji-32.yaml", root, 0, settings);
 
         assertThat(rest.reason()).isEqualTo(StopReason.COMPLETED);
