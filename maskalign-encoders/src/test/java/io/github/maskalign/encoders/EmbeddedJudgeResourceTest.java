@@ -2,7 +2,7 @@ package io.github.maskalign.encoders;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ai.djl.Device;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -22,6 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @Tag("bits")
+@Tag("device")
 class EmbeddedJudgeResourceTest {
     private static final int LARGEST = 6 * 1024 * 1024;
     /** float32 through eleven convolutions against float64, on any processor. */
@@ -82,7 +83,8 @@ class EmbeddedJudgeResourceTest {
     @ParameterizedTest
     @ValueSource(ints = {16, 32, 48, 64, 100, 128, 256})
     void picturesOfAnySideGiveOneFeatureAndSixteenCells(int side) throws Exception {
-        try (RepresentationEncoder judge = Encoders.embeddedJudge(side, Device.cpu());
+        try (RepresentationEncoder judge =
+                        Encoders.embeddedJudge(side, Engine.getInstance().defaultDevice());
                 NDManager manager = NDManager.newBaseManager()) {
             byte[] bytes = new byte[3 * side * side];
             new SplittableRandom(8).nextBytes(bytes);

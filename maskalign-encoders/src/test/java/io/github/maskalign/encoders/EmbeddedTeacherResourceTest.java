@@ -3,7 +3,7 @@ package io.github.maskalign.encoders;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import ai.djl.Device;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -23,6 +23,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @Tag("bits")
+@Tag("device")
 class EmbeddedTeacherResourceTest {
     private static final int LARGEST = 6 * 1024 * 1024;
 
@@ -75,7 +76,8 @@ class EmbeddedTeacherResourceTest {
     @ParameterizedTest
     @CsvSource({"64, 16", "64, 64", "64, 48", "64, 100", "64, 256", "256, 64", "256, 256", "256, 80"})
     void picturesOfOtherSidesGiveTheTokensAskedFor(int tokens, int side) throws Exception {
-        try (RepresentationEncoder teacher = Encoders.embeddedTeacher(tokens, side, Device.cpu());
+        try (RepresentationEncoder teacher = Encoders.embeddedTeacher(
+                        tokens, side, Engine.getInstance().defaultDevice());
                 NDManager manager = NDManager.newBaseManager()) {
             byte[] bytes = new byte[3 * side * side];
             new SplittableRandom(8).nextBytes(bytes);
@@ -97,7 +99,8 @@ class EmbeddedTeacherResourceTest {
             large[k] = small[row / 96 * 1024 + row % 96 / 3 * 32 + k % 96 / 3];
         }
         try (RepresentationEncoder own = Encoders.embeddedTeacher();
-                RepresentationEncoder wide = Encoders.embeddedTeacher(64, 96, Device.cpu());
+                RepresentationEncoder wide =
+                        Encoders.embeddedTeacher(64, 96, Engine.getInstance().defaultDevice());
                 NDManager manager = NDManager.newBaseManager()) {
             EncoderTokens before = own.encode(OwnedArrays.of(manager, new Shape(1, 3, 32, 32), small));
             int owned = manager.getManagedArrays().size();

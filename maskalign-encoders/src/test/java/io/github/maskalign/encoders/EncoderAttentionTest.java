@@ -3,7 +3,7 @@ package io.github.maskalign.encoders;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import ai.djl.Device;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -27,7 +27,8 @@ class EncoderAttentionTest {
     @CsvSource({"64, 32", "256, 32", "64, 128"})
     void askedForAttentionTheTeacherGivesTheSameTokens(int tokens, int side) throws Exception {
         try (NDManager manager = NDManager.newBaseManager();
-                RepresentationEncoder teacher = Encoders.embeddedTeacher(tokens, side, Device.cpu())) {
+                RepresentationEncoder teacher = Encoders.embeddedTeacher(
+                        tokens, side, Engine.getInstance().defaultDevice())) {
             NDArray images = pictures(manager, side);
 
             EncoderTokens plain = teacher.encode(images);

@@ -3,7 +3,7 @@ package io.github.maskalign.encoders;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import ai.djl.Device;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -19,10 +19,12 @@ import java.nio.file.Path;
 import java.util.Objects;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A small DINOv2 with registers that {@code scripts/export_encoder.py} exported. */
+@Tag("device")
 class ExportedEncoderTest {
     /** The published arithmetic with pictures of 64 pixels instead of 256. */
     private static final Preprocessing SMALL = Preprocessing.DINOV2.withSides(64, 64, 56, 14);
@@ -48,7 +50,8 @@ class ExportedEncoderTest {
 
     @Test
     void tokensAreThoseOfTheExportedModel() throws IOException {
-        try (RepresentationEncoder encoder = Encoders.open(file, SMALL, ScriptTrust.pinned(sha256), Device.cpu())) {
+        try (RepresentationEncoder encoder = Encoders.open(
+                file, SMALL, ScriptTrust.pinned(sha256), Engine.getInstance().defaultDevice())) {
             EncoderTokens tokens = encoder.encode(golden.get("inputs/image"));
 
             assertThat(encoder.width())
@@ -64,7 +67,8 @@ class ExportedEncoderTest {
 
     @Test
     void everyBatchSizeGivesTheSameTokensOfAPicture() throws IOException {
-        try (RepresentationEncoder encoder = Encoders.open(file, SMALL, ScriptTrust.pinned(sha256), Device.cpu())) {
+        try (RepresentationEncoder encoder = Encoders.open(
+                file, SMALL, ScriptTrust.pinned(sha256), Engine.getInstance().defaultDevice())) {
             NDArray images = golden.get("inputs/image");
             NDArray first = encoder.encode(images.get("0:1")).patchTokens();
             NDArray many = encoder.encode(images.repeat(0, 3)).patchTokens(); // (6, 16, 32)
@@ -76,7 +80,8 @@ class ExportedEncoderTest {
 
     @Test
     void picturesOfAnotherSideAreRefused() throws IOException {
-        try (RepresentationEncoder encoder = Encoders.open(file, SMALL, ScriptTrust.pinned(sha256), Device.cpu())) {
+        try (RepresentationEncoder encoder = Encoders.open(
+                file, SMALL, ScriptTrust.pinned(sha256), Engine.getInstance().defaultDevice())) {
             NDArray larger = manager.zeros(new Shape(1, 3, 128, 128), DataType.UINT8);
 
             // its position table was resampled for one grid when it was exported
@@ -92,7 +97,11 @@ class ExportedEncoderTest {
         archive[archive.length / 2] ^= 1;
         Path changed = Files.write(folder.resolve("changed.pt"), archive);
 
-        assertThatThrownBy(() -> Encoders.open(changed, SMALL, ScriptTrust.pinned(sha256), Device.cpu()))
+        assertThatThrownBy(() -> Encoders.open(
+                        changed,
+                        SMALL,
+                        ScriptTrust.pinned(sha256),
+                        Engine.getInstance().defaultDevice()))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("must have the SHA-256 " + sha256);
     }

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.Device;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -30,6 +30,7 @@ import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -37,6 +38,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The contract of encoders, with archives whose tokens are mean colours of patches of 4 pixels. */
+@Tag("device")
 class TorchScriptEncoderTest {
     private static final Preprocessing BYTES = Preprocessing.EMOJI_VIT;
     private static final float SCALE = 3;
@@ -203,8 +205,11 @@ class TorchScriptEncoderTest {
 
     @Test
     void otherPicturesAreRefused() throws IOException {
-        try (RepresentationEncoder encoder =
-                Encoders.open(archive("pair"), BYTES, ScriptTrust.trusted(), Device.cpu())) {
+        try (RepresentationEncoder encoder = Encoders.open(
+                archive("pair"),
+                BYTES,
+                ScriptTrust.trusted(),
+                Engine.getInstance().defaultDevice())) {
             assertThatThrownBy(() -> encoder.encode(manager.zeros(new Shape(1, 3, 12, 12))))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("must be uint8");

@@ -34,6 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** HASTE with the stop by the gradients' angle, from a config to the files of a run. */
 @Tag("bits")
+@Tag("device")
 class AutoStopTrainingTest {
     private static final LossSchedule AUTO = new LossSchedule(Course.AUTO, 0);
     private static final int STEPS = 16;

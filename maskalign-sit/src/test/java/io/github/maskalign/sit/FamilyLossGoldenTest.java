@@ -33,6 +33,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** The whole training loss and all gradients of MaskAlign's relatives, against PyTorch in float64. */
 @Tag("bits")
+@Tag("device")
 class FamilyLossGoldenTest {
     static Stream<String> cases() {
         return GoldenCase.names(FamilyLossGoldenTest.class, "family-losses");

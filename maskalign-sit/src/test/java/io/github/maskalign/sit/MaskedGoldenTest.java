@@ -23,6 +23,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** MaskDiT's decoder and painted patches, and MicroDiT's mixer, against PyTorch in float64; MaskDiT's reference runs each sample alone. */
 @Tag("bits")
+@Tag("device")
 class MaskedGoldenTest {
     static Stream<String> cases() {
         return GoldenCase.names(MaskedGoldenTest.class, "masked");

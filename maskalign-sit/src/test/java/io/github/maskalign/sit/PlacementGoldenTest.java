@@ -30,6 +30,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** The whole training loss and all gradients, for every place of the subset, against PyTorch in float64. */
 @Tag("bits")
+@Tag("device")
 class PlacementGoldenTest {
     static Stream<String> cases() {
         return GoldenCase.names(PlacementGoldenTest.class, "placements");

@@ -44,6 +44,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** TREAD's guidance between two ratios of routed tokens, in place of the null class. */
+@Tag("device")
 class RouteGuidanceTest {
     private static final SiTConfig ROUTED = TinySiT.plain().withPlacement(SubsetPlacement.ROUTE, 1, 1);
     private static final Guidance GUIDANCE = new Guidance(2, 2, 0, 0.8).withRoutes(Routes.PUBLISHED);

@@ -43,6 +43,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Training with a model's own moving average as teacher. */
+@Tag("device")
 class SelfAlignTrainingTest {
     private static final String TERM = "{selfAlign: {coeff: 0.5, block: 1, teacherBlock: 3}}";
     private static final SiTConfig MODEL = TinySiT.plain().withTerms(terms(TERM));

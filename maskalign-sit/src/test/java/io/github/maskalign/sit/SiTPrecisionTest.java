@@ -31,6 +31,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Rounding, repetition and memory of whole training steps, and weights of models that predict sigma. */
 @Tag("bits")
+@Tag("device")
 class SiTPrecisionTest {
     private static final int SEED = 41;
 

@@ -37,6 +37,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Activation checkpointing changes memory and time, and no bit of a loss or a gradient. */
 @Tag("bits")
+@Tag("device")
 class SiTRecomputationTest {
     private static final int SEED = 67;
 

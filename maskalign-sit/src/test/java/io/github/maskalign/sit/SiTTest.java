@@ -37,6 +37,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** What holds for every model of the family: its start, its labels, its time axis and its inputs. */
 @Tag("bits")
+@Tag("device")
 class SiTTest {
     private static final int SEED = 7;
 

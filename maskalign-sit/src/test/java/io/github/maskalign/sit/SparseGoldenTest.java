@@ -32,6 +32,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** SPRINT against PyTorch in float64, whose reference runs each sample alone: loss, gradients, path-drop guidance. */
 @Tag("bits")
+@Tag("device")
 class SparseGoldenTest {
     static Stream<String> losses() {
         return GoldenCase.names(SparseGoldenTest.class, "sparse");

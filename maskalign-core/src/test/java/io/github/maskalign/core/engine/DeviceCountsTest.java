@@ -142,14 +142,14 @@ class DeviceCountsTest {
             NDArray w = scratch.create(values, new Shape(4, 6));
             w.setRequiresGradient(true);
             NDArray x = scratch.create(values, new Shape(4, 6)).add(w).softmax(1);
-            NDArray loss = x.matMul(w.transpose()).pow(2).mean().add(w.get(1).exp().sum());
+            NDArray loss =
+                    x.matMul(w.transpose()).pow(2).mean().add(w.get(1).exp().sum());
             return Autograd.gradients(loss, new NDList(w), scratch).get(0).toFloatArray();
         }
     }
 
     private static NDArray call(String function, NDArray... arguments) {
-        return ScriptFunction.of(DeviceCountsTest.class, "pinned.py", function)
-                .callForOne((Object[]) arguments);
+        return ScriptFunction.of(DeviceCountsTest.class, "pinned.py", function).callForOne((Object[]) arguments);
     }
 
     private static DeviceCounts counts(

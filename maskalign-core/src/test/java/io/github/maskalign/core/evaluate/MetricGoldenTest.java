@@ -25,6 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** The arithmetic next to scipy, torchmetrics, torch-fidelity and ADM's formulas. */
 @Tag("bits")
+@Tag("device")
 class MetricGoldenTest {
     private static final double PERCENT = 1e-4; // 1e-6 relative, the goal; all but the kernel's matrices are float64
 

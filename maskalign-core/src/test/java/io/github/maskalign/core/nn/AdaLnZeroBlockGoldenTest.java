@@ -19,6 +19,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 @Tag("bits")
+@Tag("device")
 class AdaLnZeroBlockGoldenTest {
     static Stream<Arguments> cases() {
         return Stream.of("block", "block_qk_norm")

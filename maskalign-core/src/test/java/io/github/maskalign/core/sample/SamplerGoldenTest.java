@@ -16,6 +16,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Numbers of the reference samplers on data N(0, 0.25), computed outside of this project in float64. */
 @Tag("bits")
+@Tag("device")
 class SamplerGoldenTest {
     private static final double EXACT = 1e-14; // float64, 250 steps that shrink the state
 

@@ -19,6 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @Tag("bits")
+@Tag("device")
 class TrajectoryGoldenTest {
     private static final List<String> PARTS = List.of("x", "cls");
     private static final double RELATIVE = 1e-10; // of the fixtures: float64 states and field

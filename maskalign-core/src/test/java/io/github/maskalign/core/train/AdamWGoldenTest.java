@@ -31,6 +31,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * compute otherwise.
  */
 @Tag("bits")
+@Tag("device")
 class AdamWGoldenTest {
     private static final int STEPS = 20;
     private static final String MAIN = "fma-avx512";

@@ -25,6 +25,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @Tag("bits")
+@Tag("device")
 class AdamWTest {
     private static final Draws DRAWS = new Draws(20260612);
     private static final Map<String, Shape> SHAPES =

@@ -19,6 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.LoggerFactory;
 
 @Tag("bits")
+@Tag("device")
 class ExactResumeTest {
     private static final TrainConfig TEN =
             new TrainConfig(10, 4, 2, new TrainConfig.Saving(5, 2, 0), new TrainConfig.Skipping(2, 3));

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.Device;
+import ai.djl.engine.Engine;
 import ai.djl.inference.Predictor;
 import ai.djl.modality.cv.Image;
 import ai.djl.ndarray.NDArray;
@@ -33,10 +33,12 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** DJL finds the encoders by itself, and its predictors say what the encoders say. */
+@Tag("device")
 class EncoderZooTest {
     @TempDir
     Path folder;
@@ -56,12 +58,13 @@ class EncoderZooTest {
                 .setTypes(Picture.class, float[].class)
                 .optGroupId(EncoderZoo.GROUP)
                 .optArtifactId("emoji-judge")
-                .optDevice(Device.cpu())
+                .optDevice(Engine.getInstance().defaultDevice())
                 .build();
         try (ZooModel<Picture, float[]> model = criteria.loadModel();
                 Predictor<Picture, float[]> predictor = model.newPredictor();
                 RepresentationEncoder judge = Encoders.embeddedJudge();
-                NDManager manager = NDManager.newBaseManager(Device.cpu())) {
+                NDManager manager =
+                        NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             float[] predicted = predictor.predict(picture);
 
             EncoderTokens tokens = judge.encode(Picture.toNDArray(manager, List.of(CentreCrop.adm(picture, 64))));
@@ -76,12 +79,13 @@ class EncoderZooTest {
                 .setTypes(Picture.class, NDList.class)
                 .optGroupId(EncoderZoo.GROUP)
                 .optArtifactId("emoji-vit")
-                .optDevice(Device.cpu())
+                .optDevice(Engine.getInstance().defaultDevice())
                 .build();
         try (ZooModel<Picture, NDList> model = criteria.loadModel();
                 Predictor<Picture, NDList> predictor = model.newPredictor();
                 RepresentationEncoder teacher = Encoders.embeddedTeacher();
-                NDManager manager = NDManager.newBaseManager(Device.cpu())) {
+                NDManager manager =
+                        NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             List<NDList> predicted = predictor.batchPredict(pictures);
 
             EncoderTokens tokens = teacher.encode(Picture.toNDArray(
@@ -106,12 +110,13 @@ class EncoderZooTest {
                 .optGroupId(EncoderZoo.GROUP)
                 .optArtifactId("emoji-vit")
                 .optArgument("tokens", 256)
-                .optDevice(Device.cpu())
+                .optDevice(Engine.getInstance().defaultDevice())
                 .build();
         try (ZooModel<Image, float[]> model = criteria.loadModel();
                 Predictor<Image, float[]> predictor = model.newPredictor();
                 RepresentationEncoder teacher = Encoders.embeddedTeacher(256);
-                NDManager manager = NDManager.newBaseManager(Device.cpu())) {
+                NDManager manager =
+                        NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             EncoderTokens tokens = teacher.encode(Picture.toNDArray(manager, List.of(CentreCrop.adm(picture, 32))));
 
             assertThat(predictor.predict(picture.toImage()))
@@ -134,7 +139,8 @@ class EncoderZooTest {
         try (ZooModel<Picture, float[]> model = encoder(named, Map.of("sha256", sha256));
                 Predictor<Picture, float[]> predictor = model.newPredictor();
                 RepresentationEncoder teacher = Encoders.embeddedTeacher();
-                NDManager manager = NDManager.newBaseManager(Device.cpu())) {
+                NDManager manager =
+                        NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             assertThat(predictor.predict(picture))
                     .isEqualTo(teacher.encode(Picture.toNDArray(manager, List.of(picture)))
                             .classToken()
@@ -187,7 +193,7 @@ class EncoderZooTest {
                 .loadModel();
         EncoderBlock block = (EncoderBlock) model.getBlock();
         model.close();
-        try (NDManager manager = NDManager.newBaseManager(Device.cpu())) {
+        try (NDManager manager = NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             NDArray images = Picture.toNDArray(manager, List.of(picture(32, 32, 6)));
 
             assertThatThrownBy(() -> block.forwardInternal(null, new NDList(images), false, null))
@@ -200,11 +206,14 @@ class EncoderZooTest {
     void autoencoderGoesBothWays() throws Exception {
         VaeConfig small = new VaeConfig(4, List.of(8, 8), 1, 4, true, true, 0.18215);
         Picture picture = picture(16, 16, 7);
-        try (NativeAutoencoder untrained = NativeAutoencoder.untrained(small, Device.cpu(), Precision.FLOAT32)) {
+        try (NativeAutoencoder untrained =
+                NativeAutoencoder.untrained(small, Engine.getInstance().defaultDevice(), Precision.FLOAT32)) {
             untrained.save(folder);
         }
-        try (Autoencoder vae = NativeAutoencoder.open(folder, Device.cpu(), Precision.FLOAT32);
-                NDManager manager = NDManager.newBaseManager(Device.cpu());
+        try (Autoencoder vae =
+                        NativeAutoencoder.open(folder, Engine.getInstance().defaultDevice(), Precision.FLOAT32);
+                NDManager manager =
+                        NDManager.newBaseManager(Engine.getInstance().defaultDevice());
                 ZooModel<Picture, NDList> encoder = autoencoder(folder.toString(), Picture.class, NDList.class);
                 ZooModel<NDList, Image> decoder = autoencoder(folder.toString(), NDList.class, Image.class);
                 Predictor<Picture, NDList> encode = encoder.newPredictor();
@@ -232,7 +241,8 @@ class EncoderZooTest {
         }
         try (ZooModel<NDList, Picture> model = autoencoder("none", NDList.class, Picture.class);
                 Predictor<NDList, Picture> predictor = model.newPredictor();
-                NDManager manager = NDManager.newBaseManager(Device.cpu())) {
+                NDManager manager =
+                        NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             NDArray four = OwnedArrays.of(manager, new Shape(4, 1, 1), new float[4]);
             assertThatThrownBy(() -> predictor.predict(new NDList(four)))
                     .isInstanceOf(TranslateException.class)
@@ -245,7 +255,7 @@ class EncoderZooTest {
                 .setTypes(in, out)
                 .optGroupId(EncoderZoo.GROUP)
                 .optArtifactId("autoencoder")
-                .optDevice(Device.cpu())
+                .optDevice(Engine.getInstance().defaultDevice())
                 .optArgument("path", path)
                 .build()
                 .loadModel();
@@ -257,7 +267,7 @@ class EncoderZooTest {
                 .setTypes(Picture.class, float[].class)
                 .optGroupId(EncoderZoo.GROUP)
                 .optArtifactId("encoder")
-                .optDevice(Device.cpu())
+                .optDevice(Engine.getInstance().defaultDevice())
                 .optArguments(arguments)
                 .optOptions(options)
                 .build()

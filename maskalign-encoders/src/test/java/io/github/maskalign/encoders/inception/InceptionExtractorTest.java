@@ -3,7 +3,7 @@ package io.github.maskalign.encoders.inception;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import ai.djl.Device;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.SafetensorsWriter;
@@ -18,9 +18,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+@Tag("device")
 class InceptionExtractorTest {
     @TempDir
     private Path folder;
@@ -44,7 +46,8 @@ class InceptionExtractorTest {
         tensors.put("fc.weight", TensorSource.of(new Shape(1000, 2), new float[2000])); // as torchvision has it
         tensors.put("Mixed_9.x", TensorSource.of(new Shape(1), new float[1]));
 
-        assertThatThrownBy(() -> InceptionExtractor.of(Device.cpu(), StateDict.ofTensors(tensors), InceptionSuite.ADM))
+        assertThatThrownBy(() -> InceptionExtractor.of(
+                        Engine.getInstance().defaultDevice(), StateDict.ofTensors(tensors), InceptionSuite.ADM))
                 .isInstanceOf(CheckpointFormatException.class)
                 .hasMessageContaining("\"Mixed_6a.branch3x3.bn.bias\" with shape (384) is missing")
                 .hasMessageContaining("\"fc.weight\" must have shape (1008, 2048) but has (1000, 2)")
@@ -58,10 +61,12 @@ class InceptionExtractorTest {
                 other, StateDict.ofTensors(Map.of("x", TensorSource.of(new Shape(1), new float[1]))), Map.of());
         Path text = Files.writeString(folder.resolve("text.pth"), "not weights");
 
-        assertThatThrownBy(() -> InceptionExtractor.open(Device.cpu(), other, InceptionSuite.ADM))
+        assertThatThrownBy(
+                        () -> InceptionExtractor.open(Engine.getInstance().defaultDevice(), other, InceptionSuite.ADM))
                 .isInstanceOf(CheckpointFormatException.class)
                 .hasMessageStartingWith(other + " is not the 2015 Inception network: ");
-        assertThatThrownBy(() -> InceptionExtractor.open(Device.cpu(), text, InceptionSuite.ADM))
+        assertThatThrownBy(
+                        () -> InceptionExtractor.open(Engine.getInstance().defaultDevice(), text, InceptionSuite.ADM))
                 .isInstanceOf(CheckpointFormatException.class)
                 .hasMessageContaining(text.toString());
     }
@@ -72,17 +77,18 @@ class InceptionExtractorTest {
         SafetensorsWriter.write(
                 file, StateDict.ofTensors(Map.of("x", TensorSource.of(new Shape(1), new float[1]))), Map.of());
 
-        assertThatThrownBy(() -> InceptionExtractor.open(Device.cpu(), file, InceptionSuite.ADM))
+        assertThatThrownBy(
+                        () -> InceptionExtractor.open(Engine.getInstance().defaultDevice(), file, InceptionSuite.ADM))
                 .isInstanceOf(CheckpointFormatException.class)
                 .hasMessageContaining("by its name the SHA-256 must start with 6726825d but it is ");
     }
 
     @Test
     void identityIsThatOfTheNumbersAndTheSuite() throws IOException {
-        try (InceptionExtractor adm =
-                        InceptionExtractor.of(Device.cpu(), HashedWeights.stateDict(), InceptionSuite.ADM);
-                InceptionExtractor other =
-                        InceptionExtractor.of(Device.cpu(), HashedWeights.stateDict(), InceptionSuite.PYTORCH_FID)) {
+        try (InceptionExtractor adm = InceptionExtractor.of(
+                        Engine.getInstance().defaultDevice(), HashedWeights.stateDict(), InceptionSuite.ADM);
+                InceptionExtractor other = InceptionExtractor.of(
+                        Engine.getInstance().defaultDevice(), HashedWeights.stateDict(), InceptionSuite.PYTORCH_FID)) {
             assertThat(adm.space().identity()).matches("inception-2015/adm/[0-9a-f]{64}");
             assertThat(other.space().identity())
                     .isEqualTo(adm.space().identity().replace("/adm/", "/pytorch-fid/"));
@@ -100,9 +106,10 @@ class InceptionExtractorTest {
         String hash = Digests.sha256(made);
         Path file = Files.move(made, folder.resolve("pt_inception-2015-12-05-" + hash.substring(0, 8) + ".pth"));
 
-        try (InceptionExtractor expected =
-                        InceptionExtractor.of(Device.cpu(), HashedWeights.stateDict(), InceptionSuite.ADM);
-                InceptionExtractor opened = InceptionExtractor.open(Device.cpu(), file, InceptionSuite.ADM)) {
+        try (InceptionExtractor expected = InceptionExtractor.of(
+                        Engine.getInstance().defaultDevice(), HashedWeights.stateDict(), InceptionSuite.ADM);
+                InceptionExtractor opened =
+                        InceptionExtractor.open(Engine.getInstance().defaultDevice(), file, InceptionSuite.ADM)) {
             assertThat(opened.space().identity()).isEqualTo(expected.space().identity());
         }
     }
@@ -118,10 +125,12 @@ class InceptionExtractorTest {
     void scriptWithAnotherHashIsNotOpened() throws IOException {
         Path file = Files.writeString(folder.resolve("x.pt"), "not a program");
 
-        assertThatThrownBy(() -> ScriptedExtractor.open(Device.cpu(), file, ScriptTrust.pinned("0".repeat(64)), true))
+        assertThatThrownBy(() -> ScriptedExtractor.open(
+                        Engine.getInstance().defaultDevice(), file, ScriptTrust.pinned("0".repeat(64)), true))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("was not opened");
-        assertThatThrownBy(() -> ScriptedExtractor.open(Device.cpu(), file, ScriptTrust.trusted(), true))
+        assertThatThrownBy(() ->
+                        ScriptedExtractor.open(Engine.getInstance().defaultDevice(), file, ScriptTrust.trusted(), true))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("is not a TorchScript archive");
     }

@@ -2,7 +2,7 @@ package io.github.maskalign.encoders.inception;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ai.djl.Device;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.evaluate.FeatureExtractor.Features;
@@ -27,6 +27,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The native network next to the classes of torch-fidelity and pytorch-fid, with the same made-up weights. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Tag("bits")
+@Tag("device")
 class InceptionGoldenTest {
     private static final double TOLERANCE = 1e-4; // the goal; fp32 through 48 convolutions, found below 2e-6
 
@@ -37,8 +38,10 @@ class InceptionGoldenTest {
     @BeforeAll
     void open() throws IOException {
         manager = NDManager.newBaseManager();
-        adm = InceptionExtractor.of(Device.cpu(), HashedWeights.stateDict(), InceptionSuite.ADM);
-        pytorchFid = InceptionExtractor.of(Device.cpu(), HashedWeights.stateDict(), InceptionSuite.PYTORCH_FID);
+        adm = InceptionExtractor.of(
+                Engine.getInstance().defaultDevice(), HashedWeights.stateDict(), InceptionSuite.ADM);
+        pytorchFid = InceptionExtractor.of(
+                Engine.getInstance().defaultDevice(), HashedWeights.stateDict(), InceptionSuite.PYTORCH_FID);
     }
 
     @AfterAll
@@ -73,7 +76,8 @@ class InceptionGoldenTest {
         adm.network().export(InceptionSuite.ADM, Map.of(), archive);
         Path file = Files.write(folder.resolve("inception.pt"), archive.toByteArray());
 
-        try (ScriptedExtractor scripted = ScriptedExtractor.open(Device.cpu(), file, ScriptTrust.trusted(), true)) {
+        try (ScriptedExtractor scripted =
+                ScriptedExtractor.open(Engine.getInstance().defaultDevice(), file, ScriptTrust.trusted(), true)) {
             Features found = scripted.extract(golden.get("images"));
             Features expected = adm.extract(golden.get("images"));
 

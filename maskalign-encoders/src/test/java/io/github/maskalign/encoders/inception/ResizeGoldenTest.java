@@ -17,6 +17,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 @Tag("bits")
+@Tag("device")
 class ResizeGoldenTest {
     private static Stream<String> cases() {
         return GoldenCase.names(ResizeGoldenTest.class, "inception-resize");

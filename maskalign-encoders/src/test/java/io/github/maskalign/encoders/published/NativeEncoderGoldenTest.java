@@ -3,7 +3,7 @@ package io.github.maskalign.encoders.published;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import ai.djl.Device;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -34,6 +34,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Compares with the classes of transformers, timm and open_clip, from weights under their published names. */
 @Tag("bits")
+@Tag("device")
 class NativeEncoderGoldenTest {
     /** float32 through two to fifteen blocks. */
     private static final double TOLERANCE = 1e-5;
@@ -98,7 +99,8 @@ class NativeEncoderGoldenTest {
                 0,
                 0,
                 Precision.FLOAT32);
-        try (NativeEncoder found = NativeEncoder.open(file, options, Device.cpu())) {
+        try (NativeEncoder found =
+                NativeEncoder.open(file, options, Engine.getInstance().defaultDevice())) {
             EncoderTokens tokens = found.tokensOf(golden.get("inputs/image" + suffix));
 
             assertThat(GoldenCase.relativeError(tokens.patchTokens(), golden.get("outputs/tokens" + suffix)))
@@ -139,8 +141,10 @@ class NativeEncoderGoldenTest {
         NativeEncoder.Options options = new NativeEncoder.Options(
                 EncoderName.parse("dinov2"), 4, Positions.ANTIALIAS, 0, 0, Precision.BFLOAT16);
         try (NDManager manager = NDManager.newBaseManager();
-                NativeEncoder encoder =
-                        NativeEncoder.open(GOLDEN.resolve("published/dinov2-hf.safetensors"), options, Device.cpu())) {
+                NativeEncoder encoder = NativeEncoder.open(
+                        GOLDEN.resolve("published/dinov2-hf.safetensors"),
+                        options,
+                        Engine.getInstance().defaultDevice())) {
             NDArray pictures = manager.zeros(new Shape(2, 3, 256, 256), DataType.UINT8);
             EncoderTokens tokens = encoder.encode(pictures);
 
@@ -157,8 +161,10 @@ class NativeEncoderGoldenTest {
         NativeEncoder.Options options = new NativeEncoder.Options(
                 EncoderName.parse("dinov2"), 4, Positions.ANTIALIAS, 50, 4, Precision.FLOAT32);
         try (NDManager manager = NDManager.newBaseManager();
-                NativeEncoder encoder =
-                        NativeEncoder.open(GOLDEN.resolve("published/dinov2-hf.safetensors"), options, Device.cpu())) {
+                NativeEncoder encoder = NativeEncoder.open(
+                        GOLDEN.resolve("published/dinov2-hf.safetensors"),
+                        options,
+                        Engine.getInstance().defaultDevice())) {
             EncoderTokens tokens = encoder.encode(manager.zeros(new Shape(2, 3, 50, 50), DataType.UINT8));
 
             assertThat(encoder.tokens(50)).isEqualTo(16);
@@ -171,10 +177,16 @@ class NativeEncoderGoldenTest {
         Path hf = GOLDEN.resolve("published/dinov2-hf.safetensors");
         Path registers = GOLDEN.resolve("published/dinov2-reg4.pth");
 
-        assertThatThrownBy(() -> NativeEncoder.open(hf, NativeEncoder.Options.of("dinov2-vit-b"), Device.cpu()))
+        assertThatThrownBy(() -> NativeEncoder.open(
+                        hf,
+                        NativeEncoder.Options.of("dinov2-vit-b"),
+                        Engine.getInstance().defaultDevice()))
                 .isInstanceOf(CheckpointFormatException.class)
                 .hasMessageContaining("width 768 but these are 32 wide");
-        assertThatThrownBy(() -> NativeEncoder.open(registers, NativeEncoder.Options.of("dinov2"), Device.cpu()))
+        assertThatThrownBy(() -> NativeEncoder.open(
+                        registers,
+                        NativeEncoder.Options.of("dinov2"),
+                        Engine.getInstance().defaultDevice()))
                 .isInstanceOf(CheckpointFormatException.class)
                 .hasMessageContaining("has 4 registers; its name is dinov2reg");
         assertThatThrownBy(() -> NativeEncoder.Options.of("dinov3-vit-b"))
@@ -193,7 +205,10 @@ class NativeEncoderGoldenTest {
             Path file = folder.resolve("weights.safetensors");
             SafetensorsWriter.write(file, StateDict.of(weights), Map.of());
 
-            assertThatThrownBy(() -> NativeEncoder.open(file, NativeEncoder.Options.of("dinov1"), Device.cpu()))
+            assertThatThrownBy(() -> NativeEncoder.open(
+                            file,
+                            NativeEncoder.Options.of("dinov1"),
+                            Engine.getInstance().defaultDevice()))
                     .isInstanceOf(CheckpointFormatException.class)
                     .hasMessageContaining(file.toString())
                     .hasMessageContaining("\"blocks.1.attn.proj.bias\" with shape (32) is missing")
@@ -209,7 +224,10 @@ class NativeEncoderGoldenTest {
             SafetensorsWriter.write(file, StateDict.of(Map.of("a", manager.zeros(new Shape(2)))), Map.of());
         }
         for (String name : List.of("dinov2", "clip", "jepa")) {
-            assertThatThrownBy(() -> NativeEncoder.open(file, NativeEncoder.Options.of(name), Device.cpu()))
+            assertThatThrownBy(() -> NativeEncoder.open(
+                            file,
+                            NativeEncoder.Options.of(name),
+                            Engine.getInstance().defaultDevice()))
                     .isInstanceOf(CheckpointFormatException.class)
                     .hasMessageContaining("there is no pos_embed");
         }

@@ -2,7 +2,7 @@ package io.github.maskalign.encoders.published;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ai.djl.Device;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.SafetensorsFile;
@@ -54,7 +54,10 @@ class PublishedFuzzTest {
                         Path file = folder.resolve("x.safetensors");
                         Map<String, TensorSource> changed = changed(shapes, random);
                         SafetensorsWriter.write(file, StateDict.ofTensors(changed), Map.of());
-                        NativeEncoder.open(file, NativeEncoder.Options.of("dinov2"), Device.cpu())
+                        NativeEncoder.open(
+                                        file,
+                                        NativeEncoder.Options.of("dinov2"),
+                                        Engine.getInstance().defaultDevice())
                                 .close();
                     });
             assertThat(accepted).isLessThan(count);

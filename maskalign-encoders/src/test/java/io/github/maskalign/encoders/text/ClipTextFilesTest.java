@@ -3,7 +3,7 @@ package io.github.maskalign.encoders.text;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import ai.djl.Device;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
@@ -203,7 +203,7 @@ class ClipTextFilesTest {
     }
 
     private static ClipTextEncoder open(Path folder) throws IOException {
-        return ClipTextEncoder.open(folder, Device.cpu(), Precision.FLOAT32);
+        return ClipTextEncoder.open(folder, Engine.getInstance().defaultDevice(), Precision.FLOAT32);
     }
 
     private static float[] tokens(ClipTextEncoder encoder) {

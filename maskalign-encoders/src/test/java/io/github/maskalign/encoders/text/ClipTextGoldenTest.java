@@ -2,7 +2,7 @@ package io.github.maskalign.encoders.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ai.djl.Device;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -20,6 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Compares with transformers' CLIPTextModel, CLIPTextModelWithProjection and CLIPModel, and with open_clip. */
 @Tag("bits")
+@Tag("device")
 class ClipTextGoldenTest {
     /** float32 through two or three blocks. */
     private static final double TOLERANCE = 1e-5;
@@ -124,6 +125,6 @@ class ClipTextGoldenTest {
     }
 
     private static TextEncoder open(String name, Precision precision) throws Exception {
-        return ClipTextEncoder.open(GOLDEN.resolve(name), Device.cpu(), precision);
+        return ClipTextEncoder.open(GOLDEN.resolve(name), Engine.getInstance().defaultDevice(), precision);
     }
 }

@@ -3,7 +3,7 @@ package io.github.maskalign.encoders.vae;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import ai.djl.Device;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.files.CheckpointFormatException;
@@ -32,6 +32,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Compares with diffusers' AutoencoderKL. */
 @Tag("bits")
+@Tag("device")
 class AutoencoderGoldenTest {
     /** float32 through a dozen convolutions and norms. */
     private static final double TOLERANCE = 1e-5;
@@ -66,7 +67,7 @@ class AutoencoderGoldenTest {
             Path path = GOLDEN.resolve("published").resolve(file);
 
             compare(
-                    NativeAutoencoder.open(path, Device.cpu(), Precision.FLOAT32),
+                    NativeAutoencoder.open(path, Engine.getInstance().defaultDevice(), Precision.FLOAT32),
                     golden("levels-3", manager),
                     TOLERANCE);
         }
@@ -82,7 +83,7 @@ class AutoencoderGoldenTest {
                         ScriptTrust.trusted(),
                         exported.resolve("vae-decoder.pt"),
                         ScriptTrust.pinned(Digests.sha256(exported.resolve("vae-decoder.pt"))),
-                        Device.cpu())) {
+                        Engine.getInstance().defaultDevice())) {
             assertThat(vae.latentChannels()).isEqualTo(4);
             assertThat(vae.reduction()).isEqualTo(2);
             LatentMoments moments = vae.encode(expected.read("inputs/image", manager));
@@ -106,7 +107,7 @@ class AutoencoderGoldenTest {
                         ScriptTrust.pinned("0".repeat(64)),
                         exported.resolve("vae-decoder.pt"),
                         ScriptTrust.trusted(),
-                        Device.cpu()))
+                        Engine.getInstance().defaultDevice()))
                 .isInstanceOf(ScriptFormatException.class)
                 .hasMessageContaining("vae-encoder.pt: must have the SHA-256 0000");
         assertThatThrownBy(() -> TorchScriptAutoencoder.open(
@@ -114,7 +115,7 @@ class AutoencoderGoldenTest {
                         ScriptTrust.trusted(),
                         exported.resolve("vae-decoder.pt"),
                         ScriptTrust.pinned("0".repeat(64)),
-                        Device.cpu()))
+                        Engine.getInstance().defaultDevice()))
                 .isInstanceOf(ScriptFormatException.class)
                 .hasMessageContaining("vae-decoder.pt: must have the SHA-256 0000");
     }
@@ -154,9 +155,11 @@ class AutoencoderGoldenTest {
     void savedWeightsAreOpenedAgain() throws Exception {
         VaeConfig config = new VaeConfig(3, java.util.List.of(8, 12), 1, 4, true, false, 0.5);
         try (NDManager manager = NDManager.newBaseManager();
-                NativeAutoencoder fresh = NativeAutoencoder.untrained(config, Device.cpu(), Precision.FLOAT32)) {
+                NativeAutoencoder fresh =
+                        NativeAutoencoder.untrained(config, Engine.getInstance().defaultDevice(), Precision.FLOAT32)) {
             fresh.save(folder);
-            try (NativeAutoencoder again = NativeAutoencoder.open(folder, Device.cpu(), Precision.FLOAT32)) {
+            try (NativeAutoencoder again =
+                    NativeAutoencoder.open(folder, Engine.getInstance().defaultDevice(), Precision.FLOAT32)) {
                 NDArray latent = manager.randomNormal(new ai.djl.ndarray.types.Shape(1, 3, 4, 6));
 
                 assertThat(again.config()).isEqualTo(config);
@@ -180,7 +183,8 @@ class AutoencoderGoldenTest {
             SafetensorsWriter.write(file, StateDict.ofTensors(tensors), Map.of());
         }
 
-        assertThatThrownBy(() -> NativeAutoencoder.open(folder, Device.cpu(), Precision.FLOAT32))
+        assertThatThrownBy(() ->
+                        NativeAutoencoder.open(folder, Engine.getInstance().defaultDevice(), Precision.FLOAT32))
                 .isInstanceOf(CheckpointFormatException.class)
                 .hasMessageContaining(file.toString())
                 .hasMessageContaining("\"decoder.conv_in.bias\" with shape (16) is missing")
@@ -229,7 +233,7 @@ class AutoencoderGoldenTest {
         Files.writeString(folder.resolve("config.json"), golden.metadata().get("config"));
         Path file = folder.resolve("diffusion_pytorch_model.safetensors");
         SafetensorsWriter.write(file, StateDict.of(golden.under("weights/")), Map.of());
-        return NativeAutoencoder.open(folder, Device.cpu(), precision);
+        return NativeAutoencoder.open(folder, Engine.getInstance().defaultDevice(), precision);
     }
 
     private static void compare(Autoencoder vae, GoldenCase golden, double tolerance) {

@@ -20,6 +20,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Encoding, decoding, the loss and all its gradients, against PyTorch in float64. */
 @Tag("bits")
+@Tag("device")
 class PatchAutoencoderGoldenTest {
     /** float32 through half a dozen convolutions. */
     private static final double TOLERANCE = 1e-5;

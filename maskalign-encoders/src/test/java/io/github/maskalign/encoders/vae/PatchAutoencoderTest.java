@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import ai.djl.Device;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -22,9 +22,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+@Tag("device")
 class PatchAutoencoderTest {
     private static final TrainablePatchAutoencoder.Weighting WEIGHTING =
             new TrainablePatchAutoencoder.Weighting(1, 0.25, 0.01);
@@ -34,8 +36,10 @@ class PatchAutoencoderTest {
 
     @Test
     void embeddedAutoencoderGivesLatentsOfAQuarterTheSideTheSameEachTime() throws IOException {
-        try (PatchAutoencoder autoencoder = PatchAutoencoder.embedded(Device.cpu());
-                NDManager manager = NDManager.newBaseManager(Device.cpu())) {
+        try (PatchAutoencoder autoencoder =
+                        PatchAutoencoder.embedded(Engine.getInstance().defaultDevice());
+                NDManager manager =
+                        NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             NDArray pictures = pictures(manager, 2, 64);
 
             LatentMoments first = autoencoder.encode(pictures);
@@ -57,8 +61,10 @@ class PatchAutoencoderTest {
     /** A red disc on white, which no drawing is, comes back within 26 of 255 on average of squares: 20 dB. */
     @Test
     void embeddedAutoencoderGivesPicturesBack() throws IOException {
-        try (PatchAutoencoder autoencoder = PatchAutoencoder.embedded(Device.cpu());
-                NDManager manager = NDManager.newBaseManager(Device.cpu())) {
+        try (PatchAutoencoder autoencoder =
+                        PatchAutoencoder.embedded(Engine.getInstance().defaultDevice());
+                NDManager manager =
+                        NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             int side = 64;
             byte[] disc = new byte[3 * side * side];
             for (int k = 0; k < disc.length; k++) {
@@ -84,7 +90,8 @@ class PatchAutoencoderTest {
 
     @Test
     void provenanceNamesTheFileItBelongsTo() throws IOException {
-        try (PatchAutoencoder autoencoder = PatchAutoencoder.embedded(Device.cpu())) {
+        try (PatchAutoencoder autoencoder =
+                PatchAutoencoder.embedded(Engine.getInstance().defaultDevice())) {
             JsonObject provenance = JsonParser.parseString(PatchAutoencoder.embeddedProvenance())
                     .getAsJsonObject();
 
@@ -100,12 +107,14 @@ class PatchAutoencoderTest {
         double[] std = {0.25, 3, 1, 0.5};
         Path plain = folder.resolve("plain.safetensors");
         Path standard = folder.resolve("standard.safetensors");
-        try (NDManager manager = NDManager.newBaseManager(Device.cpu())) {
+        try (NDManager manager = NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             Map<String, NDArray> weights = fresh(manager);
             TrainablePatchAutoencoder.write(plain, weights);
             TrainablePatchAutoencoder.writeStandardised(standard, weights, mean, std);
-            try (PatchAutoencoder a = PatchAutoencoder.open(plain, Device.cpu());
-                    PatchAutoencoder b = PatchAutoencoder.open(standard, Device.cpu())) {
+            try (PatchAutoencoder a =
+                            PatchAutoencoder.open(plain, Engine.getInstance().defaultDevice());
+                    PatchAutoencoder b =
+                            PatchAutoencoder.open(standard, Engine.getInstance().defaultDevice())) {
                 NDArray pictures = pictures(manager, 1, 16);
                 LatentMoments before = a.encode(pictures);
                 LatentMoments after = b.encode(pictures);
@@ -132,7 +141,7 @@ class PatchAutoencoderTest {
     @Test
     void weightsAreKeptAsFloat16() throws IOException {
         Path file = folder.resolve("weights.safetensors");
-        try (NDManager manager = NDManager.newBaseManager(Device.cpu())) {
+        try (NDManager manager = NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             TrainablePatchAutoencoder.write(file, fresh(manager));
         }
         try (SafetensorsFile written = SafetensorsFile.open(file)) {
@@ -144,14 +153,15 @@ class PatchAutoencoderTest {
     @Test
     void otherWeightsAreRefusedByName() throws IOException {
         Path file = folder.resolve("other.safetensors");
-        try (NDManager manager = NDManager.newBaseManager(Device.cpu())) {
+        try (NDManager manager = NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             Map<String, NDArray> weights = fresh(manager);
             weights.remove("decoder.conv_out.bias");
             weights.put("decoder.blocks.0.conv1.bias", manager.zeros(new Shape(7)));
             TrainablePatchAutoencoder.write(file, weights);
         }
 
-        assertThatThrownBy(() -> PatchAutoencoder.open(file, Device.cpu()))
+        assertThatThrownBy(
+                        () -> PatchAutoencoder.open(file, Engine.getInstance().defaultDevice()))
                 .isInstanceOf(CheckpointFormatException.class)
                 .hasMessageContaining("other.safetensors")
                 .hasMessageContaining("decoder.conv_out.bias")
@@ -160,8 +170,10 @@ class PatchAutoencoderTest {
 
     @Test
     void picturesOfOtherSidesAndTypesAreRefused() throws IOException {
-        try (PatchAutoencoder autoencoder = PatchAutoencoder.embedded(Device.cpu());
-                NDManager manager = NDManager.newBaseManager(Device.cpu())) {
+        try (PatchAutoencoder autoencoder =
+                        PatchAutoencoder.embedded(Engine.getInstance().defaultDevice());
+                NDManager manager =
+                        NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             assertThatThrownBy(() -> autoencoder.encode(pictures(manager, 1, 18)))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("multiples of 4");

@@ -3,7 +3,7 @@ package io.github.maskalign.encoders.vae;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import ai.djl.Device;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -21,7 +21,7 @@ class PixelAutoencoderTest {
     @Test
     void givesBackEveryByteOfAPicture() {
         Picture picture = Picture.of(SIDE, SIDE, bytes());
-        try (NDManager manager = NDManager.newBaseManager(Device.cpu());
+        try (NDManager manager = NDManager.newBaseManager(Engine.getInstance().defaultDevice());
                 Autoencoder pixels = new PixelAutoencoder()) {
             NDArray images = Picture.toNDArray(manager, List.of(picture));
 
@@ -39,7 +39,7 @@ class PixelAutoencoderTest {
     @Test
     void decodesInTilesToTheSameBytes() {
         Picture picture = Picture.of(SIDE, SIDE, bytes());
-        try (NDManager manager = NDManager.newBaseManager(Device.cpu());
+        try (NDManager manager = NDManager.newBaseManager(Engine.getInstance().defaultDevice());
                 Autoencoder pixels = new PixelAutoencoder()) {
             NDArray latents =
                     pixels.encode(Picture.toNDArray(manager, List.of(picture))).mean();
@@ -52,7 +52,7 @@ class PixelAutoencoderTest {
 
     @Test
     void refusesOtherShapes() {
-        try (NDManager manager = NDManager.newBaseManager(Device.cpu());
+        try (NDManager manager = NDManager.newBaseManager(Engine.getInstance().defaultDevice());
                 Autoencoder pixels = new PixelAutoencoder()) {
             NDArray latents = OwnedArrays.of(manager, new Shape(1, 4, 1, 1), new float[4]);
             NDArray floats = manager.zeros(new Shape(1, 3, 2, 2), DataType.FLOAT32);

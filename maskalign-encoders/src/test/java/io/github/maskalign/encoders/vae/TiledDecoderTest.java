@@ -11,8 +11,10 @@ import io.github.maskalign.encoders.vae.Autoencoder.LatentMoments;
 import io.github.maskalign.encoders.vae.Autoencoder.LatentScaling;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("device")
 class TiledDecoderTest {
     private static final LatentScaling HALF = LatentScaling.of(0.5, 0.25);
 

@@ -24,6 +24,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** What the softmax sees, and what it makes of the patches alone, against timm's class in float64. */
 @Tag("bits")
+@Tag("device")
 class VitAttentionGoldenTest {
     /** float32 through three blocks. */
     private static final double TOLERANCE = 1e-5;

@@ -25,6 +25,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Compares with values and gradients of an independent PyTorch implementation. */
 @Tag("bits")
+@Tag("device")
 class VitGoldenTest {
     /** float32 through two or three blocks. */
     private static final double OUTPUT_TOLERANCE = 1e-5;

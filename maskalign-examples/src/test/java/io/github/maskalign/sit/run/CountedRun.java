@@ -1,0 +1,69 @@
+package io.github.maskalign.sit.run;
+
+import io.github.maskalign.core.config.ConfigBinder;
+import io.github.maskalign.core.engine.DeviceCounts;
+import io.github.maskalign.core.train.TrainListener.StopReason;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
+
+/**
+ * A training of a few steps on emoji, on a GPU, and what the pretended one did in each step.
+ *
+ * @param reason why it ended
+ * @param counts by step: everything since the step before was reported, with the reading of samples and the metrics
+ */
+record CountedRun(StopReason reason, Map<Long, DeviceCounts> counts) {
+    /** The smallest model that has all parts of every method; a step that is counted neither saves nor draws. */
+    static final List<String> TINY = List.of(
+            "data.sets=[fxemoji]",
+            "model.patchSize=4",
+            "model.hiddenSize=24",
+            "model.depth=4",
+            "model.numHeads=4",
+            "train.globalBatch=4",
+            "train.saveEvery=1000",
+            "runtime.logEvery=1",
+            "runtime.previewPictures=1",
+            "sample.steps=1");
+
+    /**
+     * Trains.
+     *
+     * @param file name in {@code configs}
+     * @param stopAfter step after which to stop; 0 never does
+     */
+    static CountedRun train(String file, Path folder, long stopAfter, List<String> settings) throws IOException {
+        AtomicReference<TrainingRun> running = new AtomicReference<>();
+        Map<Long, DeviceCounts> counts = new TreeMap<>();
+        AtomicReference<DeviceCounts> before = new AtomicReference<>();
+        List<String> all = Stream.concat(settings.stream(), Stream.of("runtime.device=gpu"))
+                .toList();
+        TrainingRun run = TrainingRun.open(
+                        ConfigBinder.bind(Path.of("..", "configs", file), all, RunConfig.class), folder)
+                .withCache(Path.of("target", "emoji-cache"))
+                .withVersion("test")
+                .withDisplay(plan -> new Progress() {
+                    @Override
+                    public void step(long step, double loss) {
+                        DeviceCounts now = DeviceCounts.now();
+                        if (before.get() != null) {
+                            counts.put(step, now.since(before.get()));
+                        }
+                        before.set(now);
+                        if (step == stopAfter) {
+                            running.get().requestStop();
+                        }
+                    }
+
+                    @Override
+                    public void close() {}
+                });
+        running.set(run);
+        return new CountedRun(run.run(), counts);
+    }
+}
