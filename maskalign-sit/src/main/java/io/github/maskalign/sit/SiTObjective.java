@@ -58,6 +58,7 @@ public final class SiTObjective implements Objective {
     private @Nullable SelfTeacher teacher;
     private final StoppingTerms stopping;
     private final @Nullable AutoStop autoStop;
+    private boolean gradual;
 
     /**
      * Creates the objective.
@@ -141,6 +142,11 @@ public final class SiTObjective implements Objective {
     }
 
     @Override
+    public void preferGradual() {
+        gradual = true;
+    }
+
+    @Override
     public Optional<AutoStop> autoStop() {
         return Optional.ofNullable(autoStop);
     }
@@ -153,13 +159,21 @@ public final class SiTObjective implements Objective {
 
     /** Computes the loss, of which some number is differentiated. */
     private StepLosses computed(Drawn drawn, Function<SiTLosses, NDArray> root, boolean logged) {
-        Recomputation blocks = checkpointing == 0 ? null : new Recomputation(checkpointing);
+        Recomputation blocks = blocks();
         SiTLosses losses = loss.compute(store, drawn.input, blocks == null ? BlockRunner.PLAIN : blocks);
         NDArray total = root.apply(losses);
         Map<String, NDArray> parts = logged ? losses.parts() : Map.of();
         return blocks == null
                 ? new StepLosses(total, parts, drawn.dataSeconds)
                 : new StepLosses(total, parts, drawn.dataSeconds, blocks);
+    }
+
+    /** How the blocks of a pass are run; null for as they are. */
+    private @Nullable Recomputation blocks() {
+        if (checkpointing > 0) {
+            return new Recomputation(checkpointing);
+        }
+        return gradual ? Recomputation.ofNothing() : null;
     }
 
     /** What is compared to see whether terms stop. */
