@@ -1,13 +1,12 @@
 package io.github.maskalign.examples;
 
 import ai.djl.Device;
-import ai.djl.engine.Engine;
 import io.github.maskalign.encoders.inception.InceptionExtractor.InceptionSuite;
 import io.github.maskalign.sit.run.internal.ExtractorChoice;
-import io.github.maskalign.sit.run.internal.LocalGpu;
 import io.github.maskalign.sit.run.internal.ScriptPin;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Options that say whose features are compared, and where they are computed. */
@@ -52,8 +51,8 @@ final class FeatureOptions {
     @Option(names = "--suite", paramLabel = "NAME", description = "Resize before Inception: adm or pytorch-fid.")
     String suite = "adm";
 
-    @Option(names = "--device", paramLabel = "NAME", description = "cpu or gpu.")
-    String device = "cpu";
+    @Mixin
+    DeviceOption where = new DeviceOption();
 
     ExtractorChoice choice() {
         return new ExtractorChoice(
@@ -66,25 +65,6 @@ final class FeatureOptions {
     }
 
     Device device() {
-        return device(device, 0);
-    }
-
-    /**
-     * Returns the device that an option names.
-     *
-     * @param localRank which of the processes on this machine this is, from 0
-     */
-    static Device device(String name, int localRank) {
-        return switch (name) {
-            case "cpu" -> Device.cpu();
-            case "gpu" -> {
-                int gpus = Engine.getInstance().getGpuCount();
-                if (gpus == 0) {
-                    throw CommandFailure.badInput("--device is gpu but the engine sees none; run 'maskalign doctor'");
-                }
-                yield LocalGpu.of(localRank, gpus, System.getenv());
-            }
-            default -> throw CommandFailure.badInput("--device must be cpu or gpu but was " + name);
-        };
+        return where.choose();
     }
 }

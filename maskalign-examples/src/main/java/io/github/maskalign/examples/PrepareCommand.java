@@ -99,8 +99,8 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
     @Option(names = "--precision", description = "One of: ${COMPLETION-CANDIDATES}.")
     Precision precision = Precision.FLOAT32;
 
-    @Option(names = "--device", paramLabel = "NAME", description = "cpu or gpu.")
-    String device = "cpu";
+    @Mixin
+    DeviceOption device = new DeviceOption();
 
     @Spec
     private CommandSpec spec = CommandSpec.create();
@@ -112,7 +112,7 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
         }
         tokens.check();
         Launch launch = Launch.detect(System.getenv());
-        Device where = FeatureOptions.device(device, launch.localRank());
+        Device where = device.choose(launch);
         PreparePlan plan = new PreparePlan(size, shard, batch, threads);
         try (PrepareRun run = PrepareRun.open(source, out, layout.store(out), plan, encoding(), where)) {
             try (StopSignal signal = StopSignal.listen(run::requestStop)) {

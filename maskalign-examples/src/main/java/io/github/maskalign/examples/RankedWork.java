@@ -1,13 +1,11 @@
 package io.github.maskalign.examples;
 
 import ai.djl.Device;
-import ai.djl.engine.Engine;
 import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.Communicators;
 import io.github.maskalign.core.distributed.Launch;
 import io.github.maskalign.examples.CommandFailure.ExitCode;
-import io.github.maskalign.sit.run.internal.LocalGpu;
 import java.io.IOException;
 import java.time.Duration;
 import org.slf4j.Logger;
@@ -27,12 +25,6 @@ final class RankedWork {
     interface Work<T> {
         /** Does it. */
         T run(Agreement agreement) throws IOException;
-    }
-
-    /** Returns the device of this process where the user names none: a GPU of its own, or the CPU if there is none. */
-    static Device device(Launch launch) {
-        int gpus = Engine.getInstance().getGpuCount();
-        return gpus == 0 ? Device.cpu() : LocalGpu.of(launch.localRank(), gpus, System.getenv());
     }
 
     /** Joins the group that the process was started in, works, and leaves the group. */

@@ -97,6 +97,9 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
     int batch = 16;
 
     @Mixin
+    DeviceOption device = new DeviceOption();
+
+    @Mixin
     ImportMixin known = new ImportMixin();
 
     @Spec
@@ -113,14 +116,14 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
         targets.check();
         Launch launch = Launch.detect(System.getenv());
         SamplingRun run = describe(launch);
-        Device device = RankedWork.device(launch);
+        Device where = device.choose(launch);
         AtomicBoolean stopped = new AtomicBoolean();
         Runnable stop = () -> {
             stopped.set(true);
             run.requestStop();
         };
         try (StopSignal signal = targets.folder() == null ? null : StopSignal.listen(stop)) {
-            Path written = RankedWork.run(launch, device, agreement -> targets.draw(run, scale, device, agreement));
+            Path written = RankedWork.run(launch, where, agreement -> targets.draw(run, scale, where, agreement));
             if (launch.rank() == 0 && stopped.get()) {
                 SameCommand.goesOn(spec);
             } else if (launch.rank() == 0) {

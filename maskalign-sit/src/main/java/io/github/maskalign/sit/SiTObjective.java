@@ -63,6 +63,7 @@ public final class SiTObjective implements Objective {
     private long roundedAt = -1;
     private final StoppingTerms stopping;
     private final @Nullable AutoStop autoStop;
+    private boolean gradual;
 
     /**
      * Creates the objective.
@@ -148,6 +149,11 @@ public final class SiTObjective implements Objective {
     }
 
     @Override
+    public void preferGradual() {
+        gradual = true;
+    }
+
+    @Override
     public Optional<AutoStop> autoStop() {
         return Optional.ofNullable(autoStop);
     }
@@ -161,7 +167,7 @@ public final class SiTObjective implements Objective {
     /** Computes the loss, of which some number is differentiated. */
     private StepLosses computed(Drawn drawn, Function<SiTLosses, NDArray> root, boolean logged) {
         follow(drawn.input.context().step());
-        Recomputation blocks = checkpointing == 0 ? null : new Recomputation(checkpointing);
+        Recomputation blocks = blocks();
         SiTLosses losses = loss.compute(store, drawn.input, blocks == null ? BlockRunner.PLAIN : blocks);
         NDArray total = root.apply(losses);
         Map<String, NDArray> parts = logged ? losses.parts() : Map.of();
@@ -176,6 +182,14 @@ public final class SiTObjective implements Objective {
             rounded.refresh();
             roundedAt = step;
         }
+    }
+
+    /** How the blocks of a pass are run; null for as they are. */
+    private @Nullable Recomputation blocks() {
+        if (checkpointing > 0) {
+            return new Recomputation(checkpointing);
+        }
+        return gradual ? Recomputation.ofNothing() : null;
     }
 
     /** What is compared to see whether terms stop. */

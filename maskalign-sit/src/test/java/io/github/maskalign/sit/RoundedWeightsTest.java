@@ -90,10 +90,30 @@ class RoundedWeightsTest {
         Recomputation again = new Recomputation();
         Passed found = pass(model, rounded, in, BlockRunner.PLAIN, rounded.around(Autograd::gradients));
         Passed recomputed = pass(model, rounded, in, again, rounded.around(again));
+        Recomputation walk = Recomputation.ofNothing();
+        Passed gradual = pass(model, rounded, in, walk, oneAfterTheOther(rounded.around(walk)));
 
         same(found, expected);
         same(recomputed, expected);
+        same(gradual, expected);
         same(values(model), before);
+    }
+
+    /** The gradients as several ranks get them, block after block. */
+    private static Differentiation oneAfterTheOther(Differentiation backward) {
+        return (loss, weights, owner) -> {
+            NDArray[] found = new NDArray[weights.size()];
+            int[] calls = {0};
+            backward.gradients(loss, weights, owner, (which, gradients, inUse) -> {
+                calls[0]++;
+                for (int i = 0; i < gradients.size(); i++) {
+                    assertThat(found[which.get(i)]).isNull();
+                    found[which.get(i)] = gradients.get(i);
+                }
+            });
+            assertThat(calls[0]).isGreaterThan(1);
+            return new NDList(found);
+        };
     }
 
     /** So nothing is left to round at its use, and nothing is rounded that is used in float32. */

@@ -24,7 +24,9 @@ import io.github.maskalign.core.nn.internal.Recomputation;
 import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.core.script.Autograd.Differentiation;
 import io.github.maskalign.sit.SiTLoss.SiTLossInput;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -34,6 +36,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Activation checkpointing changes memory and time, and no bit of a loss or a gradient. */
 @Tag("bits")
@@ -90,15 +93,59 @@ class SiTRecomputationTest {
         }
     }
 
-    @Test
-    void nothingButTheGradientsStaysWithTheOwner() {
+    @ParameterizedTest(name = "{0}, {2}, every {3}")
+    @MethodSource("models")
+    void gradientsThatComeBlockByBlockAreTheSame(String name, SiTConfig config, Precision precision, int every) {
+        SiT model = fresh(config, precision, manager);
+        move(model, manager);
+        boolean mayDrop = config.subset().placement() != SubsetPlacement.NONE;
+        SiTLossInput in = lossInput(config, manager, mayDrop ? keepFive(manager) : null);
+        Recomputation blocks = every == 1 ? Recomputation.ofNothing() : new Recomputation(every);
+        List<List<Integer>> calls = new ArrayList<>();
+        Differentiation gradual = (loss, parameters, owner) -> {
+            NDArray[] all = new NDArray[parameters.size()];
+            blocks.gradients(loss, parameters, owner, (which, gradients, inUse) -> {
+                calls.add(which);
+                for (int i = 0; i < which.size(); i++) {
+                    assertThat(all[which.get(i)]).isNull();
+                    all[which.get(i)] = gradients.get(i);
+                }
+            });
+            return new NDList(all);
+        };
+
+        Passed plain = pass(model, in, BlockRunner.PLAIN, Autograd::gradients);
+        Passed again = pass(model, in, blocks, gradual);
+
+        assertThat(again.loss).isEqualTo(plain.loss);
+        plain.gradients.forEach((key, gradient) -> assertThat(difference(again.gradients.get(key), gradient))
+                .as(name + " " + key)
+                .isZero());
+        int depth = config.model().depth();
+        assertThat(calls).as("a block at a time").hasSizeGreaterThan(depth / every);
+        if (every == 1) {
+            long ofBlocks = ParameterKeys.of(model).entrySet().stream()
+                    .filter(entry -> entry.getValue().requiresGradient()
+                            && entry.getKey().startsWith("blocks."))
+                    .count();
+            assertThat(calls.subList(0, calls.size() - 1).stream()
+                            .mapToLong(List::size)
+                            .sum())
+                    .as("all of the blocks before the end")
+                    .isGreaterThanOrEqualTo(ofBlocks);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void nothingButTheGradientsStaysWithTheOwner(boolean keeps) {
         SiT model = fresh(TinySiT.maskAlign(), manager);
         move(model, manager);
         int parameters = Weights.trainable(model).size();
         for (int i = 0; i < 3; i++) {
             try (NDManager owner = manager.newSubManager()) {
                 try (NDManager scratch = owner.newSubManager()) {
-                    Recomputation recomputation = new Recomputation();
+                    Recomputation recomputation = keeps ? Recomputation.ofNothing() : new Recomputation();
                     NDArray loss = total(model, lossInput(model.config(), scratch, keepFive(scratch)), recomputation);
                     recomputation.gradients(loss, Weights.trainable(model), owner);
                 }

@@ -1,6 +1,7 @@
 package io.github.maskalign.core.distributed;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 
 /**
  * The processes that work on one run, and what they can do together.
@@ -32,6 +33,22 @@ public interface Communicator extends AutoCloseable {
      * @throws CommunicationException if the sum cannot be had
      */
     void allReduceSum(NDArray array);
+
+    /**
+     * Prepares the sums of several arrays, which another thread may make while this one computes: the same numbers as
+     * {@link #allReduceSum} of each, in one batch where the library has batches.
+     *
+     * <p>To be called by the thread that computes: what it has given to the arrays' device before is part of the arrays.
+     * The sums are made, and known to be done, by running what is returned, once. Until then the arrays have to stay
+     * open and untouched.
+     *
+     * @param arrays as for {@link #allReduceSum}
+     * @return the collective call
+     * @throws IllegalArgumentException as {@link #allReduceSum}, here or when it is run
+     */
+    default Runnable prepareSums(NDList arrays) {
+        return () -> arrays.forEach(this::allReduceSum);
+    }
 
     /**
      * Overwrites the array with that of one rank.

@@ -3,6 +3,8 @@ package io.github.maskalign.core.script;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Reverse-mode differentiation of a recorded loss, without touching the arrays' own gradient fields.
@@ -69,5 +71,33 @@ public final class Autograd {
          * @return gradients in the order and shape of the parameters; zeros where the loss does not depend on one
          */
         NDList gradients(NDArray loss, NDList parameters, NDManager owner);
+
+        /**
+         * Finds the same gradients and hands over each as soon as it is whole, so that something can be done with it
+         * while the others are found. Unless a way of its own knows better, all are handed over at the end.
+         *
+         * <p>Every gradient is handed over once, in an order that depends on the model alone.
+         *
+         * @param owner the manager the gradients belong to when they are handed over
+         * @param receiver takes them
+         */
+        default void gradients(NDArray loss, NDList parameters, NDManager owner, Receiver receiver) {
+            NDList all = gradients(loss, parameters, owner);
+            receiver.take(IntStream.range(0, all.size()).boxed().toList(), all, new NDList());
+        }
+    }
+
+    /** Takes gradients while others are still being found. */
+    @FunctionalInterface
+    public interface Receiver {
+        /**
+         * Takes some gradients, which are its own from now on.
+         *
+         * @param which their places among the parameters
+         * @param gradients as many
+         * @param inUse what is still needed to find others; a gradient that shares memory with one of these must not be
+         *     changed in place
+         */
+        void take(List<Integer> which, NDList gradients, NDList inUse);
     }
 }

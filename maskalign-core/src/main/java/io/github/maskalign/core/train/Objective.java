@@ -33,6 +33,13 @@ public interface Objective {
     default void begin(TrainState state) {}
 
     /**
+     * Asks for losses whose gradients are handed over one after the other ({@link Differentiation}'s second way) and not
+     * all at the end, if this objective has a choice: several ranks then sum some while others are computed. The numbers
+     * are the same. Called before the first step, if at all.
+     */
+    default void preferGradual() {}
+
+    /**
      * Computes the loss of some samples. Gradient mode is on.
      *
      * @param scratch manager of everything made here; it is closed once the gradients are known

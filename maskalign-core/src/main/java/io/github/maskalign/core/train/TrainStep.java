@@ -5,9 +5,9 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.data.internal.SampleBuffer.SampleRange;
 import io.github.maskalign.core.distributed.Agreement;
-import io.github.maskalign.core.distributed.Communicator.CommunicationException;
 import io.github.maskalign.core.distributed.Communicators.LocalCommunicator;
 import io.github.maskalign.core.distributed.internal.GradientBuckets;
+import io.github.maskalign.core.distributed.internal.GradualSum;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.engine.internal.MemoryShortage;
 import io.github.maskalign.core.script.Autograd;
@@ -31,7 +31,8 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  *
  * <p>Gradients and losses are summed over the ranks before anything is decided: norm, clipping, skipping and update are
- * computed on every rank alike, from the same bits.
+ * computed on every rank alike, from the same bits. The gradients of the last micro-batch travel while its backward pass
+ * goes on, as far as the objective finds them one after the other; see {@link Objective#preferGradual}.
  *
  * <p>All arrays of a micro-batch but its gradients are freed before the next one, all of a step at its end.
  * Must be used by one thread.
@@ -86,6 +87,9 @@ public final class TrainStep {
         this.agreement = agreement;
         buckets = new GradientBuckets(agreement.ranks(), GradientBuckets.DEFAULT_BYTES);
         optimizer = new AdamW(config, state);
+        if (agreement.ranks().size() > 1) {
+            objective.preferGradual();
+        }
         objective.begin(state);
         state.trainedKeys().forEach(key -> trained.add(state.weight(key)));
         angle = new GradientAngle(trained, plan, agreement, buckets);
@@ -110,7 +114,7 @@ public final class TrainStep {
                     .map(stop -> inMemory("comparing gradients", () -> angle.look(stop, state)))
                     .orElse(Map.of());
             Gathered sum = agreement.together(() -> inMemory("computing the gradients", () -> gather(step)));
-            exchange(sum, step);
+            exchange(sum);
             long gathered = System.nanoTime();
             AdamW.Report report =
                     inMemory("using the gradients", () -> optimizer.step(sum.gradients, sum.losses, step));
@@ -158,11 +162,12 @@ public final class TrainStep {
         }
     }
 
-    /** Gradients and losses summed over the micro-batches. */
+    /** Gradients and losses summed over the micro-batches; with several ranks the last gradients are on their way. */
     private static final class Gathered {
         private NDList gradients = new NDList();
         private NDList losses = new NDList();
         private List<String> parts = List.of();
+        private @Nullable GradualSum overRanks;
         private double dataSeconds;
         private long computed;
     }
@@ -175,19 +180,58 @@ public final class TrainStep {
                 SampleRange samples = plan.microBatch(state.step(), j);
                 StepLosses losses = objective.loss(micro, state.step(), samples.first(), samples.count());
                 NDArray total = share(losses.total(), samples.count());
-                NDList gradients = losses.backward().gradients(total, trained, step);
+                NDList numbers = new NDList();
                 try (GradMode values = GradMode.off()) {
-                    NDList all = new NDList();
-                    all.add(total.stopGradient());
-                    losses.parts().values().forEach(part -> all.add(share(part.stopGradient(), samples.count())));
-                    all.attach(step);
-                    add(sum, gradients, all, List.copyOf(losses.parts().keySet()), step);
+                    numbers.add(total.stopGradient());
+                    losses.parts().values().forEach(part -> numbers.add(share(part.stopGradient(), samples.count())));
+                    numbers.attach(step);
+                }
+                if (agreement.ranks().size() > 1 && j == plan.accumulation() - 1) {
+                    add(sum, numbers, List.copyOf(losses.parts().keySet()), step);
+                    sum.overRanks = gatherGradually(sum, losses, total, step);
+                } else {
+                    NDList gradients = losses.backward().gradients(total, trained, step);
+                    try (GradMode values = GradMode.off()) {
+                        add(sum, numbers, List.copyOf(losses.parts().keySet()), step);
+                        sum.gradients = added(sum.gradients, gradients, step);
+                    }
+                    sum.computed = System.nanoTime();
                 }
                 sum.dataSeconds += losses.dataSeconds();
             }
         }
-        sum.computed = System.nanoTime();
         return sum;
+    }
+
+    /** The backward pass of the last micro-batch, whose gradients travel as soon as they are whole. */
+    private GradualSum gatherGradually(Gathered sum, StepLosses losses, NDArray total, NDManager step) {
+        List<Long> elements = new ArrayList<>();
+        trained.forEach(weight -> elements.add(weight.size()));
+        sum.losses.forEach(number -> elements.add(number.size()));
+        GradualSum overRanks = buckets.gradually(elements, step, agreement);
+        try {
+            List<Integer> places = new ArrayList<>();
+            sum.losses.forEach(number -> places.add(trained.size() + places.size()));
+            overRanks.take(places, sum.losses, new NDList()); // a few more numbers in the last bucket
+            NDList before = sum.gradients;
+            losses.backward().gradients(total, trained, step, (which, gradients, inUse) -> {
+                NDList whole = gradients;
+                if (!before.isEmpty()) {
+                    NDList earlier = new NDList();
+                    which.forEach(i -> earlier.add(before.get(i)));
+                    try (GradMode values = GradMode.off()) {
+                        whole = added(earlier, gradients, step);
+                    }
+                }
+                overRanks.take(which, whole, inUse);
+            });
+            sum.computed = System.nanoTime();
+            overRanks.drain();
+            return overRanks;
+        } catch (RuntimeException | Error e) {
+            overRanks.drain(e);
+            throw e;
+        }
     }
 
     /** Returns what the mean over some samples contributes to the mean over the global batch. */
@@ -195,44 +239,36 @@ public final class TrainStep {
         return count == plan.globalBatch() ? mean : Autograd.divide(mean, (double) plan.globalBatch() / count);
     }
 
-    /** Sums gradients and losses over the ranks. */
-    private void exchange(Gathered sum, NDManager step) {
-        if (agreement.ranks().size() == 1) {
+    /** Sums over the ranks what is left to sum. */
+    private void exchange(Gathered sum) {
+        GradualSum overRanks = sum.overRanks;
+        if (overRanks == null) {
             return;
         }
-        int gradients = sum.gradients.size();
-        NDList all = new NDList(sum.gradients);
-        all.addAll(sum.losses); // a few more numbers in the last bucket
-        NDList sums;
-        try {
-            sums = buckets.sum(all, step);
-        } catch (CommunicationException e) {
-            throw e;
-        } catch (RuntimeException | Error e) { // the others wait in the sum: there is no word to tell them by
-            throw new CommunicationException("the gradients could not be summed over the ranks: " + e.getMessage(), e);
-        }
-        sum.gradients = new NDList(sums.subList(0, gradients));
-        sum.losses = new NDList(sums.subList(gradients, sums.size()));
+        NDList sums = overRanks.complete();
+        sum.gradients = new NDList(sums.subList(0, trained.size()));
+        sum.losses = new NDList(sums.subList(trained.size(), sums.size()));
     }
 
-    private void add(Gathered sum, NDList gradients, NDList losses, List<String> parts, NDManager step) {
-        if (sum.losses.isEmpty()) {
-            sum.gradients = gradients;
-            sum.losses = losses;
-            sum.parts = parts;
-            return;
-        }
-        if (!parts.equals(sum.parts)) {
+    /** Adds the losses of a micro-batch. */
+    private void add(Gathered sum, NDList losses, List<String> parts, NDManager step) {
+        if (!sum.losses.isEmpty() && !parts.equals(sum.parts)) {
             throw new IllegalStateException(
                     "the loss parts of all micro-batches must be " + sum.parts + " but one has " + parts);
         }
-        try (NDList before = sum.gradients;
-                NDList beforeLosses = sum.losses;
-                gradients;
-                losses) {
-            // new memory: the gradients of two weights may be one array
-            sum.gradients = SUMS.callOn(step, before, gradients);
-            sum.losses = SUMS.callOn(step, beforeLosses, losses);
+        sum.parts = parts;
+        try (GradMode values = GradMode.off()) {
+            sum.losses = added(sum.losses, losses, step);
+        }
+    }
+
+    private static NDList added(NDList before, NDList more, NDManager step) {
+        if (before.isEmpty()) {
+            return more;
+        }
+        try (before;
+                more) {
+            return SUMS.callOn(step, before, more); // new memory: the gradients of two weights may be one array
         }
     }
 

@@ -7,12 +7,14 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.distributed.Communicator.CommunicationException;
 import io.github.maskalign.core.distributed.internal.GradientBuckets;
+import io.github.maskalign.core.distributed.internal.GradualSum;
 import io.github.maskalign.core.distributed.internal.MpiCommunicator;
 import io.github.maskalign.core.distributed.internal.MpiCommunicatorTest;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.internal.OwnedArrays;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.zip.CRC32C;
 
@@ -47,6 +49,8 @@ public final class RankProgram {
                 agreement(ranks);
             }
             case "one-fails" -> oneFails(ranks);
+            case "gradual" -> gradual(ranks, manager, false);
+            case "gradual-fails" -> gradual(ranks, manager, true);
             case "differ" -> new Agreement(ranks).requireSame("the settings", new byte[] {(byte) ranks.rank(), 1});
             case "wait-for-ever" -> {
                 say(
@@ -56,7 +60,7 @@ public final class RankProgram {
                 if (ranks.rank() == 0) {
                     ranks.barrier(); // the others never come
                 }
-                pause(120);
+                pause(120_000);
             }
             default -> throw new IllegalArgumentException("no scene " + scene);
         }
@@ -185,6 +189,62 @@ public final class RankProgram {
         }
     }
 
+    /** Sums that travel while this thread computes; the last rank may fail half-way. */
+    private static void gradual(Communicator ranks, NDManager manager, boolean fails) {
+        Agreement agreement = new Agreement(ranks);
+        GradientBuckets buckets = new GradientBuckets(ranks, 2_000);
+        int[] sizes = {400_003, 17, 300_000, 400, 500_001, 262_144, 3};
+        List<Long> elements = Arrays.stream(sizes).mapToObj(Long::valueOf).toList();
+        NDList together = buckets.sum(rounding(ranks, manager, sizes), manager);
+        NDList arrays = rounding(ranks, manager, sizes);
+        try {
+            GradualSum sum = agreement.together(() -> {
+                GradualSum begun = buckets.gradually(elements, manager, agreement);
+                try {
+                    for (int i = sizes.length - 1; i >= 0; i--) {
+                        if (fails && i == 1 && ranks.rank() == ranks.size() - 1) {
+                            throw new IllegalStateException("the device is lost");
+                        }
+                        pause(ranks.rank() * 20L); // ranks that come late
+                        begun.take(List.of(i), new NDList(arrays.get(i)), new NDList());
+                    }
+                    begun.drain();
+                    return begun;
+                } catch (RuntimeException e) {
+                    begun.drain(e);
+                    throw e;
+                }
+            });
+            NDList gradual = sum.complete();
+            CRC32C digest = new CRC32C();
+            boolean same = true;
+            for (int i = 0; i < sizes.length; i++) {
+                same &= Arrays.equals(
+                        gradual.get(i).toByteArray(), together.get(i).toByteArray());
+                digest.update(gradual.get(i).toByteArray());
+            }
+            say(ranks, "gradual-same", same);
+            say(ranks, "gradual-bits", digest.getValue());
+        } catch (RuntimeException e) {
+            agreement.fail(e);
+            say(ranks, "known", agreement.isFailureKnown());
+            throw e;
+        }
+    }
+
+    private static NDList rounding(Communicator ranks, NDManager manager, int[] sizes) {
+        SplittableRandom random = new SplittableRandom(ranks.rank());
+        NDList arrays = new NDList();
+        for (int size : sizes) {
+            float[] values = new float[size];
+            for (int i = 0; i < size; i++) {
+                values[i] = (float) random.nextDouble(-1, 1);
+            }
+            arrays.add(OwnedArrays.of(manager, new Shape(size), values));
+        }
+        return arrays;
+    }
+
     private static float[] values(int seed, int count) {
         SplittableRandom random = new SplittableRandom(seed);
         float[] values = new float[count];
@@ -203,9 +263,9 @@ public final class RankProgram {
         }
     }
 
-    private static void pause(int seconds) {
+    private static void pause(long millis) {
         try {
-            Thread.sleep(1000L * seconds);
+            Thread.sleep(millis);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

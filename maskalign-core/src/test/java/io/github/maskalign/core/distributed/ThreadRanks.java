@@ -2,22 +2,47 @@ package io.github.maskalign.core.distributed;
 
 import ai.djl.ndarray.NDArray;
 import io.github.maskalign.core.distributed.Communicator.CommunicationException;
+import io.github.maskalign.core.script.internal.InPlace;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
-/** Ranks that are threads of one process and exchange bytes alone: for tests of what is built upon that. */
-final class ThreadRanks {
+/** Ranks that are threads of one process, which add in the order of the ranks: for tests of what is built upon that. */
+public final class ThreadRanks {
     private final byte[][] board;
+    private final float[][] arrays;
+    private final List<String> threads = Collections.synchronizedList(new ArrayList<>());
     private final CyclicBarrier barrier;
+    private final int patience;
 
-    ThreadRanks(int size) {
+    /** Creates a patient group. */
+    public ThreadRanks(int size) {
+        this(size, 60);
+    }
+
+    /**
+     * Creates a group.
+     *
+     * @param patience seconds that a rank waits for the others
+     */
+    public ThreadRanks(int size, int patience) {
+        this.patience = patience;
         board = new byte[size][];
+        arrays = new float[size][];
         barrier = new CyclicBarrier(size);
     }
 
-    Communicator rank(int rank) {
+    /** Returns rank and thread of every sum that was made. */
+    public List<String> threads() {
+        return List.copyOf(threads);
+    }
+
+    /** Returns one of its ranks. */
+    public Communicator rank(int rank) {
         return new Communicator() {
             @Override
             public int rank() {
@@ -41,7 +66,19 @@ final class ThreadRanks {
 
             @Override
             public void allReduceSum(NDArray array) {
-                throw new UnsupportedOperationException();
+                threads.add(rank + " " + Thread.currentThread().getName());
+                arrays[rank] = array.toFloatArray();
+                await();
+                float[] sum = arrays[0].clone();
+                for (int other = 1; other < arrays.length; other++) {
+                    for (int i = 0; i < sum.length; i++) {
+                        sum[i] += arrays[other][i];
+                    }
+                }
+                await();
+                try (NDArray result = array.getManager().create(sum, array.getShape())) {
+                    InPlace.copy(result, array);
+                }
             }
 
             @Override
@@ -70,7 +107,7 @@ final class ThreadRanks {
 
     private void await() {
         try {
-            barrier.await(10, TimeUnit.SECONDS);
+            barrier.await(patience, TimeUnit.SECONDS);
         } catch (InterruptedException | BrokenBarrierException | TimeoutException e) {
             throw new CommunicationException("a rank did not come", e);
         }

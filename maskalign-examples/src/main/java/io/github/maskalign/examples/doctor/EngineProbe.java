@@ -14,6 +14,7 @@ import io.github.maskalign.core.script.ScriptFunction;
 import io.github.maskalign.examples.doctor.Diagnosis.Check;
 import io.github.maskalign.examples.doctor.Diagnosis.Section;
 import io.github.maskalign.examples.doctor.Machine.Sizes;
+import io.github.maskalign.examples.natives.CudaCode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -51,6 +52,7 @@ record EngineProbe(Section section, List<Check> checks) {
             describe(engine, facts);
             checks.addAll(tryOut());
             checks.add(gpu(engine, flavour()));
+            checks.addAll(cards(engine, code(facts)));
         } catch (RuntimeException | LinkageError | AssertionError e) {
             checks.add(Check.failed("engine starts", chain(e), "see docs/troubleshooting.md"));
         }
@@ -187,8 +189,45 @@ record EngineProbe(Section section, List<Check> checks) {
                 ? Check.warning(
                         "GPU can be used",
                         "an NVIDIA driver is loaded but libtorch is built for " + flavour,
-                        "start with MASKALIGN_PROFILE=cuda")
+                        "start with MASKALIGN_PROFILE=cuda, or cuda124")
                 : Check.ok("GPU can be used", "none here, none needed");
+    }
+
+    /** Reads which cards the loaded libtorch has code for, and notes it among the facts. */
+    private static Optional<CudaCode> code(Map<String, String> facts) {
+        try {
+            Optional<CudaCode> code = CudaCode.inFolder(Path.of(libraryFolder()));
+            code.ifPresent(found -> facts.put("code for gpus", "compute capability " + found.words()));
+            return code;
+        } catch (IOException e) {
+            facts.put("code for gpus", "not known: " + e.getMessage());
+            return Optional.empty();
+        }
+    }
+
+    private static List<Check> cards(Engine engine, Optional<CudaCode> code) {
+        List<Check> checks = new ArrayList<>();
+        for (int i = 0; code.isPresent() && i < engine.getGpuCount(); i++) {
+            checks.add(card(i, CudaUtils.getComputeCapability(i), code.get()));
+        }
+        return checks;
+    }
+
+    /** @param capability as DJL writes it, such as 86 */
+    static Check card(int number, String capability, CudaCode code) {
+        String name = "code for gpu " + number;
+        if (!capability.matches("\\d{2,3}")) {
+            return Check.warning(
+                    name, "compute capability '" + capability + "' is not understood", "see the facts above");
+        }
+        int found = Integer.parseInt(capability);
+        return code.runsOn(found)
+                ? Check.ok(name, "compute capability " + CudaCode.dotted(found))
+                : Check.failed(
+                        name,
+                        "it has compute capability " + CudaCode.dotted(found) + " but this libtorch has code for "
+                                + code.words(),
+                        "for a newer card see docs/troubleshooting.md, \"A card that is too new\"");
     }
 
     private static String hidden() {

@@ -18,12 +18,17 @@ public final class EngineNatives {
 
     /**
      * Unpacks and checks the libraries on the class path, and sets the properties by which DJL and JNA find them. Does
-     * nothing where the user has named other libraries, or where the class path has none or several for this system.
+     * nothing but to make their CUDA runtime known where the user has named other libraries, and nothing where the class path has none or several for this system.
      *
      * @throws NativesException if they are damaged, others can write them, or the driver that they need is missing
      * @throws IOException if they cannot be unpacked
      */
     public static synchronized void prepare() throws IOException {
+        String named = System.getenv("PYTORCH_LIBRARY_PATH"); // the property is set below: this may be called again
+        if (named != null) {
+            linkRuntimeOf(Path.of(named));
+            return;
+        }
         if (setting("PYTORCH_LIBRARY_PATH") != null || isSet("PYTORCH_VERSION") || isSet("PYTORCH_FLAVOR")) {
             return;
         }
@@ -53,13 +58,25 @@ public final class EngineNatives {
         if (jar.isCuda()) {
             Optional<Path> runtime = CudaRuntime.in(natives.path());
             if (runtime.isPresent()) {
-                Path folder = linked(runtime.get(), natives.path());
-                System.setProperty(
-                        "jna.library.path", CudaRuntime.searchPath(System.getProperty("jna.library.path"), folder));
+                search(linked(runtime.get(), natives.path()));
             }
         }
         System.setProperty("PYTORCH_LIBRARY_PATH", natives.path().toString());
         System.setProperty("PYTORCH_FLAVOR", jar.flavour());
+    }
+
+    /** Libraries that the user has named stay as they are; a CUDA runtime among them is found from a folder elsewhere. */
+    static void linkRuntimeOf(Path named) throws IOException {
+        Optional<Path> runtime =
+                Files.isDirectory(named) ? CudaRuntime.in(named.toAbsolutePath()) : Optional.empty();
+        if (runtime.isPresent()) {
+            search(linkedElsewhere(runtime.get()));
+        }
+    }
+
+    private static void search(Path folder) {
+        System.setProperty(
+                "jna.library.path", CudaRuntime.searchPath(System.getProperty("jna.library.path"), folder));
     }
 
     /** DJL loads all libraries below the folder of the natives, so the link is beside it. */
@@ -68,7 +85,11 @@ public final class EngineNatives {
         if (Files.isWritable(natives.toAbsolutePath().getParent()) || Files.isDirectory(beside)) {
             return CudaRuntime.link(runtime, beside);
         }
-        Path own = Files.createTempDirectory("maskalign-cudart"); // an administrator's folder
+        return linkedElsewhere(runtime); // an administrator's folder
+    }
+
+    private static Path linkedElsewhere(Path runtime) throws IOException {
+        Path own = Files.createTempDirectory("maskalign-cudart");
         Path folder = CudaRuntime.link(runtime, own);
         own.toFile().deleteOnExit();
         folder.resolve("libcudart.so").toFile().deleteOnExit(); // deleted in reverse order

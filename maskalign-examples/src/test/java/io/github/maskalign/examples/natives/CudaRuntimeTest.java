@@ -61,6 +61,22 @@ class CudaRuntimeTest {
         assertThat(System.getProperty("PYTORCH_FLAVOR")).isEqualTo("cu121");
     }
 
+    @Test
+    void theRuntimeOfNamedLibrariesIsLinkedOutsideOfTheirFolder() throws Exception {
+        Path named = Files.createDirectory(folder.resolve("named"));
+        EngineNatives.linkRuntimeOf(named);
+        EngineNatives.linkRuntimeOf(folder.resolve("none"));
+        assertThat(System.getProperty("jna.library.path")).isNull();
+        Files.writeString(named.resolve("libcudart-9335f6a2.so.12"), "runtime");
+
+        EngineNatives.linkRuntimeOf(named);
+
+        Path link = Path.of(System.getProperty("jna.library.path")).resolve("libcudart.so");
+        assertThat(link).isSymbolicLink().hasContent("runtime");
+        assertThat(link.getParent()).isNotEqualTo(named);
+        assertThat(named).isDirectoryNotContaining("glob:**/libcudart.so");
+    }
+
     /** A real library under the bundled name: JNA must not find it by itself, and must find it once it is linked. */
     @Test
     void jnaFindsTheRuntimeOnceItIsLinked() throws Exception {

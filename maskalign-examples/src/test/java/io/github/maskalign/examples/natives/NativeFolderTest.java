@@ -15,6 +15,7 @@ import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -170,6 +171,51 @@ class NativeFolderTest {
         assertThat(child.waitFor(60, TimeUnit.SECONDS)).isTrue();
         assertThat(child.exitValue()).isZero();
         assertThat(natives.resolve("libtorch.so")).hasContent("small");
+    }
+
+    /** As ranks of a machine that start together: all wait at the lock, then one unpacks and the others find it done. */
+    @Test
+    void ofSeveralProcessesOneUnpacks() throws Exception {
+        EngineCache.createFolders(natives.getParent());
+        List<Process> children = new ArrayList<>();
+        List<Path> outputs = new ArrayList<>();
+        try (FileChannel held = FileChannel.open(
+                natives.resolveSibling(".maskalign-unpack.lock"),
+                StandardOpenOption.CREATE,
+                StandardOpenOption.WRITE)) {
+            held.lock();
+            for (int i = 0; i < 4; i++) {
+                Path output = folder.resolve("process-" + i + ".txt");
+                outputs.add(output);
+                children.add(ChildJvm.builder(
+                                Unpacking.class,
+                                cache.toString(),
+                                folder.resolve("natives.jar").toString())
+                        .redirectErrorStream(true)
+                        .redirectOutput(output.toFile())
+                        .start());
+            }
+            for (Path output : outputs) {
+                for (int i = 0; i < 600 && Files.size(output) == 0; i++) {
+                    Thread.sleep(100); // it starts
+                }
+            }
+            Thread.sleep(500); // and comes to the lock
+            assertThat(natives).doesNotExist();
+        }
+
+        long unpackings = 0;
+        for (int i = 0; i < children.size(); i++) {
+            assertThat(children.get(i).waitFor(60, TimeUnit.SECONDS)).isTrue();
+            String text = Files.readString(outputs.get(i));
+            assertThat(children.get(i).exitValue()).as(text).isZero();
+            unpackings += text.lines()
+                    .filter(line -> line.contains("unpacking the engine's libraries"))
+                    .count();
+        }
+        assertThat(unpackings).isEqualTo(1);
+        assertThat(natives.resolve("libtorch_cpu.so")).hasContent("much larger");
+        assertThat(names(cache.resolve("pytorch"))).as("no leftovers beside the lock").hasSize(2);
     }
 
     /** Unpacks a jar into a cache, in a process of its own. */

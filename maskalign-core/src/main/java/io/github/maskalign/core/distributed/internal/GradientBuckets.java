@@ -3,12 +3,14 @@ package io.github.maskalign.core.distributed.internal;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
+import io.github.maskalign.core.distributed.Agreement;
 import io.github.maskalign.core.distributed.Communicator;
-import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Executor;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 
 /**
@@ -16,7 +18,8 @@ import java.util.stream.IntStream;
  *
  * <p>Large arrays are summed one by one, where they are. Small ones would cost more waiting than moving, so they are
  * laid end to end in buckets of at most 25 MB, in the order in which they are given: the same calls on every rank and in
- * every step. An array is never cut. With one rank nothing happens.
+ * every step. An array is never cut, and which arrays share a bucket does not depend on when they are known, so that a
+ * {@link GradualSum} has the bits of a sum of all at once. With one rank nothing happens.
  *
  * <p>Whoever wants a mean scales the arrays before: the sum of what is given is what comes back.
  */
@@ -27,12 +30,12 @@ public final class GradientBuckets {
     /** From this size on an array travels alone. */
     public static final long LARGE_BYTES = 1L << 20;
 
-    private static final ScriptFunction SEPARATE = ScriptFunction.of(GradientBuckets.class, "buckets.py", "separate");
-    private static final ScriptFunction FLATTEN = ScriptFunction.of(GradientBuckets.class, "buckets.py", "flatten");
-    private static final ScriptFunction RESTORE = ScriptFunction.of(GradientBuckets.class, "buckets.py", "restore");
+    private static final long IDLE_SECONDS = 30;
+
 
     private final Communicator ranks;
     private final long bucketBytes;
+    private final Executor thread;
 
     /**
      * Prepares sums.
@@ -46,6 +49,19 @@ public final class GradientBuckets {
         }
         this.ranks = ranks;
         this.bucketBytes = bucketBytes;
+        thread = thread();
+    }
+
+    /** One thread that ends when it has had nothing to do for a while. */
+    private static Executor thread() {
+        ThreadPoolExecutor one = new ThreadPoolExecutor(
+                1, 1, IDLE_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), work -> {
+                    Thread thread = new Thread(work, "maskalign-exchange");
+                    thread.setDaemon(true);
+                    return thread;
+                });
+        one.allowCoreThreadTimeOut(true);
+        return one;
     }
 
     /**
@@ -60,23 +76,30 @@ public final class GradientBuckets {
         }
         List<Long> elements = new ArrayList<>();
         for (NDArray array : arrays) {
-            if (array.getDataType() != DataType.FLOAT32) {
-                throw new IllegalArgumentException("gradients must be FLOAT32 but one is " + array.getDataType());
-            }
             elements.add(array.size());
         }
-        NDArray[] sums = new NDArray[arrays.size()];
-        List<Integer> large = large(elements);
-        try (GradMode values = GradMode.off()) {
-            if (!large.isEmpty()) {
-                NDList separate = sumWhereTheyAre(pick(arrays, large), owner);
-                place(separate, large, sums);
-            }
-            for (List<Integer> bucket : buckets(elements, bucketBytes)) {
-                place(sumBucket(pick(arrays, bucket), owner), bucket, sums);
-            }
-        }
-        return new NDList(sums);
+        GradualSum sum = new GradualSum(this, elements, owner);
+        sum.take(IntStream.range(0, arrays.size()).boxed().toList(), arrays, new NDList());
+        return sum.complete();
+    }
+
+    /**
+     * Begins a sum whose arrays become known one after the other, and which travel while the others are computed.
+     *
+     * @param elements size of each array, the same on every rank
+     * @param owner manager of the results
+     * @param agreement the word of the ranks before arrays travel
+     */
+    public GradualSum gradually(List<Long> elements, NDManager owner, Agreement agreement) {
+        return new GradualSum(this, elements, owner, agreement, thread);
+    }
+
+    Communicator ranks() {
+        return ranks;
+    }
+
+    long bucketBytes() {
+        return bucketBytes;
     }
 
     /** Returns which arrays travel alone. */
@@ -104,34 +127,5 @@ public final class GradientBuckets {
             bytes += more;
         }
         return buckets;
-    }
-
-    private static NDList pick(NDList arrays, List<Integer> indices) {
-        NDList picked = new NDList();
-        indices.forEach(i -> picked.add(arrays.get(i)));
-        return picked;
-    }
-
-    private static void place(NDList arrays, List<Integer> indices, NDArray[] target) {
-        for (int i = 0; i < indices.size(); i++) {
-            target[indices.get(i)] = arrays.get(i);
-        }
-    }
-
-    private NDList sumWhereTheyAre(NDList arrays, NDManager owner) {
-        NDList separate;
-        try (arrays) {
-            separate = SEPARATE.callOn(owner, arrays); // other handles of the same memory
-        }
-        separate.forEach(ranks::allReduceSum);
-        return separate;
-    }
-
-    private NDList sumBucket(NDList parts, NDManager owner) {
-        try (parts;
-                NDArray flat = FLATTEN.callOn(owner, parts).singletonOrThrow()) {
-            ranks.allReduceSum(flat);
-            return RESTORE.callOn(owner, flat, parts); // views keep the memory
-        }
     }
 }

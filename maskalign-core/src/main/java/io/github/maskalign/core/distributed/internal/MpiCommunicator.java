@@ -3,10 +3,13 @@ package io.github.maskalign.core.distributed.internal;
 import ai.djl.ndarray.NDArray;
 import com.sun.jna.Memory;
 import com.sun.jna.Pointer;
+import com.sun.jna.ptr.IntByReference;
+import com.sun.jna.ptr.PointerByReference;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.Communicator.CommunicationException;
 import io.github.maskalign.core.distributed.Launch;
 import java.time.Duration;
+import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -15,13 +18,19 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Arrays on the CPU are summed where they are, without a copy; those on a GPU are copied to the host and back. A
  * call that waits for other ranks longer than the given patience is logged and ends all of them. MPI can be started
- * once in a process, by one thread, which should make all calls.
+ * once in a process. Open MPI has to allow calls from several threads one after the other ({@code
+ * MPI_THREAD_SERIALIZED}), as the sums that overlap the backward pass are made by a thread of their own.
  */
 public final class MpiCommunicator implements Communicator {
     private static final Logger LOG = LoggerFactory.getLogger(MpiCommunicator.class);
 
     /** Exit code of all ranks when one of them was waited for in vain. */
     private static final int OVERDUE = 1;
+
+    /** How long a word is waited for busily, and the pause between two looks afterwards. */
+    private static final long BUSY_NANOS = 100_000;
+
+    private static final long PAUSE_NANOS = 100_000;
 
     private final MpiLibrary mpi;
     private final int rank;
@@ -116,7 +125,12 @@ public final class MpiCommunicator implements Communicator {
         try (Memory from = new Memory(mine.length);
                 Memory to = new Memory((long) mine.length * size)) {
             from.write(0, mine, 0, mine.length);
-            call("MPI_Allgather", from, mine.length, type, to, mine.length, type, mpi.world());
+            watchdog.watch("MPI_Iallgather", () -> {
+                PointerByReference request = new PointerByReference();
+                mpi.call("MPI_Iallgather", from, mine.length, type, to, mine.length, type, mpi.world(), request);
+                await(request);
+                return request;
+            });
             for (int i = 0; i < size; i++) {
                 to.read((long) i * mine.length, all[i], 0, mine.length);
             }
@@ -143,6 +157,26 @@ public final class MpiCommunicator implements Communicator {
         closed = true;
         call("MPI_Finalize");
         watchdog.close();
+    }
+
+    /**
+     * Waits without keeping a core busy: a rank that has its word ready may wait for most of a step, and its engine
+     * computes on that core meanwhile.
+     */
+    private void await(PointerByReference request) {
+        IntByReference done = new IntByReference();
+        long start = System.nanoTime();
+        while (true) {
+            mpi.call("MPI_Test", request, done, Pointer.NULL);
+            if (done.getValue() != 0) {
+                return;
+            }
+            if (System.nanoTime() - start > BUSY_NANOS) {
+                LockSupport.parkNanos(PAUSE_NANOS);
+            } else {
+                Thread.onSpinWait();
+            }
+        }
     }
 
     private void call(String function, Object... arguments) {

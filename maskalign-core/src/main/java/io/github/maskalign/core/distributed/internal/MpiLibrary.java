@@ -50,6 +50,7 @@ public final class MpiLibrary {
     }
 
     public static MpiLibrary load(List<String> names) {
+        leaveSignalsToJava();
         StringBuilder tried = new StringBuilder();
         for (String name : names) {
             NativeLibrary library;
@@ -71,6 +72,19 @@ public final class MpiLibrary {
         throw new CommunicationException(
                 "Open MPI's library cannot be loaded; install it (Debian and Ubuntu: openmpi-bin) or add its folder to"
                         + " LD_LIBRARY_PATH. Tried:" + tried);
+    }
+
+    /**
+     * Keeps UCX, which Open MPI loads for its transports, from taking SIGSEGV for itself: the JVM stops its threads by that
+     * signal and answers it, and UCX would end the process. UCX reads the variable when it is loaded; a setting of the
+     * user's stays. See "UCX_ERROR_SIGNALS" in UCX's FAQ.
+     */
+    private static void leaveSignalsToJava() {
+        try {
+            NativeLibrary.getProcess().getFunction("setenv").invokeInt(new Object[] {"UCX_ERROR_SIGNALS", "", 0});
+        } catch (UnsatisfiedLinkError e) {
+            // not Unix: no UCX either
+        }
     }
 
     Pointer world() {

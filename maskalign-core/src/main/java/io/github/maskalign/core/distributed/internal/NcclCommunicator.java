@@ -2,16 +2,17 @@ package io.github.maskalign.core.distributed.internal;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
+import com.sun.jna.Memory;
 import com.sun.jna.Pointer;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.Communicator.CommunicationException;
 import io.github.maskalign.core.distributed.Launch;
 import io.github.maskalign.core.engine.internal.TensorAddress;
-import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
@@ -21,8 +22,13 @@ import org.slf4j.LoggerFactory;
 /**
  * Ranks with a GPU each, which exchange arrays by NCCL without a copy to the host.
  *
- * <p>Work goes to CUDA's default stream, where the engine's own work is, so both keep their order. Each call waits until
- * the device has done it: that costs some microseconds a bucket, and a rank that is gone is noticed.
+ * <p>Work goes to a stream of its own. A sum waits there, on the device, for what the engine's stream was given before it;
+ * whoever asked for it waits on the host until it is done, so what the engine is given afterwards finds the result. A sum
+ * that {@link #prepareSums} has prepared is waited for by the thread that makes it, and the engine computes meanwhile.
+ * Bytes travel by MPI where there is MPI, and else through a little memory of the device that is not the engine's: they
+ * never wait for the engine.
+ *
+ * <p>While a call waits, NCCL is asked each second whether something has gone wrong ({@code ncclCommGetAsyncError}).
  *
  * <p>The calls and their order are tested against a library that stands in for NCCL. No test has run on GPUs yet.
  */
@@ -31,6 +37,9 @@ public final class NcclCommunicator implements Communicator {
 
     /** Exit code when another rank was waited for in vain. */
     private static final int OVERDUE = 1;
+
+    /** More than the word of an agreement and its longest message. */
+    private static final int BYTES_AT_ONCE = 8192;
 
     private final Launch launch;
     private final NcclLibrary nccl;
@@ -41,6 +50,10 @@ public final class NcclCommunicator implements Communicator {
     private final Watchdog watchdog;
     private final Pointer group;
     private final String version;
+    private final int number;
+    private final Pointer stream;
+    private final Pointer ready;
+    private final Pointer bytes;
     private boolean closed;
 
     /**
@@ -65,17 +78,21 @@ public final class NcclCommunicator implements Communicator {
         this.mpi = Optional.ofNullable(mpi);
         this.exit = exit;
         manager = NDManager.newBaseManager(device);
+        number = device.getDeviceId() < 0 ? 0 : device.getDeviceId();
         watchdog = new Watchdog(patience, this::overdue);
         try {
             addresses = TensorAddress.open(manager);
-            int number = device.getDeviceId() < 0 ? 0 : device.getDeviceId();
             nccl.setDevice(number);
             if (mpi != null) { // without MPI the ranks cannot talk yet, and NCCL finds it out
                 GpuPlace.requireDistinct(mpi.allGather(GpuPlace.of(nccl.address(number))));
             }
             byte[] id = exchange(patience);
             version = nccl.version();
+            stream = nccl.stream();
+            ready = nccl.event();
+            bytes = nccl.allocate((long) BYTES_AT_ONCE * (launch.size() + 1));
             group = watchdog.watch("ncclCommInitRank", () -> nccl.join(launch.size(), id, launch.rank()));
+            watchdog.ask(() -> nccl.error(group));
         } catch (RuntimeException e) {
             watchdog.close();
             manager.close();
@@ -105,37 +122,82 @@ public final class NcclCommunicator implements Communicator {
 
     @Override
     public void allReduceSum(NDArray array) {
-        NcclLibrary.Type type = NcclLibrary.Type.of(SummedType.of(array.getDataType()));
-        onDevice("ncclAllReduce", array, elements -> nccl.sum(elements, array.size(), type, group));
+        prepareSums(new NDList(array)).run();
     }
+
+    @Override
+    public Runnable prepareSums(NDList arrays) {
+        List<Sum> sums = new ArrayList<>();
+        for (NDArray array : arrays) {
+            NcclLibrary.Type type = NcclLibrary.Type.of(SummedType.of(array.getDataType()));
+            if (array.size() > 0) {
+                sums.add(new Sum(address(array), array.size(), type));
+            }
+        }
+        if (sums.isEmpty()) {
+            return () -> {};
+        }
+        nccl.setDevice(number); // each thread has a device of its own
+        Pointer computed = nccl.event();
+        nccl.mark(computed);
+        return () -> {
+            onStream("ncclAllReduce", computed, () -> {
+                nccl.beginBatch();
+                try {
+                    sums.forEach(sum -> nccl.sum(sum.elements, sum.count, sum.type, group, stream));
+                } finally {
+                    nccl.endBatch();
+                }
+            });
+            nccl.destroyEvent(computed);
+        };
+    }
+
+    /** One array of a batch. */
+    private record Sum(Pointer elements, long count, NcclLibrary.Type type) {}
 
     @Override
     public void broadcast(NDArray array, int root) {
         if (root < 0 || root >= size()) {
             throw new IllegalArgumentException("root must be in [0, " + size() + ") but was " + root);
         }
-        long bytes = array.size() * array.getDataType().getNumOfBytes();
-        onDevice("ncclBroadcast", array, elements -> nccl.broadcast(elements, bytes, root, group));
+        if (array.size() == 0) {
+            return;
+        }
+        long length = array.size() * array.getDataType().getNumOfBytes();
+        Pointer elements = address(array);
+        nccl.setDevice(number);
+        nccl.mark(ready);
+        onStream("ncclBroadcast", ready, () -> nccl.broadcast(elements, length, root, group, stream));
     }
 
     @Override
     public byte[][] allGather(byte[] mine) {
-        byte[][] all = new byte[size()][mine.length];
-        if (mine.length == 0) {
-            return all;
+        if (mpi.isPresent()) {
+            return mpi.get().allGather(mine);
         }
-        try (NDManager scratch = manager.newSubManager()) {
-            NDArray from = scratch.create(new Shape(mine.length), DataType.UINT8);
-            from.set(ByteBuffer.allocateDirect(mine.length).put(mine).flip());
-            NDArray to = scratch.create(new Shape((long) mine.length * size()), DataType.UINT8);
-            Pointer target = addresses.of(to);
-            onDevice("ncclAllGather", from, elements -> nccl.gather(elements, target, mine.length, group));
-            ByteBuffer bytes = ByteBuffer.wrap(to.toByteArray());
-            for (byte[] one : all) {
-                bytes.get(one);
+        byte[][] all = new byte[size()][mine.length];
+        try (Memory host = new Memory((long) BYTES_AT_ONCE * size())) {
+            for (int first = 0; first < mine.length; first += BYTES_AT_ONCE) {
+                int count = Math.min(BYTES_AT_ONCE, mine.length - first);
+                host.write(0, mine, first, count);
+                gather(host, count);
+                for (int rank = 0; rank < all.length; rank++) {
+                    host.read((long) rank * count, all[rank], first, count);
+                }
             }
         }
         return all;
+    }
+
+    /** Replaces this rank's bytes by those of all ranks. */
+    private void gather(Pointer host, int count) {
+        Pointer from = bytes.share((long) BYTES_AT_ONCE * size());
+        onStream("ncclAllGather", null, () -> {
+            nccl.toDevice(from, host, count, stream);
+            nccl.gather(from, bytes, count, group, stream);
+            nccl.toHost(host, bytes, (long) count * size(), stream);
+        });
     }
 
     @Override
@@ -153,6 +215,11 @@ public final class NcclCommunicator implements Communicator {
         closed = true;
         try {
             watchdog.watch("ncclCommDestroy", () -> {
+                nccl.setDevice(number);
+                nccl.free(bytes);
+                nccl.destroyEvent(ready);
+                nccl.destroyStream(stream);
+                watchdog.ask(Optional::empty);
                 nccl.leave(group);
                 return group;
             });
@@ -182,19 +249,24 @@ public final class NcclCommunicator implements Communicator {
         return exchange.take(launch.rank(), NcclLibrary.ID_BYTES);
     }
 
-    private void onDevice(String what, NDArray array, HostMemory.Use use) {
-        if (array.size() == 0) {
-            return;
-        }
+    private Pointer address(NDArray array) {
         if (!array.getDevice().equals(manager.getDevice())) {
             throw new IllegalArgumentException(
                     "an array on " + array.getDevice() + " cannot travel between ranks on " + manager.getDevice());
         }
-        Pointer elements = addresses.of(array);
+        return addresses.of(array);
+    }
+
+    /** Gives work to the stream, behind a mark if there is one, and waits until it is done. */
+    private void onStream(String what, @Nullable Pointer mark, Runnable work) {
         watchdog.watch(what, () -> {
-            use.at(elements);
-            nccl.synchronise();
-            return elements;
+            nccl.setDevice(number);
+            if (mark != null) {
+                nccl.waitFor(stream, mark);
+            }
+            work.run();
+            nccl.synchronise(stream);
+            return what;
         });
     }
 

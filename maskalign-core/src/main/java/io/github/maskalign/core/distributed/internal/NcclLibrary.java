@@ -1,6 +1,5 @@
 package io.github.maskalign.core.distributed.internal;
 
-import com.sun.jna.Function;
 import com.sun.jna.Memory;
 import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
@@ -12,6 +11,7 @@ import io.github.maskalign.core.engine.internal.LoadedLibraries;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The functions of NCCL and of the CUDA runtime that are needed.
@@ -24,6 +24,19 @@ public final class NcclLibrary {
     public static final int ID_BYTES = 128;
 
     private static final int SUCCESS = 0;
+
+    /** NCCL's answer while work goes on, which is no error. */
+    private static final int IN_PROGRESS = 7;
+
+    private static final String NCCL_TEXT = "ncclGetErrorString";
+    private static final String CUDA_TEXT = "cudaGetErrorString";
+
+    /** {@code cudaStreamNonBlocking}, {@code cudaEventDisableTiming}, {@code cudaMemcpyHostToDevice} and back. */
+    private static final int NON_BLOCKING = 1;
+
+    private static final int NO_TIMING = 2;
+    private static final int TO_DEVICE = 1;
+    private static final int TO_HOST = 2;
 
     /** NCCL's answer when two ranks of a group have the same GPU, among other mistakes. */
     private static final int INVALID_USAGE = 5;
@@ -109,9 +122,60 @@ public final class NcclLibrary {
         return text.getString(0);
     }
 
-    /** Waits for all that the default stream has to do. */
-    public void synchronise() {
-        callCuda("cudaStreamSynchronize", Pointer.NULL);
+    /** Makes a stream that does not wait for the default one, nor the default one for it. */
+    public Pointer stream() {
+        PointerByReference stream = new PointerByReference();
+        callCuda("cudaStreamCreateWithFlags", stream, NON_BLOCKING);
+        return stream.getValue();
+    }
+
+    /** Makes a mark that can be set into a stream's work. */
+    public Pointer event() {
+        PointerByReference event = new PointerByReference();
+        callCuda("cudaEventCreateWithFlags", event, NO_TIMING);
+        return event.getValue();
+    }
+
+    /** Sets the mark behind all that the default stream, which is the engine's, was given so far. */
+    public void mark(Pointer event) {
+        callCuda("cudaEventRecord", event, Pointer.NULL);
+    }
+
+    /** Lets what a stream is given from now on wait for a mark; the mark may be set anew at once. */
+    public void waitFor(Pointer stream, Pointer event) {
+        callCuda("cudaStreamWaitEvent", stream, event, 0);
+    }
+
+    /** Waits for all that a stream has to do. */
+    public void synchronise(Pointer stream) {
+        callCuda("cudaStreamSynchronize", stream);
+    }
+
+    public void destroyStream(Pointer stream) {
+        callCuda("cudaStreamDestroy", stream);
+    }
+
+    public void destroyEvent(Pointer event) {
+        callCuda("cudaEventDestroy", event);
+    }
+
+    /** Returns new memory of the device, which is not the engine's. */
+    public Pointer allocate(long bytes) {
+        PointerByReference memory = new PointerByReference();
+        callCuda("cudaMalloc", memory, bytes);
+        return memory.getValue();
+    }
+
+    public void free(Pointer memory) {
+        callCuda("cudaFree", memory);
+    }
+
+    public void toDevice(Pointer device, Pointer host, long bytes, Pointer stream) {
+        callCuda("cudaMemcpyAsync", device, host, bytes, TO_DEVICE, stream);
+    }
+
+    public void toHost(Pointer host, Pointer device, long bytes, Pointer stream) {
+        callCuda("cudaMemcpyAsync", host, device, bytes, TO_HOST, stream);
     }
 
     public String version() {
@@ -137,16 +201,36 @@ public final class NcclLibrary {
         return group.getValue();
     }
 
-    public void sum(Pointer elements, long count, Type type, Pointer group) {
-        call("ncclAllReduce", elements, elements, count, type.number, 0, group, Pointer.NULL);
+    /** Begins a batch: the calls of this thread up to {@link #endBatch} start together. */
+    public void beginBatch() {
+        call("ncclGroupStart");
     }
 
-    public void broadcast(Pointer elements, long bytes, int root, Pointer group) {
-        call("ncclBroadcast", elements, elements, bytes, Type.UINT8.number, root, group, Pointer.NULL);
+    public void endBatch() {
+        call("ncclGroupEnd");
     }
 
-    public void gather(Pointer mine, Pointer all, long bytes, Pointer group) {
-        call("ncclAllGather", mine, all, bytes, Type.UINT8.number, group, Pointer.NULL);
+    public void sum(Pointer elements, long count, Type type, Pointer group, Pointer stream) {
+        call("ncclAllReduce", elements, elements, count, type.number, 0, group, stream);
+    }
+
+    public void broadcast(Pointer elements, long bytes, int root, Pointer group, Pointer stream) {
+        call("ncclBroadcast", elements, elements, bytes, Type.UINT8.number, root, group, stream);
+    }
+
+    public void gather(Pointer mine, Pointer all, long bytes, Pointer group, Pointer stream) {
+        call("ncclAllGather", mine, all, bytes, Type.UINT8.number, group, stream);
+    }
+
+    /**
+     * Returns what has gone wrong in a group since it was joined, such as a peer that is gone; empty if nothing has.
+     * May be called while another thread waits for the group.
+     */
+    public Optional<String> error(Pointer group) {
+        IntByReference found = new IntByReference();
+        call("ncclCommGetAsyncError", group, found);
+        int code = found.getValue();
+        return code == SUCCESS || code == IN_PROGRESS ? Optional.empty() : Optional.of(text(nccl, NCCL_TEXT, code));
     }
 
     public void leave(Pointer group) {
@@ -154,11 +238,11 @@ public final class NcclLibrary {
     }
 
     private void call(String name, Object... arguments) {
-        check(nccl, name, "ncclGetErrorString", arguments);
+        check(nccl, name, NCCL_TEXT, arguments);
     }
 
     private void callCuda(String name, Object... arguments) {
-        check(cuda, name, "cudaGetErrorString", arguments);
+        check(cuda, name, CUDA_TEXT, arguments);
     }
 
     private static void check(NativeLibrary library, String name, String describe, Object... arguments) {
@@ -169,12 +253,15 @@ public final class NcclLibrary {
             throw new CommunicationException(library.getName() + " has no function " + name, e);
         }
         if (code != SUCCESS) {
-            Function text = library.getFunction(describe);
             String hint = code == INVALID_USAGE && name.equals("ncclCommInitRank")
                     ? "; so it ends when two ranks use the same GPU: " + GpuPlace.ADVICE
                     : "";
             throw new CommunicationException(
-                    name + " failed: " + text.invokeString(new Object[] {code}, false) + " (" + code + ")" + hint);
+                    name + " failed: " + text(library, describe, code) + hint);
         }
+    }
+
+    private static String text(NativeLibrary library, String describe, int code) {
+        return library.getFunction(describe).invokeString(new Object[] {code}, false) + " (" + code + ")";
     }
 }

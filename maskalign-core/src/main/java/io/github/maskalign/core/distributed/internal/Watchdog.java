@@ -1,12 +1,15 @@
 package io.github.maskalign.core.distributed.internal;
 
 import java.time.Duration;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Says when a call has waited for the other ranks too long: the call itself cannot be interrupted.
+ *
+ * <p>While a call waits, the watcher also asks the library whether something has gone wrong, if it was told how.
  *
  * <p>One thread watches; calls come from one thread at a time.
  */
@@ -15,6 +18,7 @@ public final class Watchdog implements AutoCloseable {
     private final Consumer<String> onOverdue;
     private final Thread thread;
     private @Nullable Watched watched;
+    private Supplier<Optional<String>> trouble = Optional::empty;
     private boolean closed;
 
     private record Watched(String what, long deadline) {}
@@ -23,7 +27,7 @@ public final class Watchdog implements AutoCloseable {
      * Starts to watch.
      *
      * @param patience how long one call may take, above 0
-     * @param onOverdue told what was waited for, once a call; on the watching thread
+     * @param onOverdue told what was waited for and why in vain, once a call; on the watching thread
      */
     public Watchdog(Duration patience, Consumer<String> onOverdue) {
         if (patience.isZero() || patience.isNegative()) {
@@ -44,6 +48,15 @@ public final class Watchdog implements AutoCloseable {
         } finally {
             begin(null);
         }
+    }
+
+    /**
+     * Tells how to ask for trouble.
+     *
+     * @param question returns what has gone wrong, or nothing; called on the watching thread while a call waits
+     */
+    public synchronized void ask(Supplier<Optional<String>> question) {
+        trouble = question;
     }
 
     private synchronized void begin(@Nullable Watched call) {
@@ -69,9 +82,24 @@ public final class Watchdog implements AutoCloseable {
                 watched = null; // said once
                 return now.what() + " has not come to an end for " + patience.toSeconds() + " s";
             }
+            if (now != null) {
+                Optional<String> found = asked();
+                if (found.isPresent()) {
+                    watched = null;
+                    return now.what() + " waits in vain: " + found.get();
+                }
+            }
             wait(pause);
         }
         return null;
+    }
+
+    private Optional<String> asked() {
+        try {
+            return trouble.get();
+        } catch (RuntimeException e) { // a library that cannot even be asked
+            return Optional.of(e.toString());
+        }
     }
 
     @Override

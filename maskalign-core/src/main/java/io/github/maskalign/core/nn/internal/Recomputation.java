@@ -8,13 +8,17 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.script.Autograd.Differentiation;
+import io.github.maskalign.core.script.Autograd.Receiver;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +36,9 @@ import org.jspecify.annotations.Nullable;
  * <p>So the inner arrays of one block exist at a time, for a third more arithmetic. The operations and the order of the
  * sums are those of the plain pass, and so are the bits of the gradients.
  *
+ * <p>{@link #ofNothing} walks back block by block in the same way but keeps what the blocks computed, for the sake of
+ * gradients that are known one block after the other.
+ *
  * <p>One instance serves one forward and one backward pass of one thread.
  */
 public final class Recomputation implements BlockRunner, Differentiation {
@@ -42,7 +49,9 @@ public final class Recomputation implements BlockRunner, Differentiation {
     private static final ScriptFunction SUM = ScriptFunction.of(Recomputation.class, FILE, "sum_of_two");
 
     private final int every;
+    private final boolean keeps;
     private final List<Part> parts = new ArrayList<>();
+    private final Map<NDArray, Recorded> kept = new IdentityHashMap<>();
     private final Set<NDArray> leaves = Collections.newSetFromMap(new IdentityHashMap<>());
     private int blocks;
     private boolean used;
@@ -50,7 +59,7 @@ public final class Recomputation implements BlockRunner, Differentiation {
     /**
      * A piece of the forward pass that ends in a leaf.
      *
-     * @param again computes it once more; null if the piece is nothing but the step from an array to its leaf
+     * @param again gives it from its inputs; null if the piece is nothing but the step from an array to its leaf
      * @param weights what it is differentiated for besides its inputs
      * @param inputs arrays where it begins
      * @param result its result without a past
@@ -61,6 +70,9 @@ public final class Recomputation implements BlockRunner, Differentiation {
     private interface Forward {
         NDArray of(NDArray[] inputs);
     }
+
+    /** A recorded result, with the leaves where its record begins; all of it belongs to a manager of its own. */
+    private record Recorded(NDManager owner, NDArray[] inputs, NDArray result) {}
 
     /** Runs every block so. */
     public Recomputation() {
@@ -77,6 +89,20 @@ public final class Recomputation implements BlockRunner, Differentiation {
             throw new IllegalArgumentException("blocks are recomputed every 1 or more but every was " + every);
         }
         this.every = every;
+        keeps = false;
+    }
+
+    private Recomputation(boolean keeps) {
+        every = 1;
+        this.keeps = keeps;
+    }
+
+    /**
+     * Returns a way that computes nothing twice: memory and arithmetic of the plain pass, walked back block by block. It
+     * costs a few more calls of the engine for each block.
+     */
+    public static Recomputation ofNothing() {
+        return new Recomputation(true);
     }
 
     @Override
@@ -88,9 +114,16 @@ public final class Recomputation implements BlockRunner, Differentiation {
         }
         Forward forward = given -> PLAIN.run(block, store, training, given);
         NDArray leaf;
-        try (GradMode values = GradMode.off();
-                NDArray result = forward.of(inputs)) {
-            leaf = LEAF.callForOne(result);
+        if (keeps) {
+            NDManager owner = inputs[0].getManager();
+            Recorded now = record(forward, inputs, owner.newSubManager());
+            leaf = LEAF.callOn(owner, now.result).singletonOrThrow();
+            kept.put(leaf, now);
+        } else {
+            try (GradMode values = GradMode.off();
+                    NDArray result = forward.of(inputs)) {
+                leaf = LEAF.callForOne(result);
+            }
         }
         NDList weights = new NDList(); // the arrays that the block was given, in key order
         for (Parameter parameter : ParameterKeys.of(block).values()) {
@@ -123,6 +156,32 @@ public final class Recomputation implements BlockRunner, Differentiation {
      */
     @Override
     public NDList gradients(NDArray loss, NDList parameters, NDManager owner) {
+        try (NDManager scratch = owner.newSubManager()) {
+            Sums sums = new Sums(parameters, scratch);
+            walk(loss, sums, part -> {});
+            return sums.result(owner);
+        }
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * <p>Those of a block's weights are handed over as soon as the walk has passed the block, and the first of the blocks
+     * if several have the same weights. All others come at the end.
+     *
+     * @throws IllegalStateException if it was called before, or if a weight of a block is used before an earlier block
+     *     too: its gradient was handed over when more of it was found
+     */
+    @Override
+    public void gradients(NDArray loss, NDList parameters, NDManager owner, Receiver receiver) {
+        try (NDManager scratch = owner.newSubManager()) {
+            Sums sums = new Sums(parameters, scratch);
+            walk(loss, sums, part -> sums.handOver(sums.completeAfter(part), owner, receiver));
+            sums.handOver(sums.places.keySet(), owner, receiver);
+        }
+    }
+
+    private void walk(NDArray loss, Sums sums, Consumer<Part> passed) {
         if (loss.size() != 1) {
             throw new IllegalArgumentException("a loss must be one number but has shape " + loss.getShape());
         }
@@ -130,41 +189,44 @@ public final class Recomputation implements BlockRunner, Differentiation {
             throw new IllegalStateException("the gradients of this forward pass were already asked for");
         }
         used = true;
-        try (NDManager scratch = owner.newSubManager()) {
-            scratch.setName("recomputation");
-            Sums sums = new Sums(parameters, scratch);
-            sums.differentiate(loss, scratch.ones(loss.getShape(), loss.getDataType()));
-            for (int i = parts.size() - 1; i >= 0; i--) {
-                Part part = parts.get(i);
-                NDArray seed = sums.takeLast();
-                if (seed != null) {
-                    backward(part, seed, sums, scratch);
-                    seed.close();
-                }
-                part.result.close();
+        NDManager scratch = sums.scratch;
+        scratch.setName("recomputation");
+        sums.differentiate(loss, scratch.ones(loss.getShape(), loss.getDataType()));
+        for (int i = parts.size() - 1; i >= 0; i--) {
+            Part part = parts.get(i);
+            NDArray seed = sums.takeLast();
+            if (seed != null) {
+                backward(part, seed, sums, scratch);
+                seed.close();
             }
-            return sums.result(owner);
+            part.result.close();
+            passed.accept(part);
         }
     }
 
-    private static void backward(Part part, NDArray seed, Sums sums, NDManager scratch) {
+    /** Computes a part from leaves of its own, so that its record ends there. */
+    private static Recorded record(Forward forward, NDArray[] inputs, NDManager owner) {
+        NDArray[] leaves = new NDArray[inputs.length];
+        for (int k = 0; k < inputs.length; k++) {
+            leaves[k] = LEAF.callOn(owner, inputs[k]).singletonOrThrow();
+        }
+        try (GradMode recording = GradMode.on()) {
+            return new Recorded(owner, leaves, forward.of(leaves));
+        }
+    }
+
+    private void backward(Part part, NDArray seed, Sums sums, NDManager scratch) {
         if (part.again == null) {
             sums.reach(part.inputs[0], seed);
             return;
         }
         NDList gradients;
-        try (NDManager inner = scratch.newSubManager()) {
-            NDArray[] inputs = new NDArray[part.inputs.length];
-            for (int k = 0; k < inputs.length; k++) {
-                inputs[k] = LEAF.callOn(inner, part.inputs[k]).singletonOrThrow();
-            }
-            NDList wanted = new NDList(inputs);
+        Recorded before = kept.remove(part.result);
+        try (NDManager inner = before == null ? scratch.newSubManager() : before.owner) {
+            Recorded recorded = before == null ? record(part.again, part.inputs, inner) : before;
+            NDList wanted = new NDList(recorded.inputs);
             wanted.addAll(part.weights);
-            NDArray result;
-            try (GradMode recording = GradMode.on()) {
-                result = part.again.of(inputs);
-            }
-            gradients = VECTOR_JACOBIAN.callOn(scratch, result, seed, wanted);
+            gradients = VECTOR_JACOBIAN.callOn(scratch, recorded.result, seed, wanted);
         }
         int inputs = part.inputs.length;
         for (int k = 0; k < part.weights.size(); k++) {
@@ -182,9 +244,48 @@ public final class Recomputation implements BlockRunner, Differentiation {
         private final NDManager scratch;
         private int open = parts.size();
 
+        /** Where the parameters are that were not handed over. */
+        private final Map<NDArray, Integer> places = new IdentityHashMap<>();
+
+        private final Set<NDArray> handedOver = Collections.newSetFromMap(new IdentityHashMap<>());
+
+        /** The blocks that have a weight and were not passed. */
+        private final Map<NDArray, Integer> users = new IdentityHashMap<>();
+
         Sums(NDList parameters, NDManager scratch) {
             this.parameters = parameters;
             this.scratch = scratch;
+            for (int i = 0; i < parameters.size(); i++) {
+                places.put(parameters.get(i), i);
+            }
+            parts.forEach(part -> part.weights.forEach(weight -> users.merge(weight, 1, Integer::sum)));
+        }
+
+        /** Returns the parameters that no part before this one has. */
+        List<NDArray> completeAfter(Part part) {
+            return part.weights.stream()
+                    .filter(weight -> users.merge(weight, -1, Integer::sum) == 0)
+                    .toList();
+        }
+
+        void handOver(Collection<NDArray> some, NDManager owner, Receiver receiver) {
+            List<NDArray> chosen = some.stream()
+                    .filter(places::containsKey)
+                    .sorted(Comparator.comparing(places::get))
+                    .toList();
+            if (chosen.isEmpty()) {
+                return;
+            }
+            List<Integer> which = new ArrayList<>();
+            NDList gradients = new NDList();
+            for (NDArray parameter : chosen) {
+                NDArray gradient = known.remove(parameter);
+                gradients.add(gradient == null ? parameter.zerosLike() : gradient);
+                which.add(places.remove(parameter));
+            }
+            handedOver.addAll(chosen);
+            gradients.attach(owner);
+            receiver.take(which, gradients, new NDList(known.values()));
         }
 
         /** Takes in the gradient of an input of a part: of a leaf, or of what was recorded since the leaves before. */
@@ -211,6 +312,10 @@ public final class Recomputation implements BlockRunner, Differentiation {
             if (gradient.size() == 0) {
                 gradient.close();
                 return;
+            }
+            if (handedOver.contains(array)) {
+                throw new IllegalStateException("a weight of a block, of shape " + array.getShape()
+                        + ", is used before an earlier block too: its gradient is not whole when its block is passed");
             }
             NDArray before = known.get(array);
             if (before == null) {

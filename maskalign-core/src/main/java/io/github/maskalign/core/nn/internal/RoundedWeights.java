@@ -11,6 +11,7 @@ import ai.djl.util.Pair;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.nn.ScriptedBlock;
 import io.github.maskalign.core.script.Autograd.Differentiation;
+import io.github.maskalign.core.script.Autograd.Receiver;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
@@ -101,15 +102,39 @@ public final class RoundedWeights extends ParameterStore {
 
     /** Returns what gives the gradients of a loss that was computed with this store, for the weights themselves. */
     public Differentiation around(Differentiation inner) {
-        return (loss, weights, owner) -> {
-            NDList wanted = new NDList();
-            weights.forEach(weight -> wanted.add(leafOf.getOrDefault(weight, weight)));
-            try (NDManager scratch = owner.newSubManager()) {
-                NDList found = inner.gradients(loss, wanted, scratch);
-                try (GradMode values = GradMode.off()) {
-                    return inFloat32.callOn(owner, found);
+        return new Differentiation() {
+            @Override
+            public NDList gradients(NDArray loss, NDList weights, NDManager owner) {
+                try (NDManager scratch = owner.newSubManager()) {
+                    return converted(inner.gradients(loss, leavesOf(weights), scratch), owner);
                 }
             }
+
+            @Override
+            public void gradients(NDArray loss, NDList weights, NDManager owner, Receiver receiver) {
+                inner.gradients(loss, leavesOf(weights), owner, (which, found, inUse) -> {
+                    NDList whole;
+                    try (found) {
+                        whole = converted(found, owner);
+                    }
+                    receiver.take(which, whole, inUse);
+                });
+            }
         };
+    }
+
+    private NDList leavesOf(NDList weights) {
+        NDList wanted = new NDList();
+        weights.forEach(weight -> wanted.add(leafOf.getOrDefault(weight, weight)));
+        return wanted;
+    }
+
+    private NDList converted(NDList gradients, NDManager owner) {
+        if (gradients.isEmpty()) {
+            return gradients;
+        }
+        try (GradMode values = GradMode.off()) {
+            return inFloat32.callOn(owner, gradients);
+        }
     }
 }

@@ -36,3 +36,24 @@ def separate(parts: List[Tensor]) -> List[Tensor]:
         else:
             out.append(torch.clone(part, memory_format=0))
     return out
+
+
+# The first arrays of a list themselves where they can be overwritten while the others are still read, else copies: of
+# those that share memory with one of the others, or with each other, or do not lie in one piece.
+def apart(arrays: List[Tensor], first: int) -> List[Tensor]:
+    taken: List[Tensor] = []
+    for other in arrays[first:]:
+        taken.append(torch.as_strided(other, [1], [1], 0))
+    out: List[Tensor] = []
+    for part in arrays[:first]:
+        start = torch.as_strided(part, [1], [1], 0)
+        usable = part.is_contiguous()
+        for other in taken:
+            if usable:
+                usable = not start.is_set_to(other)
+        taken.append(start)
+        if usable:
+            out.append(part)
+        else:
+            out.append(torch.clone(part, memory_format=0))
+    return out

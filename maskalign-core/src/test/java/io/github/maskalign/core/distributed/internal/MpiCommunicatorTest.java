@@ -91,6 +91,30 @@ public class MpiCommunicatorTest {
         assertEachRankSays(result, 3, "known", "true");
     }
 
+    @ParameterizedTest
+    @ValueSource(ints = {2, 3})
+    void sumsThatTravelWhileRanksComputeHaveTheBitsOfSumsAtTheEnd(int size) throws Exception {
+        MpiRun.Result result = run(size, "gradual");
+
+        assertThat(result.exitCode()).as(result.text()).isZero();
+        assertEachRankSays(result, size, "gradual-same", "true");
+        assertThat(result.lines("gradual-bits").stream().distinct()).hasSize(1);
+    }
+
+    @Test
+    void whenOneFailsWhileSumsTravelTheOthersEndAndNameIt() throws Exception {
+        MpiRun.Result result = run(3, "gradual-fails");
+
+        assertThat(result.exitCode()).as(result.text()).isEqualTo(7);
+        assertThat(result.lines("exception"))
+                .as(result.text())
+                .containsExactly(
+                        "rank 2 of 3 failed, so this one ends: the device is lost",
+                        "rank 2 of 3 failed, so this one ends: the device is lost",
+                        "the device is lost");
+        assertEachRankSays(result, 3, "known", "true");
+    }
+
     @Test
     void ranksWithOtherSettingsAreRefused() throws Exception {
         MpiRun.Result result = run(2, "differ");

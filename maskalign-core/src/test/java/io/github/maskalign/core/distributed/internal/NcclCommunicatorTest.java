@@ -5,9 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import com.sun.jna.NativeLibrary;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.distributed.Communicator.CommunicationException;
@@ -23,13 +27,17 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.IntConsumer;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.LoggerFactory;
 
 /** Everything up to NCCL itself: a few lines of C stand in for it, and the CPU's memory for a GPU's. */
 class NcclCommunicatorTest {
@@ -105,18 +113,126 @@ class NcclCommunicatorTest {
                 .containsExactly(
                         "cudaSetDevice 0",
                         "id",
+                        "stream flags 1",
                         "join 2 0 " + Integer.toUnsignedString(sum),
-                        "sum 6 type 7 op 0 in-place 1 stream (nil)",
-                        "synchronise (nil)",
-                        "sum 2 type 4 op 0 in-place 1 stream (nil)",
-                        "synchronise (nil)",
-                        "sum 1 type 8 op 0 in-place 1 stream (nil)",
-                        "synchronise (nil)",
-                        "broadcast 24 type 1 root 1 in-place 1 stream (nil)",
-                        "synchronise (nil)",
-                        "gather 2 type 1 stream (nil)",
-                        "synchronise (nil)",
+                        "cudaSetDevice 0",
+                        "mark 0xe1 in (nil)",
+                        "cudaSetDevice 0",
+                        "0x50 waits for 0xe1",
+                        "batch",
+                        "sum 6 type 7 op 0 in-place 1 stream 0x50",
+                        "end of batch",
+                        "synchronise 0x50",
+                        "cudaSetDevice 0",
+                        "mark 0xe1 in (nil)",
+                        "cudaSetDevice 0",
+                        "0x50 waits for 0xe1",
+                        "batch",
+                        "sum 2 type 4 op 0 in-place 1 stream 0x50",
+                        "end of batch",
+                        "synchronise 0x50",
+                        "cudaSetDevice 0",
+                        "mark 0xe1 in (nil)",
+                        "cudaSetDevice 0",
+                        "0x50 waits for 0xe1",
+                        "batch",
+                        "sum 1 type 8 op 0 in-place 1 stream 0x50",
+                        "end of batch",
+                        "synchronise 0x50",
+                        "cudaSetDevice 0",
+                        "mark 0xe0 in (nil)",
+                        "cudaSetDevice 0",
+                        "0x50 waits for 0xe0",
+                        "broadcast 24 type 1 root 1 in-place 1 stream 0x50",
+                        "synchronise 0x50",
+                        "cudaSetDevice 0",
+                        "copy 2 kind 1 stream 0x50",
+                        "gather 2 type 1 stream 0x50",
+                        "copy 4 kind 2 stream 0x50",
+                        "synchronise 0x50",
+                        "cudaSetDevice 0",
+                        "stream 0x50 ends",
                         "leave 1");
+        assertThat(library.getFunction("fake_events").invokeLong(new Object[0])).isZero();
+    }
+
+    /** What another thread sums while this one computes: marked when it is prepared, in one batch, waited for there. */
+    @Test
+    void preparedSumsTravelTogetherOnTheirOwnStream() throws Exception {
+        try (NDManager manager = NDManager.newBaseManager(Device.cpu());
+                Communicator ranks = join(torchrun(0, 1), new ArrayList<>())) {
+            NDArray a = OwnedArrays.of(manager, new Shape(2), new float[] {1, 2});
+            NDArray b = OwnedArrays.of(manager, new Shape(3), new float[] {3, 4, 5});
+            NDArray none = manager.create(new Shape(0), DataType.FLOAT32);
+            recordCalls();
+
+            Runnable first = ranks.prepareSums(new NDList(a, none));
+            Runnable second = ranks.prepareSums(new NDList(b, a));
+            ranks.prepareSums(new NDList(none)).run();
+            Thread other = new Thread(() -> {
+                first.run();
+                second.run();
+            });
+            other.start();
+            other.join();
+
+            assertThat(Files.readAllLines(calls))
+                    .containsExactly(
+                            "cudaSetDevice 0",
+                            "mark 0xe1 in (nil)",
+                            "cudaSetDevice 0",
+                            "mark 0xe2 in (nil)",
+                            "cudaSetDevice 0",
+                            "0x50 waits for 0xe1",
+                            "batch",
+                            "sum 2 type 7 op 0 in-place 1 stream 0x50",
+                            "end of batch",
+                            "synchronise 0x50",
+                            "cudaSetDevice 0",
+                            "0x50 waits for 0xe2",
+                            "batch",
+                            "sum 3 type 7 op 0 in-place 1 stream 0x50",
+                            "sum 2 type 7 op 0 in-place 1 stream 0x50",
+                            "end of batch",
+                            "synchronise 0x50");
+        }
+    }
+
+    @Test
+    void aPeerThatIsGoneEndsTheWaitWithItsReason() throws Exception {
+        BlockingQueue<Integer> codes = new LinkedBlockingQueue<>();
+        ListAppender<ILoggingEvent> log = new ListAppender<>();
+        log.start();
+        Logger logger = (Logger) LoggerFactory.getLogger(NcclCommunicator.class);
+        logger.addAppender(log);
+        try (NDManager manager = NDManager.newBaseManager(Device.cpu());
+                Communicator ranks = join(torchrun(0, 1), codes::add)) {
+            NDArray array = OwnedArrays.of(manager, new Shape(1), new float[] {1});
+            library.getFunction("fake_trouble").invokeVoid(new Object[] {6});
+            Thread waiting = new Thread(() -> ranks.allReduceSum(array));
+            waiting.start();
+
+            assertThat(codes.poll(15, TimeUnit.SECONDS)).isEqualTo(1); // patience is 20 s
+            assertThat(log.list)
+                    .anySatisfy(event -> assertThat(event.getFormattedMessage())
+                            .contains("rank 0 of 1: ncclAllReduce waits in vain: remote process exited (6)"));
+            library.getFunction("fake_trouble").invokeVoid(new Object[] {0});
+            waiting.join();
+        } finally {
+            logger.detachAppender(log);
+        }
+    }
+
+    @Test
+    void longBytesTravelInPieces() throws Exception {
+        byte[] mine = new byte[20_000];
+        for (int i = 0; i < mine.length; i++) {
+            mine[i] = (byte) (i * 31);
+        }
+        try (Communicator ranks = join(torchrun(0, 1), new ArrayList<>())) {
+            assertThat(ranks.allGather(mine)).isDeepEqualTo(new byte[][] {mine});
+            assertThat(ranks.allGather(new byte[0])).isDeepEqualTo(new byte[1][0]);
+        }
     }
 
     @Test
@@ -196,8 +312,11 @@ class NcclCommunicatorTest {
     }
 
     private static Communicator join(Launch launch, List<Integer> codes) {
-        return new NcclCommunicator(
-                launch, new NcclLibrary(library, library), Device.cpu(), null, PATIENCE, codes::add);
+        return join(launch, (IntConsumer) codes::add);
+    }
+
+    private static Communicator join(Launch launch, IntConsumer exit) {
+        return new NcclCommunicator(launch, new NcclLibrary(library, library), Device.cpu(), null, PATIENCE, exit);
     }
 
     private static Launch torchrun(int rank, int size) throws IOException {
