@@ -87,6 +87,7 @@ public final class TrainStep {
         buckets = new GradientBuckets(agreement.ranks(), GradientBuckets.DEFAULT_BYTES);
         optimizer = new AdamW(config, state);
         objective.begin(state);
+        objective.follow(plan);
         state.trainedKeys().forEach(key -> trained.add(state.weight(key)));
         angle = new GradientAngle(trained, plan, agreement, buckets);
     }
