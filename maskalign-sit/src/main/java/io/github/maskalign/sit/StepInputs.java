@@ -65,7 +65,7 @@ final class StepInputs {
             prepared.forget();
         }
         if (data instanceof PreparingData source) {
-            BufferedData samples = source.source();
+            BufferedData samples = source.source().orElse(null);
             prepared = source.preparing(new Ahead.Source<>(
                     place -> {
                         SampleRange next = plan.after(place.samples);
@@ -85,27 +85,20 @@ final class StepInputs {
      */
     Map<String, NDArray> of(NDManager owner, long step, long first, int count) {
         Place place = new Place(step, new SampleRange(first, count));
-        if (prepared != null) {
-            try (PackedArrays packed = prepared.get(place)) {
-                return packed.unpack(owner);
-            }
+        Map<String, NDArray> arrays;
+        try (PackedArrays packed = prepared == null
+                ? pack(place, data instanceof BufferedData samples ? samples : null)
+                : prepared.get(place)) {
+            arrays = packed.unpack(owner);
         }
-        if (data instanceof BufferedData samples) {
-            try (PackedArrays packed = pack(place, samples)) {
-                return packed.unpack(owner);
-            }
-        }
-        TrainingBatch batch = data.batch(owner, first, count);
-        PackedArrays.Builder block = PackedArrays.builder();
-        draw(block, place, batch.latents().getShape());
-        try (PackedArrays packed = block.pack(device)) {
-            Map<String, NDArray> arrays = packed.unpack(owner);
+        if (!arrays.containsKey("latents")) { // samples that come as arrays
+            TrainingBatch batch = data.batch(owner, first, count);
             put(arrays, "latents", batch.latents());
             put(arrays, "labels", batch.labels());
             put(arrays, "images", batch.images());
             put(arrays, "tokens", batch.tokens());
-            return arrays;
         }
+        return arrays;
     }
 
     private static void put(Map<String, NDArray> arrays, String name, @Nullable NDArray array) {
@@ -114,12 +107,18 @@ final class StepInputs {
         }
     }
 
-    private PackedArrays pack(Place place, BufferedData samples) {
+    /** Draws all numbers of a batch and packs them, with the samples if they can be read. */
+    private PackedArrays pack(Place place, @Nullable BufferedData samples) {
         SampleRange range = place.samples;
-        SampleBuffer read = samples.read(range.first(), range.count());
+        int side = config.model().inputSize();
+        Shape latents = new Shape(range.count(), config.model().inChannels(), side, side);
         PackedArrays.Builder block = PackedArrays.builder();
-        read.addTo(block);
-        draw(block, place, read.latentShape());
+        if (samples != null) {
+            SampleBuffer read = samples.read(range.first(), range.count());
+            read.addTo(block);
+            latents = read.latentShape();
+        }
+        draw(block, place, latents);
         return block.pack(device);
     }
 

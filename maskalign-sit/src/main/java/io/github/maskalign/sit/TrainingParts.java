@@ -8,6 +8,8 @@ import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.data.ReadAheadData;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
+import io.github.maskalign.core.data.internal.DrawAheadData;
+import io.github.maskalign.core.data.internal.PreparingData;
 import io.github.maskalign.core.data.internal.SampleBuffer.BufferedData;
 import io.github.maskalign.core.engine.internal.NativeExit;
 import io.github.maskalign.core.files.SafetensorsFile;
@@ -81,12 +83,17 @@ final class TrainingParts {
         }
     }
 
-    /** Returns the data with a thread that prepares batches, where they can be read without the engine. */
+    /** Returns the data with a thread that prepares batches. */
     private TrainingData prepared(TrainingData data) {
-        if (!(data instanceof BufferedData source)) {
+        if (data instanceof PreparingData) {
             return data;
         }
-        ReadAheadData ahead = new ReadAheadData(source, AHEAD);
+        if (data instanceof BufferedData source) {
+            ReadAheadData ahead = new ReadAheadData(source, AHEAD);
+            opened.push(ahead);
+            return ahead;
+        }
+        DrawAheadData ahead = new DrawAheadData(data, AHEAD);
         opened.push(ahead);
         return ahead;
     }

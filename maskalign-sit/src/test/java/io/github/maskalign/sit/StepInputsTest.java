@@ -17,6 +17,7 @@ import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.data.ReadAheadData;
 import io.github.maskalign.core.data.TrainingData;
+import io.github.maskalign.core.data.internal.DrawAheadData;
 import io.github.maskalign.core.data.internal.SampleBuffer;
 import io.github.maskalign.core.data.internal.SampleBuffer.BufferedData;
 import io.github.maskalign.core.data.internal.SampleBuffer.SampleRange;
@@ -78,13 +79,16 @@ class StepInputsTest {
         Samples samples = new Samples();
         BatchPlan plan = new BatchPlan(4, 2, 0, 1);
         try (ReadAheadData untold = new ReadAheadData(samples, 2);
-                ReadAheadData told = new ReadAheadData(samples, 3)) {
+                ReadAheadData told = new ReadAheadData(samples, 3);
+                DrawAheadData beside = new DrawAheadData(new UserData(samples), 2)) {
             Map<String, StepInputs> ways = new LinkedHashMap<>();
             ways.put("arrays of a user's data", inputs(config, new UserData(samples)));
             ways.put("buffers", inputs(config, samples));
             ways.put("read ahead", inputs(config, untold));
             ways.put("prepared ahead", inputs(config, told));
+            ways.put("a user's data, drawn ahead", inputs(config, beside));
             ways.get("prepared ahead").follow(plan);
+            ways.get("a user's data, drawn ahead").follow(plan);
             for (int step = 0; step < 3; step++) {
                 for (int j = 0; j < 2; j++) {
                     SampleRange range = plan.microBatch(step, j);
@@ -367,6 +371,19 @@ class StepInputsTest {
             }
             return out;
         }
+    }
+
+    @Test
+    void samplesOfAUserAreAskedOnTheThreadThatTrains() {
+        Samples samples = new Samples();
+        try (DrawAheadData data = new DrawAheadData(new UserData(samples), 3)) {
+            StepInputs inputs = inputs(TinySiT.maskAlign(), data);
+            inputs.follow(new BatchPlan(4, 1, 0, 1));
+            assertThat(inputs.of(manager, 0, 0, 4)).containsKeys("latents", "noise");
+            assertThat(inputs.of(manager, 1, 4, 4)).containsKeys("latents", "noise");
+        }
+        assertThat(samples.threads).containsExactly(Thread.currentThread());
+        assertThat(samples.read).containsExactly(new SampleRange(0, 4), new SampleRange(4, 4));
     }
 
     /** The same samples as a user gives them: arrays, by their position. */

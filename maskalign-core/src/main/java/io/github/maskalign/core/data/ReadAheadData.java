@@ -86,8 +86,8 @@ public final class ReadAheadData implements PreparingData, AutoCloseable {
     }
 
     @Override
-    public BufferedData source() {
-        return source;
+    public Optional<BufferedData> source() {
+        return Optional.of(source);
     }
 
     @Override
