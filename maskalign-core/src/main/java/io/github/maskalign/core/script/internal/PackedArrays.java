@@ -47,11 +47,10 @@ public final class PackedArrays implements AutoCloseable {
 
     private final NDManager manager;
     private final List<Block> blocks;
+    private final List<String> order;
 
     /** Arrays of one type: their names, their elements, and where among them each array is, see {@code packed.py}. */
     private record Block(List<String> names, NDArray elements, long[] layout) {}
-
-    private final List<String> order;
 
     private PackedArrays(NDManager manager, List<Block> blocks, List<String> order) {
         this.manager = manager;
