@@ -136,9 +136,7 @@ final class StepInputs {
         int width = config.classTokenWidth();
         if (width > 0) {
             block.add(
-                    "classNoise",
-                    new Shape(count, width),
-                    draws.normal(RandomStream.CLASS_NOISE, first, count, width));
+                    "classNoise", new Shape(count, width), draws.normal(RandomStream.CLASS_NOISE, first, count, width));
         }
         drop(block, "dropped", RandomStream.LABEL_DROP, config.model().classDropoutProb(), place.samples);
         if (config.subset().placement() == SubsetPlacement.SPARSE) {

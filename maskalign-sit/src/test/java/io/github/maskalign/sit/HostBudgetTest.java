@@ -84,10 +84,11 @@ class HostBudgetTest {
                     loss(objective, gpu, 0); // the first makes what the model keeps
                     DeviceCounts counts = DeviceCounts.of(() -> loss(objective, gpu, 1));
 
-                    assertThat(counts.pinnedUploads())
-                            .as(counts.line(name))
-                            .isBetween(1L, (long) (pictures ? UPLOADS_OF_A_MICRO_BATCH : UPLOADS_OF_A_MICRO_BATCH - 1));
-                    assertThat(counts.uploads()).as("copies that are waited for").isZero();
+                    assertThat(counts.pinnedUploads()).as(counts.line(name)).isBetween(1L, (long)
+                            (pictures ? UPLOADS_OF_A_MICRO_BATCH : UPLOADS_OF_A_MICRO_BATCH - 1));
+                    assertThat(counts.uploads())
+                            .as("copies that are waited for")
+                            .isZero();
                     assertThat(counts.waits()).isZero();
                 }
             }
@@ -118,7 +119,10 @@ class HostBudgetTest {
     @CsvSource({"NULL_LABEL", "PATH_DROP", "ROUTE_RATIO"})
     void soDoesEveryGuidance(Unconditional unconditional) {
         SiTConfig config = TinySiT.placed(
-                TinySiT.reg(), unconditional == Unconditional.PATH_DROP ? SubsetPlacement.SPARSE : SubsetPlacement.ROUTE, 1, 2);
+                TinySiT.reg(),
+                unconditional == Unconditional.PATH_DROP ? SubsetPlacement.SPARSE : SubsetPlacement.ROUTE,
+                1,
+                2);
         Guidance guidance = unconditional == Unconditional.ROUTE_RATIO
                 ? Guidance.none().withScale(2.3).withRoutes(new Routes(0.3, 0.7))
                 : Guidance.none().withScale(2.3).withUnconditional(unconditional);
@@ -142,8 +146,12 @@ class HostBudgetTest {
             SampleRequest request = new SampleRequest(
                     0, new long[] {0, 4, 2}, new Shape(3, 6, 6), config.hasClassToken() ? ENCODER : 0);
             new Sampler(how, Interpolant.LINEAR)
-                    .sample(gpu, field, request, NoiseSource.of(new Draws(3)), (done, total, t) -> marks.add(
-                            DeviceCounts.now()));
+                    .sample(
+                            gpu,
+                            field,
+                            request,
+                            NoiseSource.of(new Draws(3)),
+                            (done, total, t) -> marks.add(DeviceCounts.now()));
         }
         List<DeviceCounts> steps = new ArrayList<>();
         for (int i = 1; i < marks.size() - 1; i++) {
@@ -166,12 +174,10 @@ class HostBudgetTest {
 
         @Override
         public SampleBuffer read(long first, int count) {
-            SampleBuffer read =
-                    new SampleBuffer(new float[count * 108], new Shape(count, 3, 6, 6), new long[count]);
+            SampleBuffer read = new SampleBuffer(new float[count * 108], new Shape(count, 3, 6, 6), new long[count]);
             return pictures
                     ? read.withImages(new byte[count * 108], new Shape(count, 3, 6, 6))
-                    : read.withTokens(
-                            new float[count * (1 + T) * ENCODER], new Shape(count, 1 + T, ENCODER));
+                    : read.withTokens(new float[count * (1 + T) * ENCODER], new Shape(count, 1 + T, ENCODER));
         }
     }
 

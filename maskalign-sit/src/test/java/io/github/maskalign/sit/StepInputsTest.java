@@ -67,7 +67,8 @@ class StepInputsTest {
     private static Map<String, SiTConfig> configs() {
         Map<String, SiTConfig> models = new LinkedHashMap<>(TinySiT.family());
         String text = "{selfAlign: {coeff: 0.5, block: 1, teacherBlock: 3}}";
-        LossTerms terms = ConfigBinder.bindText(text, "terms", List.of(), LossTerms.class).value();
+        LossTerms terms =
+                ConfigBinder.bindText(text, "terms", List.of(), LossTerms.class).value();
         models.put("self-align", TinySiT.plain().withTerms(terms));
         return models;
     }
@@ -95,8 +96,7 @@ class StepInputsTest {
                     Map<String, String> wanted = reference(config, step, range);
                     for (Map.Entry<String, StepInputs> way : ways.entrySet()) {
                         try (NDManager scratch = manager.newSubManager()) {
-                            Map<String, NDArray> found =
-                                    way.getValue().of(scratch, step, range.first(), range.count());
+                            Map<String, NDArray> found = way.getValue().of(scratch, step, range.first(), range.count());
                             assertThat(text(found)).as(way.getKey()).isEqualTo(wanted);
                         }
                     }
@@ -128,7 +128,8 @@ class StepInputsTest {
                     assertThat(text(found)).isEqualTo(reference(config, step, range));
                 }
             }
-            assertThat(samples.done.tryAcquire(wanted.size(), 60, TimeUnit.SECONDS)).isTrue();
+            assertThat(samples.done.tryAcquire(wanted.size(), 60, TimeUnit.SECONDS))
+                    .isTrue();
             assertThat(samples.read).containsExactlyElementsOf(wanted);
             assertThat(samples.threads).hasSize(1).doesNotContain(Thread.currentThread());
         }

@@ -130,20 +130,32 @@ public final class PackedArrays implements AutoCloseable {
 
         /** Adds a FLOAT32 array. */
         public Builder add(String name, Shape shape, float[] values) {
-            return add(name, shape, DataType.FLOAT32, values.length, m -> m.asFloatBuffer()
-                    .put(values));
+            return add(
+                    name,
+                    shape,
+                    DataType.FLOAT32,
+                    values.length,
+                    m -> m.asFloatBuffer().put(values));
         }
 
         /** Adds a FLOAT64 array. */
         public Builder add(String name, Shape shape, double[] values) {
-            return add(name, shape, DataType.FLOAT64, values.length, m -> m.asDoubleBuffer()
-                    .put(values));
+            return add(
+                    name,
+                    shape,
+                    DataType.FLOAT64,
+                    values.length,
+                    m -> m.asDoubleBuffer().put(values));
         }
 
         /** Adds an INT64 array. */
         public Builder add(String name, Shape shape, long[] values) {
-            return add(name, shape, DataType.INT64, values.length, m -> m.asLongBuffer()
-                    .put(values));
+            return add(
+                    name,
+                    shape,
+                    DataType.INT64,
+                    values.length,
+                    m -> m.asLongBuffer().put(values));
         }
 
         /** Adds a UINT8 array. */
@@ -158,9 +170,8 @@ public final class PackedArrays implements AutoCloseable {
             }
             Part part = new Part(shape, type, filler);
             if (part.bytes() > LARGEST_BLOCK) {
-                throw new IllegalArgumentException(
-                        "an array must have less than 2 GiB but " + name + " of shape " + shape + " has " + part.bytes()
-                                + " bytes");
+                throw new IllegalArgumentException("an array must have less than 2 GiB but " + name + " of shape "
+                        + shape + " has " + part.bytes() + " bytes");
             }
             if (parts.putIfAbsent(name, part) != null) {
                 throw new IllegalArgumentException("there are two arrays of the name " + name);
