@@ -5,6 +5,7 @@ import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.examples.CommandFailure.ExitCode;
 import io.github.maskalign.examples.Main.UsesEngine;
 import io.github.maskalign.examples.bench.DataParts;
+import io.github.maskalign.examples.bench.HostPart;
 import io.github.maskalign.examples.bench.MetricParts;
 import io.github.maskalign.examples.bench.PartBenchmark;
 import io.github.maskalign.examples.bench.SamplerPart;
@@ -51,7 +52,11 @@ final class BenchPartCommand implements Callable<Integer>, UsesEngine {
         /** Opening a prepared set of --batch samples in the folder --file. */
         INDEX,
         /** Reading --batch samples with DINOv2-B's tokens in the order of training from the set in --file. */
-        LOADER
+        LOADER,
+        /** What the thread that trains does for a batch with DINOv2-B's tokens before the model begins. */
+        HOST_TOKENS,
+        /** The same with pictures of 256 pixels for an encoder, which is not run. */
+        HOST_PICTURES
     }
 
     @Parameters(paramLabel = "PART", description = "One of ${COMPLETION-CANDIDATES}.")
@@ -133,6 +138,8 @@ final class BenchPartCommand implements Callable<Integer>, UsesEngine {
             case LOAD -> PartBenchmark.load(required());
             case CROP -> DataParts.crop(required(), threads);
             case INDEX -> DataParts.index(required(), batch);
+            case HOST_TOKENS -> HostPart.of(batch, false);
+            case HOST_PICTURES -> HostPart.of(batch, true);
             case LOADER -> DataParts.loader(required(), batch, ratio);
         };
     }

@@ -4,7 +4,6 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
-import io.github.maskalign.core.files.internal.OwnedArrays;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.ScriptedBlock;
 import io.github.maskalign.core.nn.internal.ParameterKeys;
@@ -41,15 +40,24 @@ final class SelfTeacher {
      * Returns what the average makes of a batch, (N, [1+]T, D). To be called without recording.
      *
      * @param in the batch of the model
+     * @param time the times at which the average sees it (N), see {@link #earlier}
+     */
+    NDArray hidden(SiTLossInput in, NDArray time) {
+        return loss.model().hidden(store, loss.noised(in, time, null), term.teacherBlock());
+    }
+
+    /**
+     * Returns the times at which the average sees what the model sees.
+     *
+     * @param t the model's times
      * @param u a number of [0, 1) for each sample
      */
-    NDArray hidden(SiTLossInput in, float[] u) {
-        float[] t = in.t().toFloatArray();
+    static float[] earlier(float[] t, float[] u, SelfAlign term) {
+        float[] earlier = new float[t.length];
         for (int i = 0; i < t.length; i++) {
-            t[i] = Math.max(0, t[i] - (float) term.maxTimeOffset() * u[i]); // t is at most 1, so this is too
+            earlier[i] = Math.max(0, t[i] - (float) term.maxTimeOffset() * u[i]); // t is at most 1, so this is too
         }
-        NDArray earlier = OwnedArrays.of(in.t().getManager(), in.t().getShape(), t);
-        return loss.model().hidden(store, loss.noised(in, earlier, null), term.teacherBlock());
+        return earlier;
     }
 
     /** Gives a block's parameters the arrays of a moving average, which are not copied. */

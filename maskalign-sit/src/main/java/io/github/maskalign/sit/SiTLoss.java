@@ -39,7 +39,7 @@ public final class SiTLoss {
     private final ScriptFunction addWeighted = ScriptFunction.of(Interpolant.class, "losses.py", "add_weighted");
     private final ScriptFunction addClassVelocity;
     private final ScriptFunction addAlignment;
-    private final ScriptFunction spatialNorm = ScriptFunction.of(Interpolant.class, "losses.py", "spatial_norm");
+    private final @Nullable ScriptFunction spatialNorm;
     private final AuxiliaryLoss layerSync = AuxiliaryLoss.layerSync();
     private final AuxiliaryLoss dispersive = AuxiliaryLoss.dispersive();
     private final AuxiliaryLoss contrastive = AuxiliaryLoss.contrastiveFlow();
@@ -78,6 +78,12 @@ public final class SiTLoss {
         patchify = ScriptFunction.of(SiT.class, "sit.py", "patchify")
                 .bind("patch", model.config().model().patchSize());
         rows = new TokenRows(model.config().hasClassToken());
+        spatialNorm = model.config()
+                .align()
+                .spatialNorm()
+                .map(gamma -> ScriptFunction.of(Interpolant.class, "losses.py", "spatial_norm")
+                        .bind("gamma", gamma))
+                .orElse(null);
         selfAlign = AuxiliaryLoss.selfAlignment(model.config()
                 .terms()
                 .selfAlign()
@@ -301,8 +307,8 @@ public final class SiTLoss {
             if (!config.hasClassToken()) {
                 target = target.get(new NDIndex(":, 1:")); // (N, T, Z)
             }
-            if (config.align().spatialNorm().isPresent()) {
-                target = normalised(target, config);
+            if (spatialNorm != null) {
+                target = normalised(target, spatialNorm);
             }
             NDArray prediction = projected.get(i);
             NDArray keep = in.keep();
@@ -320,12 +326,11 @@ public final class SiTLoss {
     }
 
     /** iREPA's target: patches over the picture normalised, a class token in front as it is. */
-    private NDArray normalised(NDArray target, SiTConfig config) {
-        double gamma = config.align().spatialNorm().orElseThrow();
-        if (!config.hasClassToken()) {
-            return spatialNorm.callForOne(target, gamma);
+    private NDArray normalised(NDArray target, ScriptFunction norm) {
+        if (!model.config().hasClassToken()) {
+            return norm.callForOne(target);
         }
-        NDArray normal = spatialNorm.callForOne(target.get(new NDIndex(":, 1:")), gamma);
+        NDArray normal = norm.callForOne(target.get(new NDIndex(":, 1:")));
         return target.get(new NDIndex(":, 0:1")).concat(normal, 1);
     }
 

@@ -4,31 +4,26 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.align.RepresentationEncoder.EncoderTokens;
-import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenSubset;
 import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.LatentData.TokenChoice;
 import io.github.maskalign.core.data.TrainingData;
-import io.github.maskalign.core.data.TrainingData.TrainingBatch;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.engine.GradMode;
-import io.github.maskalign.core.files.internal.OwnedArrays;
 import io.github.maskalign.core.nn.internal.BlockRunner;
 import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.core.nn.internal.Recomputation;
 import io.github.maskalign.core.nn.internal.RoundedWeights;
-import io.github.maskalign.core.random.Draws;
-import io.github.maskalign.core.random.Draws.RandomStream;
 import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.core.script.Autograd.Differentiation;
 import io.github.maskalign.core.train.AutoStop;
 import io.github.maskalign.core.train.Objective;
 import io.github.maskalign.core.train.Objective.StepLosses;
+import io.github.maskalign.core.train.TrainConfig.BatchPlan;
 import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.sit.SiTLoss.SiTLossInput;
 import io.github.maskalign.sit.SiTLoss.SiTLosses;
@@ -54,7 +49,7 @@ public final class SiTObjective implements Objective {
     private final List<RepresentationEncoder> encoders;
     private final DiffusionConfig times;
     private final TokenSubsetSampler subsets;
-    private final Draws draws;
+    private final StepInputs inputs;
     private final ParameterStore store;
     private final @Nullable RoundedWeights rounded;
     private final Map<String, Parameter> parameters;
@@ -105,11 +100,11 @@ public final class SiTObjective implements Objective {
         this.data = data;
         this.encoders = config.needsEncoder() ? List.copyOf(encoders) : List.of();
         this.subsets = subsets;
-        draws = subsets.draws();
         parameters = ParameterKeys.of(model);
         NDManager owner = parameters.values().iterator().next().getArray().getManager();
         rounded = model.roundedWeights();
         store = rounded == null ? new ParameterStore(owner, false) : rounded;
+        inputs = new StepInputs(data, loss, times, subsets, owner.getDevice());
         checkpointing = activationCheckpointing;
         stopping = loss.stoppingTerms();
         autoStop = stopping.exist() ? new AutoStop(config.terms().autoStop(), this::sides) : null;
@@ -154,6 +149,11 @@ public final class SiTObjective implements Objective {
     }
 
     @Override
+    public void follow(BatchPlan plan) {
+        inputs.follow(plan);
+    }
+
+    @Override
     public Optional<AutoStop> autoStop() {
         return Optional.ofNullable(autoStop);
     }
@@ -166,7 +166,7 @@ public final class SiTObjective implements Objective {
 
     /** Computes the loss, of which some number is differentiated. */
     private StepLosses computed(Drawn drawn, Function<SiTLosses, NDArray> root, boolean logged) {
-        follow(drawn.input.context().step());
+        round(drawn.input.context().step());
         Recomputation blocks = blocks();
         SiTLosses losses = loss.compute(store, drawn.input, blocks == null ? BlockRunner.PLAIN : blocks);
         NDArray total = root.apply(losses);
@@ -177,7 +177,7 @@ public final class SiTObjective implements Objective {
     }
 
     /** Rounds the weights once a step: they change between steps alone. */
-    private void follow(long step) {
+    private void round(long step) {
         if (rounded != null && step != roundedAt) {
             rounded.refresh();
             roundedAt = step;
@@ -227,16 +227,16 @@ public final class SiTObjective implements Objective {
     private Drawn drawn(NDManager scratch, long step, long first, int count) {
         long start = System.nanoTime();
         try (GradMode constants = GradMode.off()) {
-            TrainingBatch batch = data.batch(scratch, first, count);
-            SiTLossInput drawn = draw(scratch, batch, step, first, count);
+            Map<String, NDArray> arrays = inputs.of(scratch, step, first, count);
+            SiTLossInput drawn = input(arrays, step);
             double dataSeconds =
                     (System.nanoTime() - start) * 1e-9; // the encoder is part of the work, not of the waiting
-            return new Drawn(withTeacher(withEncoder(drawn, batch), first, count), dataSeconds);
+            return new Drawn(withTeacher(withEncoder(drawn, arrays), arrays), dataSeconds);
         }
     }
 
     /** Adds what the moving average says, as far as the loss of this step looks at it. */
-    private SiTLossInput withTeacher(SiTLossInput in, long first, int count) {
+    private SiTLossInput withTeacher(SiTLossInput in, Map<String, NDArray> arrays) {
         if (model.config().terms().weight("selfAlign", in.context()) == 0) {
             return in;
         }
@@ -245,54 +245,39 @@ public final class SiTObjective implements Objective {
             throw new IllegalStateException("terms.selfAlign follows the moving average of a TrainState, and this"
                     + " objective has seen none: train with SiTTraining or a TrainStep, or call begin");
         }
-        float[] u = draws.uniform(RandomStream.TEACHER_TIME, first, count);
-        return in.withContext(in.context().withSelfTeacher(average.hidden(in, u)));
+        NDArray time = StepInputs.required(arrays, "teacherTime");
+        return in.withContext(in.context().withSelfTeacher(average.hidden(in, time)));
     }
 
-    private SiTLossInput draw(NDManager scratch, TrainingBatch batch, long step, long first, int count) {
-        SiTConfig config = model.config();
-        Shape shape = batch.latents().getShape();
-        int values = Math.toIntExact(shape.size() / count);
-        float[] noise = draws.normal(RandomStream.NOISE, first, count, values);
-        float[] t = times.draw(draws, loss.path(), values, first, count);
-        NDArray keep = subsets.draw(step, first, count, config.tokens())
-                .map(subset -> subset.toNDArray(scratch))
-                .orElse(null);
+    private SiTLossInput input(Map<String, NDArray> arrays, long step) {
         return new SiTLossInput(
-                batch.latents(),
-                OwnedArrays.of(scratch, shape, noise),
-                OwnedArrays.of(scratch, new Shape(count), t),
-                batch.labels(),
+                StepInputs.required(arrays, "latents"),
+                StepInputs.required(arrays, "noise"),
+                StepInputs.required(arrays, "t"),
+                StepInputs.required(arrays, "labels"),
                 List.of(),
-                classNoise(scratch, first, count),
-                keep,
-                dropped(scratch, RandomStream.LABEL_DROP, config.model().classDropoutProb(), first, count),
+                arrays.get("classNoise"),
+                arrays.get("keep"),
+                arrays.get("dropped"),
                 new SiTLossInput.Context(step, Map.of(), autoStop != null && autoStop.stopped()),
-                config.subset().placement() == SubsetPlacement.SPARSE
-                        ? dropped(
-                                scratch,
-                                RandomStream.PATH_DROP,
-                                config.subset().sparse().pathDrop(),
-                                first,
-                                count)
-                        : null);
+                arrays.get("pathDropped"));
     }
 
     /** Adds what the encoder says, as far as the loss of this step looks at it. */
-    private SiTLossInput withEncoder(SiTLossInput drawn, TrainingBatch batch) {
+    private SiTLossInput withEncoder(SiTLossInput drawn, Map<String, NDArray> arrays) {
         SiTConfig config = model.config();
         SiTLossInput.Context context = drawn.context();
         if (!loss.needsTargets(context)) {
             return drawn;
         }
         if (encoders.isEmpty()) {
-            NDArray known = batch.tokens(); // (N, 1+T, Z)
+            NDArray known = arrays.get("tokens"); // (N, 1+T, Z)
             if (known == null) {
                 throw new IllegalStateException("the training data says it has encoder tokens but gave none");
             }
             return drawn.withTargets(forProjectors(List.of(known)));
         }
-        NDArray images = batch.images();
+        NDArray images = arrays.get("images");
         if (images == null) {
             throw new IllegalStateException("the training data has no pictures for the encoder");
         }
@@ -315,26 +300,6 @@ public final class SiTObjective implements Objective {
     private List<NDArray> forProjectors(List<NDArray> targets) {
         int projectors = model.config().encoderWidths().size();
         return targets.size() == 1 && projectors > 1 ? Collections.nCopies(projectors, targets.get(0)) : targets;
-    }
-
-    private @Nullable NDArray classNoise(NDManager scratch, long first, int count) {
-        int width = model.config().classTokenWidth();
-        return width == 0
-                ? null
-                : OwnedArrays.of(
-                        scratch, new Shape(count, width), draws.normal(RandomStream.CLASS_NOISE, first, count, width));
-    }
-
-    private @Nullable NDArray dropped(
-            NDManager scratch, RandomStream stream, double probability, long first, int count) {
-        if (probability == 0) {
-            return null;
-        }
-        float[] u = draws.uniform(stream, first, count);
-        for (int i = 0; i < count; i++) {
-            u[i] = u[i] < probability ? 1 : 0;
-        }
-        return OwnedArrays.of(scratch, new Shape(count), u);
     }
 
     /** @throws IllegalArgumentException if the model needs tokens that nobody gives, or of another width, or attention */

@@ -123,7 +123,11 @@ public final class SiTTraining implements AutoCloseable {
             return this;
         }
 
-        /** Sets the data by how they are opened, so that they use the training's own random numbers. */
+        /**
+         * Sets the data by how they are opened, so that they use the training's own random numbers. This library's own kinds of
+         * data are read on a thread that also draws the random numbers of the next batches; any other {@link TrainingData} is
+         * asked on the thread that trains, and the thread beside it draws alone.
+         */
         public Builder setData(Samples samples) {
             plan.samples = samples;
             plan.ownsData = true;

@@ -5,8 +5,12 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.align.RepresentationEncoder;
+import io.github.maskalign.core.data.ReadAheadData;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
+import io.github.maskalign.core.data.internal.DrawAheadData;
+import io.github.maskalign.core.data.internal.PreparingData;
+import io.github.maskalign.core.data.internal.SampleBuffer.BufferedData;
 import io.github.maskalign.core.engine.internal.NativeExit;
 import io.github.maskalign.core.files.SafetensorsFile;
 import io.github.maskalign.core.files.internal.RunLock;
@@ -35,6 +39,9 @@ import org.jspecify.annotations.Nullable;
 
 /** What a {@link SiTTraining} has opened, in the order in which it is closed again, backwards. */
 final class TrainingParts {
+    /** Batches that are prepared while one is computed. */
+    private static final int AHEAD = 2;
+
     private final Deque<AutoCloseable> opened = new ArrayDeque<>(); // newest first
     private @Nullable SiTObjective objective;
     private @Nullable TrainState state;
@@ -66,7 +73,7 @@ final class TrainingParts {
             opened.push(own);
         }
         requireFitting(plan, data, manager);
-        SiTObjective made = plan.objective(manager, data);
+        SiTObjective made = plan.objective(manager, prepared(data));
         objective = made;
         TrainState fresh = new TrainState(manager, made.parameters(), plan.optim.extraEmaDecays());
         state = fresh;
@@ -74,6 +81,21 @@ final class TrainingParts {
         if (folder != null) {
             checkpoints = checkpoints(plan, folder, manager);
         }
+    }
+
+    /** Returns the data with a thread that prepares batches. */
+    private TrainingData prepared(TrainingData data) {
+        if (data instanceof PreparingData) {
+            return data;
+        }
+        if (data instanceof BufferedData source) {
+            ReadAheadData ahead = new ReadAheadData(source, AHEAD);
+            opened.push(ahead);
+            return ahead;
+        }
+        DrawAheadData ahead = new DrawAheadData(data, AHEAD);
+        opened.push(ahead);
+        return ahead;
     }
 
     private static RunCheckpoints checkpoints(TrainingPlan plan, Path folder, NDManager manager) throws IOException {

@@ -14,6 +14,7 @@ import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.files.internal.OwnedArrays;
 import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.nn.internal.BlockRunner;
@@ -73,8 +74,12 @@ class SelfAlignGoldenTest {
             double coeff = Double.parseDouble(golden.metadata().get("coeff"));
             SiTLoss loss = new SiTLoss(model, Interpolant.LINEAR, beta, coeff);
             try (GradMode values = GradMode.off()) {
+                float[] earlier = SelfTeacher.earlier(
+                        input.t().toFloatArray(),
+                        golden.get("inputs/u").toFloatArray(),
+                        model.config().terms().selfAlign().orElseThrow());
                 NDArray teacher = new SelfTeacher(loss, golden.under("average/"))
-                        .hidden(input, golden.get("inputs/u").toFloatArray());
+                        .hidden(input, OwnedArrays.of(manager, input.t().getShape(), earlier));
                 return new Case(
                         golden, model, loss, input.withContext(input.context().withSelfTeacher(teacher)));
             }

@@ -2,16 +2,16 @@ package io.github.maskalign.core.data;
 
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
+import io.github.maskalign.core.data.internal.PreparingData;
 import io.github.maskalign.core.data.internal.SampleBuffer;
 import io.github.maskalign.core.data.internal.SampleBuffer.BufferedData;
 import io.github.maskalign.core.data.internal.SampleBuffer.SampleRange;
-import java.util.ArrayDeque;
-import java.util.Deque;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
+import io.github.maskalign.core.engine.internal.Ahead;
+import io.github.maskalign.core.engine.internal.Worker;
+import io.github.maskalign.core.script.ScriptFunction;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.UnaryOperator;
 
 /**
@@ -19,22 +19,17 @@ import java.util.function.UnaryOperator;
  *
  * <p>After samples {@code [first, first + count)} the batches that follow are taken to have the same size and no gap
  * between them, unless the constructor is told what follows; any other request is answered too, only without a head start. The samples are those of the source
- * to the bit. NDArrays are made on the calling thread. A failed read is thrown where its batch is asked for.
+ * to the bit. A failed read is thrown where its batch is asked for. Training prepares all random numbers of a batch on the
+ * same thread.
  */
-public final class ReadAheadData implements TrainingData, AutoCloseable {
+public final class ReadAheadData implements PreparingData, AutoCloseable {
     private static final int MOST_AHEAD = 64;
 
     private final BufferedData source;
     private final int ahead;
-    private final UnaryOperator<SampleRange> following;
-    private final ExecutorService reader;
-    private final Deque<Read> pending = new ArrayDeque<>();
-
-    private record Read(long first, int count, Future<SampleBuffer> samples) {
-        boolean covers(long from, int samples) {
-            return first == from && count == samples;
-        }
-    }
+    private final Worker reader = new Worker("maskalign-read-ahead", ScriptFunction::releaseThread);
+    private final Ahead<SampleRange, SampleBuffer> samples;
+    private final List<Ahead<?, ?>> all = new CopyOnWriteArrayList<>();
 
     /**
      * Creates the reader and its thread.
@@ -59,12 +54,10 @@ public final class ReadAheadData implements TrainingData, AutoCloseable {
         }
         this.source = source;
         this.ahead = ahead;
-        this.following = following;
-        reader = Executors.newSingleThreadExecutor(task -> {
-            Thread thread = new Thread(task, "maskalign-read-ahead");
-            thread.setDaemon(true);
-            return thread;
-        });
+        samples = preparing(new Ahead.Source<>(
+                range -> Optional.of(following.apply(range)),
+                range -> source.read(range.first(), range.count()),
+                read -> {}));
     }
 
     @Override
@@ -88,75 +81,26 @@ public final class ReadAheadData implements TrainingData, AutoCloseable {
      * @throws IllegalStateException after {@link #close()}
      */
     @Override
-    public synchronized TrainingBatch batch(NDManager manager, long first, int count) {
-        if (reader.isShutdown()) {
-            throw new IllegalStateException("samples were asked for after the reader was closed");
-        }
-        Read wanted = pending.peekFirst();
-        if (wanted == null || !wanted.covers(first, count)) {
-            forget();
-            request(first, count);
-        }
-        while (pending.size() <= ahead) {
-            Read last = pending.getLast();
-            SampleRange next = following.apply(new SampleRange(last.first(), last.count()));
-            request(next.first(), next.count());
-        }
-        return await(pending.removeFirst()).toBatch(manager);
+    public TrainingBatch batch(NDManager manager, long first, int count) {
+        return samples.get(new SampleRange(first, count)).toBatch(manager);
     }
 
-    private void request(long first, int count) {
-        pending.addLast(new Read(first, count, reader.submit(() -> source.read(first, count))));
+    @Override
+    public Optional<BufferedData> source() {
+        return Optional.of(source);
     }
 
-    /** An interrupt does not end the wait: the step that needs the samples ends first, and its caller sees the flag. */
-    private SampleBuffer await(Read read) {
-        boolean interrupted = false;
-        try {
-            while (true) {
-                try {
-                    return read.samples().get();
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
-            }
-        } catch (ExecutionException e) {
-            forget();
-            if (e.getCause() instanceof RuntimeException failure) {
-                throw failure;
-            }
-            if (e.getCause() instanceof Error failure) {
-                throw failure;
-            }
-            throw new IllegalStateException("reading samples failed", e.getCause());
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
-        }
-    }
-
-    /** Drops what was read ahead. A running read goes on: an interrupt would close the file it reads. */
-    private void forget() {
-        pending.forEach(read -> read.samples().cancel(false));
-        pending.clear();
+    @Override
+    public <K, V> Ahead<K, V> preparing(Ahead.Source<K, V> how) {
+        Ahead<K, V> prepared = new Ahead<>(reader, ahead, how);
+        all.add(prepared);
+        return prepared;
     }
 
     /** Waits for the read that the thread is in, and ends it; the source is left open. Later calls have no effect. */
     @Override
-    public synchronized void close() {
-        forget();
-        reader.shutdown();
-        boolean interrupted = false;
-        while (!reader.isTerminated()) {
-            try {
-                reader.awaitTermination(1, TimeUnit.DAYS);
-            } catch (InterruptedException e) {
-                interrupted = true; // the source must not be closed under a read
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
+    public void close() {
+        all.forEach(Ahead::forget);
+        reader.close();
     }
 }

@@ -7,8 +7,12 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.sample.VelocityField.Routed;
+import io.github.maskalign.core.script.ScriptFunction;
+import io.github.maskalign.core.script.internal.PackedArrays;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Guidance, without another word classifier-free: v = v_u + w (v_c - v_u) in an interval of times, on all channels unless a legacy quirk is
@@ -37,6 +41,9 @@ public record Guidance(
         int legacyGuidedChannels,
         Unconditional unconditional,
         Routes routes) {
+    private static final ScriptFunction TIMES = ScriptFunction.of(Guidance.class, "sampler.py", "times");
+    private static final ScriptFunction GUIDE = ScriptFunction.of(Guidance.class, "sampler.py", "guide");
+
     public Guidance {
         check(cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels);
         Objects.requireNonNull(unconditional, "unconditional must be given");
@@ -182,24 +189,12 @@ public record Guidance(
     NDList mix(NDList doubled) {
         NDList mixed = new NDList(doubled.size());
         for (int i = 0; i < doubled.size(); i++) {
-            double scale = i == 0 ? cfgScale : classCfgScale;
-            NDList halves = doubled.get(i).split(2); // 2 x (N, ...)
-            NDArray conditional = halves.get(0);
-            NDArray unconditional = halves.get(1);
-            NDArray guided =
-                    scale > 0 ? unconditional.add(conditional.sub(unconditional).mul(scale)) : conditional;
-            mixed.add(i == 0 ? firstChannels(guided, conditional) : guided);
+            mixed.add(
+                    i == 0
+                            ? GUIDE.callForOne(doubled.get(i), cfgScale, legacyGuidedChannels)
+                            : GUIDE.callForOne(doubled.get(i), classCfgScale, 0));
         }
         return mixed;
-    }
-
-    /** The guided velocity (N, C, H, W) in the guided channels, the conditional one in the others. */
-    private NDArray firstChannels(NDArray guided, NDArray conditional) {
-        int k = legacyGuidedChannels;
-        if (k == 0 || k >= guided.getShape().get(1)) {
-            return guided;
-        }
-        return guided.get(":, :" + k).concat(conditional.get(":, " + k + ":"), 1); // (N, k, ..) and (N, C - k, ..)
     }
 
     static void check(
@@ -278,13 +273,12 @@ public record Guidance(
                 input.add(doubled ? x.concat(x) : x); // (N, ...) or (2N, ...)
             }
             NDArray batchLabels = doubled ? doubledLabels : labels;
-            double[] times = new double[Math.toIntExact(batchLabels.size())];
-            Arrays.fill(times, t);
-            NDArray time = step.create(times).toType(inputType, false);
+            NDArray time = times(input.get(0), batchLabels.size(), t, inputType);
 
             if (routed) {
-                NDList more = wide(step, input, kept(step, input, time, guidance.routes.routeRatio, 2 * call));
-                NDList fewer = wide(step, input, kept(step, input, time, guidance.routes.weakRouteRatio, 2 * call + 1));
+                Map<String, NDArray> keep = keep(step, call);
+                NDList more = wide(step, input, kept(input, time, keep.get("more")));
+                NDList fewer = wide(step, input, kept(input, time, keep.get("fewer")));
                 NDList halves = new NDList(more.size());
                 for (int i = 0; i < more.size(); i++) {
                     halves.add(more.get(i).concat(fewer.get(i))); // (2N, ...)
@@ -298,6 +292,11 @@ public record Guidance(
             return guided ? guidance.mix(wide) : wide;
         }
 
+        /** Returns the time t for n samples (N), on the device of an array and owned like it. */
+        static NDArray times(NDArray like, long n, double t, DataType type) {
+            return TIMES.callForOne(like, n, t, type == DataType.FLOAT64 ? 7 : 6); // PyTorch's numbers of these types
+        }
+
         private static NDList wide(NDManager step, NDList input, NDList velocity) {
             check(velocity, input);
             NDList wide = new NDList(velocity.size());
@@ -308,21 +307,36 @@ public record Guidance(
             return wide;
         }
 
-        /** The velocity with a share of the tokens going round the route. */
-        private NDList kept(NDManager step, NDList input, NDArray time, double ratio, int call) {
+        /** The velocity with some tokens alone in the route; null for all of them. */
+        private NDList kept(NDList input, NDArray time, @Nullable NDArray keep) {
+            return keep == null
+                    ? field.velocity(input, time, labels)
+                    : field.routed().orElseThrow().velocity(input, time, labels, keep);
+        }
+
+        /** The tokens that the two halves of a routed call keep, where some are left out. */
+        private Map<String, NDArray> keep(NDManager step, int call) {
+            PackedArrays.Builder both = PackedArrays.builder();
+            addKept(both, "more", guidance.routes.routeRatio, 2 * call);
+            addKept(both, "fewer", guidance.routes.weakRouteRatio, 2 * call + 1);
+            try (PackedArrays packed = both.pack(step.getDevice())) {
+                return packed.unpack(step);
+            }
+        }
+
+        private void addKept(PackedArrays.Builder both, String name, double ratio, int call) {
             if (ratio == 0) {
-                return field.velocity(input, time, labels);
+                return;
             }
             Routed routed = field.routed().orElseThrow();
-            int tokens = routed.tokens();
             int kept = routed.kept(ratio);
-            long[] rows = subsets.draw(call, tokens, kept);
+            long[] rows = subsets.draw(call, routed.tokens(), kept);
             Shape shape = new Shape(labels.size(), kept);
             if (rows.length != shape.size()) {
                 throw new IllegalStateException("the subsets of " + labels.size() + " pictures must have " + kept
                         + " tokens each but had " + rows.length + " in all");
             }
-            return routed.velocity(input, time, labels, step.create(rows, shape));
+            both.add(name, shape, rows);
         }
 
         /** Draws the tokens that a call keeps, for all pictures of a request, one after the other. */

@@ -1,5 +1,6 @@
 package io.github.maskalign.core.sample;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -7,6 +8,7 @@ import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.Draws.RandomStream;
 import io.github.maskalign.core.random.internal.SplitMix64;
 import io.github.maskalign.core.sample.Guidance.GuidedField;
+import io.github.maskalign.core.script.internal.PackedArrays;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -132,19 +134,28 @@ public record SampleRequest(long first, long[] labels, Shape latentShape, int cl
         @Override
         public NDList initial(NDManager manager, SampleRequest request) {
             List<Shape> shapes = request.stateShapes();
-            NDList noise = new NDList(shapes.size());
+            PackedArrays.Builder noise = PackedArrays.builder();
             for (int part = 0; part < shapes.size(); part++) {
                 Shape shape = shapes.get(part);
                 float[] values = draws.normal(INITIAL[part], request.first(), request.size(), width(shape));
-                noise.add(manager.create(values, shape));
+                noise.add("part " + part, shape, values);
             }
-            return noise;
+            try (PackedArrays packed = noise.pack(manager.getDevice())) {
+                return new NDList(packed.unpack(manager).values());
+            }
         }
 
         @Override
         public NDList path(NDManager manager, SampleRequest request, int step) {
+            try (PackedArrays packed = pack(request, step, manager.getDevice())) {
+                return new NDList(packed.unpack(manager).values());
+            }
+        }
+
+        /** Draws the noise of a step, of all parts of the state in order, for a device; on any thread. */
+        PackedArrays pack(SampleRequest request, int step, Device device) {
             List<Shape> shapes = request.stateShapes();
-            NDList noise = new NDList(shapes.size());
+            PackedArrays.Builder noise = PackedArrays.builder();
             for (int part = 0; part < shapes.size(); part++) {
                 Shape shape = shapes.get(part);
                 int width = width(shape);
@@ -157,9 +168,9 @@ public record SampleRequest(long first, long[] labels, Shape latentShape, int cl
                         values[i * width + k] = random.nextGaussian();
                     }
                 }
-                noise.add(manager.create(values, shape));
+                noise.add("part " + part, shape, values);
             }
-            return noise;
+            return noise.pack(device);
         }
 
         @Override

@@ -7,8 +7,11 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.sample.Guidance.GuidedField;
+import io.github.maskalign.core.sample.SampleRequest.DrawnNoise;
 import io.github.maskalign.core.sample.SampleRequest.NoiseSource;
 import io.github.maskalign.core.sample.SamplerConfig.DiffusionScale;
+import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
+import io.github.maskalign.core.script.ScriptFunction;
 import java.util.Arrays;
 
 /**
@@ -22,6 +25,11 @@ import java.util.Arrays;
  * <p>Immutable and safe to share between threads; one call uses the thread it is made on.
  */
 public final class Sampler {
+    private static final ScriptFunction MOVE = ScriptFunction.of(Sampler.class, "sampler.py", "move");
+    private static final ScriptFunction HEUN = ScriptFunction.of(Sampler.class, "sampler.py", "heun");
+    private static final ScriptFunction DRIFT = ScriptFunction.of(Sampler.class, "sampler.py", "drift");
+    private static final ScriptFunction DIFFUSE = ScriptFunction.of(Sampler.class, "sampler.py", "diffuse");
+
     private final SamplerConfig config;
     private final Interpolant path;
 
@@ -70,6 +78,16 @@ public final class Sampler {
             NDManager manager, VelocityField field, SampleRequest request, NoiseSource noise, SampleListener listener) {
         config.guidance().requireChannels(request.latentShape().get(0));
         config.guidance().requireFits(field);
+        if (config.method() == SamplerMethod.EULER_MARUYAMA && noise instanceof DrawnNoise drawn) {
+            try (NoiseAhead ahead = new NoiseAhead(drawn, request, config.steps() - 2, manager.getDevice())) {
+                return integrate(manager, field, request, ahead, listener);
+            }
+        }
+        return integrate(manager, field, request, noise, listener);
+    }
+
+    private NDList integrate(
+            NDManager manager, VelocityField field, SampleRequest request, NoiseSource noise, SampleListener listener) {
         double[] grid = times();
         try (NDManager run = manager.newSubManager()) {
             NDList start = checked(noise.initial(run, request), request);
@@ -156,8 +174,7 @@ public final class Sampler {
         static NDList move(NDList state, NDList slope, double dt) {
             NDList moved = new NDList(state.size());
             for (int k = 0; k < state.size(); k++) {
-                NDArray x = state.get(k);
-                moved.add(x.add(slope.get(k).mul(dt)));
+                moved.add(MOVE.callForOne(state.get(k), slope.get(k), dt));
             }
             return moved;
         }
@@ -189,8 +206,7 @@ public final class Sampler {
             NDList ahead = field.velocity(step, predicted, next, t, 2 * i + 1);
             NDList mean = new NDList(v.size());
             for (int k = 0; k < v.size(); k++) {
-                NDArray half = v.get(k).mul(0.5);
-                mean.add(half.add(ahead.get(k).mul(0.5)));
+                mean.add(HEUN.callForOne(v.get(k), ahead.get(k)));
             }
             return StepRule.move(state, mean, next - t);
         }
@@ -218,25 +234,23 @@ public final class Sampler {
             boolean last = i == grid.length - 2;
             NDList n = last ? new NDList() : noise.path(step, request, i);
             NDList v = field.velocity(step, state, t, t, 2 * i);
-            NDList next = StepRule.move(state, drift(step, v, state, t, w), dt);
+            NDList next = StepRule.move(state, drift(v, state, t, w), dt);
             if (last) {
                 return next;
             }
             NDList noisy = new NDList(next.size());
             for (int k = 0; k < next.size(); k++) {
-                noisy.add(next.get(k).add(n.get(k).mul(Math.sqrt(Math.abs(dt))).mul(Math.sqrt(w))));
+                noisy.add(DIFFUSE.callForOne(next.get(k), n.get(k), Math.sqrt(Math.abs(dt)), Math.sqrt(w)));
             }
             return noisy;
         }
 
-        private NDList drift(NDManager step, NDList velocity, NDList state, double t, double w) {
-            double[] times = new double[request.size()];
-            Arrays.fill(times, t);
-            NDArray time = step.create(times); // (N)
+        private NDList drift(NDList velocity, NDList state, double t, double w) {
+            NDArray time = GuidedField.times(state.get(0), request.size(), t, DataType.FLOAT64);
             NDList drift = new NDList(velocity.size());
             for (int k = 0; k < velocity.size(); k++) {
                 NDArray v = velocity.get(k);
-                drift.add(v.sub(path.score(v, state.get(k), time).mul(0.5 * w)));
+                drift.add(DRIFT.callForOne(v, path.score(v, state.get(k), time), 0.5 * w));
             }
             return drift;
         }

@@ -40,7 +40,7 @@ final class CompiledModules {
         NativeExit.install();
     }
 
-    private static final ThreadLocal<CompiledModules> THIS_THREAD = ThreadLocal.withInitial(CompiledModules::new);
+    private static final ThreadLocal<@Nullable CompiledModules> THIS_THREAD = new ThreadLocal<>();
 
     private final PtNDManager manager;
     private final Map<String, PtSymbolBlock> modules = new HashMap<>();
@@ -53,7 +53,12 @@ final class CompiledModules {
     }
 
     static CompiledModules ofThisThread() {
-        return THIS_THREAD.get();
+        CompiledModules own = THIS_THREAD.get();
+        if (own == null) {
+            own = new CompiledModules();
+            THIS_THREAD.set(own);
+        }
+        return own;
     }
 
     /** The owner of the modules and of each call's scalars. */
@@ -65,7 +70,9 @@ final class CompiledModules {
     static void release() {
         CompiledModules own = THIS_THREAD.get();
         THIS_THREAD.remove();
-        own.manager.close(); // and with it every module
+        if (own != null) {
+            own.manager.close(); // and with it every module
+        }
     }
 
     NDList run(ScriptFunction function, NDManager owner, Object[] arguments) {

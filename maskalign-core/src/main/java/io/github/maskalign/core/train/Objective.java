@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Parameter;
 import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.core.script.Autograd.Differentiation;
+import io.github.maskalign.core.train.TrainConfig.BatchPlan;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -38,6 +39,12 @@ public interface Objective {
      * are the same. Called before the first step, if at all.
      */
     default void preferGradual() {}
+
+    /**
+     * Tells which samples a process will ask the loss of, before the first of them: for one that prepares them ahead. The
+     * loss of other samples may be asked for too.
+     */
+    default void follow(BatchPlan plan) {}
 
     /**
      * Computes the loss of some samples. Gradient mode is on.

@@ -91,6 +91,7 @@ public final class TrainStep {
             objective.preferGradual();
         }
         objective.begin(state);
+        objective.follow(plan);
         state.trainedKeys().forEach(key -> trained.add(state.weight(key)));
         angle = new GradientAngle(trained, plan, agreement, buckets);
     }

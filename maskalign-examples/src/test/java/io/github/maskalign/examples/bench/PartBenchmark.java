@@ -56,7 +56,8 @@ public final class PartBenchmark implements AutoCloseable {
     /**
      * Creates a stopwatch.
      *
-     * @param network tells how many seconds of the last run a network took; null if that is not asked
+     * @param network tells how many seconds of the last run a network took, or were waited otherwise; null if that is not
+     *     asked
      */
     PartBenchmark(
             String name,
@@ -173,6 +174,11 @@ public final class PartBenchmark implements AutoCloseable {
         answer.add("times_s", times);
         if (network != null) {
             answer.addProperty("outside_network", outside(seconds));
+            JsonArray outside = new JsonArray();
+            for (int i = 0; i < seconds.size(); i++) {
+                outside.add(seconds.get(i) - networkSeconds.get(i));
+            }
+            answer.add("outside_s", outside);
         }
         ProcessStatus.read()
                 .ifPresent(

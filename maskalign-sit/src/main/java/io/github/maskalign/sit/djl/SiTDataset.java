@@ -7,6 +7,7 @@ import ai.djl.training.dataset.Batch;
 import ai.djl.training.dataset.Dataset;
 import ai.djl.translate.Batchifier;
 import ai.djl.util.Progress;
+import io.github.maskalign.core.train.TrainConfig.BatchPlan;
 import io.github.maskalign.sit.SiTLoss.SiTLossInput;
 import io.github.maskalign.sit.SiTObjective;
 import java.util.Iterator;
@@ -67,6 +68,7 @@ public final class SiTDataset implements Dataset {
         this.batch = batch;
         step = firstStep;
         stepsOfPass = Math.toIntExact(Math.max(1, objective.data().size() / batch));
+        objective.follow(new BatchPlan(batch, 1, 0, 1));
     }
 
     /** Returns the number of the next step. */

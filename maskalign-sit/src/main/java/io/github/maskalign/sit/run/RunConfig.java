@@ -242,7 +242,8 @@ public record RunConfig(
      *     latents are pixels; no pictures unless given
      * @param pixels how values become bytes in pictures of the run; unless given the nearest level for EMOJI and FOLDER, and
      *     for LATENTS the rule of the method's project
-     * @param readAhead LATENTS: batches that another thread reads in advance; 0 reads when they are needed
+     * @param readAhead batches that another thread prepares in advance, samples and random numbers; 0 prepares them when
+     *     they are needed
      * @param flip FOLDER: whether each sample is mirrored left to right with probability 1/2
      */
     public record DataSection(

@@ -6,6 +6,7 @@ import io.github.maskalign.core.data.ReadAheadData;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
 import io.github.maskalign.core.files.internal.OwnedArrays;
+import io.github.maskalign.core.script.internal.PackedArrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -75,6 +76,22 @@ public final class SampleBuffer {
                 OwnedArrays.of(manager, new Shape(labels.length), labels),
                 images == null || imageShape == null ? null : OwnedArrays.of(manager, imageShape, images),
                 tokens == null || tokenShape == null ? null : OwnedArrays.of(manager, tokenShape, tokens));
+    }
+
+    /** Adds the samples to a block, under the names of {@link TrainingBatch}'s arrays. */
+    public void addTo(PackedArrays.Builder block) {
+        block.add("latents", latentShape, latents).add("labels", new Shape(labels.length), labels);
+        if (images != null && imageShape != null) {
+            block.add("images", imageShape, images);
+        }
+        if (tokens != null && tokenShape != null) {
+            block.add("tokens", tokenShape, tokens);
+        }
+    }
+
+    /** Returns the shape of the latents (N, C, H, W). */
+    public Shape latentShape() {
+        return latentShape;
     }
 
     private static void requireFit(String what, Shape shape, int values, int samples) {

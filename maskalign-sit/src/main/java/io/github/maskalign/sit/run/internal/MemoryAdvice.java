@@ -4,7 +4,6 @@ import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.engine.internal.MemoryShortage;
 import io.github.maskalign.core.train.TrainConfig;
 import io.github.maskalign.sit.run.RunConfig;
-import io.github.maskalign.sit.run.RunConfig.DataSection;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -51,9 +50,7 @@ public final class MemoryAdvice {
                 }
             }
         }
-        boolean readsAhead =
-                run.data().kind() == DataSection.Kind.LATENTS && run.data().readAhead() > 0;
-        if (readsAhead && place != MemoryShortage.Place.DEVICE) {
+        if (run.data().readAhead() > 0 && place != MemoryShortage.Place.DEVICE) {
             free.add("a smaller data.readAhead (now " + run.data().readAhead() + ")");
         }
         StringBuilder text = new StringBuilder(

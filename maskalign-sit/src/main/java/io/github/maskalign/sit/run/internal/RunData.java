@@ -6,6 +6,7 @@ import io.github.maskalign.core.data.PreparedSamples;
 import io.github.maskalign.core.data.ReadAheadData;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.data.internal.RepaFolders;
+import io.github.maskalign.core.data.internal.SampleBuffer.BufferedData;
 import io.github.maskalign.core.data.internal.SampleLayout;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.random.Draws;
@@ -64,7 +65,7 @@ public record RunData(
      */
     public static RunData open(RunConfig config, Path cache, Draws draws, Communicator ranks, Progress.Display display)
             throws IOException {
-        return switch (config.data().kind()) {
+        RunData plain = switch (config.data().kind()) {
             case EMOJI -> {
                 TrainingSource.Opened source =
                         source(config.data().kind().name()).open(config, cache, draws);
@@ -80,6 +81,25 @@ public record RunData(
             case LATENTS -> latents(config, draws, ranks);
             case FOLDER -> FolderPictures.open(config, cache, draws, display);
         };
+        return config.data().readAhead() == 0 ? plain : plain.ahead(config, ranks);
+    }
+
+    /** Returns these data with a thread that prepares the batches of this process. */
+    private RunData ahead(RunConfig config, Communicator ranks) {
+        if (!(data instanceof BufferedData source)) {
+            return this;
+        }
+        try {
+            BatchPlan plan = BatchPlan.of(config.train(), ranks);
+            ReadAheadData ahead = new ReadAheadData(source, config.data().readAhead(), plan::after);
+            return new RunData(ahead, pictureSide, attribution, identity, pictures, classes, () -> {
+                ahead.close();
+                resources.close();
+            });
+        } catch (RuntimeException e) {
+            close();
+            throw e;
+        }
     }
 
     private static TrainingSource source(String kind) {
@@ -129,14 +149,7 @@ public record RunData(
                             (index, target) -> set.readImage(index, target, 0));
             ClassNames names = new ClassNames(set.classNames());
             String identity = set.identity() + norm.identity();
-            if (section.readAhead() == 0) {
-                return new RunData(latents, side, attribution, identity, pictures, names, set::close);
-            }
-            ReadAheadData ahead = new ReadAheadData(latents, section.readAhead(), plan::after);
-            return new RunData(ahead, side, attribution, identity, pictures, names, () -> {
-                ahead.close();
-                set.close();
-            });
+            return new RunData(latents, side, attribution, identity, pictures, names, set::close);
         } catch (RuntimeException e) {
             set.close();
             throw e;
