@@ -1,10 +1,12 @@
 package io.github.maskalign.examples.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
@@ -27,6 +29,8 @@ import io.github.maskalign.sit.SiTLoss.SiTLosses;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.internal.RunPlan;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -34,6 +38,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -112,19 +117,30 @@ class RecordedStepTest {
         assertThat(thin.gradients()).isEqualTo(all.gradients());
     }
 
+    @Test
+    void arrayThatNoFunctionMadeIsNamedByWhatItWasGivenFor() {
+        // the normalised target behind a class token is put together by the engine's own operation
+        SiTConfig config = GpuKit.tiny(model("reg", "align.spatialNorm=0.7"));
+
+        assertThatThrownBy(() -> RecordedStep.of(config, Precision.FLOAT32, OptimConfig.PAPER, 2))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageStartingWith("script function alignment_loss was given an array for target that is neither");
+    }
+
     private static List<String> texts(RecordedStep step) {
         List<String> out = new ArrayList<>();
         for (List<RecordedCall> calls : List.of(step.forward(), step.update())) {
-            calls.forEach(call -> out.add(call.function() + new String(call.archive(), java.nio.charset.StandardCharsets.ISO_8859_1)
+            calls.forEach(call -> out.add(call.function() + new String(call.archive(), StandardCharsets.ISO_8859_1)
                     + call.parameters() + call.arguments() + call.results()));
         }
         return out;
     }
 
-    private static SiTConfig model(String method) {
-        return RunPlan.model(ConfigBinder.bind(
-                        Path.of("../configs/imagenet-sit-b-2.yaml"), List.of("method=" + method), RunConfig.class)
-                .value());
+    private static SiTConfig model(String method, String... settings) {
+        List<String> all = new ArrayList<>(List.of("method=" + method));
+        all.addAll(List.of(settings));
+        Path file = Path.of("../configs/imagenet-sit-b-2.yaml");
+        return RunPlan.model(ConfigBinder.bind(file, all, RunConfig.class).value());
     }
 
     /** No gate is left at zero, so that every gradient is another number than zero. */
@@ -152,7 +168,7 @@ class RecordedStepTest {
     private static Objective given(SiT model, SiTLoss loss, SiTLossInput in) {
         return new Objective() {
             @Override
-            public Map<String, ai.djl.nn.Parameter> parameters() {
+            public Map<String, Parameter> parameters() {
                 return ParameterKeys.of(model);
             }
 
@@ -190,7 +206,7 @@ class RecordedStepTest {
                 arrays.put(call.results().get(i), results.get(i));
             }
         } catch (IOException e) {
-            throw new java.io.UncheckedIOException(call.function(), e);
+            throw new UncheckedIOException(call.function(), e);
         }
     }
 
