@@ -32,6 +32,9 @@ import org.jspecify.annotations.Nullable;
  * REG's and MaskAlign's (arXiv 2606.08788, section 4).
  */
 public final class SiTLoss {
+    private static final ScriptFunction CLASS_ROW = ScriptFunction.of(Interpolant.class, "losses.py", "class_row");
+    private static final ScriptFunction PATCH_ROWS = ScriptFunction.of(Interpolant.class, "losses.py", "patch_rows");
+
     private final SiT model;
     private final Interpolant path;
     private final double beta;
@@ -187,7 +190,7 @@ public final class SiTLoss {
         NDArray classNoise = in.classNoise();
         if (out.classVelocity() != null && classNoise != null) {
             NDArray target = path.velocityTarget(classToken(in.targets().get(0)), classNoise, in.t());
-            classVelocity = VelocityLoss.perSample(out.classVelocity(), target).mean();
+            classVelocity = VelocityLoss.mean(out.classVelocity(), target);
             total = addClassVelocity.callForOne(total, classVelocity);
         }
         NDArray alignment = null;
@@ -271,7 +274,7 @@ public final class SiTLoss {
         if (keep != null && config.scoresKept()) {
             target = patches.gather(patchify.callForOne(target), keep); // (N, K, p²C)
         }
-        return VelocityLoss.perSample(scored(out, keep, config), target).mean();
+        return VelocityLoss.mean(scored(out, keep, config), target);
     }
 
     /** The velocity where the loss looks at it: of all pixels, or of the kept patches (N, K, p²C). */
@@ -305,7 +308,7 @@ public final class SiTLoss {
         for (int i = 0; i < projected.size(); i++) {
             NDArray target = in.targets().get(i); // (N, 1+T, Z)
             if (!config.hasClassToken()) {
-                target = target.get(new NDIndex(":, 1:")); // (N, T, Z)
+                target = PATCH_ROWS.callForOne(target); // (N, T, Z)
             }
             if (spatialNorm != null) {
                 target = normalised(target, spatialNorm);
@@ -330,12 +333,12 @@ public final class SiTLoss {
         if (!model.config().hasClassToken()) {
             return norm.callForOne(target);
         }
-        NDArray normal = norm.callForOne(target.get(new NDIndex(":, 1:")));
+        NDArray normal = norm.callForOne(PATCH_ROWS.callForOne(target));
         return target.get(new NDIndex(":, 0:1")).concat(normal, 1);
     }
 
     private static NDArray classToken(NDArray target) {
-        return target.get(new NDIndex(":, 0")); // (N, Z)
+        return CLASS_ROW.callForOne(target); // (N, Z)
     }
 
     private static void checkTargets(SiTLossInput in, SiTConfig config) {

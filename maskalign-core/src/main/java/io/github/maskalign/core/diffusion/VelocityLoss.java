@@ -12,6 +12,9 @@ import io.github.maskalign.core.script.ScriptFunction;
 public final class VelocityLoss {
     private static final ScriptFunction FUNCTION = ScriptFunction.of(VelocityLoss.class, "losses.py", "velocity_loss");
 
+    private static final ScriptFunction MEAN =
+            ScriptFunction.of(VelocityLoss.class, "losses.py", "mean_velocity_loss");
+
     private VelocityLoss() {}
 
     /**
@@ -23,10 +26,26 @@ public final class VelocityLoss {
      * @throws IllegalArgumentException if the shapes differ
      */
     public static NDArray perSample(NDArray predicted, NDArray target) {
+        requireFits(predicted, target);
+        return FUNCTION.callForOne(predicted, target);
+    }
+
+    /**
+     * Returns the mean of the samples' losses, 0-d float32.
+     *
+     * @param predicted as for {@link #perSample}
+     * @param target same shape, float32
+     * @throws IllegalArgumentException if the shapes differ
+     */
+    public static NDArray mean(NDArray predicted, NDArray target) {
+        requireFits(predicted, target);
+        return MEAN.callForOne(predicted, target);
+    }
+
+    private static void requireFits(NDArray predicted, NDArray target) {
         if (!predicted.getShape().equals(target.getShape())) {
             throw new IllegalArgumentException("predicted velocity has shape " + predicted.getShape()
                     + " but its target has " + target.getShape());
         }
-        return FUNCTION.callForOne(predicted, target);
     }
 }

@@ -141,24 +141,29 @@ final class CompiledModules {
 
     private PtSymbolBlock compile(ScriptFunction function) {
         return modules.computeIfAbsent(function.moduleCode(), code -> {
-            ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-            try (ScriptArchive archive = new ScriptArchive(bytes)) {
-                PickleOutput pickle = new PickleOutput();
-                pickle.beginObject("Fn");
-                pickle.text("training").bool(true);
-                pickle.endObject();
-                archive.module(code, pickle.finish());
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
-            }
             try {
-                return JniUtils.loadModule(manager, new ByteArrayInputStream(bytes.toByteArray()), true, false);
+                return JniUtils.loadModule(manager, new ByteArrayInputStream(archive(code)), true, false);
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             } catch (EngineException e) {
                 throw new EngineException("script function " + function.name() + " does not compile:\n" + code, e);
             }
         });
+    }
+
+    /** Returns the archive of {@link ScriptFunction#moduleCode}, as the engine and {@code torch.jit.load} read it. */
+    static byte[] archive(String code) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (ScriptArchive archive = new ScriptArchive(bytes)) {
+            PickleOutput pickle = new PickleOutput();
+            pickle.beginObject("Fn");
+            pickle.text("training").bool(true);
+            pickle.endObject();
+            archive.module(code, pickle.finish());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return bytes.toByteArray();
     }
 
     private static String describe(Object[] arguments) {

@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  * Records which script functions a forward pass calls, and with what: the program of an exported module.
  *
  * <p>One recording at a time on a thread. Only script functions are seen; an array that comes from any
- * other operation is unknown when it is used, which {@link #expression} reports.
+ * other operation is unknown when it is used, which ends the recording with an error, or in an open recording makes
+ * it an input that is named after the parameter it was given for.
  */
 final class ScriptTape implements AutoCloseable {
     private static final ThreadLocal<@Nullable ScriptTape> CURRENT = new ThreadLocal<>();
@@ -30,13 +31,23 @@ final class ScriptTape implements AutoCloseable {
     private final Map<NDArray, String> names = new IdentityHashMap<>();
     private final List<Call> calls = new ArrayList<>();
 
-    private ScriptTape() {}
+    private final boolean open;
 
+    private ScriptTape(boolean open) {
+        this.open = open;
+    }
+
+    /** Starts a recording in which every array must be known. */
     static ScriptTape start() {
+        return start(false);
+    }
+
+    /** Starts a recording; in an open one an unknown array is called {@code function.parameter}, in a list {@code [i]} behind. */
+    static ScriptTape start(boolean open) {
         if (CURRENT.get() != null) {
             throw new IllegalStateException("a module is already being exported on this thread");
         }
-        ScriptTape tape = new ScriptTape();
+        ScriptTape tape = new ScriptTape(open);
         CURRENT.set(tape);
         return tape;
     }
@@ -51,8 +62,9 @@ final class ScriptTape implements AutoCloseable {
 
     void record(ScriptFunction function, Object[] arguments, NDList results) {
         List<String> expressions = new ArrayList<>();
-        for (Object argument : arguments) {
-            expressions.add(expressionOf(argument, function));
+        for (int i = 0; i < arguments.length; i++) {
+            expressions.add(expressionOf(
+                    arguments[i], function, function.parameters().get(i).name()));
         }
         List<String> out = new ArrayList<>();
         for (NDArray result : results) {
@@ -77,15 +89,20 @@ final class ScriptTape implements AutoCloseable {
         CURRENT.remove();
     }
 
-    private String expressionOf(Object argument, ScriptFunction function) {
+    private String expressionOf(Object argument, ScriptFunction function, String parameter) {
         if (argument instanceof NDArray array) {
+            if (open) {
+                return names.computeIfAbsent(array, unknown -> function.name() + "." + parameter);
+            }
             return expression(array)
                     .orElseThrow(() -> new IllegalStateException("an array of shape " + array.getShape() + " given to "
                             + function.name() + " was not made by a script function, so the block cannot be exported"));
         }
         if (argument instanceof NDList list) {
             List<String> out = new ArrayList<>();
-            list.forEach(array -> out.add(expressionOf(array, function)));
+            for (int i = 0; i < list.size(); i++) {
+                out.add(expressionOf(list.get(i), function, parameter + "[" + i + "]"));
+            }
             return "[" + String.join(", ", out) + "]";
         }
         if (argument instanceof Boolean b) {

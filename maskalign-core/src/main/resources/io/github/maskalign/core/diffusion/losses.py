@@ -52,6 +52,20 @@ def velocity_loss(predicted: Tensor, target: Tensor) -> Tensor:
     return torch.mean(torch.flatten(torch.pow(torch.to(predicted, 6) - target, 2), 1), 1)
 
 
+# And averaged over the samples too.
+def mean_velocity_loss(predicted: Tensor, target: Tensor) -> Tensor:
+    return torch.mean(velocity_loss(predicted, target))
+
+
+# The class token (N, Z) of an encoder's tokens (N, 1+T, Z), and the patches (N, T, Z) behind it.
+def class_row(tokens: Tensor) -> Tensor:
+    return torch.select(tokens, 1, 0)
+
+
+def patch_rows(tokens: Tensor) -> Tensor:
+    return tokens[:, 1:]
+
+
 # Rows divided by their norm, the norm clamped from below so that a zero row stays zero.
 def unit(x: Tensor) -> Tensor:
     x = torch.to(x, 6)
