@@ -1,10 +1,8 @@
 package io.github.maskalign.encoders;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.files.internal.OwnedArrays;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.List;
 
@@ -176,24 +174,21 @@ public record Preprocessing(
             throw new IllegalArgumentException("pictures must be uint8 in [0, 255] but were " + images.getDataType());
         }
         int side = sideFor(Math.toIntExact(shape.get(2)));
-        try (NDManager scratch = images.getManager().newSubManager()) {
-            return FUNCTION.callOn(
-                            images.getManager(),
-                            images,
-                            divisor,
-                            channels(scratch, mean),
-                            channels(scratch, std),
-                            side,
-                            order == Order.RESIZE_FIRST)
-                    .singletonOrThrow();
-        }
+        return FUNCTION.callForOne(
+                images,
+                divisor,
+                rounded(mean, 0),
+                rounded(mean, 1),
+                rounded(mean, 2),
+                rounded(std, 0),
+                rounded(std, 1),
+                rounded(std, 2),
+                side,
+                order == Order.RESIZE_FIRST);
     }
 
-    private static NDArray channels(NDManager manager, List<Double> values) {
-        float[] floats = new float[3];
-        for (int i = 0; i < 3; i++) {
-            floats[i] = values.get(i).floatValue();
-        }
-        return OwnedArrays.of(manager, new Shape(1, 3, 1, 1), floats);
+    /** The number as float32 has it. */
+    private static double rounded(List<Double> values, int channel) {
+        return values.get(channel).floatValue();
     }
 }
