@@ -40,6 +40,7 @@ public record Preprocessing(
     private static final ScriptFunction FUNCTION =
             ScriptFunction.of(Preprocessing.class, "preprocess.py", "preprocess");
     private static final List<Double> ONES = List.of(1.0, 1.0, 1.0);
+    private static final List<Double> HALVES = List.of(0.5, 0.5, 0.5);
     private static final List<Double> IMAGENET_MEAN = List.of(0.485, 0.456, 0.406);
     private static final List<Double> IMAGENET_STD = List.of(0.229, 0.224, 0.225);
 
@@ -67,9 +68,25 @@ public record Preprocessing(
             224,
             14);
 
-    /** MoCo v3, MAE and DINO with patch 16: ImageNet's mean and deviation, no resize. */
+    /** MoCo v3, MAE, DINO and DINOv3 with patch 16: ImageNet's mean and deviation, no resize. */
     public static final Preprocessing IMAGENET =
             new Preprocessing("imagenet", 255, IMAGENET_MEAN, IMAGENET_STD, Order.NORMALISE_FIRST, 256, 16, 16, 16);
+
+    /** DINOv3's models for satellite pictures, with patch 16: the mean and deviation of those, no resize. */
+    public static final Preprocessing DINOV3_SATELLITE = new Preprocessing(
+            "dinov3sat",
+            255,
+            List.of(0.430, 0.411, 0.296),
+            List.of(0.213, 0.156, 0.143),
+            Order.NORMALISE_FIRST,
+            256,
+            16,
+            16,
+            16);
+
+    /** SigLIP 2 and Perception Encoder with patch 16: (x / 255 - 0.5) / 0.5, no resize. */
+    public static final Preprocessing SIGLIP2 =
+            new Preprocessing("siglip2", 255, HALVES, HALVES, Order.RESIZE_FIRST, 256, 16, 16, 16);
 
     /** The embedded teacher: x / 127.5 - 1 and no resize; patch 4. */
     public static final Preprocessing EMOJI_VIT =
@@ -84,7 +101,7 @@ public record Preprocessing(
             new Preprocessing("emoji-judge", 127.5, ONES, ONES, Order.NORMALISE_FIRST, 64, 16, 16, 16);
 
     private static final List<Preprocessing> PRESETS =
-            List.of(DINOV2, CLIP, IMAGENET, EMOJI_VIT, EMOJI_VIT_DOUBLE, EMOJI_JUDGE);
+            List.of(DINOV2, CLIP, IMAGENET, DINOV3_SATELLITE, SIGLIP2, EMOJI_VIT, EMOJI_VIT_DOUBLE, EMOJI_JUDGE);
 
     /** @throws IllegalArgumentException if a number is out of range */
     public Preprocessing {
@@ -96,7 +113,10 @@ public record Preprocessing(
         if (!(divisor > 0) || !Double.isFinite(divisor)) {
             throw new IllegalArgumentException("divisor must be above 0 but was " + divisor);
         }
-        if (std.stream().anyMatch(s -> !(s > 0))) {
+        if (mean.stream().anyMatch(m -> !Double.isFinite(m))) {
+            throw new IllegalArgumentException("mean must be finite but was " + mean);
+        }
+        if (std.stream().anyMatch(s -> !(s > 0) || !Double.isFinite(s))) {
             throw new IllegalArgumentException("std must be above 0 but was " + std);
         }
         if (sideUnit < 1 || sideNumerator < 1) {
@@ -131,6 +151,15 @@ public record Preprocessing(
         }
         throw new IllegalArgumentException("preprocessing must be one of "
                 + PRESETS.stream().map(Preprocessing::name).toList() + " but was " + name);
+    }
+
+    /**
+     * Returns the same with another mean and deviation.
+     *
+     * @throws IllegalArgumentException if they are not three numbers each, those of the deviation above 0
+     */
+    public Preprocessing withNormalisation(List<Double> newMean, List<Double> newStd) {
+        return new Preprocessing(name, divisor, newMean, newStd, order, usualSide, sideUnit, sideNumerator, patchSize);
     }
 
     /** Returns the same arithmetic for other sides of picture, encoder input and patch. */

@@ -99,10 +99,12 @@ class PreprocessingTest {
         assertThatThrownBy(() -> Preprocessing.named("dino"))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining(
-                        "[dinov2, clip, imagenet, emoji-vit, emoji-vit-double, emoji-judge] but was dino");
+                        "[dinov2, clip, imagenet, dinov3sat, siglip2, emoji-vit, emoji-vit-double, emoji-judge] but was dino");
         assertThatThrownBy(() -> preprocessing(0, ones)).hasMessageContaining("divisor must be above 0 but was 0.0");
         assertThatThrownBy(() -> preprocessing(255, List.of(1.0, 0.0, 1.0))).hasMessageContaining("std must be above");
         assertThatThrownBy(() -> preprocessing(255, List.of(1.0))).hasMessageContaining("three numbers");
+        assertThatThrownBy(() -> Preprocessing.SIGLIP2.withNormalisation(List.of(0.5, Double.NaN, 0.5), ones))
+                .hasMessageContaining("mean must be finite but was [0.5, NaN, 0.5]");
         assertThatThrownBy(() -> Preprocessing.DINOV2.withSides(256, 256, 224, 15))
                 .hasMessageContaining("patchSize must divide sideNumerator 224 but was 15");
         assertThatThrownBy(() -> Preprocessing.DINOV2.withSides(300, 256, 224, 14))

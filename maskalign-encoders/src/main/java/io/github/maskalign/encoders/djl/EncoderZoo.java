@@ -21,7 +21,8 @@ import java.util.Set;
  * <td>{@code tokens}: 64 or 256</td></tr>
  * <tr><td>{@code emoji-judge}</td><td>the embedded judge: the same types</td><td>none</td></tr>
  * <tr><td>{@code encoder}</td><td>any other encoder: the same types</td><td>{@code path}, the file; of a published one
- * {@code model}, such as {@code dinov2-vit-b}; of a TorchScript file {@code preprocessing}, a name that
+ * {@code model}, such as {@code dinov2-vit-b} or {@code dinov3-vit-b}
+ * ({@link io.github.maskalign.encoders.published.NativeEncoder.EncoderFamily}); of a TorchScript file {@code preprocessing}, a name that
  * {@link io.github.maskalign.encoders.Preprocessing#named} knows, and {@code sha256}, as the file is a
  * program</td></tr>
  * <tr><td>{@code autoencoder}</td><td>a picture to {@code NDList}, {@code NDList} to a picture, a picture to a

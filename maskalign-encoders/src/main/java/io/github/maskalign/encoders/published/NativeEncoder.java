@@ -35,9 +35,11 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A published encoder, computed by the library's own transformer from the published weights: safetensors of Hugging Face
- * or the authors' {@code .pth}.
+ * or the authors' {@code .pth}; of DINOv3, SigLIP 2, Perception Encoder and C-RADIO also timm's.
  *
- * <p>Without a class token of its own (I-JEPA) it returns zeros for it, and {@link #hasClassToken()} says so.
+ * <p>Where the tokens have no class token, it is the vector of the pooling head (SigLIP 2, Perception Encoder core G); without
+ * that too (I-JEPA, Perception Encoder spatial G) it is zeros, and {@link #hasClassToken()} says so. Of several (C-RADIO) it is
+ * the first.
  */
 public final class NativeEncoder implements RepresentationEncoder {
     private final NDManager manager;
@@ -96,12 +98,18 @@ public final class NativeEncoder implements RepresentationEncoder {
             VitConfig config =
                     PublishedGeometry.of(tensors, family, options.heads(), options.positions(), file.toString());
             requireName(config, options.name(), file);
+            if (config.parts().rotary()
+                    != VitParts.Rotary.NONE) { // which only the authors' DINOv3 brings, rounded to bfloat16
+                float[] periods = config.rotaryPeriods();
+                tensors.putIfAbsent("rope_embed.periods", TensorSource.of(new Shape(periods.length), periods));
+            }
             Vit transformer = new Vit(config, options.precision());
             requireFits(tensors, transformer, file); // before any memory is taken
             Shape picture = new Shape(1, 3, config.imageSize(), config.imageSize());
             transformer.initialize(manager, DataType.FLOAT32, picture);
             copy(tensors, transformer, file);
-            return new NativeEncoder(manager, transformer, preprocessing(options, config.patchSize()));
+            Preprocessing usual = InputConditioner.of(section, family.preprocessing(), file);
+            return new NativeEncoder(manager, transformer, preprocessing(usual, options, config.patchSize()));
         } catch (IOException | RuntimeException e) {
             manager.close();
             throw e;
@@ -144,8 +152,7 @@ public final class NativeEncoder implements RepresentationEncoder {
         }
     }
 
-    private static Preprocessing preprocessing(Options options, int patch) {
-        Preprocessing usual = options.name().family().preprocessing();
+    private static Preprocessing preprocessing(Preprocessing usual, Options options, int patch) {
         int side = options.pictureSide() == 0 ? 256 : options.pictureSide();
         int grid = options.pictureSide() == 0 ? 16 : options.grid();
         return side % grid == 0
@@ -168,7 +175,7 @@ public final class NativeEncoder implements RepresentationEncoder {
         return tokensOf(standardised, List.of());
     }
 
-    private EncoderTokens tokensOf(NDArray standardised, List<Integer> attended) {
+    EncoderTokens tokensOf(NDArray standardised, List<Integer> attended) {
         NDManager owner = standardised.getManager();
         try (GradMode off = GradMode.off();
                 NDManager scratch = owner.newSubManager()) {
@@ -201,7 +208,7 @@ public final class NativeEncoder implements RepresentationEncoder {
 
     @Override
     public boolean hasClassToken() {
-        return config().parts().classToken();
+        return config().parts().hasClassToken();
     }
 
     @Override
@@ -229,16 +236,33 @@ public final class NativeEncoder implements RepresentationEncoder {
      * @param width width that the size letter stands for; empty without one
      */
     public record EncoderName(EncoderFamily family, boolean registers, OptionalInt width) {
-        private static final Pattern NAME = Pattern.compile("([a-z0-9]+)(?:-vit-([a-z]))?");
-        private static final Map<String, EncoderFamily> FAMILIES = Map.of(
-                "dinov2", EncoderFamily.DINOV2,
-                "dinov2reg", EncoderFamily.DINOV2,
-                "dinov1", EncoderFamily.DINO,
-                "mocov3", EncoderFamily.MOCOV3,
-                "mae", EncoderFamily.MAE,
-                "clip", EncoderFamily.CLIP,
-                "jepa", EncoderFamily.IJEPA);
-        private static final Map<String, Integer> WIDTHS = Map.of("s", 384, "b", 768, "l", 1024, "g", 1536, "h", 1280);
+        private static final Pattern NAME = Pattern.compile("([a-z0-9-]+?)(?:-vit-([a-z0-9]+))?");
+        private static final Map<String, EncoderFamily> FAMILIES = Map.ofEntries(
+                Map.entry("dinov2", EncoderFamily.DINOV2),
+                Map.entry("dinov2reg", EncoderFamily.DINOV2),
+                Map.entry("dinov1", EncoderFamily.DINO),
+                Map.entry("mocov3", EncoderFamily.MOCOV3),
+                Map.entry("mae", EncoderFamily.MAE),
+                Map.entry("clip", EncoderFamily.CLIP),
+                Map.entry("jepa", EncoderFamily.IJEPA),
+                Map.entry("dinov3", EncoderFamily.DINOV3),
+                Map.entry("dinov3sat", EncoderFamily.DINOV3_SATELLITE),
+                Map.entry("siglip2", EncoderFamily.SIGLIP2),
+                Map.entry("pe-core", EncoderFamily.PE_CORE),
+                Map.entry("pe-spatial", EncoderFamily.PE_SPATIAL),
+                Map.entry("pe-lang", EncoderFamily.PE_SPATIAL),
+                Map.entry("c-radio", EncoderFamily.C_RADIO));
+        private static final Map<String, Integer> WIDTHS = Map.ofEntries(
+                Map.entry("t", 192),
+                Map.entry("s", 384),
+                Map.entry("splus", 384),
+                Map.entry("b", 768),
+                Map.entry("l", 1024),
+                Map.entry("so400m", 1152),
+                Map.entry("h", 1280),
+                Map.entry("hplus", 1280),
+                Map.entry("g", 1536),
+                Map.entry("7b", 4096));
 
         /**
          * Reads a name; capitals do not matter.
@@ -264,15 +288,17 @@ public final class NativeEncoder implements RepresentationEncoder {
 
         private static IllegalArgumentException unknown(String name) {
             return new IllegalArgumentException(
-                    "the encoder must be dinov2, dinov2reg, dinov1, mocov3, mae, clip or jepa,"
-                            + " with or without a size such as -vit-s, -vit-b, -vit-l, -vit-h or -vit-g, but was "
+                    "the encoder must be dinov2, dinov2reg, dinov1, mocov3, mae, clip, jepa, dinov3, dinov3sat, siglip2,"
+                            + " pe-core, pe-spatial, pe-lang or c-radio, with or without a size such as -vit-t, -vit-s,"
+                            + " -vit-splus, -vit-b, -vit-l, -vit-so400m, -vit-h, -vit-hplus, -vit-g or -vit-7b, but was "
                             + name);
         }
     }
 
     /**
-     * Encoders that REPA aligns with. Which tokens count and which norms come last is REPA's choice ({@code utils.py},
-     * {@code train.py}); the transformers are those of the papers.
+     * Families of encoders. Of those that REPA aligns with, which tokens count and which norms come last is REPA's choice
+     * ({@code utils.py}, {@code train.py}); of the others, that of their class in transformers or timm. The transformers are
+     * those of the papers.
      */
     public enum EncoderFamily {
         /** DINOv2 (arXiv 2304.07193), with or without registers; tokens after the closing norm. */
@@ -286,7 +312,32 @@ public final class NativeEncoder implements RepresentationEncoder {
         /** CLIP's vision tower (arXiv 2103.00020); tokens of the last block, without closing norm and projection. */
         CLIP(List.of(), Preprocessing.CLIP, false, Activation.QUICK_GELU, 1e-5),
         /** I-JEPA (arXiv 2301.08243); no class token; tokens after the closing norm. */
-        IJEPA(List.of("encoder"), Preprocessing.DINOV2, true, Activation.GELU, 1e-6);
+        IJEPA(List.of("encoder"), Preprocessing.DINOV2, true, Activation.GELU, 1e-6),
+        /**
+         * DINOv3 (arXiv 2508.10104), LVD-1689M; no position table but {@linkplain VitParts.Rotary#CENTRES rotation}; tokens after
+         * the closing norm. Pictures by ImageNet's mean and deviation.
+         */
+        DINOV3(List.of(), Preprocessing.IMAGENET, true, Activation.GELU, 1e-5),
+        /** DINOv3's models for satellite pictures, SAT-493M: the same, but pictures by a mean and deviation of their own. */
+        DINOV3_SATELLITE(List.of(), Preprocessing.DINOV3_SATELLITE, true, Activation.GELU, 1e-5),
+        /**
+         * SigLIP 2's vision tower of fixed sides (arXiv 2502.14786), or SigLIP's; tokens after the closing norm; the pooling head
+         * gives the class token. Pictures by (x / 255 - 0.5) / 0.5. GELU is that with tanh, as in transformers and the authors'
+         * code; timm computes B and SO400M of some patches with the exact one.
+         */
+        SIGLIP2(List.of(), Preprocessing.SIGLIP2, true, Activation.GELU_TANH, 1e-6),
+        /**
+         * Perception Encoder core (arXiv 2504.13181); tokens after the closing norm; the class token is that of the tokens, of G,
+         * which has none, that of the pooling head. Pictures by (x / 255 - 0.5) / 0.5.
+         */
+        PE_CORE(List.of("state_dict"), Preprocessing.SIGLIP2, true, Activation.GELU, 1e-5),
+        /** Perception Encoder spatial and lang: the same without closing norm and without pooling head. */
+        PE_SPATIAL(List.of("state_dict"), Preprocessing.SIGLIP2, false, Activation.GELU, 1e-5),
+        /**
+         * C-RADIO, versions 2 to 4 (arXiv 2412.07679, 2601.17237); tokens of the last block, as there is no closing norm; the
+         * class token is the first of those for its teachers. Pictures by the mean and deviation of the file, else CLIP's.
+         */
+        C_RADIO(List.of(), Preprocessing.CLIP, false, Activation.GELU, 1e-6);
 
         private final List<String> sections;
         private final Preprocessing preprocessing;
@@ -330,15 +381,12 @@ public final class NativeEncoder implements RepresentationEncoder {
             return eps;
         }
 
-        /**
-         * Returns the attention heads of the published models of a width: 64 numbers each, but 32 in MoCo v3's small model and
-         * 80 in I-JEPA's.
-         */
-        int headsFor(int width) {
-            if (this == MOCOV3 && width == 384) {
-                return 12;
-            }
-            return this == IJEPA && width == 1280 ? 16 : Math.max(1, width / 64);
+        boolean isDinov3() {
+            return this == DINOV3 || this == DINOV3_SATELLITE;
+        }
+
+        boolean isPerceptionEncoder() {
+            return this == PE_CORE || this == PE_SPATIAL;
         }
     }
 }

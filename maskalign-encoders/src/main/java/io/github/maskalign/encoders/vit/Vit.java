@@ -14,45 +14,51 @@ import ai.djl.util.PairList;
 import io.github.maskalign.core.align.RepresentationEncoder.AttentionSize;
 import io.github.maskalign.core.align.RepresentationEncoder.EncoderTokens;
 import io.github.maskalign.core.nn.Precision;
-import io.github.maskalign.core.nn.ScriptedBlock;
 import io.github.maskalign.core.nn.Weights;
-import io.github.maskalign.core.nn.internal.Initializers;
-import io.github.maskalign.core.nn.internal.SinCosPositions;
 import io.github.maskalign.core.script.ScriptExporter;
 import io.github.maskalign.core.script.ScriptFunction;
-import io.github.maskalign.encoders.vit.Vit.VitParts.Activation;
+import io.github.maskalign.encoders.vit.Vit.VitParts.Rotary;
+import io.github.maskalign.encoders.vit.VitLayers.PoolingHead;
+import io.github.maskalign.encoders.vit.VitLayers.RotaryAngles;
+import io.github.maskalign.encoders.vit.VitLayers.TokenEmbedding;
+import io.github.maskalign.encoders.vit.VitLayers.TokenNorm;
+import io.github.maskalign.encoders.vit.VitLayers.TransformerBlock;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Vision transformer: the architecture of DINOv2, and with other {@link VitParts} that of DINO, MAE, MoCo v3, I-JEPA and
- * CLIP's vision tower.
+ * Vision transformer: the architecture of DINOv2, and with other {@link VitParts} that of DINO, MAE, MoCo v3, I-JEPA,
+ * CLIP's vision tower, DINOv3, SigLIP 2, Perception Encoder and C-RADIO.
  *
  * <pre>
- * x = [cls; registers; Conv(image)] + positions,   x ← LN(x) in CLIP
- * x ← x + γ₁ Attention(LN(x)),  x ← x + γ₂ MLP(LN(x))     L times
- * class token, patch tokens = LN(x), or x in MAE and CLIP
+ * x = [cls; registers; Conv(image)] + positions,   x ← LN(x) in CLIP and Perception Encoder
+ * x ← x + γ₁ Attention(LN(x)),  x ← x + γ₂ MLP(LN(x))     L times; queries and keys turned in DINOv3 and Perception Encoder
+ * class token, patch tokens = LN(x), or x in MAE, CLIP and C-RADIO
+ * class token = y + MLP(LN(y)), y = Attention(query, tokens), where the tokens have none but there is a pooling head
  * </pre>
  *
  * <p>Input: standardised pictures (N, 3, H, W), float32, H and W multiples of p; where their grid is not the
  * position table's, the table is resampled. Output: the class token (N, D), unless there is none, and the patch tokens
  * (N, T, D), row-major. Keys are those of DINOv2's weights, {@code mask_token} included, which nothing here uses;
- * {@code norm_pre} is the norm before the blocks. Source: DINOv2 (arXiv 2304.07193), ViT (arXiv 2010.11929).
+ * {@code norm_pre} is the norm before the blocks, {@code rope_embed.periods} what the angles are divided by, and
+ * {@code attn_pool} the pooling head. Source: DINOv2 (arXiv 2304.07193), ViT (arXiv 2010.11929), and for the rest the
+ * classes of transformers and timm that the families name.
  */
 public final class Vit extends AbstractBlock {
     private static final byte VERSION = 1;
 
     private final VitConfig config;
     private final Block embedding;
+    private final @Nullable Block angles;
     private final @Nullable Block normBefore;
     private final List<TransformerBlock> blocks = new ArrayList<>();
     private final @Nullable Block normAfter;
+    private final @Nullable Block pool;
     private final ScriptFunction split;
 
     /** Creates a transformer in the given arithmetic; embedding and norms are float32 in both. */
@@ -70,11 +76,13 @@ public final class Vit extends AbstractBlock {
                     .build());
         }
         embedding = addChildBlock("", new TokenEmbedding(config));
+        angles = parts.rotary() == Rotary.NONE ? null : addChildBlock("rope_embed", new RotaryAngles(config));
         normBefore = parts.normBefore() ? addChildBlock("norm_pre", new TokenNorm(config.width(), parts.eps())) : null;
         for (int i = 0; i < config.depth(); i++) {
             blocks.add(addChildBlock("blocks." + i, new TransformerBlock(config, precision)));
         }
         normAfter = parts.normAfter() ? addChildBlock("norm", new TokenNorm(config.width(), parts.eps())) : null;
+        pool = parts.pooling().heads() == 0 ? null : addChildBlock("attn_pool", new PoolingHead(config, precision));
         split = ScriptFunction.of(Vit.class, "vit.py", "split_tokens").bind("before", parts.before());
     }
 
@@ -153,14 +161,19 @@ public final class Vit extends AbstractBlock {
         if (normBefore != null) {
             x = normBefore.forward(store, x, training);
         }
+        NDList turned = angles == null ? new NDList() : angles.forward(store, inputs, training);
         for (int i = 0; i < blocks.size(); i++) {
+            NDList in = new NDList(x).addAll(turned);
             if (attended.contains(i + 1)) {
-                attention.put(i + 1, blocks.get(i).attentionLogits(store, x.singletonOrThrow()));
+                attention.put(i + 1, blocks.get(i).attentionLogits(store, in));
             }
-            x = blocks.get(i).forward(store, x, training);
+            x = blocks.get(i).forward(store, in, training);
         }
         if (normAfter != null) {
             x = normAfter.forward(store, x, training);
+        }
+        if (pool != null) {
+            return pool.forward(store, x, training).addAll(x);
         }
         return config.parts().classToken() ? split.call(x.singletonOrThrow()) : x;
     }
@@ -172,9 +185,19 @@ public final class Vit extends AbstractBlock {
         if (normBefore != null) {
             normBefore.initialize(manager, dataType, tokens);
         }
-        blocks.forEach(block -> block.initialize(manager, dataType, tokens));
+        Shape[] in = tokens;
+        if (angles != null) {
+            angles.initialize(manager, dataType, inputShapes);
+            in = new Shape[] {tokens[0], angles.getOutputShapes(inputShapes)[0]};
+        }
+        for (Block block : blocks) {
+            block.initialize(manager, dataType, in);
+        }
         if (normAfter != null) {
             normAfter.initialize(manager, dataType, tokens);
+        }
+        if (pool != null) {
+            pool.initialize(manager, dataType, tokens);
         }
     }
 
@@ -182,116 +205,9 @@ public final class Vit extends AbstractBlock {
     public Shape[] getOutputShapes(Shape[] inputShapes) {
         Shape x = embedding.getOutputShapes(inputShapes)[0];
         Shape patches = new Shape(x.get(0), x.get(1) - config.parts().before(), x.get(2));
-        return config.parts().classToken()
+        return config.parts().hasClassToken()
                 ? new Shape[] {new Shape(x.get(0), x.get(2)), patches}
                 : new Shape[] {patches};
-    }
-
-    /** LayerNorm of (N, T, D) over the width. */
-    static final class TokenNorm extends ScriptedBlock {
-        TokenNorm(int width, double eps) {
-            super(ScriptFunction.of(TokenNorm.class, "vit.py", "token_norm").bind("eps", eps));
-            parameter("weight", new Shape(width), Initializer.ONES);
-            parameter("bias", new Shape(width), Initializer.ZEROS);
-        }
-    }
-
-    /** From pictures (N, 3, H, W) to tokens with positions (N, T, D), class token and registers first. */
-    static final class TokenEmbedding extends ScriptedBlock {
-        private final int patch;
-        private final int width;
-        private final int before;
-
-        TokenEmbedding(VitConfig config) {
-            super(ScriptFunction.of(TokenEmbedding.class, "vit.py", "token_embedding")
-                    .bind("patch", config.patchSize())
-                    .bind("grid", config.grid())
-                    .bind("rule", config.parts().positions().scriptRule));
-            VitParts parts = config.parts();
-            patch = config.patchSize();
-            width = config.width();
-            before = parts.before();
-            int table = parts.classToken() ? 1 : 0;
-            if (parts.classToken()) {
-                parameter("cls_token", new Shape(1, 1, width), Initializers.NORMAL_002);
-            }
-            // from sines and cosines on, so that a fresh model can already tell patches apart
-            Initializer positions = width % 4 == 0
-                    ? Initializers.constant(SinCosPositions.table(width, config.grid(), table))
-                    : Initializers.NORMAL_002;
-            parameter("pos_embed", new Shape(1, (long) table + config.grid() * config.grid(), width), positions);
-            if (parts.registers() > 0) {
-                parameter("register_tokens", new Shape(1, parts.registers(), width), Initializers.NORMAL_002);
-            }
-            parameter("patch_embed.proj.weight", new Shape(width, 3, patch, patch), Initializers.XAVIER_UNIFORM);
-            if (parts.patchBias()) {
-                parameter("patch_embed.proj.bias", new Shape(width), Initializer.ZEROS);
-            }
-        }
-
-        @Override
-        public Shape[] getOutputShapes(Shape[] inputShapes) {
-            Shape image = inputShapes[0];
-            return new Shape[] {new Shape(image.get(0), before + image.get(2) / patch * (image.get(3) / patch), width)};
-        }
-    }
-
-    /** {@code x + γ₁ Attention(LN(x))}, then {@code x + γ₂ MLP(LN(x))}, on (N, T, D); with LayerScale or γ = 1. */
-    static final class TransformerBlock extends ScriptedBlock {
-        private static final List<String> OF_LOGITS =
-                List.of("norm1.weight", "norm1.bias", "attn.qkv.weight", "attn.qkv.bias");
-
-        private final ScriptFunction logits;
-
-        TransformerBlock(VitConfig config, Precision precision) {
-            super(function(config.parts().activation())
-                    .bind("heads", config.heads())
-                    .bind("eps", config.parts().eps())
-                    .bind("bf16", precision == Precision.BFLOAT16));
-            int width = config.width();
-            VitParts parts = config.parts();
-            boolean gated = parts.activation() == Activation.SWIGLU;
-            norm("norm1", width);
-            linear("attn.qkv", width, 3L * width);
-            linear("attn.proj", width, width);
-            scale("ls1.gamma", config);
-            norm("norm2", width);
-            linear(gated ? "mlp.w12" : "mlp.fc1", width, gated ? 2L * config.hidden() : config.hidden());
-            linear(gated ? "mlp.w3" : "mlp.fc2", config.hidden(), width);
-            scale("ls2.gamma", config);
-            logits = ScriptFunction.of(TransformerBlock.class, "vit.py", "vit_attention_logits")
-                    .bind("heads", config.heads())
-                    .bind("eps", parts.eps())
-                    .bind("class_token", parts.classToken())
-                    .bind("registers", parts.registers())
-                    .bind("bf16", precision == Precision.BFLOAT16);
-        }
-
-        /** Returns what the softmax of the attention over (N, T, D) sees: (N, h, 1+T, 1+T), float32. */
-        NDArray attentionLogits(ParameterStore store, NDArray x) {
-            List<Object> arguments = new ArrayList<>(List.of(x));
-            getParameters().forEach(entry -> {
-                if (OF_LOGITS.contains(entry.getValue().getName())) {
-                    arguments.add(store.getValue(entry.getValue(), x.getDevice(), false));
-                }
-            });
-            return logits.callForOne(arguments.toArray());
-        }
-
-        private static ScriptFunction function(Activation activation) {
-            return activation == Activation.SWIGLU
-                    ? ScriptFunction.of(TransformerBlock.class, "vit.py", "swiglu_vit_block")
-                    : ScriptFunction.of(TransformerBlock.class, "vit.py", "vit_block")
-                            .bind("quick", activation == Activation.QUICK_GELU);
-        }
-
-        private void scale(String name, VitConfig config) {
-            if (config.parts().layerScale()) {
-                float[] factors = new float[config.width()];
-                Arrays.fill(factors, (float) config.layerScaleInit());
-                parameter(name, new Shape(factors.length), Initializers.constant(factors));
-            }
-        }
     }
 
     /**
@@ -307,6 +223,9 @@ public final class Vit extends AbstractBlock {
      * @param maskToken whether the weights have a mask token, which nothing here uses
      * @param eps of all norms; above 0
      * @param positions how the position table is made for pictures of another grid than its own
+     * @param table which tokens have a place in the position table
+     * @param rotary how attention turns queries and keys of patches by their places
+     * @param pooling the pooling head that gives the class token where the tokens have none; {@link Pooling#NONE} without
      */
     public record VitParts(
             boolean classToken,
@@ -318,7 +237,10 @@ public final class Vit extends AbstractBlock {
             boolean normAfter,
             boolean maskToken,
             double eps,
-            Positions positions) {
+            Positions positions,
+            Table table,
+            Rotary rotary,
+            Pooling pooling) {
 
         /** Activation of the MLP. */
         public enum Activation {
@@ -327,7 +249,37 @@ public final class Vit extends AbstractBlock {
             /** x σ(1.702 x). */
             QUICK_GELU,
             /** SiLU(a) b, for the halves a and b of a first layer of twice the width. */
-            SWIGLU
+            SWIGLU,
+            /** x Φ(x) by its approximation with tanh. */
+            GELU_TANH
+        }
+
+        /** Rows of the position table. */
+        public enum Table {
+            /** One for the class token, if there is one, and one for each patch. */
+            ALL,
+            /** One for each patch alone. */
+            PATCHES,
+            /**
+             * One for each patch; for another grid the table is resampled bilinearly to a square of its longer side, of which the
+             * upper left corner is taken: C-RADIO's rule, in place of {@link VitParts#positions}.
+             */
+            CROPPED,
+            /** No table. */
+            NONE
+        }
+
+        /** Angles by which attention turns queries and keys of patches, along rows and columns. */
+        public enum Rotary {
+            /** None. */
+            NONE,
+            /** DINOv3's: 2π c / 100^(4 i / d) for centres c of patches in [-1, 1], numbers i and i + d / 2 as a pair. */
+            CENTRES,
+            /**
+             * Perception Encoder's: s / 10000^(4 i / d) for places s counted in patches of the position table's grid, from 1 after
+             * a class token and from 0 else, neighbours as a pair.
+             */
+            STEPS
         }
 
         /** Bicubic resampling of the position table. */
@@ -347,23 +299,75 @@ public final class Vit extends AbstractBlock {
             }
         }
 
+        /**
+         * A pooling head.
+         *
+         * @param heads attention heads; 0 for no pooling head
+         * @param hidden width of its MLP's hidden layer
+         */
+        public record Pooling(int heads, int hidden) {
+            /** No pooling head. */
+            public static final Pooling NONE = new Pooling(0, 0);
+
+            /** @throws IllegalArgumentException if there are heads and one number is below 1 */
+            public Pooling {
+                if (heads < 0 || (heads > 0 && hidden < 1)) {
+                    throw new IllegalArgumentException(
+                            "a pooling head must have heads and hidden of at least 1 but had " + heads + " and "
+                                    + hidden);
+                }
+            }
+        }
+
         /** DINOv2 without registers, with REPA's rule for the position table. */
         public static final VitParts DINOV2 =
                 new VitParts(true, 0, true, Activation.GELU, true, false, true, true, 1e-6, Positions.ANTIALIAS);
 
+        /** Without rotation and pooling head, and with a row of the position table for each token. */
+        public VitParts(
+                boolean classToken,
+                int registers,
+                boolean layerScale,
+                Activation activation,
+                boolean patchBias,
+                boolean normBefore,
+                boolean normAfter,
+                boolean maskToken,
+                double eps,
+                Positions positions) {
+            this(
+                    classToken,
+                    registers,
+                    layerScale,
+                    activation,
+                    patchBias,
+                    normBefore,
+                    normAfter,
+                    maskToken,
+                    eps,
+                    positions,
+                    Table.ALL,
+                    Rotary.NONE,
+                    Pooling.NONE);
+        }
+
         /** @throws IllegalArgumentException if a number is out of range or there are registers without class token */
         public VitParts {
-            if (registers < 0 || (registers > 0 && (!classToken || !patchBias))) {
+            if (registers < 0 || (registers > 0 && !classToken)) {
                 throw new IllegalArgumentException(
-                        "registers must be at least 0, and 0 without class token or patch bias," + " but were "
-                                + registers);
+                        "registers must be at least 0, and 0 without class token, but were " + registers);
             }
-            if (!classToken && !patchBias) {
-                throw new IllegalArgumentException("a transformer without class token must have a patch bias");
+            if (pooling.heads() > 0 && classToken) {
+                throw new IllegalArgumentException("there must be no pooling head beside a class token");
             }
             if (!(eps > 0)) {
                 throw new IllegalArgumentException("eps must be above 0 but was " + eps);
             }
+        }
+
+        /** Returns whether there is a class token, of the tokens' own or of a pooling head. */
+        public boolean hasClassToken() {
+            return classToken || pooling.heads() > 0;
         }
 
         /** Returns the tokens before the patches. */

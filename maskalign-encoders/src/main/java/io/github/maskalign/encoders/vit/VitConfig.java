@@ -41,6 +41,14 @@ public record VitConfig(
         if (width % heads != 0) {
             throw new IllegalArgumentException("width must be a multiple of heads " + heads + " but was " + width);
         }
+        if (parts.pooling().heads() > 0 && width % parts.pooling().heads() != 0) {
+            throw new IllegalArgumentException("width must be a multiple of the pooling head's heads "
+                    + parts.pooling().heads() + " but was " + width);
+        }
+        if (parts.rotary() != VitParts.Rotary.NONE && width / heads % 4 != 0) {
+            throw new IllegalArgumentException(
+                    "width / heads must be a multiple of 4 to be turned but was " + width + " / " + heads);
+        }
     }
 
     /** DINOv2's parts, with an MLP of four times the width and LayerScale's factors at 1. */
@@ -51,6 +59,23 @@ public record VitConfig(
     /** Returns the patches along one side of the position table's grid. */
     public int grid() {
         return imageSize / patchSize;
+    }
+
+    /**
+     * Returns what the angles of rotary positions are divided by, {@code base^(4 i / d)} for heads of d numbers; empty without
+     * rotation.
+     */
+    public float[] rotaryPeriods() {
+        if (parts.rotary() == VitParts.Rotary.NONE) {
+            return new float[0];
+        }
+        int d = width / heads;
+        double base = parts.rotary() == VitParts.Rotary.CENTRES ? 100 : 10_000;
+        float[] out = new float[d / 4];
+        for (int i = 0; i < out.length; i++) {
+            out[i] = (float) Math.pow(base, 4.0 * i / d);
+        }
+        return out;
     }
 
     private static void atLeastOne(String name, int value) {

@@ -19,7 +19,10 @@ import ai.djl.translate.TranslateException;
 import com.google.gson.JsonParser;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.align.RepresentationEncoder.EncoderTokens;
+import io.github.maskalign.core.files.SafetensorsWriter;
+import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.internal.OwnedArrays;
+import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.core.image.Picture;
 import io.github.maskalign.core.image.Resampler.CentreCrop;
 import io.github.maskalign.core.nn.Precision;
@@ -36,6 +39,8 @@ import java.util.Map;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** DJL finds the encoders by itself, and its predictors say what the encoders say. */
 @Tag("device")
@@ -99,6 +104,36 @@ class EncoderZooTest {
                         .isEqualTo(tokens.patchTokens().get(i).toFloatArray());
                 found.close();
             }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "dinov3, hf-mlp, dinov3",
+        "siglip2, hf, siglip2",
+        "perception-encoder, core, pe-core",
+        "c-radio, original, c-radio"
+    })
+    void publishedTeachersAreOpenedByName(String topic, String name, String encoder) throws Exception {
+        Path file = folder.resolve("weights.safetensors");
+        try (NDManager manager = NDManager.newBaseManager()) {
+            GoldenCase golden = GoldenCase.load(EncoderZooTest.class, topic, name, manager);
+            SafetensorsWriter.write(file, StateDict.of(golden.under("weights/")), Map.of());
+        }
+        Criteria<Picture, NDList> criteria = Criteria.builder()
+                .setTypes(Picture.class, NDList.class)
+                .optGroupId(EncoderZoo.GROUP)
+                .optArtifactId("encoder")
+                .optDevice(Device.cpu())
+                .optArgument("path", file)
+                .optArgument("model", encoder)
+                .build();
+        try (ZooModel<Picture, NDList> model = criteria.loadModel();
+                Predictor<Picture, NDList> predictor = model.newPredictor();
+                NDList tokens = predictor.predict(picture(60, 50, 7))) {
+            assertThat(tokens.get(0).getShape()).isEqualTo(new Shape(32));
+            assertThat(tokens.get(1).getShape()).isEqualTo(new Shape(256, 32));
+            assertThat(tokens.get(0).abs().max().getFloat()).isPositive();
         }
     }
 

@@ -189,7 +189,7 @@ class NativeEncoderGoldenTest {
                         Engine.getInstance().defaultDevice()))
                 .isInstanceOf(CheckpointFormatException.class)
                 .hasMessageContaining("has 4 registers; its name is dinov2reg");
-        assertThatThrownBy(() -> NativeEncoder.Options.of("dinov3-vit-b"))
+        assertThatThrownBy(() -> NativeEncoder.Options.of("dinov4-vit-b"))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("must be dinov2, dinov2reg");
     }

@@ -7,7 +7,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.script.ScriptFunction;
-import io.github.maskalign.encoders.vit.Vit.TokenEmbedding;
+import io.github.maskalign.encoders.vit.VitLayers.TokenEmbedding;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
