@@ -78,7 +78,7 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
         SamplerConfig how = section.sampling(run.sample());
         Map<String, String> facts = new TreeMap<>();
         facts.put("sampler", how.toString());
-        facts.put("equation", how.method() == SamplerMethod.EULER_MARUYAMA ? "SDE" : "ODE");
+        facts.put("equation", equation(how.method()));
         facts.put("labels", "random");
         facts.put("seed", Long.toString(section.seed()));
         facts.put("samples", Integer.toString(section.samples()));
@@ -93,6 +93,14 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
                         .map(path -> String.valueOf(path.getFileName()))
                         .orElse(section.referencePictures() + " training pictures"));
         return new Protocol(facts);
+    }
+
+    private static String equation(SamplerMethod method) {
+        return switch (method) {
+            case EULER, HEUN -> "ODE";
+            case EULER_MARUYAMA -> "SDE";
+            case DDPM, DDIM -> "DDPM";
+        };
     }
 
     @Override
