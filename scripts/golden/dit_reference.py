@@ -157,7 +157,7 @@ def sample(model, x, y, steps: Chain, rule, noise, w=1.0, low=0.0, high=1.0, gui
             f = (share + 1) / 2
             spread = torch.exp(0.5 * (f * math.log(beta) + (1 - f) * math.log(variance[k])))
         else:
-            spread = torch.tensor(eta * math.sqrt((1 - before) / (1 - bar)) * math.sqrt(1 - bar / before))
+            spread = torch.tensor(eta * math.sqrt((1 - before) / (1 - bar)) * math.sqrt(1 - bar / before), dtype=torch.float64)
             mean = math.sqrt(before) * clean + torch.sqrt(1 - before - spread**2) * said
         x = mean + spread * noise[i] if k and (rule == "DDPM" or eta) else mean
     return x

@@ -67,7 +67,7 @@ class ChainSamplerTest {
 
         double[] end = sample(fine, gaussian(0.25), zeros, new GivenNoise((part, step, picture, element) -> 1));
 
-        assertThat(end).allSatisfy(value -> assertThat(value).isCloseTo(exact, within(0.02)));
+        assertThat(end[0]).isCloseTo(exact, within(0.02));
     }
 
     @Test
