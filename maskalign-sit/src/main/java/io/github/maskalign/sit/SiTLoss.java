@@ -181,10 +181,10 @@ public final class SiTLoss {
         SiTConfig config = model.config();
         SiTLossInput.Context context = in.context();
         LossTerms terms = config.terms();
-        Map<String, NDArray> chain = config.process() == Process.DDPM ? chain(out, in, config) : Map.of();
-        NDArray velocity = chain.isEmpty()
+        DdpmLoss.Parts chain = config.process() == Process.DDPM ? chain(out, in, config) : null;
+        NDArray velocity = chain == null
                 ? velocity(out, in, config)
-                : chain.get(SiTLosses.NOISE).add(chain.get(SiTLosses.BOUND));
+                : chain.noise().add(chain.bound());
         NDArray total = velocity;
         NDArray classVelocity = null;
         NDArray classNoise = in.classNoise();
@@ -208,9 +208,12 @@ public final class SiTLoss {
         for (Map.Entry<String, NDArray> term : more.entrySet()) {
             total = addWeighted.callForOne(total, term.getValue(), terms.weight(term.getKey(), context));
         }
-        if (!chain.isEmpty()) {
-            chain.putAll(more);
-            more = chain;
+        if (chain != null) {
+            Map<String, NDArray> all = new LinkedHashMap<>();
+            all.put(SiTLosses.NOISE, chain.noise());
+            all.put(SiTLosses.BOUND, chain.bound());
+            all.putAll(more);
+            more = all;
         }
         return new SiTLosses(total, velocity, classVelocity, alignment, more);
     }
@@ -281,8 +284,8 @@ public final class SiTLoss {
         return VelocityLoss.perSample(scored(out, keep, config), target).mean();
     }
 
-    /** The two parts of DiT's loss, over the tokens that the velocity's would be of. */
-    private Map<String, NDArray> chain(SiTOutput out, SiTLossInput in, SiTConfig config) {
+    /** The two parts of DiT's loss, over the tokens that the velocity's would be of; 0-d. */
+    private DdpmLoss.Parts chain(SiTOutput out, SiTLossInput in, SiTConfig config) {
         NDArray clean = in.clean(); // (N, C, H, W)
         NDArray noise = in.noise();
         NDArray keep = in.keep();
@@ -292,10 +295,7 @@ public final class SiTLoss {
         }
         DdpmLoss.Parts parts = DdpmLoss.perSample(
                 scored(out, keep, config), clean, noise, in.t(), config.model().inChannels());
-        Map<String, NDArray> found = new LinkedHashMap<>();
-        found.put(SiTLosses.NOISE, parts.noise().mean());
-        found.put(SiTLosses.BOUND, parts.bound().mean());
-        return found;
+        return new DdpmLoss.Parts(parts.noise().mean(), parts.bound().mean());
     }
 
     /** The velocity where the loss looks at it: of all pixels, or of the kept patches (N, K, p²C). */

@@ -52,7 +52,8 @@ public final class ExpertModels implements Closeable {
                 Path file = Files.isDirectory(path) ? RunSnapshots.newest(path) : path;
                 OpenWeights weights = OpenWeights.open(file, null, unknown);
                 try {
-                    List<Double> times = expert.times() == null ? times(path, weights) : expert.times();
+                    List<Double> given = expert.times();
+                    List<Double> times = given == null ? times(path, weights) : given;
                     all.opened.add(new Opened(path, weights, reading.read(path, weights), times));
                 } catch (IOException | RuntimeException e) {
                     weights.close();
