@@ -9,6 +9,7 @@ import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.SamplingRun;
 import io.github.maskalign.sit.run.StopSignal;
 import io.github.maskalign.sit.run.internal.RunPrecision;
+import io.github.maskalign.sit.run.internal.SampleSettings.ExpertWeights;
 import io.github.maskalign.sit.run.internal.SampleSource;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -39,6 +40,8 @@ import picocli.CommandLine.Spec;
             "  maskalign sample runs/imagenet-sit-b-2 --sampler EULER_MARUYAMA --steps 250 --cfg 1.8 --interval 0,0.7",
             "  maskalign sample runs/imagenet-sit-xl-2 --num 50000 --sampler EULER_MARUYAMA --steps 250 --cfg 2.3"
                     + " --interval 0,0.85 --vae sd-vae-ft-ema --folder samples --npz samples.npz",
+            "  maskalign sample runs/low --expert runs/high --num 64",
+            "  maskalign sample DiT-XL-2-256x256.pt --num 8 --sampler DDIM --steps 50 --cfg 4 --vae sd-vae-ft-ema --scale 1",
             "  maskalign sample runs/shapes --labels circle,star --num 16",
             "  maskalign sample weights.safetensors --labels 0-7,3 --seed 7 --out samples.png",
             "  maskalign sample SiT-XL-2-256x256.pt --num 8 --cfg 4 --vae sd-vae-ft-ema --scale 1",
@@ -55,6 +58,17 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
     @Option(names = "--ema", paramLabel = "DECAY", description = "Which of the averages that the run keeps.")
     @Nullable
     Double ema;
+
+    @Option(
+            names = "--expert",
+            paramLabel = "RUN|WEIGHTS[:LO-HI]",
+            description = {
+                "A further network, which draws the times from LO to HI in the place of the first; those of its run's",
+                "diffusion.tRange unless given. May be given several times; the first network has the times that are left."
+            },
+            converter = ExpertConverter.class,
+            showDefaultValue = Visibility.NEVER)
+    List<ExpertWeights> experts = List.of();
 
     @Option(names = "--num", paramLabel = "N", description = "Number of pictures.")
     int count = 16;
@@ -147,6 +161,7 @@ final class SampleCommand implements Callable<Integer>, UsesEngine {
     private SamplingRun describe(Launch launch) {
         SamplingRun run = SamplingRun.open(source)
                 .withImport(known.options(), known.section, known.unknown())
+                .withExperts(experts)
                 .withPictures(count, seed)
                 .withSampling((own, model) -> sampling(own, model, launch))
                 .withPrecision(precision)

@@ -1,6 +1,7 @@
 package io.github.maskalign.examples;
 
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.sample.Guidance;
 import io.github.maskalign.core.sample.Guidance.Routes;
 import io.github.maskalign.core.sample.Guidance.Unconditional;
@@ -19,7 +20,8 @@ final class SamplerOptions {
             names = "--sampler",
             paramLabel = "NAME",
             description =
-                    "One of: ${COMPLETION-CANDIDATES} (ode and sde mean the first and the last); that of the config unless given.")
+                    "One of: ${COMPLETION-CANDIDATES} (ode is EULER, sde EULER_MARUYAMA; DDPM and DDIM are for networks of"
+                            + " diffusion.process DDPM, as DiT, and the others for the rest); that of the config unless given.")
     @Nullable
     SamplerMethod method;
 
@@ -29,6 +31,13 @@ final class SamplerOptions {
             description = "Steps of the sampler; those of the config unless given.")
     @Nullable
     Integer steps;
+
+    @Option(
+            names = "--eta",
+            paramLabel = "SHARE",
+            description = "Share of DDPM's noise that DDIM adds, 0 to 1; that of the config, or 0, unless given.")
+    @Nullable
+    Double eta;
 
     @Option(
             names = "--cfg",
@@ -53,7 +62,7 @@ final class SamplerOptions {
             paramLabel = "N|all",
             description = {
                 "Guide the first N channels of the latent, or all. That of the config, or all, unless given; 3 for files of",
-                "willisma/SiT, as its own sampler does."
+                "willisma/SiT and facebookresearch/DiT, as their own samplers do."
             },
             converter = ChannelsConverter.class)
     @Nullable
@@ -98,12 +107,14 @@ final class SamplerOptions {
         SamplerMethod rule = method == null ? own.method() : method;
         double w = cfgScale == null ? own.cfgScale() : cfgScale;
         requireSense(w, model);
+        requireProcess(rule, model);
         double classW = classCfgScale != null ? classCfgScale : cfgScale != null ? cfgScale : own.classCfgScale();
         Interval when = interval == null ? new Interval(own.intervalLow(), own.intervalHigh()) : interval;
         int channels = guidedChannels == null ? own.legacyGuidedChannels() : guidedChannels;
         Guidance guidance = new Guidance(
                 w, classW, when.low(), when.high(), w > 1 ? channels : 0, own.unconditional(), own.routes());
         return own.withMethod(rule, steps == null ? own.steps() : steps)
+                .withEta(eta == null ? own.eta() : eta)
                 .withGuidance(
                         routes != null
                                 ? guidance.withRoutes(routes)
@@ -119,6 +130,21 @@ final class SamplerOptions {
                 : Optional.of("guidance acts on the first " + guided + " of "
                         + model.model().inChannels() + " channels, as in the project's own sampler, which its published"
                         + " scores with guidance need; --guided-channels all guides every channel");
+    }
+
+    private void requireProcess(SamplerMethod rule, SiTConfig model) {
+        try {
+            rule.requireFor(model.process());
+        } catch (IllegalArgumentException e) {
+            throw CommandFailure.badInput("--sampler: " + e.getMessage());
+        }
+        if (eta != null && rule != SamplerMethod.DDIM) {
+            throw CommandFailure.badInput("--eta goes with --sampler DDIM, but it is " + rule);
+        }
+        if (model.process() == Process.DDPM && unconditional != null && unconditional != Unconditional.NULL_LABEL) {
+            throw CommandFailure.badInput(
+                    "--unconditional must be NULL_LABEL for networks of diffusion.process DDPM but was " + unconditional);
+        }
     }
 
     /** Refuses options that would do nothing, or name channels that there are not. */

@@ -14,6 +14,8 @@ import io.github.maskalign.core.align.ConvProjector;
 import io.github.maskalign.core.align.Projector;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer;
+import io.github.maskalign.core.diffusion.DdpmLoss;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.nn.AdaLnZeroBlock;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.TokenRows;
@@ -47,7 +49,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>With everything optional left out this is SiT (arXiv 2401.08740); with a projector REPA (arXiv 2410.06940), with
  * a class token REG, with mixer and subset MaskAlign (arXiv 2606.08788, section 4). Parameter keys are those of the
- * official checkpoints; the mixer's begin with {@code mixer.}. A fresh model predicts exactly 0.
+ * official checkpoints; the mixer's begin with {@code mixer.}. A fresh model predicts exactly 0. With process DDPM this is DiT
+ * (arXiv 2212.09748): the time embedding takes the step n = 1000 t, and what stands for the velocity is noise and variance, 2C
+ * channels.
  *
  * <p>As a DJL block it takes {@code (x, t, y)}, followed by the class token if the model has one, and optionally by
  * the kept indices (N, K) and by the mask of dropped labels (N), and returns {@link SiTOutput#toNDList()}. See {@link SiTInput} for shapes and ranges.
@@ -157,7 +161,7 @@ public final class SiT extends AbstractBlock {
                 .bind("grid", config.grid())
                 .bind("patch", config.model().patchSize())
                 .bind("predicted", config.outChannels())
-                .bind("channels", config.model().inChannels());
+                .bind("channels", config.predictedChannels());
     }
 
     private static Block projector(SiTConfig config, int encoder, Precision precision) {
@@ -330,7 +334,8 @@ public final class SiT extends AbstractBlock {
     /** Returns tokens behind the mixer (N, [1+]T, D), and condition (N, D). */
     private NDList embed(ParameterStore store, SiTInput in, boolean training, BlockRunner runner) {
         NDArray pos = store.getValue(positions, in.x().getDevice(), training);
-        NDArray time = one(tEmbedder, store, training, in.t()); // (N, D)
+        NDArray t = config.process() == Process.DDPM ? DdpmLoss.steps(in.t()) : in.t();
+        NDArray time = one(tEmbedder, store, training, t); // (N, D)
         NDArray c = runner.join(one(yEmbedder, store, training, labels(in, training), time)); // (N, D)
         NDArray x = one(xEmbedder, store, training, in.x(), pos); // (N, T, D)
         if (classEmbedder != null && in.classToken() != null) {
@@ -456,12 +461,12 @@ public final class SiT extends AbstractBlock {
         long side = config.model().inputSize();
         long patchValues = (long) config.model().patchSize()
                 * config.model().patchSize()
-                * config.model().inChannels();
+                * config.predictedChannels();
         List<Shape> out = new ArrayList<>();
         out.add(
                 placement == SubsetPlacement.DROP
                         ? new Shape(n, kept, patchValues)
-                        : new Shape(n, config.model().inChannels(), side, side));
+                        : new Shape(n, config.predictedChannels(), side, side));
         if (config.hasClassToken()) {
             out.add(new Shape(n, config.classTokenWidth()));
         }

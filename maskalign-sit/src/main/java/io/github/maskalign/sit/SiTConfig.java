@@ -8,6 +8,7 @@ import io.github.maskalign.core.config.ConfigKey.Inline;
 import io.github.maskalign.core.config.ConfigKey.NonNegative;
 import io.github.maskalign.core.config.ConfigKey.Positive;
 import io.github.maskalign.core.config.ConfigKey.Range;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.train.LossSchedule;
 import java.util.Collections;
 import java.util.List;
@@ -25,8 +26,10 @@ import java.util.Optional;
  * @param subset which tokens training keeps, and where the others leave and return
  * @param encoderWidths widths Z of the encoders to align with, at most 64 in [1, 65536]; empty means no projector
  * @param classTokenWidth width Z of the class token, at most 65536; 0 means none
- * @param learnSigma whether the head predicts 2C channels, of which the first C are the velocity
+ * @param learnSigma whether the head predicts 2C channels, of which the first C are the velocity, or with DDPM the noise
  * @param terms what the method's relatives add to the loss
+ * @param process what the model is trained on: FLOW, whose velocity it predicts, or DDPM, whose noise and variance it predicts
+ *     (DiT), which needs learnSigma
  */
 public record SiTConfig(
         ModelConfig model,
@@ -37,7 +40,8 @@ public record SiTConfig(
         List<Integer> encoderWidths,
         int classTokenWidth,
         boolean learnSigma,
-        LossTerms terms) {
+        LossTerms terms,
+        Process process) {
 
     private static final int MOST_ENCODERS = 64;
     private static final double PUBLISHED_COEFF = 0.5; // REPA
@@ -80,6 +84,9 @@ public record SiTConfig(
             subset.sparse().requireIn(model.depth());
         }
         terms.requireFits(model.depth(), cls.enabled() || align.enabled(), subset);
+        if (process == Process.DDPM) {
+            ChainFit.require(cls, learnSigma, terms);
+        }
         if (terms.mae().isPresent()) {
             SubsetFit.requireMasked(model, subset);
         }
@@ -91,6 +98,20 @@ public record SiTConfig(
                     .anyMatch(depth -> alignsSubset(subset, depth, model.depth()));
             requireGrid(cls, some ? subset.placement() : SubsetPlacement.NONE);
         }
+    }
+
+    /** A model of velocities. */
+    public SiTConfig(
+            ModelConfig model,
+            AlignConfig align,
+            ClassTokenConfig cls,
+            MixerConfig mixer,
+            SubsetConfig subset,
+            List<Integer> encoderWidths,
+            int classTokenWidth,
+            boolean learnSigma,
+            LossTerms terms) {
+        this(model, align, cls, mixer, subset, encoderWidths, classTokenWidth, learnSigma, terms, Process.FLOW);
     }
 
     private static void requireGrid(ClassTokenConfig cls, SubsetPlacement placement) {
@@ -135,7 +156,7 @@ public record SiTConfig(
     /** Adds REG's class token; width 0 takes it away. */
     public SiTConfig withClassToken(int width) {
         ClassTokenConfig token = new ClassTokenConfig(width > 0, cls.beta());
-        return new SiTConfig(model, align, token, mixer, subset, encoderWidths, width, learnSigma, terms);
+        return new SiTConfig(model, align, token, mixer, subset, encoderWidths, width, learnSigma, terms, process);
     }
 
     /** Sets the weights β and λ of the losses of class token and alignment. */
@@ -144,17 +165,17 @@ public record SiTConfig(
                 with(align.with(align.enabled(), align.depth(), coeff, align.projectorDim()), encoderWidths);
         ClassTokenConfig token = new ClassTokenConfig(cls.enabled(), beta);
         return new SiTConfig(
-                model, weighted.align, token, mixer, subset, encoderWidths, classTokenWidth, learnSigma, terms);
+                model, weighted.align, token, mixer, subset, encoderWidths, classTokenWidth, learnSigma, terms, process);
     }
 
     /** Adds a token mixer. */
     public SiTConfig withMixer(MixerConfig config) {
-        return new SiTConfig(model, align, cls, config, subset, encoderWidths, classTokenWidth, learnSigma, terms);
+        return new SiTConfig(model, align, cls, config, subset, encoderWidths, classTokenWidth, learnSigma, terms, process);
     }
 
     /** Sets which tokens training keeps, and where the others leave and return. */
     public SiTConfig withSubset(SubsetConfig config) {
-        return new SiTConfig(model, align, cls, mixer, config, encoderWidths, classTokenWidth, learnSigma, terms);
+        return new SiTConfig(model, align, cls, mixer, config, encoderWidths, classTokenWidth, learnSigma, terms, process);
     }
 
     /**
@@ -182,7 +203,7 @@ public record SiTConfig(
     /** Sets MLP ratio, label dropout, q/k norm, and whether the head predicts sigma too. */
     public SiTConfig withOptions(double mlpRatio, double classDropoutProb, boolean qkNorm, boolean sigma) {
         ModelConfig sized = model.withOptions(mlpRatio, classDropoutProb, qkNorm);
-        return new SiTConfig(sized, align, cls, mixer, subset, encoderWidths, classTokenWidth, sigma, terms);
+        return new SiTConfig(sized, align, cls, mixer, subset, encoderWidths, classTokenWidth, sigma, terms, process);
     }
 
     /** Sets all of the alignment but whether there is one, which the encoder's widths say. */
@@ -192,11 +213,18 @@ public record SiTConfig(
 
     /** Sets what relatives of the method add to the loss. */
     public SiTConfig withTerms(LossTerms added) {
-        return new SiTConfig(model, align, cls, mixer, subset, encoderWidths, classTokenWidth, learnSigma, added);
+        return new SiTConfig(model, align, cls, mixer, subset, encoderWidths, classTokenWidth, learnSigma, added, process);
+    }
+
+    /** Sets what the model is trained on: with DDPM its head predicts 2C channels (DiT), with FLOW C. */
+    public SiTConfig withProcess(Process trained) {
+        boolean sigma = trained == Process.DDPM;
+        return new SiTConfig(
+                model, align, cls, mixer, subset, encoderWidths, classTokenWidth, sigma, terms, trained);
     }
 
     private SiTConfig with(AlignConfig config, List<Integer> widths) {
-        return new SiTConfig(model, config, cls, mixer, subset, widths, classTokenWidth, learnSigma, terms);
+        return new SiTConfig(model, config, cls, mixer, subset, widths, classTokenWidth, learnSigma, terms, process);
     }
 
     /** Width of the tokens that the head sees: the decoder's if there is one. */
@@ -222,6 +250,11 @@ public record SiTConfig(
     /** Channels the head predicts: C, or 2C with learnSigma. */
     public int outChannels() {
         return learnSigma ? 2 * model.inChannels() : model.inChannels();
+    }
+
+    /** Channels that the model hands out: C of the velocity, or with DDPM 2C, of the noise and the variance. */
+    public int predictedChannels() {
+        return process == Process.DDPM ? outChannels() : model.inChannels();
     }
 
     /** The blocks of ROUTE, both counted from 0. */

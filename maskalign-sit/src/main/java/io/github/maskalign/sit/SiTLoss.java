@@ -8,6 +8,8 @@ import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.AlignmentLoss;
 import io.github.maskalign.core.align.AuxiliaryLoss;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
+import io.github.maskalign.core.diffusion.DdpmLoss;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.diffusion.VelocityLoss;
 import io.github.maskalign.core.nn.TokenRows;
@@ -30,6 +32,8 @@ import org.jspecify.annotations.Nullable;
  * for good, or that a decoder paints in, count in no velocity; the alignment covers the class token and the tokens that were present at the tap, or with
  * LOSS_ONLY those that were sampled. With β and λ at 0 or without the parts, this is SiT's loss; with them REPA's,
  * REG's and MaskAlign's (arXiv 2606.08788, section 4).
+ *
+ * <p>For a model of process DDPM the first term is DiT's, {@link DdpmLoss}, over the same tokens, and the path is not looked at.
  */
 public final class SiTLoss {
     private static final ScriptFunction CLASS_ROW = ScriptFunction.of(Interpolant.class, "losses.py", "class_row");
@@ -157,7 +161,9 @@ public final class SiTLoss {
         NDArray noisedClass =
                 classToken != null && classNoise != null ? path.interpolate(classToken, classNoise, t) : null;
         return new SiTInput(
-                path.interpolate(in.clean(), in.noise(), t),
+                config.process() == Process.DDPM
+                        ? DdpmLoss.state(in.clean(), in.noise(), t)
+                        : path.interpolate(in.clean(), in.noise(), t),
                 t,
                 in.y(),
                 noisedClass,
@@ -184,7 +190,10 @@ public final class SiTLoss {
         SiTConfig config = model.config();
         SiTLossInput.Context context = in.context();
         LossTerms terms = config.terms();
-        NDArray velocity = velocity(out, in, config);
+        DdpmLoss.Parts chain = config.process() == Process.DDPM ? chain(out, in, config) : null;
+        NDArray velocity = chain == null
+                ? velocity(out, in, config)
+                : chain.noise().add(chain.bound());
         NDArray total = velocity;
         NDArray classVelocity = null;
         NDArray classNoise = in.classNoise();
@@ -207,6 +216,13 @@ public final class SiTLoss {
         Map<String, NDArray> more = terms.isEmpty() ? Map.of() : terms(out, in, config);
         for (Map.Entry<String, NDArray> term : more.entrySet()) {
             total = addWeighted.callForOne(total, term.getValue(), terms.weight(term.getKey(), context));
+        }
+        if (chain != null) {
+            Map<String, NDArray> all = new LinkedHashMap<>();
+            all.put(SiTLosses.NOISE, chain.noise());
+            all.put(SiTLosses.BOUND, chain.bound());
+            all.putAll(more);
+            more = all;
         }
         return new SiTLosses(total, velocity, classVelocity, alignment, more);
     }
@@ -275,6 +291,20 @@ public final class SiTLoss {
             target = patches.gather(patchify.callForOne(target), keep); // (N, K, p²C)
         }
         return VelocityLoss.mean(scored(out, keep, config), target);
+    }
+
+    /** The two parts of DiT's loss, over the tokens that the velocity's would be of; 0-d. */
+    private DdpmLoss.Parts chain(SiTOutput out, SiTLossInput in, SiTConfig config) {
+        NDArray clean = in.clean(); // (N, C, H, W)
+        NDArray noise = in.noise();
+        NDArray keep = in.keep();
+        if (keep != null && config.scoresKept()) {
+            clean = patches.gather(patchify.callForOne(clean), keep); // (N, K, p²C)
+            noise = patches.gather(patchify.callForOne(noise), keep);
+        }
+        DdpmLoss.Parts parts = DdpmLoss.perSample(
+                scored(out, keep, config), clean, noise, in.t(), config.model().inChannels());
+        return new DdpmLoss.Parts(parts.noise().mean(), parts.bound().mean());
     }
 
     /** The velocity where the loss looks at it: of all pixels, or of the kept patches (N, K, p²C). */
@@ -396,10 +426,11 @@ public final class SiTLoss {
      * The parts of a training loss, each 0-d float32.
      *
      * @param total {@code velocity + β·classVelocity + λ·alignment}
-     * @param velocity mean squared error of the velocity
+     * @param velocity mean squared error of the velocity; with DDPM the sum of noise and bound
      * @param classVelocity mean squared error of the class token's velocity, if there is one
      * @param alignment minus the mean cosine, if the model aligns
-     * @param terms the terms of relatives, by name
+     * @param terms the terms of relatives, by name; with DDPM also the two parts of the loss of noise and variance, {@code noise}
+     *     and {@code vlb}
      */
     public record SiTLosses(
             NDArray total,
@@ -407,11 +438,15 @@ public final class SiTLoss {
             @Nullable NDArray classVelocity,
             @Nullable NDArray alignment,
             Map<String, NDArray> terms) {
+        static final String NOISE = "noise";
+        static final String BOUND = "vlb";
 
         /** Returns the parts that exist by the names used in logs. */
         public Map<String, NDArray> parts() {
             Map<String, NDArray> parts = new LinkedHashMap<>();
-            parts.put("velocity", velocity);
+            if (!terms.containsKey(NOISE)) {
+                parts.put("velocity", velocity);
+            }
             if (classVelocity != null) {
                 parts.put("class", classVelocity);
             }

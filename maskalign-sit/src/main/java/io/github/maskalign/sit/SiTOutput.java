@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * What a SiT predicts.
  *
  * @param velocity velocity (N, C, H, W); if tokens were dropped for good, that of the kept ones (N, K, p²·C), channel
- *     fastest
+ *     fastest. With diffusion.process DDPM in its place noise and variance, 2C channels
  * @param projected projected tokens at the alignment depth, (N, T, Z) for each encoder, class token first if there is
  *     one; only the kept tokens if the others were away at that depth
  * @param classVelocity velocity of the class token (N, Z), if there is one

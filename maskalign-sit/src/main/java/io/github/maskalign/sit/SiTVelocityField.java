@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.sample.VelocityField;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -22,9 +23,24 @@ public final class SiTVelocityField implements VelocityField {
         this.store = store;
     }
 
+    /** @throws IllegalStateException if the model predicts noise, see {@link #noise} */
     @Override
     public NDList velocity(NDList state, NDArray t, NDArray labels) {
+        if (model.config().process() == Process.DDPM) {
+            throw new IllegalStateException("a model of diffusion.process DDPM predicts noise, no velocity");
+        }
         return velocity(model.forward(store, input(state, t, labels, null), false));
+    }
+
+    @Override
+    public Optional<NoiseField> noise() {
+        return model.config().process() == Process.DDPM ? Optional.of(this::noise) : Optional.empty();
+    }
+
+    private NDList noise(NDArray state, NDArray t, NDArray labels) {
+        try (NDList both = velocity(model.forward(store, input(new NDList(state), t, labels, null), false))) {
+            return both.singletonOrThrow().split(2, 1); // 2 x (N, C, H, W)
+        }
     }
 
     @Override

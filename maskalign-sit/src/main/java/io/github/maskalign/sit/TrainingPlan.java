@@ -121,6 +121,10 @@ final class TrainingPlan {
     }
 
     private void modelProblems(SiTConfig config, Problems problems) {
+        problems.require(
+                config.process() == diffusion.process(),
+                "model and diffusion must have the same process but have " + config.process() + " and "
+                        + diffusion.process());
         SubsetConfig subset = config.subset();
         problems.run(() -> subset.requireTokensLeft(config.tokens()));
         long tail = subset.dropping().unmaskedTailSteps();

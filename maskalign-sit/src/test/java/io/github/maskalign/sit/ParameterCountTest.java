@@ -2,6 +2,7 @@ package io.github.maskalign.sit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
@@ -34,6 +35,7 @@ class ParameterCountTest {
         SiTConfig plain = SiTVariant.ofId(id).config();
 
         assertThat(count(plain.withOptions(4, 0.1, false, true))).isEqualTo(official);
+        assertThat(count(plain.withProcess(Process.DDPM))).as("DiT's").isEqualTo(official);
         assertThat(count(plain)).isEqualTo(fourChannels);
         assertThat(count(plain.withAlignment(plain.align().depth(), 2048, List.of(768))))
                 .isEqualTo(withProjector);

@@ -89,7 +89,9 @@ class RouteGuidanceTest {
 
     /** Draws that depend on the picture and the call alone, however pictures are put together. */
     @ParameterizedTest
-    @EnumSource(SamplerMethod.class)
+    @EnumSource(
+            value = SamplerMethod.class,
+            names = {"EULER", "HEUN", "EULER_MARUYAMA"})
     void subsetsAreThePicturesOwn(SamplerMethod method) {
         Map<Integer, List<String>> whole = seen(method, 5);
 

@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.sample.Guidance.GuidedField;
 import io.github.maskalign.core.sample.SampleRequest.DrawnNoise;
@@ -47,12 +48,14 @@ public final class Sampler {
     /**
      * Returns the times the sampler stops at.
      *
-     * @return S + 1 falling numbers, the first 1, the last 0
+     * @return S + 1 falling numbers, the first 1, the last 0; on DDPM's chain those of its steps, the last of which is at 0
+     *     as well, and 0
      */
     public double[] times() {
         return switch (config.method()) {
             case EULER, HEUN -> TimeGrid.equal(config.steps());
             case EULER_MARUYAMA -> TimeGrid.withLastStep(config.steps(), config.lastStep());
+            case DDPM, DDIM -> ChainStep.times(config.method().chain(config.steps()));
         };
     }
 
@@ -70,14 +73,15 @@ public final class Sampler {
      * @param noise where random numbers come from
      * @param listener told after each step
      * @return the state at t = 0, float64: {@code [latent (N, C, H, W)]} or {@code [latent, class token (N, Z)]}
-     * @throws IllegalArgumentException if more channels are to be guided than the latent has, or guidance asks for what the
-     *     field does not have
+     * @throws IllegalArgumentException if more channels are to be guided than the latent has, or method or guidance ask for
+     *     what the field does not have
      * @throws IllegalStateException if the field or the noise returns arrays of other shapes than the state's
      */
     public NDList sample(
             NDManager manager, VelocityField field, SampleRequest request, NoiseSource noise, SampleListener listener) {
         config.guidance().requireChannels(request.latentShape().get(0));
         config.guidance().requireFits(field);
+        config.method().requireFor(field.noise().isPresent() ? Process.DDPM : Process.FLOW);
         if (config.method() == SamplerMethod.EULER_MARUYAMA && noise instanceof DrawnNoise drawn) {
             try (NoiseAhead ahead = new NoiseAhead(drawn, request, config.steps() - 2, manager.getDevice())) {
                 return integrate(manager, field, request, ahead, listener);
@@ -88,13 +92,14 @@ public final class Sampler {
 
     private NDList integrate(
             NDManager manager, VelocityField field, SampleRequest request, NoiseSource noise, SampleListener listener) {
+        boolean chain = field.noise().isPresent();
         double[] grid = times();
         try (NDManager run = manager.newSubManager()) {
             NDList start = checked(noise.initial(run, request), request);
             DataType inputType = start.get(0).getDataType();
             GuidedField guided = new GuidedField(
-                    field,
-                    config.guidance(),
+                    chain ? ChainStep.pairs(field, request) : field,
+                    chain ? ChainStep.ofNoise(config.guidance()) : config.guidance(),
                     run,
                     request.labels(),
                     (call, tokens, kept) -> noise.subset(request, call, tokens, kept),
@@ -124,6 +129,7 @@ public final class Sampler {
             case EULER -> new EulerStep(field, grid);
             case HEUN -> new HeunStep(field, grid);
             case EULER_MARUYAMA -> new EulerMaruyamaStep(field, grid, path, config.diffusion(), noise, request);
+            case DDPM, DDIM -> new ChainStep(field, config, config.method().chain(config.steps()), noise, request);
         };
     }
 

@@ -45,6 +45,25 @@ public interface VelocityField {
         NDList velocity(NDList state, NDArray t, NDArray labels, NDArray keep);
     }
 
+    /** Returns the network as one that predicts noise and variance, for samplers of DDPM's chain; empty if it predicts a velocity. */
+    default Optional<NoiseField> noise() {
+        return Optional.empty();
+    }
+
+    /** A network of DDPM's chain: noise and variance of a step, see {@link io.github.maskalign.core.diffusion.DdpmLoss}. */
+    @FunctionalInterface
+    interface NoiseField {
+        /**
+         * The noise of each sample, and the share f of its variance as v = 2f − 1.
+         *
+         * @param state the latents (N, C, H, W); must not be changed
+         * @param t times (N) of steps, n / 1000
+         * @param labels classes (N), int64; guided calls hold {@link #nullLabel} in their second half
+         * @return noise and share, each of the state's shape; new arrays, which the sampler takes over and closes
+         */
+        NDList noise(NDArray state, NDArray t, NDArray labels);
+    }
+
     /** Whether the network has a path to leave out, which {@link Guidance.Unconditional#PATH_DROP} needs. */
     default boolean hasPath() {
         return false;

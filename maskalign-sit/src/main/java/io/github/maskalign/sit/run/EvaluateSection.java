@@ -1,5 +1,6 @@
 package io.github.maskalign.sit.run;
 
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.Inline;
 import io.github.maskalign.core.config.ConfigKey.NonNegative;
@@ -105,7 +106,7 @@ public record EvaluateSection(
     }
 
     /**
-     * Returns how samples are drawn.
+     * Returns how samples are drawn. Where the run draws on DDPM's chain, EULER is its rule without noise, DDIM.
      *
      * @param own how the run draws pictures
      */
@@ -114,6 +115,7 @@ public record EvaluateSection(
     }
 
     private static SamplerConfig sampling(SamplerConfig own, SamplerMethod method, int steps, double scale) {
-        return own.withMethod(method, steps).withGuidance(own.guidance().withScale(scale));
+        boolean chain = own.method().process() == Process.DDPM && method == SamplerMethod.EULER;
+        return own.withMethod(chain ? SamplerMethod.DDIM : method, steps).withGuidance(own.guidance().withScale(scale));
     }
 }

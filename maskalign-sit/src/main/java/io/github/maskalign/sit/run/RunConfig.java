@@ -15,6 +15,7 @@ import io.github.maskalign.core.config.ConfigKey.Range;
 import io.github.maskalign.core.config.ConfigKey.Sized;
 import io.github.maskalign.core.data.PixelScaling;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.internal.NativeThreads;
 import io.github.maskalign.core.sample.Guidance.Unconditional;
@@ -70,7 +71,9 @@ import java.util.stream.Stream;
             "tread",
             "sprint",
             "maskdit",
-            "microdit"
+            "microdit",
+            "dit",
+            "ediffi"
         },
         sections = {"align", "cls", "mixer", "subset", "terms"},
         sized = "model",
@@ -169,6 +172,11 @@ public record RunConfig(
                     "data.vae must name an autoencoder while evaluate.every is above 0, as latents of "
                             + model.inChannels() + " channels are no pictures; or none if they are pixels");
         }
+        Process process = method.diffusion.process();
+        requireMethod("sample", sample, process);
+        if (evaluate.every() > 0) {
+            requireMethod("evaluate", evaluate.sampling(sample), process);
+        }
         if (sample.unconditional() == Unconditional.ROUTE_RATIO && method.subset.placement() != SubsetPlacement.ROUTE) {
             throw new IllegalArgumentException(
                     "sample.unconditional must be NULL_LABEL with subset.placement " + method.subset.placement()
@@ -190,6 +198,18 @@ public record RunConfig(
         if (method.mixer.layers() > 0 && method.subset.placement() == SubsetPlacement.LOSS_ONLY) {
             throw new IllegalArgumentException(
                     "mixer.layers must be 0 with subset.placement LOSS_ONLY but was " + method.mixer.layers());
+        }
+    }
+
+    private static void requireMethod(String section, SamplerConfig sampler, Process process) {
+        try {
+            sampler.method().requireFor(process);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(section + "." + e.getMessage(), e);
+        }
+        if (process == Process.DDPM && sampler.unconditional() != Unconditional.NULL_LABEL) {
+            throw new IllegalArgumentException("sample.unconditional must be NULL_LABEL with diffusion.process DDPM but was "
+                    + sampler.unconditional());
         }
     }
 

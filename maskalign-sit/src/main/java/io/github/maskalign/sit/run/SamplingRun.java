@@ -9,6 +9,7 @@ import io.github.maskalign.core.distributed.Communicators.LocalCommunicator;
 import io.github.maskalign.core.files.WeightsFile.Unknown;
 import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.sit.run.internal.ClassNames;
+import io.github.maskalign.sit.run.internal.ExpertModels;
 import io.github.maskalign.sit.run.internal.PictureDecoder;
 import io.github.maskalign.sit.run.internal.RunPrecision;
 import io.github.maskalign.sit.run.internal.SampleSettings;
@@ -16,6 +17,7 @@ import io.github.maskalign.sit.run.internal.SampleSettings.Audience;
 import io.github.maskalign.sit.run.internal.SampleSettings.AutoencoderChoice;
 import io.github.maskalign.sit.run.internal.SampleSettings.Computing;
 import io.github.maskalign.sit.run.internal.SampleSettings.Decoding;
+import io.github.maskalign.sit.run.internal.SampleSettings.ExpertWeights;
 import io.github.maskalign.sit.run.internal.SampleSettings.Source;
 import io.github.maskalign.sit.run.internal.SampleSettings.Wanted;
 import io.github.maskalign.sit.run.internal.SampleSource;
@@ -72,7 +74,7 @@ public final class SamplingRun {
      */
     public static SamplingRun open(Path source) {
         return new SamplingRun(
-                new Source(source, null, ImportOptions.AUTO, null, Unknown.REFUSE),
+                new Source(source, null, ImportOptions.AUTO, null, Unknown.REFUSE, List.of()),
                 new Wanted(16, 0, List.of(), List.of(), false),
                 new Computing((own, model) -> own, null, 16),
                 new Decoding(null, null, PictureDecoder.USUAL_BATCH, PictureDecoder.USUAL_TILE),
@@ -81,12 +83,21 @@ public final class SamplingRun {
 
     /** Returns the run with another of the averages that a run folder keeps, by its decay. */
     public SamplingRun withAverage(double decay) {
-        return with(new Source(source.path(), decay, source.options(), source.section(), source.unknown()));
+        return with(new Source(source.path(), decay, source.options(), source.section(), source.unknown(), source.experts()));
     }
 
     /** Returns the run with what a file from elsewhere does not say about itself. */
     public SamplingRun withImport(ImportOptions options, @Nullable String section, Unknown unknown) {
-        return with(new Source(source.path(), source.average(), options, section, unknown));
+        return with(new Source(source.path(), source.average(), options, section, unknown, source.experts()));
+    }
+
+    /**
+     * Returns the run in which further networks draw some of the times in the place of the first (eDiff-I), which has those that
+     * they leave. Whether the times are covered once is seen when the pictures are made.
+     */
+    public SamplingRun withExperts(List<ExpertWeights> experts) {
+        return with(new Source(
+                source.path(), source.average(), source.options(), source.section(), source.unknown(), experts));
     }
 
     private SamplingRun with(Source other) {
@@ -222,8 +233,15 @@ public final class SamplingRun {
     private Path run(Device device, boolean decoded, Task task) throws IOException {
         Path chosen = source.chosen();
         try (NDManager manager = NDManager.newBaseManager(device);
-                OpenWeights file = source.open(chosen)) {
-            SampleSource own = model(chosen, file);
+                OpenWeights file = source.open(chosen);
+                ExpertModels experts = ExpertModels.open(source.experts(), source.unknown(), this::model)) {
+            List<Double> times = ExpertModels.times(chosen, file);
+            if (source.experts().isEmpty() && !times.equals(List.of(0.0, 1.0))) {
+                audience.notes()
+                        .accept(chosen + " was trained on the times from " + times.get(0) + " to " + times.get(1)
+                                + " alone and draws all of them here; --expert names the networks of the others");
+            }
+            SampleSource own = experts.join(chosen, times, model(chosen, file));
             SampleSource model = own.withSampling(computing.change().of(own.sampling(), own.model()));
             boolean ready = model.model().model().inChannels() == 3 && model.scaling() == null;
             Decoding used = decoding.autoencoder() != null || model.autoencoder() == null
@@ -237,17 +255,12 @@ public final class SamplingRun {
             ClassNames names = SampleSource.isRun(chosen) ? ClassNames.read(own.folder()) : new ClassNames(List.of());
             Wanted pictures = wanted.resolved(names);
             Path weights = file.file().path();
-            Map<String, String> facts = Map.of(
-                    "source",
-                    chosen.toString(),
-                    "weights",
-                    String.valueOf(weights.getFileName()),
-                    "weights_sha256",
-                    Digests.sha256(weights),
-                    "read_as",
-                    source.options().toString(),
-                    SampleWork.KIND,
-                    source.kind(chosen));
+            Map<String, String> facts = experts.facts();
+            facts.put("source", chosen.toString());
+            facts.put("weights", String.valueOf(weights.getFileName()));
+            facts.put("weights_sha256", Digests.sha256(weights));
+            facts.put("read_as", source.options().toString());
+            facts.put(SampleWork.KIND, source.kind(chosen));
             try (Closeable products = model.precision().enter()) {
                 int batch = Math.min(computing.batch(), wanted.count());
                 return task.run(new SampleWork(manager, model, pictures, used, batch, names), facts);

@@ -4,6 +4,7 @@ import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Bottleneck;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTConfig.AlignConfig;
 import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
@@ -25,6 +26,8 @@ public final class ModelSettings {
 
     private static final Map<String, String> LATER = Map.ofEntries(
             Map.entry("diffusion.timeShift", "1.0"),
+            Map.entry("diffusion.process", "FLOW"),
+            Map.entry("diffusion.tRange", "[0.0, 1.0]"),
             Map.entry("align.depths", "[]"),
             Map.entry("moreEncoders", "[]"),
             Map.entry("align.projector", "MLP"),
@@ -49,6 +52,7 @@ public final class ModelSettings {
             Map.entry("terms.autoStop.inRow", "1"));
 
     private static final String SETTING = "config.";
+    private static final String PROCESS = "diffusion.process";
 
     private final Map<String, String> metadata;
 
@@ -56,8 +60,14 @@ public final class ModelSettings {
         this.metadata = metadata;
     }
 
-    /** Returns the method that a model is made for: {@code sit}, {@code repa}, {@code reg} or {@code maskalign}. */
+    /**
+     * Returns the method that a model is made for: {@code sit}, {@code repa}, {@code reg} or {@code maskalign}, and {@code dit} for
+     * all that predict noise.
+     */
     public static String family(SiTConfig config) {
+        if (config.process() == Process.DDPM) {
+            return "dit";
+        }
         if (config.mixer().layers() > 0 || config.subset().placement() != SubsetPlacement.NONE) {
             return "maskalign";
         }
@@ -111,6 +121,9 @@ public final class ModelSettings {
         if (config.subset().placement() == SubsetPlacement.SPARSE) {
             out.put("subset.dense", Integer.toString(config.subset().sparse().dense()));
             out.put("subset.pathDrop", Double.toString(config.subset().sparse().pathDrop()));
+        }
+        if (config.process() == Process.DDPM) {
+            out.put(PROCESS, config.process().name());
         }
         config.subset().decoder().ifPresent(decoder -> {
             out.put("subset.decoder.layers", Integer.toString(decoder.layers()));
@@ -169,7 +182,7 @@ public final class ModelSettings {
             String dense = all.text("subset.dense");
             config = config.withSparse(Integer.parseInt(dense == null ? DENSE : dense), 0);
         }
-        return Optional.of(config);
+        return Optional.of(Process.DDPM.name().equals(all.text(PROCESS)) ? config.withProcess(Process.DDPM) : config);
     }
 
     /** What earlier releases did not write, and this one not where it is as they had it. */

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.SafetensorsWriter;
@@ -15,6 +16,7 @@ import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.core.nn.internal.SinCosPositions;
 import io.github.maskalign.core.sample.SamplerConfig;
+import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
@@ -41,6 +43,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -178,13 +181,39 @@ public final class SiTWeights implements Closeable {
             named = without(named, Keys.SELF_HEAD);
             notes.add("left out " + Keys.SELF_HEAD + "*, the head of self-alignment, which only training needs");
         }
-        SiTConfig config = Geometry.of(origin, named, ModelMetadata.config(metadata), known);
-        named = velocityOnly(named, config, notes);
+        Optional<SiTConfig> told = ModelMetadata.config(metadata);
+        SiTConfig config = trainedOn(process(origin, told, guess.family(), given), origin, Geometry.of(origin, named, told, known));
+        if (config.process() == Process.FLOW) {
+            named = velocityOnly(named, config, notes);
+        }
         requireModel(origin, named, config);
         comparePositions(named, config, notes);
         facts.putIfAbsent(ModelMetadata.SOURCE, guess.family().id());
         TimeConvention time = ModelMetadata.time(metadata).orElse(guess.family().time());
         return new SiTWeights(origin, guess, time, config, named, facts, notes, null);
+    }
+
+    /** What the weights were trained on: as the metadata say, otherwise as their family is. */
+    private static Process process(
+            String origin, Optional<SiTConfig> told, WeightsFamily family, @Nullable WeightsFamily given)
+            throws CheckpointFormatException {
+        Process usual = family == WeightsFamily.DIT ? Process.DDPM : Process.FLOW;
+        Process trained = told.map(SiTConfig::process).orElse(usual);
+        if (given != null && trained != usual) {
+            throw new CheckpointFormatException(
+                    origin,
+                    List.of("was trained with diffusion.process " + trained + ", as its metadata says, so it is no file of the"
+                            + " family " + given.id()));
+        }
+        return trained;
+    }
+
+    private static SiTConfig trainedOn(Process process, String origin, SiTConfig config) throws CheckpointFormatException {
+        try {
+            return process == Process.DDPM ? config.withProcess(process) : config;
+        } catch (IllegalArgumentException e) { // a class token
+            throw new CheckpointFormatException(origin, List.of(String.valueOf(e.getMessage())));
+        }
     }
 
     /** Returns where the weights come from. */
@@ -221,10 +250,16 @@ public final class SiTWeights implements Closeable {
                 .orElse(Interpolant.LINEAR);
     }
 
-    /** Returns {@link SamplerConfig#defaults} with guidance on the channels on which the family's own sampler lets it act. */
+    /**
+     * Returns {@link SamplerConfig#defaults}, or for networks of noise DDPM's sampler with as many steps, with guidance on the
+     * channels on which the family's own sampler lets it act.
+     */
     public SamplerConfig sampling() {
         int guided = family().legacyGuidedChannels();
         SamplerConfig usual = SamplerConfig.defaults();
+        if (config.process() == Process.DDPM) {
+            usual = usual.withMethod(SamplerMethod.DDPM, usual.steps());
+        }
         return usual.withGuidance(usual.guidance()
                 .withLegacyGuidedChannels(guided < config.model().inChannels() ? guided : 0));
     }

@@ -1,5 +1,6 @@
 package io.github.maskalign.sit.weights;
 
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
@@ -24,7 +25,7 @@ import java.util.Set;
  *
  * <p>{@code repa} and {@code reg} are what the {@code generate.py} of REPA and REG load; {@code sit-official} is what
  * willisma/SiT's sampler loads, a head of C channels ({@code learn_sigma=False}, which it assumes for every file that
- * is not its own), {@code irepa} what iREPA's loads. Their loaders are strict, so a token mixer cannot go with them: {@link Extra} says what becomes of
+ * is not its own), {@code irepa} what iREPA's loads, {@code dit} what facebookresearch/DiT's does. Their loaders are strict, so a token mixer cannot go with them: {@link Extra} says what becomes of
  * it. {@code sit} and {@code maskalign} are this library's own and leave nothing out.
  *
  * @param family the project
@@ -41,7 +42,8 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
             WeightsFamily.REG,
             WeightsFamily.MASKALIGN,
             WeightsFamily.SIT_OFFICIAL,
-            WeightsFamily.IREPA);
+            WeightsFamily.IREPA,
+            WeightsFamily.DIT);
 
     /** What becomes of {@code mixer.*} and {@code mask_token}, which no other project knows. */
     public enum Extra {
@@ -90,14 +92,16 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
             tensors.keySet().removeIf(Keys::isOurs);
             notes.add("left out mixer.* and mask_token: this is another network than the one that was trained");
         }
-        if (family == WeightsFamily.SIT_OFFICIAL && !config.encoderWidths().isEmpty()) {
+        boolean bare = family == WeightsFamily.SIT_OFFICIAL || family == WeightsFamily.DIT;
+        if (bare && !config.encoderWidths().isEmpty()) {
             tensors.keySet().removeIf(Keys::isProjector);
-            notes.add("left out the projectors, which sit-official does not have");
+            notes.add("left out the projectors, which " + family.id() + " does not have");
         }
         StateDict left = StateDict.ofTensors(tensors);
         SiTConfig model = tensors.size() == placed.tensors().size()
                 ? config
-                : Geometry.of(weights.origin(), left, Optional.of(config), ImportOptions.AUTO);
+                : Geometry.of(weights.origin(), left, Optional.of(config), ImportOptions.AUTO)
+                        .withProcess(config.process());
         Map<String, String> metadata = new LinkedHashMap<>(placed.metadata());
         metadata.putAll(ModelMetadata.of(family, placed.time(), model));
         StateDict named = left;
@@ -112,10 +116,18 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
     private static List<String> problems(SiTConfig config, WeightsFamily family) {
         if (!TARGETS.contains(family)) {
             throw new IllegalArgumentException(
-                    "weights can be exported as sit, repa, reg, maskalign, sit-official or irepa but not as "
+                    "weights can be exported as sit, repa, reg, maskalign, sit-official, irepa or dit but not as "
                             + family.id());
         }
         List<String> problems = new ArrayList<>();
+        boolean chain = config.process() == Process.DDPM;
+        if (chain && family != WeightsFamily.DIT && family != WeightsFamily.SIT && family != WeightsFamily.MASKALIGN) {
+            problems.add(family.id() + " predicts velocities, and these weights noise and variance (diffusion.process DDPM):"
+                    + " export them as dit, or as sit with all that training needs");
+        }
+        if (!chain && family == WeightsFamily.DIT) {
+            problems.add("dit predicts noise and variance of DDPM's steps, and these weights velocities");
+        }
         boolean withoutToken =
                 family == WeightsFamily.REPA || family == WeightsFamily.SIT_OFFICIAL || family == WeightsFamily.IREPA;
         boolean convolves = !config.encoderWidths().isEmpty() && config.align().projector() == ProjectorKind.CONV;
@@ -141,7 +153,8 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
     }
 
     /**
-     * Returns the family as which these weights are written without a change: {@code maskalign} with a mixer, {@code repa}
+     * Returns the family as which these weights are written without a change: {@code dit} or {@code sit} for networks of noise,
+     * otherwise {@code maskalign} with a mixer, {@code repa}
      * with projectors, {@code reg} with a class token too, and {@code sit} for all else, for projectors that are convolutions,
      * and for the other time axis.
      */
@@ -149,6 +162,11 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
         SiTConfig config = weights.config();
         if (weights.time() != TimeConvention.DATA_AT_0) {
             return WeightsFamily.SIT;
+        }
+        if (config.process() == Process.DDPM) {
+            boolean plain = config.encoderWidths().isEmpty()
+                    && weights.tensors().keys().stream().noneMatch(Keys::isOurs);
+            return plain ? WeightsFamily.DIT : WeightsFamily.SIT;
         }
         if (config.mixer().layers() > 0 || weights.tensors().keys().contains(Keys.MASK_TOKEN)) {
             return WeightsFamily.MASKALIGN;

@@ -27,6 +27,8 @@ public enum WeightsFamily implements Identified {
     REPA_LEGACY("repa-legacy", TimeConvention.DATA_AT_0),
     /** REGLUE: REG on 4 + 16 channels. */
     REGLUE("reglue", TimeConvention.DATA_AT_0),
+    /** facebookresearch/DiT, and all models here that predict noise: SiT's names, a head of 2C channels, DDPM's chain. */
+    DIT("dit", TimeConvention.DATA_AT_0),
     /** ReDi: SiT's names and axis on 4 + 8 channels, and {@code projector} if it was trained with REPA. */
     REDI("redi", TimeConvention.DATA_AT_1);
 
@@ -51,19 +53,19 @@ public enum WeightsFamily implements Identified {
 
     /**
      * Returns how many channels of the latent the project's own sampler guides, the first ones; 0 for all. It is a
-     * quirk of willisma/SiT's {@code forward_with_cfg}, which its published scores with guidance need (FID 2.06 of
-     * SiT-XL/2); every other family guides all.
+     * quirk of {@code forward_with_cfg} in facebookresearch/DiT and willisma/SiT, which their published scores with guidance
+     * need (FID 2.27 of DiT-XL/2, 2.06 of SiT-XL/2); every other family guides all.
      */
     public int legacyGuidedChannels() {
-        return this == SIT_OFFICIAL ? 3 : 0;
+        return this == SIT_OFFICIAL || this == DIT ? 3 : 0;
     }
 
     /**
-     * Returns how the project makes bytes of decoded pictures: willisma/SiT and ReDi round, REPA and its relatives
+     * Returns how the project makes bytes of decoded pictures: DiT, willisma/SiT and ReDi round, REPA and its relatives
      * truncate. Published numbers need the rule of their project.
      */
     public PixelScaling pixels() {
-        return this == SIT_OFFICIAL || this == REDI ? PixelScaling.ROUND : PixelScaling.TRUNCATE;
+        return this == SIT_OFFICIAL || this == DIT || this == REDI ? PixelScaling.ROUND : PixelScaling.TRUNCATE;
     }
 
     /** Finds a family by its name in files. */

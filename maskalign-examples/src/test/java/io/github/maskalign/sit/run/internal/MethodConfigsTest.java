@@ -114,7 +114,9 @@ class MethodConfigsTest {
         "tread, 130500112, 675111184",
         "sprint, 131681296, 677767696",
         "maskdit, 145657360, 730542352",
-        "microdit, 157965520, 751273360"
+        "microdit, 157965520, 751273360",
+        "dit, 130512416, 675129632",
+        "ediffi, 130500112, 675111184"
     })
     void parametersAreThoseOfThePapers(String method, long base, long extraLarge) {
         assertThat(total("imagenet-sit-b-2", method)).isEqualTo(base);

@@ -3,6 +3,7 @@ package io.github.maskalign.sit.lab.internal;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetConfig.Drawing;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
@@ -134,7 +135,15 @@ record AnalysedWeights(String name, long step, Path file, Optional<RunConfig> ru
      * @param path the path it was trained on
      * @param notes what was changed in a file from elsewhere
      */
-    record Loaded(SiT model, SiTConfig trained, Interpolant path, List<String> notes) {}
+    record Loaded(SiT model, SiTConfig trained, Interpolant path, List<String> notes) {
+        Loaded {
+            if (trained.process() == Process.DDPM) {
+                throw new IllegalArgumentException(
+                        "an analysis measures networks that predict velocities, but this one predicts noise"
+                                + " (diffusion.process DDPM)");
+            }
+        }
+    }
 
     /**
      * Loads the model; its arrays belong to the manager.

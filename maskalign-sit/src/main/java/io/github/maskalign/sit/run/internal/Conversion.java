@@ -50,7 +50,7 @@ public record Conversion(StateDict tensors, Map<String, String> metadata, List<S
         return WeightsFamily.find(family)
                 .filter(WeightsExport.TARGETS::contains)
                 .orElseThrow(() -> new IllegalArgumentException(
-                        "--family must be sit, repa, reg, maskalign, sit-official or irepa but was " + family));
+                        "--family must be sit, repa, reg, maskalign, sit-official, irepa or dit but was " + family));
     }
 
     /**

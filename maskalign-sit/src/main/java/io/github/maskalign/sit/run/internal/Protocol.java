@@ -57,7 +57,7 @@ public record Protocol(Map<String, String> facts) {
             throws IOException {
         Map<String, String> facts = new TreeMap<>();
         facts.put("sampler", how.toString());
-        facts.put("equation", how.method() == SamplerMethod.EULER_MARUYAMA ? "SDE" : "ODE");
+        facts.put("equation", equation(how.method()));
         facts.put("labels", labels);
         facts.put("seed", Long.toString(seed));
         facts.put("samples", Integer.toString(samples));
@@ -66,6 +66,14 @@ public record Protocol(Map<String, String> facts) {
         facts.put("rounding", decoder.pixels().name());
         facts.put("precision", precision.name());
         return new Protocol(facts);
+    }
+
+    private static String equation(SamplerMethod method) {
+        return switch (method) {
+            case EULER, HEUN -> "ODE";
+            case EULER_MARUYAMA -> "SDE";
+            case DDPM, DDIM -> "DDPM";
+        };
     }
 
     /** Returns what is known of how pictures were drawn: what {@code sample --folder} wrote beside them. */

@@ -3,6 +3,7 @@ package io.github.maskalign.sit.run.internal;
 import io.github.maskalign.core.align.SubsetConfig.SubsetSchedule;
 import io.github.maskalign.core.config.ConfigWriter;
 import io.github.maskalign.core.data.PixelScaling;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunConfig.DataSection;
@@ -70,8 +71,9 @@ public final class RunPlan {
                 config.subset(),
                 aligns ? widths : List.of(),
                 config.cls().enabled() ? width : 0,
-                false,
-                config.method().terms());
+                config.diffusion().process() == Process.DDPM,
+                config.method().terms(),
+                config.diffusion().process());
         config.subset().requireTokensLeft(model.tokens());
         return model;
     }

@@ -34,13 +34,20 @@ public final class SampleSettings {
      * @param options what a file from elsewhere does not say about itself
      * @param section state dict inside a checkpoint; null for the only one, or ema
      * @param unknown what becomes of unknown classes in a PyTorch checkpoint
+     * @param experts further networks, each for some of the times
      */
     public record Source(
             Path path,
             @Nullable Double average,
             ImportOptions options,
             @Nullable String section,
-            Unknown unknown) {
+            Unknown unknown,
+            List<ExpertWeights> experts) {
+        /** Copies the list. */
+        public Source {
+            experts = List.copyOf(experts);
+        }
+
         /** Returns the file that is read, or the folder of a run whose newest weights are. */
         public Path chosen() throws IOException {
             return average == null ? path : TrainedWeights.find(path, average).weights();
@@ -61,6 +68,25 @@ public final class SampleSettings {
         public OpenWeights open(Path chosen) throws IOException {
             Path file = Files.isDirectory(chosen) ? RunSnapshots.newest(chosen) : chosen;
             return OpenWeights.open(file, section, unknown);
+        }
+    }
+
+    /**
+     * A network that draws some of the times in the place of the first (eDiff-I).
+     *
+     * @param path run folder or file
+     * @param times smallest and largest of them; null for {@code diffusion.tRange} of its run
+     */
+    public record ExpertWeights(Path path, @Nullable List<Double> times) {
+        /** Checks the times. */
+        public ExpertWeights {
+            if (times != null) {
+                times = List.copyOf(times);
+                if (times.size() != 2 || !(0 <= times.get(0) && times.get(0) < times.get(1) && times.get(1) <= 1)) {
+                    throw new IllegalArgumentException(
+                            "the times of " + path + " must be two rising numbers in [0, 1] but were " + times);
+                }
+            }
         }
     }
 

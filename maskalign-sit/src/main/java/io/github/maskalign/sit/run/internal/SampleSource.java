@@ -58,6 +58,11 @@ public record SampleSource(
         return new SampleSource(model, precision, path, how, scaling, autoencoder, pixels, folder, loader);
     }
 
+    /** Returns this with another network of the same kind. */
+    SampleSource withLoader(Loader other) {
+        return new SampleSource(model, precision, path, sampling, scaling, autoencoder, pixels, folder, other);
+    }
+
     /** Whether a path is the folder of a run with a config, or averaged weights inside one. */
     public static boolean isRun(Path source) {
         return (Files.isDirectory(source) && Files.exists(source.resolve("config.yaml")))

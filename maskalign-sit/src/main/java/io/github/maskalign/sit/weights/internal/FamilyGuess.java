@@ -4,7 +4,9 @@ import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.sit.weights.WeightsFamily;
+import java.io.IOException;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -25,14 +27,13 @@ public record FamilyGuess(WeightsFamily family, String evidence) {
      * @param origin file to name in messages
      * @throws CheckpointFormatException if it is no SiT at all, or several families have such tensors
      */
-    public static FamilyGuess of(String origin, StateDict tensors, Map<String, String> metadata)
-            throws CheckpointFormatException {
+    public static FamilyGuess of(String origin, StateDict tensors, Map<String, String> metadata) throws IOException {
         return ofPlain(origin, KeyNames.withoutPrefixes(origin, tensors), metadata);
     }
 
     /** As {@link #of}, without prefixes. */
     public static FamilyGuess ofPlain(String origin, StateDict tensors, Map<String, String> metadata)
-            throws CheckpointFormatException {
+            throws IOException {
         Set<String> keys = tensors.keys();
         Map<String, Shape> shapes = tensors.shapes();
         Shape embed = shapes.get(Keys.PATCH_WEIGHT);
@@ -82,13 +83,36 @@ public record FamilyGuess(WeightsFamily family, String evidence) {
         }
         Shape head = shapes.get(Keys.HEAD_WEIGHT);
         if (head != null && head.dimension() == 2 && head.get(0) == 2 * embed.get(2) * embed.get(3) * channels) {
-            return new FamilyGuess(
-                    WeightsFamily.SIT_OFFICIAL, "its head predicts 2C = " + 2 * channels + " channels (learn_sigma)");
+            return ofTwoHalves(origin, tensors, Math.toIntExact(channels));
         }
         throw new CheckpointFormatException(
                 origin,
                 List.of("may be of the family sit-official (t = 1 is data), or repa or sit (t = 0 is data) without"
                         + " projectors: their tensors look the same, so the family must be given"));
+    }
+
+    /**
+     * A head of 2C channels: willisma/SiT's, whose second half no loss ever reaches, or facebookresearch/DiT's, whose second half
+     * is the variance. Keys and shapes are the same.
+     */
+    private static FamilyGuess ofTwoHalves(String origin, StateDict tensors, int channels) throws IOException {
+        String evidence = "its head predicts 2C = " + 2 * channels + " channels (learn_sigma)";
+        if (VelocityRows.leavesZeros(tensors.get(Keys.HEAD_WEIGHT), channels)) {
+            return new FamilyGuess(
+                    WeightsFamily.SIT_OFFICIAL, evidence + ", whose second half was never trained, as DiT's is");
+        }
+        String file = origin.substring(Math.max(origin.lastIndexOf('/'), origin.lastIndexOf('\\')) + 1)
+                .toLowerCase(Locale.ROOT);
+        if (file.startsWith("sit")) {
+            return new FamilyGuess(WeightsFamily.SIT_OFFICIAL, evidence + ", and the file is called as willisma/SiT's are");
+        }
+        if (file.startsWith("dit")) {
+            return new FamilyGuess(WeightsFamily.DIT, evidence + ", and the file is called as facebookresearch/DiT's are");
+        }
+        throw new CheckpointFormatException(
+                origin,
+                List.of("may be of the family sit-official (velocities) or dit (noise and variance of DDPM's steps): both have"
+                        + " a head of 2C channels under the same names, so the family must be given"));
     }
 
     private static boolean has(Set<String> keys, String prefix) {

@@ -7,6 +7,7 @@ import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Bottleneck;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.internal.StrictJson;
 import io.github.maskalign.sit.SiTConfig;
@@ -35,6 +36,7 @@ public final class ModelMetadata {
     public static final String LATENT_MEAN = "latent_mean";
     public static final String LATENT_STD = "latent_std";
     private static final String CONFIG = "config";
+    private static final String PROCESS = "process";
     private static final int MOST_TEXT = 1 << 16;
 
     private ModelMetadata() {}
@@ -120,6 +122,9 @@ public final class ModelMetadata {
         if (config.subset().placement() == SubsetPlacement.SPARSE) {
             json.addProperty("sparse_dense", config.subset().sparse().dense());
         }
+        if (config.process() == Process.DDPM) {
+            json.addProperty(PROCESS, config.process().name());
+        }
         config.subset().decoder().ifPresent(decoder -> {
             json.addProperty("decoder_layers", decoder.layers());
             json.addProperty("decoder_width", decoder.width());
@@ -174,6 +179,9 @@ public final class ModelMetadata {
         }
         if (json.has("sparse_dense")) {
             config = config.withSparse(integer(json, "sparse_dense"), 0);
+        }
+        if (json.has(PROCESS)) {
+            config = config.withProcess(Process.valueOf(element(json, PROCESS).getAsString()));
         }
         AlignConfig align = config.align();
         if (json.has("encoder_depths")) {

@@ -9,6 +9,19 @@ import java.util.Arrays;
 public final class VelocityRows {
     private VelocityRows() {}
 
+    /** Whether all rows with c ≥ C of a weight (p² 2C, D) are zero, as where the sigma of such a head was never trained. */
+    static boolean leavesZeros(TensorSource tensor, int channels) throws IOException {
+        float[] all = tensor.floats();
+        int rows = Math.toIntExact(tensor.shape().get(0));
+        int width = all.length / rows;
+        for (int i = 0; i < all.length; i++) {
+            if (i / width % (2 * channels) >= channels && all[i] != 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** Returns the rows with c &lt; C of a weight (p² 2C, D) or bias (p² 2C). */
     public static TensorSource of(TensorSource tensor, int channels) throws IOException {
         long[] shape = tensor.shape().getShape();
