@@ -124,7 +124,7 @@ class EncoderZooTest {
                 .setTypes(Picture.class, NDList.class)
                 .optGroupId(EncoderZoo.GROUP)
                 .optArtifactId("encoder")
-                .optDevice(Device.cpu())
+                .optDevice(Engine.getInstance().defaultDevice())
                 .optArgument("path", file)
                 .optArgument("model", encoder)
                 .build();
