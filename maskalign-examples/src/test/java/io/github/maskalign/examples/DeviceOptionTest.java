@@ -13,8 +13,7 @@ class DeviceOptionTest {
     void aGpuIsTakenWhereThereIsOne() {
         assertThat(DeviceOption.of(null, 1, 0, Map.of()))
                 .isEqualTo(new Choice(Device.gpu(0), "the engine sees 1 GPU; --device cpu takes the CPU"));
-        assertThat(DeviceOption.of(null, 0, 0, Map.of()))
-                .isEqualTo(new Choice(Device.cpu(), "the engine sees no GPU"));
+        assertThat(DeviceOption.of(null, 0, 0, Map.of())).isEqualTo(new Choice(Device.cpu(), "the engine sees no GPU"));
     }
 
     @Test

@@ -172,8 +172,7 @@ public final class SiTObjective implements Objective {
         NDArray total = root.apply(losses);
         Map<String, NDArray> parts = logged ? losses.parts() : Map.of();
         Differentiation backward = blocks == null ? Autograd::gradients : blocks;
-        return new StepLosses(
-                total, parts, drawn.dataSeconds, rounded == null ? backward : rounded.around(backward));
+        return new StepLosses(total, parts, drawn.dataSeconds, rounded == null ? backward : rounded.around(backward));
     }
 
     /** Rounds the weights once a step: they change between steps alone. */

@@ -19,8 +19,7 @@ class ActivationMemoryTest {
 
     @Test
     void halfPrecisionKeepsFortyEight() {
-        assertThat(ActivationMemory.bytes(PLAIN, Precision.BFLOAT16, 3, 256, 0))
-                .isEqualTo(3L * 256 * 12 * 48 * 768);
+        assertThat(ActivationMemory.bytes(PLAIN, Precision.BFLOAT16, 3, 256, 0)).isEqualTo(3L * 256 * 12 * 48 * 768);
     }
 
     @Test

@@ -242,7 +242,8 @@ class RoundedWeightsTest {
 
     private record Passed(float loss, List<float[]> gradients) {}
 
-    private Passed pass(SiT model, ParameterStore store, SiTLossInput in, BlockRunner runner, Differentiation backward) {
+    private Passed pass(
+            SiT model, ParameterStore store, SiTLossInput in, BlockRunner runner, Differentiation backward) {
         NDArray loss;
         try (GradMode recording = GradMode.on()) {
             loss = new SiTLoss(model, Interpolant.LINEAR, 0.03, 0.5)

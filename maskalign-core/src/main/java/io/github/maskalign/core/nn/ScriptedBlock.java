@@ -116,8 +116,8 @@ public abstract class ScriptedBlock extends AbstractBlock {
                 String name = weight.getName();
                 if (name.endsWith(WEIGHT) && weight.getShape().dimension() >= 2) {
                     out.add(weight);
-                    Parameter bias = weights.get(scriptName(
-                            name.substring(0, name.length() - WEIGHT.length()) + "bias"));
+                    Parameter bias =
+                            weights.get(scriptName(name.substring(0, name.length() - WEIGHT.length()) + "bias"));
                     if (bias != null) {
                         out.add(bias);
                     }

@@ -155,8 +155,8 @@ public final class AdamW {
         }
         List<Map<String, NDArray>> all = new ArrayList<>(List.of(state.ema()));
         all.addAll(state.extraEma().values());
-        all.forEach(average ->
-                averagedKeys.forEach(key -> averages.add(Objects.requireNonNull(average.get(key), key))));
+        all.forEach(
+                average -> averagedKeys.forEach(key -> averages.add(Objects.requireNonNull(average.get(key), key))));
         this.decays = onHost(config, state.manager());
         measures = ScriptFunction.of(AdamW.class, FILE, "measures").bind("max_norm", config.clipNorm());
         update = ScriptFunction.of(AdamW.class, FILE, "update_weights")

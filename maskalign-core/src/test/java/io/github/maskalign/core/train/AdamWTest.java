@@ -63,8 +63,7 @@ class AdamWTest {
         parameters.put("frozen", parameter(random(9, new Shape(5), 1), false));
         parameters.put("c", last);
         Map<String, Parameter> others = new LinkedHashMap<>();
-        parameters.forEach(
-                (key, p) -> others.put(key, parameter(p.getArray().duplicate(), !key.equals("frozen"))));
+        parameters.forEach((key, p) -> others.put(key, parameter(p.getArray().duplicate(), !key.equals("frozen"))));
         try (TrainState blocks = new TrainState(manager, parameters, config.extraEmaDecays());
                 TrainState whole = new TrainState(manager, others, config.extraEmaDecays())) {
             AdamW byBlocks = new AdamW(config, blocks, byBlocks(64));
@@ -124,7 +123,9 @@ class AdamWTest {
                 close(fused.ema().get(key), doubles(exact.ema().get(key)), 2e-6);
                 close(fused.expAvg().get(key), doubles(exact.expAvg().get(key)), 2e-6 * Math.max(1, scale));
                 close(fused.expAvgSq().get(key), doubles(exact.expAvgSq().get(key)), 2e-6 * Math.max(1, scale * scale));
-                allDiffer(fused.weight(key), parameters.get(key).getArray().zerosLike().toFloatArray());
+                allDiffer(
+                        fused.weight(key),
+                        parameters.get(key).getArray().zerosLike().toFloatArray());
                 assertThat(extra(fused, 0, key)).isEqualTo(fused.weight(key).toFloatArray());
             }
         }

@@ -48,7 +48,9 @@ class OverlappedStepTest {
 
         assertThat(both).hasSize(2);
         for (Map<String, float[]> weights : both) {
-            alone.get(0).forEach((key, values) -> assertThat(weights.get(key)).as(key).isEqualTo(values));
+            alone.get(0)
+                    .forEach((key, values) ->
+                            assertThat(weights.get(key)).as(key).isEqualTo(values));
         }
         assertThat(two.threads())
                 .filteredOn(made -> made.endsWith("maskalign-exchange"))
@@ -119,8 +121,10 @@ class OverlappedStepTest {
                 assertThat(result.applied()).isTrue();
             }
             Map<String, float[]> weights = new LinkedHashMap<>();
-            objective.parameters().forEach((key, parameter) -> weights.put(
-                    key, parameter.getArray().toFloatArray()));
+            objective
+                    .parameters()
+                    .forEach((key, parameter) ->
+                            weights.put(key, parameter.getArray().toFloatArray()));
             return weights;
         }
     }
@@ -170,7 +174,8 @@ class OverlappedStepTest {
                 AdaLnZeroBlock block = new AdaLnZeroBlock(D, 2, 1, false, Precision.FLOAT32);
                 for (Map.Entry<String, Parameter> entry :
                         ParameterKeys.of(block).entrySet()) {
-                    entry.getValue().setInitializer(waves(seed++, entry.getValue().getShape()));
+                    entry.getValue()
+                            .setInitializer(waves(seed++, entry.getValue().getShape()));
                     parameters.put("blocks." + b + "." + entry.getKey(), entry.getValue());
                 }
                 block.initialize(manager, DataType.FLOAT32, new Shape(1, T, D), new Shape(1, D));
@@ -256,10 +261,7 @@ class OverlappedStepTest {
 
         @Override
         protected NDList forwardInternal(
-                ParameterStore store,
-                NDList inputs,
-                boolean training,
-                PairList<String, Object> params) {
+                ParameterStore store, NDList inputs, boolean training, PairList<String, Object> params) {
             if (passed) {
                 throw new IllegalStateException("block 0 cannot be computed again");
             }

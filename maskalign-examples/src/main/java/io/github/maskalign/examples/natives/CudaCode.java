@@ -85,7 +85,9 @@ public record CudaCode(SortedSet<Integer> machine, SortedSet<Integer> ptx) {
 
     private static Optional<Section> section(FileChannel file) throws IOException {
         ByteBuffer header = bytes(file, 0, ELF_HEADER);
-        if (header.getInt(0) != 0x464C457F || header.get(4) != 2 || header.get(5) != 1) { // \x7fELF, 64 bits, little-endian
+        if (header.getInt(0) != 0x464C457F
+                || header.get(4) != 2
+                || header.get(5) != 1) { // \x7fELF, 64 bits, little-endian
             throw new IOException("not a 64-bit ELF file");
         }
         long table = header.getLong(40);

@@ -67,16 +67,14 @@ public final class EngineNatives {
 
     /** Libraries that the user has named stay as they are; a CUDA runtime among them is found from a folder elsewhere. */
     static void linkRuntimeOf(Path named) throws IOException {
-        Optional<Path> runtime =
-                Files.isDirectory(named) ? CudaRuntime.in(named.toAbsolutePath()) : Optional.empty();
+        Optional<Path> runtime = Files.isDirectory(named) ? CudaRuntime.in(named.toAbsolutePath()) : Optional.empty();
         if (runtime.isPresent()) {
             search(linkedElsewhere(runtime.get()));
         }
     }
 
     private static void search(Path folder) {
-        System.setProperty(
-                "jna.library.path", CudaRuntime.searchPath(System.getProperty("jna.library.path"), folder));
+        System.setProperty("jna.library.path", CudaRuntime.searchPath(System.getProperty("jna.library.path"), folder));
     }
 
     /** DJL loads all libraries below the folder of the natives, so the link is beside it. */

@@ -24,8 +24,7 @@ class EngineProbeTest {
         Check check = EngineProbe.card(0, "120", CODE);
 
         assertThat(check.result()).isEqualTo(Result.FAILED);
-        assertThat(check.detail())
-                .isEqualTo("it has compute capability 12.0 but this libtorch has code for 8.0 9.0");
+        assertThat(check.detail()).isEqualTo("it has compute capability 12.0 but this libtorch has code for 8.0 9.0");
         assertThat(check.remedy()).contains("docs/troubleshooting.md");
     }
 

@@ -81,7 +81,10 @@ class CudaCodeTest {
         out.putInt(0xBA55ED50).putShort((short) 1).putShort((short) 16).putLong(size);
         for (Entry entry : entries) {
             int start = out.position();
-            out.putShort((short) entry.kind()).putShort((short) 0x101).putInt(64).putLong(entry.bytes());
+            out.putShort((short) entry.kind())
+                    .putShort((short) 0x101)
+                    .putInt(64)
+                    .putLong(entry.bytes());
             out.putInt(start + 28, entry.architecture());
             out.position(start + 64 + entry.bytes());
         }
@@ -98,10 +101,7 @@ class CudaCodeTest {
         int table = 64 + size + names.length;
         ByteBuffer out = ByteBuffer.allocate(table + 3 * 64).order(ByteOrder.LITTLE_ENDIAN);
         out.putInt(0x464C457F).put((byte) 2).put((byte) 1);
-        out.putLong(40, table)
-                .putShort(58, (short) 64)
-                .putShort(60, (short) 3)
-                .putShort(62, (short) 2);
+        out.putLong(40, table).putShort(58, (short) 64).putShort(60, (short) 3).putShort(62, (short) 2);
         out.position(64);
         for (byte[] one : code) {
             out.put(one);

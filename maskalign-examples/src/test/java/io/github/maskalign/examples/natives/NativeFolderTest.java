@@ -215,7 +215,9 @@ class NativeFolderTest {
         }
         assertThat(unpackings).isEqualTo(1);
         assertThat(natives.resolve("libtorch_cpu.so")).hasContent("much larger");
-        assertThat(names(cache.resolve("pytorch"))).as("no leftovers beside the lock").hasSize(2);
+        assertThat(names(cache.resolve("pytorch")))
+                .as("no leftovers beside the lock")
+                .hasSize(2);
     }
 
     /** Unpacks a jar into a cache, in a process of its own. */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.data.PixelScaling;
@@ -14,6 +15,7 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
+import io.github.maskalign.core.files.WeightsFile.Unknown;
 import io.github.maskalign.core.files.internal.TorchFileWriter;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
@@ -21,13 +23,11 @@ import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTVelocityField;
 import io.github.maskalign.sit.TinySiT;
 import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
 import io.github.maskalign.sit.weights.WeightsExport.Extra;
 import io.github.maskalign.sit.weights.internal.OpenWeights;
-import io.github.maskalign.core.files.WeightsFile.Unknown;
-import io.github.maskalign.sit.SiTVelocityField;
-import ai.djl.ndarray.types.DataType;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -94,9 +94,7 @@ class DitWeightsTest {
     }
 
     private float[] noise(VelocityField field) {
-        NDArray x = manager.arange(0, 256, 1, DataType.FLOAT32)
-                .div(128)
-                .reshape(1, 4, 8, 8);
+        NDArray x = manager.arange(0, 256, 1, DataType.FLOAT32).div(128).reshape(1, 4, 8, 8);
         NDList said = field.noise()
                 .orElseThrow()
                 .noise(x, manager.create(new float[] {0.731f}), manager.create(new long[] {3}));
@@ -178,7 +176,9 @@ class DitWeightsTest {
         assertThat(export.tensors().keys()).isEqualTo(tensors.keys());
         assertThat(export.tensors().shapes().get("final_layer.linear.weight")).isEqualTo(new Shape(32, 16));
         for (String key : tensors.keys()) {
-            assertThat(export.tensors().get(key).floats()).as(key).isEqualTo(tensors.get(key).floats());
+            assertThat(export.tensors().get(key).floats())
+                    .as(key)
+                    .isEqualTo(tensors.get(key).floats());
         }
         SiTWeights again = SiTWeights.read("again", export.tensors(), export.metadata(), ImportOptions.AUTO);
         assertThat(again.config()).isEqualTo(weights.config());

@@ -32,7 +32,6 @@ public final class GradientBuckets {
 
     private static final long IDLE_SECONDS = 30;
 
-
     private final Communicator ranks;
     private final long bucketBytes;
     private final Executor thread;
@@ -54,8 +53,8 @@ public final class GradientBuckets {
 
     /** One thread that ends when it has had nothing to do for a while. */
     private static Executor thread() {
-        ThreadPoolExecutor one = new ThreadPoolExecutor(
-                1, 1, IDLE_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), work -> {
+        ThreadPoolExecutor one =
+                new ThreadPoolExecutor(1, 1, IDLE_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), work -> {
                     Thread thread = new Thread(work, "maskalign-exchange");
                     thread.setDaemon(true);
                     return thread;

@@ -12,6 +12,7 @@ import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
@@ -220,7 +221,7 @@ public final class GradualSum implements Receiver {
                 NDList members = new NDList();
                 bucket.members.forEach(i -> members.add(known[i]));
                 try (members;
-                        NDArray flat = bucket.flat) {
+                        NDArray flat = Objects.requireNonNull(bucket.flat, "a bucket is full once nothing is missing")) {
                     NDList views = RESTORE.callOn(owner, flat, members); // they keep the memory
                     for (int i = 0; i < views.size(); i++) {
                         known[bucket.members.get(i)] = views.get(i);

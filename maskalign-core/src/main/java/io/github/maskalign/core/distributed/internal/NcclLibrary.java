@@ -256,8 +256,7 @@ public final class NcclLibrary {
             String hint = code == INVALID_USAGE && name.equals("ncclCommInitRank")
                     ? "; so it ends when two ranks use the same GPU: " + GpuPlace.ADVICE
                     : "";
-            throw new CommunicationException(
-                    name + " failed: " + text(library, describe, code) + hint);
+            throw new CommunicationException(name + " failed: " + text(library, describe, code) + hint);
         }
     }
 

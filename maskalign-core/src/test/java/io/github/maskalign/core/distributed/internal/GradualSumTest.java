@@ -48,7 +48,8 @@ class GradualSumTest {
             agreement.any(false);
             NDList gradual = sum.complete();
             for (int i = 0; i < SIZES.size(); i++) {
-                assertThat(gradual.get(i).toFloatArray()).isEqualTo(together.get(i).toFloatArray());
+                assertThat(gradual.get(i).toFloatArray())
+                        .isEqualTo(together.get(i).toFloatArray());
             }
             return Arrays.hashCode(gradual.get(3).toFloatArray()) + " same";
         });
@@ -186,8 +187,8 @@ class GradualSumTest {
         try (NDManager manager = NDManager.newBaseManager()) {
             GradualSum sum = buckets.gradually(List.of(1L, 2L), manager, new Agreement(alone));
 
-            assertThatThrownBy(() -> sum.take(
-                            List.of(0), new NDList(manager.zeros(new Shape(1), DataType.INT32)), NOTHING))
+            assertThatThrownBy(() ->
+                            sum.take(List.of(0), new NDList(manager.zeros(new Shape(1), DataType.INT32)), NOTHING))
                     .hasMessage("gradients must be FLOAT32 but one is int32");
             assertThatThrownBy(sum::complete).hasMessage("2 arrays of a sum over the ranks were not given");
         }

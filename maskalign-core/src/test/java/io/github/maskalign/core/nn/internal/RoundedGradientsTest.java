@@ -43,8 +43,8 @@ class RoundedGradientsTest {
     @ValueSource(longs = {1, 100, 1000, 1 << 26})
     void piecesOfAnySizeGiveEqualBits(long atOnce) {
         // with norms of q and k, whose gradients are float32 and stand between the others
-        AdaLnZeroBlock block = new AdaLnZeroBlock(
-                new Size(12, 12, 3, 2, true), Initializers.NORMAL_002, Precision.BFLOAT16);
+        AdaLnZeroBlock block =
+                new AdaLnZeroBlock(new Size(12, 12, 3, 2, true), Initializers.NORMAL_002, Precision.BFLOAT16);
         NDArray x = manager.randomNormal(new Shape(2, 5, 12));
         NDArray c = manager.randomNormal(new Shape(2, 12));
         block.initialize(manager, DataType.FLOAT32, x.getShape(), c.getShape());

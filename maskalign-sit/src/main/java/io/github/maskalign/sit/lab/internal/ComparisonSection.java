@@ -33,7 +33,8 @@ record ComparisonSection(ComparisonPlan plan, ComparisonTable table) implements 
         page.append(
                         "<section>\n<h2>Comparison</h2>\n<p>Means over seeds with 95 % intervals by Student’s t, and differences to <b>")
                 .append(escape(plan.reference()))
-                .append("</b> between runs of one seed. An interval that does not hold 0 is in bold. With this deviation so many seeds find a difference of at least <i>smallest seen</i> four times out of five; <i>seeds to see it</i> would find the one that was measured, if it is real.</p>\n");
+                .append(
+                        "</b> between runs of one seed. An interval that does not hold 0 is in bold. With this deviation so many seeds find a difference of at least <i>smallest seen</i> four times out of five; <i>seeds to see it</i> would find the one that was measured, if it is real.</p>\n");
         for (Column column : table.columns()) {
             scores(page, column);
         }
@@ -80,7 +81,8 @@ record ComparisonSection(ComparisonPlan plan, ComparisonTable table) implements 
                         .orElse(""))
                 .append("</caption>\n<thead><tr><td></td><th scope=\"col\">seeds</th><th scope=\"col\">mean</th>")
                 .append("<th scope=\"col\">sd</th><th scope=\"col\">interval</th><th scope=\"col\">difference</th>")
-                .append("<th scope=\"col\">its interval</th><th scope=\"col\">smallest seen</th><th scope=\"col\">seeds to see it</th>")
+                .append(
+                        "<th scope=\"col\">its interval</th><th scope=\"col\">smallest seen</th><th scope=\"col\">seeds to see it</th>")
                 .append("</tr></thead>\n<tbody>\n");
         for (Variant variant : plan.variants()) {
             Map<Long, Double> values = table.bySeed(variant.name(), column);
@@ -100,7 +102,9 @@ record ComparisonSection(ComparisonPlan plan, ComparisonTable table) implements 
             cell(page, base ? "–" : apart ? "<b>" + interval(difference) + "</b>" : interval(difference));
             ScoreSummary.Power power = base ? null : difference.power();
             cell(page, power == null ? "–" : number(power.detectable()));
-            cell(page, power == null ? "–" : power.seedsNeeded() == 0 ? "> 10⁶" : Integer.toString(power.seedsNeeded()));
+            cell(
+                    page,
+                    power == null ? "–" : power.seedsNeeded() == 0 ? "> 10⁶" : Integer.toString(power.seedsNeeded()));
             page.append("</tr>\n");
         }
         page.append("</tbody></table></div>\n");

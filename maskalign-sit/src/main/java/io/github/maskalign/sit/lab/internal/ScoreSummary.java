@@ -29,7 +29,8 @@ record ScoreSummary(int n, double mean, double sd, double low, double high) {
     record Power(double detectable, int seedsNeeded) {}
 
     /** Returns what differences like these can show; null of fewer than three, or without spread. */
-    @Nullable Power power() {
+    @Nullable
+    Power power() {
         if (n < FEWEST || !(sd > 0)) {
             return null;
         }

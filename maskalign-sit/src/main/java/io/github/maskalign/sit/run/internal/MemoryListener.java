@@ -79,7 +79,9 @@ public final class MemoryListener implements TrainListener {
                 MemoryShortage.text(activations),
                 MemoryShortage.text(fixed.total() + activations),
                 config.train().asyncSave()
-                        ? ", and " + MemoryShortage.text(fixed.weights() - 2 * rounded + fixed.moments() + fixed.averages())
+                        ? ", and "
+                                + MemoryShortage.text(
+                                        fixed.weights() - 2 * rounded + fixed.moments() + fixed.averages())
                                 + " of the machine's for saving"
                         : "");
     }
