@@ -40,7 +40,7 @@ class ChainSamplerTest {
             return Optional.of((state, t, labels) -> {
                 sizes.add(labels.size());
                 NoiseSchedule whole = NoiseSchedule.whole();
-                double bar = whole.alphaBar((int) Math.round(t.getFloat(0) * 1000));
+                double bar = whole.alphaBar(Math.round(t.getFloat(0) * 1000));
                 NDArray eps = state.mul(Math.sqrt(1 - bar) / (bar * variance + 1 - bar));
                 NDArray shift = labels.toType(state.getDataType(), false).reshape(-1, 1, 1, 1); // of the label
                 return new NDList(eps.add(shift.mul(0.01)), state.zerosLike().sub(1));

@@ -6,6 +6,7 @@ import io.github.maskalign.encoders.published.NativeEncoder.EncoderFamily;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Makes of the tensors of a file, once they have DINOv2's names, those that the transformer has: query, key and value become
@@ -82,11 +83,11 @@ final class JoinedTensors {
                 tensors.remove(name);
                 tensors.computeIfPresent(name.replace("bias_mask", "bias"), (key, bias) -> masked(bias));
             } else if (name.endsWith(".attn.q.bias")) {
-                TensorSource bias = tensors.get(name);
+                TensorSource bias = Objects.requireNonNull(tensors.get(name));
                 tensors.putIfAbsent(name.replace(".attn.q.", ".attn.k."), new Blank(bias.type(), bias.shape()));
             } else if (name.endsWith(".attn.qkv.weight") || name.endsWith(".attn.q.weight")) {
                 String bias = name.replace("weight", "bias");
-                TensorSource weight = tensors.get(name);
+                TensorSource weight = Objects.requireNonNull(tensors.get(name));
                 if (!tensors.containsKey(bias)
                         && !tensors.containsKey(bias.replace(".qkv.", ".q."))
                         && weight.type().isFloat()

@@ -221,7 +221,8 @@ public final class GradualSum implements Receiver {
                 NDList members = new NDList();
                 bucket.members.forEach(i -> members.add(known[i]));
                 try (members;
-                        NDArray flat = Objects.requireNonNull(bucket.flat, "a bucket is full once nothing is missing")) {
+                        NDArray flat =
+                                Objects.requireNonNull(bucket.flat, "a bucket is full once nothing is missing")) {
                     NDList views = RESTORE.callOn(owner, flat, members); // they keep the memory
                     for (int i = 0; i < views.size(); i++) {
                         known[bucket.members.get(i)] = views.get(i);
