@@ -51,6 +51,14 @@ public interface Communicator extends AutoCloseable {
     }
 
     /**
+     * Tells whether prepared sums leave the processor to the thread that computes, as those of GPUs do: then it pays to
+     * find gradients one after the other for them.
+     */
+    default boolean sumsAside() {
+        return false;
+    }
+
+    /**
      * Overwrites the array with that of one rank.
      *
      * @param array any type of at most 8 bytes an element, contiguous, the same shape and type on every rank

@@ -87,7 +87,7 @@ public final class TrainStep {
         this.agreement = agreement;
         buckets = new GradientBuckets(agreement.ranks(), GradientBuckets.DEFAULT_BYTES);
         optimizer = new AdamW(config, state);
-        if (agreement.ranks().size() > 1) {
+        if (agreement.ranks().size() > 1 && agreement.ranks().sumsAside()) {
             objective.preferGradual();
         }
         objective.begin(state);

@@ -82,6 +82,11 @@ public final class ThreadRanks {
             }
 
             @Override
+            public boolean sumsAside() {
+                return true;
+            }
+
+            @Override
             public void broadcast(NDArray array, int root) {
                 throw new UnsupportedOperationException();
             }

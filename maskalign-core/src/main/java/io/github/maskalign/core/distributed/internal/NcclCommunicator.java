@@ -157,6 +157,11 @@ public final class NcclCommunicator implements Communicator {
     private record Sum(Pointer elements, long count, NcclLibrary.Type type) {}
 
     @Override
+    public boolean sumsAside() {
+        return true;
+    }
+
+    @Override
     public void broadcast(NDArray array, int root) {
         if (root < 0 || root >= size()) {
             throw new IllegalArgumentException("root must be in [0, " + size() + ") but was " + root);
