@@ -143,7 +143,8 @@ final class SamplerOptions {
         }
         if (model.process() == Process.DDPM && unconditional != null && unconditional != Unconditional.NULL_LABEL) {
             throw CommandFailure.badInput(
-                    "--unconditional must be NULL_LABEL for networks of diffusion.process DDPM but was " + unconditional);
+                    "--unconditional must be NULL_LABEL for networks of diffusion.process DDPM but was "
+                            + unconditional);
         }
     }
 

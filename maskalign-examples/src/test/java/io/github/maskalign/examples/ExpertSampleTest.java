@@ -155,7 +155,8 @@ class ExpertSampleTest {
     private float[] latents(Path model, String... options) throws IOException {
         Path file = folder.resolve("latents.safetensors");
         Files.deleteIfExists(file);
-        List<Object> words = new ArrayList<>(List.of("sample", model.toString(), "--num=2", "--latents=" + file, "--steps=5"));
+        List<Object> words =
+                new ArrayList<>(List.of("sample", model.toString(), "--num=2", "--latents=" + file, "--steps=5"));
         if (!String.join(" ", options).contains("--sampler")) {
             words.add("--sampler=EULER");
         }

@@ -429,9 +429,7 @@ public final class SiT extends AbstractBlock {
         SubsetPlacement placement = subset ? config.subset().placement() : SubsetPlacement.NONE;
         long kept = subset ? inputShapes[next].get(1) : config.tokens();
         long side = config.model().inputSize();
-        long patchValues = (long) config.model().patchSize()
-                * config.model().patchSize()
-                * config.predictedChannels();
+        long patchValues = (long) config.model().patchSize() * config.model().patchSize() * config.predictedChannels();
         List<Shape> out = new ArrayList<>();
         out.add(
                 placement == SubsetPlacement.DROP

@@ -165,17 +165,28 @@ public record SiTConfig(
                 with(align.with(align.enabled(), align.depth(), coeff, align.projectorDim()), encoderWidths);
         ClassTokenConfig token = new ClassTokenConfig(cls.enabled(), beta);
         return new SiTConfig(
-                model, weighted.align, token, mixer, subset, encoderWidths, classTokenWidth, learnSigma, terms, process);
+                model,
+                weighted.align,
+                token,
+                mixer,
+                subset,
+                encoderWidths,
+                classTokenWidth,
+                learnSigma,
+                terms,
+                process);
     }
 
     /** Adds a token mixer. */
     public SiTConfig withMixer(MixerConfig config) {
-        return new SiTConfig(model, align, cls, config, subset, encoderWidths, classTokenWidth, learnSigma, terms, process);
+        return new SiTConfig(
+                model, align, cls, config, subset, encoderWidths, classTokenWidth, learnSigma, terms, process);
     }
 
     /** Sets which tokens training keeps, and where the others leave and return. */
     public SiTConfig withSubset(SubsetConfig config) {
-        return new SiTConfig(model, align, cls, mixer, config, encoderWidths, classTokenWidth, learnSigma, terms, process);
+        return new SiTConfig(
+                model, align, cls, mixer, config, encoderWidths, classTokenWidth, learnSigma, terms, process);
     }
 
     /**
@@ -213,14 +224,14 @@ public record SiTConfig(
 
     /** Sets what relatives of the method add to the loss. */
     public SiTConfig withTerms(LossTerms added) {
-        return new SiTConfig(model, align, cls, mixer, subset, encoderWidths, classTokenWidth, learnSigma, added, process);
+        return new SiTConfig(
+                model, align, cls, mixer, subset, encoderWidths, classTokenWidth, learnSigma, added, process);
     }
 
     /** Sets what the model is trained on: with DDPM its head predicts 2C channels (DiT), with FLOW C. */
     public SiTConfig withProcess(Process trained) {
         boolean sigma = trained == Process.DDPM;
-        return new SiTConfig(
-                model, align, cls, mixer, subset, encoderWidths, classTokenWidth, sigma, terms, trained);
+        return new SiTConfig(model, align, cls, mixer, subset, encoderWidths, classTokenWidth, sigma, terms, trained);
     }
 
     private SiTConfig with(AlignConfig config, List<Integer> widths) {

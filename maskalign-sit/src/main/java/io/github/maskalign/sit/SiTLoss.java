@@ -182,9 +182,8 @@ public final class SiTLoss {
         SiTLossInput.Context context = in.context();
         LossTerms terms = config.terms();
         DdpmLoss.Parts chain = config.process() == Process.DDPM ? chain(out, in, config) : null;
-        NDArray velocity = chain == null
-                ? velocity(out, in, config)
-                : chain.noise().add(chain.bound());
+        NDArray velocity =
+                chain == null ? velocity(out, in, config) : chain.noise().add(chain.bound());
         NDArray total = velocity;
         NDArray classVelocity = null;
         NDArray classNoise = in.classNoise();

@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
-import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
+import io.github.maskalign.core.sample.VelocityField;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 

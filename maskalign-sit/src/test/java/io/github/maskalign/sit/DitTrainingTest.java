@@ -22,7 +22,6 @@ import io.github.maskalign.core.train.StepResult;
 import io.github.maskalign.core.train.TrainListener;
 import io.github.maskalign.core.train.TrainListener.StopReason;
 import io.github.maskalign.core.train.TrainState;
-
 import io.github.maskalign.sit.LossTerms.LayerSync;
 import io.github.maskalign.sit.LossTerms.Mae;
 import java.io.IOException;
@@ -91,7 +90,8 @@ class DitTrainingTest {
 
             assertThat(losses.parts()).containsOnlyKeys("noise", "vlb", "align");
             assertThat(losses.total().getFloat()).isFinite();
-            double sum = losses.parts().get("noise").getFloat() + losses.parts().get("vlb").getFloat();
+            double sum = losses.parts().get("noise").getFloat()
+                    + losses.parts().get("vlb").getFloat();
             assertThat(losses.velocity().getFloat()).isEqualTo((float) sum);
             assertThat(model.getOutputShapes(new Shape[] {new Shape(3, 3, 6, 6), new Shape(3), new Shape(3)})[0])
                     .isEqualTo(new Shape(3, 6, 6, 6));
@@ -103,17 +103,23 @@ class DitTrainingTest {
         try (NDManager manager = NDManager.newBaseManager();
                 GradMode inference = GradMode.off()) {
             SiTLoss.SiTLossInput in = TinySiT.lossInput(DIT, manager, null);
-            SiTLoss.SiTLosses losses =
-                    new SiTLoss(TinySiT.fresh(DIT, manager), Interpolant.LINEAR).compute(new ParameterStore(manager, false), in);
+            SiTLoss.SiTLosses losses = new SiTLoss(TinySiT.fresh(DIT, manager), Interpolant.LINEAR)
+                    .compute(new ParameterStore(manager, false), in);
 
             assertThat(losses.parts().get("noise").getFloat())
-                    .isEqualTo(in.noise().square().flatten(1, -1).mean(new int[] {1}).mean().getFloat());
+                    .isEqualTo(in.noise()
+                            .square()
+                            .flatten(1, -1)
+                            .mean(new int[] {1})
+                            .mean()
+                            .getFloat());
         }
     }
 
     @Test
     void whatSpeaksOfVelocitiesIsRefused() {
-        assertThatThrownBy(() -> TinySiT.reg().withProcess(Process.DDPM)).hasMessageContaining("cls.enabled must be false");
+        assertThatThrownBy(() -> TinySiT.reg().withProcess(Process.DDPM))
+                .hasMessageContaining("cls.enabled must be false");
         assertThatThrownBy(() -> DIT.withClassToken(3)).hasMessageContaining("cls.enabled must be false");
         assertThatThrownBy(() -> DIT.withOptions(4, 0.1, false, false)).hasMessageContaining("learnSigma must be true");
         assertThatThrownBy(() -> TinySiT.maskDiT(DIT)
@@ -131,7 +137,8 @@ class DitTrainingTest {
 
     private static LossTerms terms(Optional<LayerSync> sync, Optional<Mae> mae) {
         LossTerms none = LossTerms.NONE;
-        return new LossTerms(sync, Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), mae, none.autoStop());
+        return new LossTerms(
+                sync, Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), mae, none.autoStop());
     }
 
     private static ImageTensorData pictures(Draws draws) {

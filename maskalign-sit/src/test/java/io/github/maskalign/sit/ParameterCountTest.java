@@ -2,10 +2,10 @@ package io.github.maskalign.sit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.nn.internal.ParameterKeys;
 import java.util.List;
 import java.util.Map;

@@ -25,8 +25,7 @@ public record DiffusionConfig(
         @Range(min = 0, max = 1000) @Default("1.0") double timeShift,
         @Default("FLOW") Process process,
 
-        @Range(min = 0, max = 1) @Default("[0.0, 1.0]")
-        List<Double> tRange) {
+        @Range(min = 0, max = 1) @Default("[0.0, 1.0]") List<Double> tRange) {
     private static final double UNSHIFTED_VALUES = 4096; // 32 x 32 x 4
 
     private static final List<Double> ALL = List.of(0.0, 1.0);
@@ -57,7 +56,8 @@ public record DiffusionConfig(
             Interpolant path, TimestepSampler timesteps, double timeShift, List<Double> tRange) {
         if (path != Interpolant.LINEAR || timesteps != TimestepSampler.UNIFORM || timeShift != 1) {
             throw new IllegalArgumentException("process DDPM has its own way between data and noise and draws its steps"
-                    + " alike: path must be left LINEAR, timesteps UNIFORM and timeShift 1.0, but they were " + path + ", "
+                    + " alike: path must be left LINEAR, timesteps UNIFORM and timeShift 1.0, but they were " + path
+                    + ", "
                     + timesteps + " and " + timeShift);
         }
         if (Math.round(tRange.get(0) * NoiseSchedule.STEPS) >= Math.round(tRange.get(1) * NoiseSchedule.STEPS)) {

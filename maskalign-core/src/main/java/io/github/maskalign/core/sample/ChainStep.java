@@ -20,8 +20,7 @@ import io.github.maskalign.core.sample.VelocityField.NoiseField;
  * @param field gives noise and the variance's share for a state that is given twice, see {@link #pairs}
  * @param chain the steps
  */
-record ChainStep(
-        GuidedField field, SamplerConfig config, NoiseSchedule chain, NoiseSource noise, SampleRequest request)
+record ChainStep(GuidedField field, SamplerConfig config, NoiseSchedule chain, NoiseSource noise, SampleRequest request)
         implements StepRule {
 
     /** The times of the steps, falling, and 0. */
@@ -60,11 +59,16 @@ record ChainStep(
     /** Guidance of the noise; of the second output the conditional one is taken. */
     static Guidance ofNoise(Guidance guidance) {
         if (guidance.unconditional() != Unconditional.NULL_LABEL) {
-            throw new IllegalArgumentException("unconditional must be NULL_LABEL for a network of diffusion.process DDPM but was "
-                    + guidance.unconditional());
+            throw new IllegalArgumentException(
+                    "unconditional must be NULL_LABEL for a network of diffusion.process DDPM but was "
+                            + guidance.unconditional());
         }
         return new Guidance(
-                guidance.cfgScale(), 0, guidance.intervalLow(), guidance.intervalHigh(), guidance.legacyGuidedChannels());
+                guidance.cfgScale(),
+                0,
+                guidance.intervalLow(),
+                guidance.intervalHigh(),
+                guidance.legacyGuidedChannels());
     }
 
     @Override

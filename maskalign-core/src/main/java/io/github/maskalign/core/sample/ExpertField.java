@@ -61,8 +61,9 @@ public final class ExpertField implements VelocityField {
                         && e.field.noise().isPresent() == first.noise().isPresent()
                         && e.field.hasPath() == first.hasPath());
         if (!alike) {
-            throw new IllegalArgumentException("experts must have the same classes, predict the same, velocity or noise, and"
-                    + " all have a sparse path or none");
+            throw new IllegalArgumentException(
+                    "experts must have the same classes, predict the same, velocity or noise, and"
+                            + " all have a sparse path or none");
         }
         this.experts = List.copyOf(sorted);
     }

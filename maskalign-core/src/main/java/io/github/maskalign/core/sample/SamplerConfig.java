@@ -159,12 +159,7 @@ public record SamplerConfig(
     }
 
     private static SamplerConfig of(
-            SamplerMethod method,
-            int steps,
-            Guidance guidance,
-            double lastStep,
-            DiffusionScale diffusion,
-            double eta) {
+            SamplerMethod method, int steps, Guidance guidance, double lastStep, DiffusionScale diffusion, double eta) {
         return new SamplerConfig(
                 method,
                 steps,

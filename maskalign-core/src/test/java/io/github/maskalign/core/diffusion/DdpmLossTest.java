@@ -73,7 +73,11 @@ class DdpmLossTest {
         try (GradMode recording = GradMode.on()) {
             NDArray predicted = manager.create(at, PREDICTED);
             predicted.setRequiresGradient(true);
-            found = gradient(DdpmLoss.perSample(predicted, clean, noise, t, 2).bound().sum(), predicted)
+            found = gradient(
+                            DdpmLoss.perSample(predicted, clean, noise, t, 2)
+                                    .bound()
+                                    .sum(),
+                            predicted)
                     .toFloatArray();
         }
         float step = 1e-2f;
@@ -98,7 +102,8 @@ class DdpmLossTest {
     @Test
     void keptPatchesHaveTheLossOfTheirPictureCutUp() {
         NDArray predicted = values(PREDICTED, 0.3);
-        float[] whole = DdpmLoss.perSample(predicted, clean, noise, t, 2).noise().toFloatArray();
+        float[] whole =
+                DdpmLoss.perSample(predicted, clean, noise, t, 2).noise().toFloatArray();
 
         // one pixel a patch: (N, 9, C), channel fastest
         NDArray tokens = cut(predicted, 4);
@@ -107,7 +112,10 @@ class DdpmLossTest {
         assertThat(parts.noise().toFloatArray()).containsExactly(whole, within(1e-6f));
         assertThat(parts.bound().toFloatArray())
                 .containsExactly(
-                        DdpmLoss.perSample(predicted, clean, noise, t, 2).bound().toFloatArray(), within(1e-4f));
+                        DdpmLoss.perSample(predicted, clean, noise, t, 2)
+                                .bound()
+                                .toFloatArray(),
+                        within(1e-4f));
     }
 
     private static NDArray cut(NDArray image, int channels) {

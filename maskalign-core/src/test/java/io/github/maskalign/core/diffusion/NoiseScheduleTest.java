@@ -71,7 +71,8 @@ class NoiseScheduleTest {
     void countsThatThereAreNotAreRefusedWithTheNearestThatThereAre() {
         assertThatThrownBy(() -> NoiseSchedule.strided(60))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("steps must divide the 1000 steps of the chain by a whole stride, such as 59 or 63, but was 60");
+                .hasMessage(
+                        "steps must divide the 1000 steps of the chain by a whole stride, such as 59 or 63, but was 60");
         for (int count : new int[] {1, 1001}) {
             assertThatThrownBy(() -> NoiseSchedule.strided(count))
                     .hasMessage("steps must be in [2, 1000] on a chain of 1000 steps but was " + count);

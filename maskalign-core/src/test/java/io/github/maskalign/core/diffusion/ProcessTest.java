@@ -76,15 +76,16 @@ class ProcessTest {
         DiffusionConfig all = DiffusionConfig.defaults();
         assertThatThrownBy(() -> all.withRange(0.5, 0.5))
                 .hasMessage("tRange must be two rising numbers in [0, 1], such as [0.5, 1.0], but was [0.5, 0.5]");
-        assertThatThrownBy(() -> new DiffusionConfig(
-                        Interpolant.LINEAR, TimestepSampler.UNIFORM, 1, Process.FLOW, List.of(0.5)))
+        assertThatThrownBy(() ->
+                        new DiffusionConfig(Interpolant.LINEAR, TimestepSampler.UNIFORM, 1, Process.FLOW, List.of(0.5)))
                 .hasMessageContaining("tRange must be two rising numbers");
         assertThatThrownBy(() -> new DiffusionConfig(
                         Interpolant.LINEAR, TimestepSampler.LOGNORMAL, 1, Process.FLOW, List.of(0.0, 0.5)))
                 .hasMessageContaining("tRange goes with timesteps UNIFORM, but they were LOGNORMAL");
         assertThatThrownBy(() -> new DiffusionConfig(
                         Interpolant.COSINE, TimestepSampler.UNIFORM, 1, Process.DDPM, List.of(0.0, 1.0)))
-                .hasMessageContaining("path must be left LINEAR, timesteps UNIFORM and timeShift 1.0, but they were COSINE");
+                .hasMessageContaining(
+                        "path must be left LINEAR, timesteps UNIFORM and timeShift 1.0, but they were COSINE");
         assertThatThrownBy(() -> DiffusionConfig.ddpm().withRange(0.5001, 0.5002))
                 .hasMessageContaining("tRange must hold a step of DDPM's 1000");
     }

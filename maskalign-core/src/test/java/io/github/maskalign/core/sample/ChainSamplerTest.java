@@ -40,7 +40,7 @@ class ChainSamplerTest {
             return Optional.of((state, t, labels) -> {
                 sizes.add(labels.size());
                 NoiseSchedule whole = NoiseSchedule.whole();
-                double bar = whole.alphaBar((int) Math.round(t.getFloat(0) * 1000));
+                double bar = whole.alphaBar(Math.round(t.getFloat(0) * 1000));
                 NDArray eps = state.mul(Math.sqrt(1 - bar) / (bar * variance + 1 - bar));
                 NDArray shift = labels.toType(state.getDataType(), false).reshape(-1, 1, 1, 1); // of the label
                 return new NDList(eps.add(shift.mul(0.01)), state.zerosLike().sub(1));
@@ -90,14 +90,16 @@ class ChainSamplerTest {
 
     @Test
     void ddpmKeepsTheVarianceOfItsData() {
-        // data N(0, 1): every state has variance 1, and the posterior variance of the whole chain is nearly that of the way back
+        // data N(0, 1): every state has variance 1, and the posterior variance of the whole chain is nearly that of the
+        // way back
         SampleRequest many = new SampleRequest(0, new long[512], new Shape(4, 2, 2), 0);
         SamplerConfig fine = SamplerConfig.defaults().withMethod(SamplerMethod.DDPM, 250);
 
         double[] end = sample(fine, gaussian(1), many, NoiseSource.of(new Draws(3)));
 
         double variance = Arrays.stream(end).map(v -> v * v).average().orElseThrow();
-        assertThat(variance).isCloseTo(1, within(0.08)); // 8192 numbers: 0.016; the smallest variance of 250 steps is too small
+        assertThat(variance)
+                .isCloseTo(1, within(0.08)); // 8192 numbers: 0.016; the smallest variance of 250 steps is too small
     }
 
     @ParameterizedTest
@@ -121,8 +123,9 @@ class ChainSamplerTest {
     void samplersAndNetworksOfTwoProcessesDoNotMix() {
         assertThatThrownBy(() -> sample(SamplerConfig.defaults(), gaussian(1), REQUEST, NoiseSource.of(new Draws(1))))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("method must be DDPM or DDIM for a network of diffusion.process DDPM, which predicts the noise of single"
-                        + " steps, but was EULER_MARUYAMA");
+                .hasMessage(
+                        "method must be DDPM or DDIM for a network of diffusion.process DDPM, which predicts the noise of single"
+                                + " steps, but was EULER_MARUYAMA");
         assertThatThrownBy(() -> sample(
                         DDPM, new AnalyticVelocityField(Interpolant.LINEAR, 1), REQUEST, NoiseSource.of(new Draws(1))))
                 .hasMessageContaining("must be EULER, HEUN or EULER_MARUYAMA for a network of diffusion.process FLOW");
@@ -153,13 +156,15 @@ class ChainSamplerTest {
     @Test
     void anEtaOfNothingIsNoPartOfTheWordsThatFingerprintsHold() {
         assertThat(SamplerConfig.defaults().toString())
-                .isEqualTo("SamplerConfig[method=EULER_MARUYAMA, steps=250, cfgScale=1.0, classCfgScale=1.0, intervalLow=0.0,"
-                        + " intervalHigh=1.0, lastStep=0.04, diffusion=TWO_T, legacyGuidedChannels=0,"
-                        + " unconditional=NULL_LABEL, routes=Routes[routeRatio=0.3, weakRouteRatio=0.7]]");
+                .isEqualTo(
+                        "SamplerConfig[method=EULER_MARUYAMA, steps=250, cfgScale=1.0, classCfgScale=1.0, intervalLow=0.0,"
+                                + " intervalHigh=1.0, lastStep=0.04, diffusion=TWO_T, legacyGuidedChannels=0,"
+                                + " unconditional=NULL_LABEL, routes=Routes[routeRatio=0.3, weakRouteRatio=0.7]]");
         assertThat(DDIM.withEta(0.5).toString()).endsWith(", eta=0.5]");
     }
 
-    private static double[] sample(SamplerConfig config, VelocityField field, SampleRequest request, NoiseSource noise) {
+    private static double[] sample(
+            SamplerConfig config, VelocityField field, SampleRequest request, NoiseSource noise) {
         try (NDManager manager = NDManager.newBaseManager()) {
             return new Sampler(config, Interpolant.LINEAR)
                     .sample(manager, field, request, noise)

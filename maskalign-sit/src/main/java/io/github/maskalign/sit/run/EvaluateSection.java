@@ -1,10 +1,10 @@
 package io.github.maskalign.sit.run;
 
-import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.Inline;
 import io.github.maskalign.core.config.ConfigKey.NonNegative;
 import io.github.maskalign.core.config.ConfigKey.Positive;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.evaluate.Metric;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
@@ -116,6 +116,7 @@ public record EvaluateSection(
 
     private static SamplerConfig sampling(SamplerConfig own, SamplerMethod method, int steps, double scale) {
         boolean chain = own.method().process() == Process.DDPM && method == SamplerMethod.EULER;
-        return own.withMethod(chain ? SamplerMethod.DDIM : method, steps).withGuidance(own.guidance().withScale(scale));
+        return own.withMethod(chain ? SamplerMethod.DDIM : method, steps)
+                .withGuidance(own.guidance().withScale(scale));
     }
 }

@@ -208,8 +208,9 @@ public record RunConfig(
             throw new IllegalArgumentException(section + "." + e.getMessage(), e);
         }
         if (process == Process.DDPM && sampler.unconditional() != Unconditional.NULL_LABEL) {
-            throw new IllegalArgumentException("sample.unconditional must be NULL_LABEL with diffusion.process DDPM but was "
-                    + sampler.unconditional());
+            throw new IllegalArgumentException(
+                    "sample.unconditional must be NULL_LABEL with diffusion.process DDPM but was "
+                            + sampler.unconditional());
         }
     }
 

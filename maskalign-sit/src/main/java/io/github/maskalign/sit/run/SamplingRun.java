@@ -83,7 +83,8 @@ public final class SamplingRun {
 
     /** Returns the run with another of the averages that a run folder keeps, by its decay. */
     public SamplingRun withAverage(double decay) {
-        return with(new Source(source.path(), decay, source.options(), source.section(), source.unknown(), source.experts()));
+        return with(new Source(
+                source.path(), decay, source.options(), source.section(), source.unknown(), source.experts()));
     }
 
     /** Returns the run with what a file from elsewhere does not say about itself. */

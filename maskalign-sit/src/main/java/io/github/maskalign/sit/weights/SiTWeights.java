@@ -182,7 +182,8 @@ public final class SiTWeights implements Closeable {
             notes.add("left out " + Keys.SELF_HEAD + "*, the head of self-alignment, which only training needs");
         }
         Optional<SiTConfig> told = ModelMetadata.config(metadata);
-        SiTConfig config = trainedOn(process(origin, told, guess.family(), given), origin, Geometry.of(origin, named, told, known));
+        SiTConfig config = trainedOn(
+                process(origin, told, guess.family(), given), origin, Geometry.of(origin, named, told, known));
         if (config.process() == Process.FLOW) {
             named = velocityOnly(named, config, notes);
         }
@@ -202,13 +203,14 @@ public final class SiTWeights implements Closeable {
         if (given != null && trained != usual) {
             throw new CheckpointFormatException(
                     origin,
-                    List.of("was trained with diffusion.process " + trained + ", as its metadata says, so it is no file of the"
-                            + " family " + given.id()));
+                    List.of("was trained with diffusion.process " + trained
+                            + ", as its metadata says, so it is no file of the" + " family " + given.id()));
         }
         return trained;
     }
 
-    private static SiTConfig trainedOn(Process process, String origin, SiTConfig config) throws CheckpointFormatException {
+    private static SiTConfig trainedOn(Process process, String origin, SiTConfig config)
+            throws CheckpointFormatException {
         try {
             return process == Process.DDPM ? config.withProcess(process) : config;
         } catch (IllegalArgumentException e) { // a class token

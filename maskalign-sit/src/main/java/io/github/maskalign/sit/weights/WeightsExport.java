@@ -122,8 +122,9 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
         List<String> problems = new ArrayList<>();
         boolean chain = config.process() == Process.DDPM;
         if (chain && family != WeightsFamily.DIT && family != WeightsFamily.SIT && family != WeightsFamily.MASKALIGN) {
-            problems.add(family.id() + " predicts velocities, and these weights noise and variance (diffusion.process DDPM):"
-                    + " export them as dit, or as sit with all that training needs");
+            problems.add(
+                    family.id() + " predicts velocities, and these weights noise and variance (diffusion.process DDPM):"
+                            + " export them as dit, or as sit with all that training needs");
         }
         if (!chain && family == WeightsFamily.DIT) {
             problems.add("dit predicts noise and variance of DDPM's steps, and these weights velocities");

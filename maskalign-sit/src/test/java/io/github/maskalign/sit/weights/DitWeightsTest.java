@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.data.PixelScaling;
@@ -14,20 +15,24 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
+import io.github.maskalign.core.files.WeightsFile.Unknown;
 import io.github.maskalign.core.files.internal.TorchFileWriter;
+import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.core.sample.SampleRequest;
+import io.github.maskalign.core.sample.SampleRequest.NoiseSource;
+import io.github.maskalign.core.sample.Sampler;
+import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTVelocityField;
 import io.github.maskalign.sit.TinySiT;
 import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
 import io.github.maskalign.sit.weights.WeightsExport.Extra;
 import io.github.maskalign.sit.weights.internal.OpenWeights;
-import io.github.maskalign.core.files.WeightsFile.Unknown;
-import io.github.maskalign.sit.SiTVelocityField;
-import ai.djl.ndarray.types.DataType;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -84,6 +89,44 @@ class DitWeightsTest {
         }
     }
 
+    /** The way of a published file: a bare state dict, its family's sampler and quirk, and where the reference ends. */
+    @Test
+    void aFileAsPublishedIsSampledToWhereTheReferenceEnds() throws IOException {
+        GoldenCase golden = GoldenCase.load(getClass(), "dit-samples", "ddpm-20-first-three-channels", manager);
+        Path file = official("DiT-golden.pt", StateDict.of(golden.under("weights/")));
+        try (OpenWeights opened = OpenWeights.open(file, null, Unknown.REFUSE)) {
+            SiTWeights weights = opened.sit(HEADS);
+            SamplerConfig own = weights.sampling();
+            SamplerConfig how =
+                    own.withMethod(own.method(), 20).withGuidance(own.guidance().withScale(4));
+            SampleRequest request = new SampleRequest(0, golden.get("inputs/y").toLongArray(), new Shape(4, 4, 4), 0);
+            NoiseSource noise = new NoiseSource() {
+                @Override
+                public NDList initial(NDManager owner, SampleRequest asked) {
+                    return owned(owner, golden.get("inputs/latents"));
+                }
+
+                @Override
+                public NDList path(NDManager owner, SampleRequest asked, int step) {
+                    return owned(owner, golden.get("inputs/noise").get(step).toType(DataType.FLOAT64, true));
+                }
+            };
+            ParameterStore store = new ParameterStore(manager, false);
+
+            NDList end = new Sampler(how, weights.path())
+                    .sample(manager, weights.field(weights.load(manager, Precision.FLOAT32), store), request, noise);
+
+            assertThat(GoldenCase.relativeError(end.singletonOrThrow(), golden.get("outputs/x")))
+                    .isLessThan(1e-5); // float32 against float64 in every call
+        }
+    }
+
+    private static NDList owned(NDManager owner, NDArray array) {
+        NDArray copy = array.duplicate();
+        copy.attach(owner);
+        return new NDList(copy);
+    }
+
     private float[] noise(SiTWeights weights) throws IOException {
         ParameterStore store = new ParameterStore(manager, false);
         return noise(weights.field(weights.load(manager, Precision.FLOAT32), store));
@@ -94,9 +137,7 @@ class DitWeightsTest {
     }
 
     private float[] noise(VelocityField field) {
-        NDArray x = manager.arange(0, 256, 1, DataType.FLOAT32)
-                .div(128)
-                .reshape(1, 4, 8, 8);
+        NDArray x = manager.arange(0, 256, 1, DataType.FLOAT32).div(128).reshape(1, 4, 8, 8);
         NDList said = field.noise()
                 .orElseThrow()
                 .noise(x, manager.create(new float[] {0.731f}), manager.create(new long[] {3}));
@@ -178,7 +219,9 @@ class DitWeightsTest {
         assertThat(export.tensors().keys()).isEqualTo(tensors.keys());
         assertThat(export.tensors().shapes().get("final_layer.linear.weight")).isEqualTo(new Shape(32, 16));
         for (String key : tensors.keys()) {
-            assertThat(export.tensors().get(key).floats()).as(key).isEqualTo(tensors.get(key).floats());
+            assertThat(export.tensors().get(key).floats())
+                    .as(key)
+                    .isEqualTo(tensors.get(key).floats());
         }
         SiTWeights again = SiTWeights.read("again", export.tensors(), export.metadata(), ImportOptions.AUTO);
         assertThat(again.config()).isEqualTo(weights.config());

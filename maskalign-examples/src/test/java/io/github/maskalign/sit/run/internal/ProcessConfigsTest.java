@@ -61,7 +61,8 @@ class ProcessConfigsTest {
 
     @Test
     void scoresWhileADitTrainsAreOfDdimUnlessAnotherWayBackIsNamed() {
-        RunConfig dit = bind("emoji-32", "method=dit", "evaluate.every=10", "evaluate.steps=25", "evaluate.method=EULER");
+        RunConfig dit =
+                bind("emoji-32", "method=dit", "evaluate.every=10", "evaluate.steps=25", "evaluate.method=EULER");
         SamplerConfig how = dit.evaluate().sampling(dit.sample());
         assertThat(how.method()).isEqualTo(SamplerMethod.DDIM);
         assertThat(how.steps()).isEqualTo(25);
@@ -97,7 +98,8 @@ class ProcessConfigsTest {
     void aClassTokenHasNoPlaceOnTheChain() {
         RunConfig reg = bind("emoji-32", "method=reg", "diffusion.process=DDPM", "sample.method=DDPM");
 
-        assertThatThrownBy(() -> RunPlan.model(reg)).hasMessageContaining("cls.enabled must be false with diffusion.process DDPM");
+        assertThatThrownBy(() -> RunPlan.model(reg))
+                .hasMessageContaining("cls.enabled must be false with diffusion.process DDPM");
     }
 
     private static RunConfig bind(String config, String... overrides) {

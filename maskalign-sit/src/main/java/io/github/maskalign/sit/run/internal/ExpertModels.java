@@ -96,20 +96,22 @@ public final class ExpertModels implements Closeable {
         opened.forEach(expert -> requireAlike(chosen, first, expert));
         List<List<Double>> left = left();
         if (left.isEmpty()) {
-            throw new IllegalArgumentException(
-                    "the experts have all times, so " + chosen + " has none: name it as one of them, or leave an expert out");
+            throw new IllegalArgumentException("the experts have all times, so " + chosen
+                    + " has none: name it as one of them, or leave an expert out");
         }
         for (List<Double> gap : left) {
             if (gap.get(0) < times.get(0) || gap.get(1) > times.get(1)) {
-                throw new IllegalArgumentException("no network has the times from " + gap.get(0) + " to " + gap.get(1) + ": "
-                        + chosen + " was trained on those from " + times.get(0) + " to " + times.get(1)
-                        + " alone; name another with --expert");
+                throw new IllegalArgumentException(
+                        "no network has the times from " + gap.get(0) + " to " + gap.get(1) + ": "
+                                + chosen + " was trained on those from " + times.get(0) + " to " + times.get(1)
+                                + " alone; name another with --expert");
             }
         }
         new ExpertField(experts(left, Unloaded.FIELD, expert -> Unloaded.FIELD)); // refuses times that are given twice
         return first.withLoader(manager -> {
             VelocityField own = first.loader().load(manager);
-            return new ExpertField(experts(left, own, expert -> expert.model.loader().load(manager)));
+            return new ExpertField(
+                    experts(left, own, expert -> expert.model.loader().load(manager)));
         });
     }
 
@@ -118,7 +120,9 @@ public final class ExpertModels implements Closeable {
         Map<String, String> facts = new TreeMap<>();
         for (int i = 0; i < opened.size(); i++) {
             Opened expert = opened.get(i);
-            facts.put("expert_" + i, expert.times + " " + Digests.sha256(expert.file.file().path()));
+            facts.put(
+                    "expert_" + i,
+                    expert.times + " " + Digests.sha256(expert.file.file().path()));
         }
         return facts;
     }

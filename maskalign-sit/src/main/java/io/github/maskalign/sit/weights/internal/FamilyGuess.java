@@ -104,15 +104,18 @@ public record FamilyGuess(WeightsFamily family, String evidence) {
         String file = origin.substring(Math.max(origin.lastIndexOf('/'), origin.lastIndexOf('\\')) + 1)
                 .toLowerCase(Locale.ROOT);
         if (file.startsWith("sit")) {
-            return new FamilyGuess(WeightsFamily.SIT_OFFICIAL, evidence + ", and the file is called as willisma/SiT's are");
+            return new FamilyGuess(
+                    WeightsFamily.SIT_OFFICIAL, evidence + ", and the file is called as willisma/SiT's are");
         }
         if (file.startsWith("dit")) {
-            return new FamilyGuess(WeightsFamily.DIT, evidence + ", and the file is called as facebookresearch/DiT's are");
+            return new FamilyGuess(
+                    WeightsFamily.DIT, evidence + ", and the file is called as facebookresearch/DiT's are");
         }
         throw new CheckpointFormatException(
                 origin,
-                List.of("may be of the family sit-official (velocities) or dit (noise and variance of DDPM's steps): both have"
-                        + " a head of 2C channels under the same names, so the family must be given"));
+                List.of(
+                        "may be of the family sit-official (velocities) or dit (noise and variance of DDPM's steps): both have"
+                                + " a head of 2C channels under the same names, so the family must be given"));
     }
 
     private static boolean has(Set<String> keys, String prefix) {
