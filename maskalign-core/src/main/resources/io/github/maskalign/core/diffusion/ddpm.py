@@ -49,15 +49,17 @@ def normal_below(x: Tensor) -> Tensor:
     return (torch.tanh((x + torch.pow(x, 3) * 0.044715) * 0.7978845608028654) + 1) * 0.5
 
 
-# Minus log probability of x in bins of 2/255 over [-1, 1], under a normal distribution.
-def binned(x: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
-    scale = torch.exp(log_variance * -0.5)
-    above = normal_below((x - mean + 1.0 / 255) * scale)
-    below = normal_below((x - mean - 1.0 / 255) * scale)
+# Minus log probability of x in bins of 2/255 over [-1, 1], under a normal distribution whose mean lies `off` below x. In float64,
+# as the tails are differences of numbers near 1.
+def binned(x: Tensor, off: Tensor, log_variance: Tensor) -> Tensor:
+    off = torch.to(off, 7)
+    scale = torch.exp(torch.to(log_variance, 7) * -0.5)
+    above = normal_below((off + 1.0 / 255) * scale)
+    below = normal_below((off - 1.0 / 255) * scale)
     inside = torch.log(torch.clamp_min(above - below, 1e-12))
     left = torch.log(torch.clamp_min(above, 1e-12))
     right = torch.log(torch.clamp_min(1 - below, 1e-12))
-    return torch.neg(torch.where(x < -0.999, left, torch.where(x > 0.999, right, inside)))
+    return torch.to(torch.neg(torch.where(x < -0.999, left, torch.where(x > 0.999, right, inside))), 6)
 
 
 # [squared error of the noise, variational bound in bits], each averaged over all but the samples: (N). The bound teaches the
@@ -72,18 +74,16 @@ def losses(predicted: Tensor, x: Tensor, eps: Tensor, t: Tensor, channels: int) 
     before = torch.cat([torch.ones_like(bars[0:1]), bars[0:999]], 0)
     posterior = beta * (1 - before) / (1 - bars)
     log_least = torch.log(torch.cat([posterior[1:2], posterior[1:]], 0))  # step 0 has none of its own
-    of_clean = at(beta * torch.sqrt(before) / (1 - bars), n, x)
-    of_state = at((1 - before) * torch.sqrt(1 - beta) / (1 - bars), n, x)
     least = at(log_least, n, x)
-    noised = x * at(torch.sqrt(bars), n, x) + eps * at(torch.sqrt(1 - bars), n, x)
-    clean = noised * at(torch.sqrt(1 / bars), n, x) - torch.detach(said) * at(torch.sqrt(1 / bars - 1), n, x)
-    true_mean = x * of_clean + noised * of_state
-    mean = clean * of_clean + noised * of_state
     log_variance = share * at(torch.log(beta), n, x) + (1 - share) * least
-    apart = torch.pow(true_mean - mean, 2) * torch.exp(torch.neg(log_variance))
+    # true mean minus predicted mean: both have the same share of the state, so the clean samples alone differ, and these by
+    # sqrt(1 / abar - 1) times the error of the noise
+    scale = beta * torch.sqrt(before) / (1 - bars) * torch.sqrt(1 / bars - 1)
+    off = (torch.detach(said) - eps) * at(scale, n, x)
+    apart = torch.pow(off, 2) * torch.exp(torch.neg(log_variance))
     divergence = (log_variance - least + torch.exp(least - log_variance) + apart - 1) * 0.5
     bits = torch.mean(torch.flatten(divergence, 1), 1) * 1.4426950408889634
-    first = torch.mean(torch.flatten(binned(x, mean, log_variance), 1), 1) * 1.4426950408889634
+    first = torch.mean(torch.flatten(binned(x, off, log_variance), 1), 1) * 1.4426950408889634
     return [
         torch.mean(torch.flatten(torch.pow(said - eps, 2), 1), 1),  # (N)
         torch.where(n == 0, first, bits),  # (N)

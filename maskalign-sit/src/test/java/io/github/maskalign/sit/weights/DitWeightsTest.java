@@ -17,8 +17,13 @@ import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.WeightsFile.Unknown;
 import io.github.maskalign.core.files.internal.TorchFileWriter;
+import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.core.sample.SampleRequest;
+import io.github.maskalign.core.sample.SampleRequest.NoiseSource;
+import io.github.maskalign.core.sample.Sampler;
+import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import io.github.maskalign.core.sample.VelocityField;
 import io.github.maskalign.sit.SiT;
@@ -82,6 +87,44 @@ class DitWeightsTest {
             assertThat(weights.family().pixels()).isEqualTo(PixelScaling.ROUND);
             assertThat(noise(weights)).isEqualTo(noise(model));
         }
+    }
+
+    /** The way of a published file: a bare state dict, its family's sampler and quirk, and where the reference ends. */
+    @Test
+    void aFileAsPublishedIsSampledToWhereTheReferenceEnds() throws IOException {
+        GoldenCase golden = GoldenCase.load(getClass(), "dit-samples", "ddpm-20-first-three-channels", manager);
+        Path file = official("DiT-golden.pt", StateDict.of(golden.under("weights/")));
+        try (OpenWeights opened = OpenWeights.open(file, null, Unknown.REFUSE)) {
+            SiTWeights weights = opened.sit(HEADS);
+            SamplerConfig own = weights.sampling();
+            SamplerConfig how =
+                    own.withMethod(own.method(), 20).withGuidance(own.guidance().withScale(4));
+            SampleRequest request = new SampleRequest(0, golden.get("inputs/y").toLongArray(), new Shape(4, 4, 4), 0);
+            NoiseSource noise = new NoiseSource() {
+                @Override
+                public NDList initial(NDManager owner, SampleRequest asked) {
+                    return owned(owner, golden.get("inputs/latents"));
+                }
+
+                @Override
+                public NDList path(NDManager owner, SampleRequest asked, int step) {
+                    return owned(owner, golden.get("inputs/noise").get(step).toType(DataType.FLOAT64, true));
+                }
+            };
+            ParameterStore store = new ParameterStore(manager, false);
+
+            NDList end = new Sampler(how, weights.path())
+                    .sample(manager, weights.field(weights.load(manager, Precision.FLOAT32), store), request, noise);
+
+            assertThat(GoldenCase.relativeError(end.singletonOrThrow(), golden.get("outputs/x")))
+                    .isLessThan(1e-5); // float32 against float64 in every call
+        }
+    }
+
+    private static NDList owned(NDManager owner, NDArray array) {
+        NDArray copy = array.duplicate();
+        copy.attach(owner);
+        return new NDList(copy);
     }
 
     private float[] noise(SiTWeights weights) throws IOException {
