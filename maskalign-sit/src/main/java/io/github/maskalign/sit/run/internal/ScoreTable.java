@@ -86,7 +86,10 @@ record ScoreTable(List<RunGroup> groups, List<Column> columns) {
                             key -> new Column(
                                     score.id(),
                                     ScoreId.title(score.id()),
-                                    protocols.getOrDefault(file.file(), Set.of()).size() <= 1
+                                    protocols
+                                                            .getOrDefault(file.file(), Set.of())
+                                                            .size()
+                                                    <= 1
                                             ? file.file()
                                             : file.file() + protocol(file.protocol()),
                                     true,
