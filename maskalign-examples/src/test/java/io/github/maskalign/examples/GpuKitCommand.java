@@ -47,15 +47,17 @@ final class GpuKitCommand implements Callable<Integer>, UsesEngine {
     @Override
     public Integer call() throws IOException {
         if (!Files.isDirectory(root.resolve("scripts/gpu"))) {
-            throw CommandFailure.badInput("--root must be the folder of this repository, with scripts/gpu in it, but was "
-                    + root.toAbsolutePath().normalize());
+            throw CommandFailure.badInput(
+                    "--root must be the folder of this repository, with scripts/gpu in it, but was "
+                            + root.toAbsolutePath().normalize());
         }
         if (Files.exists(out) && !Files.isDirectory(out)) {
             throw CommandFailure.badInput("--out must be a folder but " + out + " is a file");
         }
         long bytes = GpuKit.write(root, out, Main.Version.ours());
         PrintWriter console = spec.commandLine().getOut();
-        console.println(String.format(Locale.ROOT, "%s: %.1f MB; there: python first_run.py --minutes 10", out, bytes * 1e-6));
+        console.println(
+                String.format(Locale.ROOT, "%s: %.1f MB; there: python first_run.py --minutes 10", out, bytes * 1e-6));
         console.flush();
         return ExitCode.OK;
     }

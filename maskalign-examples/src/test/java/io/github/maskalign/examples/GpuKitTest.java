@@ -70,8 +70,8 @@ class GpuKitTest {
             Set<String> known = new HashSet<>(Set.of("constant.decays"));
             Set<String> weights = new HashSet<>();
             plan.getAsJsonArray("inputs")
-                    .forEach(input -> known.add("input."
-                            + input.getAsJsonObject().get("name").getAsString()));
+                    .forEach(input -> known.add(
+                            "input." + input.getAsJsonObject().get("name").getAsString()));
             for (JsonElement element : plan.getAsJsonArray("weights")) {
                 JsonObject weight = element.getAsJsonObject();
                 String key = weight.get("key").getAsString();
@@ -91,8 +91,7 @@ class GpuKitTest {
                     JsonObject function = plan.getAsJsonObject("functions")
                             .getAsJsonObject(call.get(0).getAsString());
                     assertThat(kit.resolve(function.get("file").getAsString())).isRegularFile();
-                    assertThat(call.get(1).getAsJsonArray())
-                            .hasSameSizeAs(function.getAsJsonArray("parameters"));
+                    assertThat(call.get(1).getAsJsonArray()).hasSameSizeAs(function.getAsJsonArray("parameters"));
                     for (String name : names(call.get(1).getAsJsonArray())) {
                         assertThat(known).as(file + ", " + call.get(0)).contains(name);
                         read.add(name);
@@ -102,9 +101,11 @@ class GpuKitTest {
                 assertThat(read).as(part + " of " + file).containsAll(weights);
                 used.addAll(read);
             }
-            assertThat(used).as("state of " + file).containsAll(known.stream()
-                    .filter(name -> name.matches("(ema|exp_avg|exp_avg_sq|input|constant)\\..*"))
-                    .toList());
+            assertThat(used)
+                    .as("state of " + file)
+                    .containsAll(known.stream()
+                            .filter(name -> name.matches("(ema|exp_avg|exp_avg_sq|input|constant)\\..*"))
+                            .toList());
         }
     }
 
@@ -123,10 +124,12 @@ class GpuKitTest {
 
         assertThat(ended.code).as(ended.output).isZero();
         JsonObject found = json(results);
-        assertThat(found.getAsJsonArray("checks")).hasSize(10).allSatisfy(check -> assertThat(
-                        check.getAsJsonObject().get("passed").getAsBoolean())
-                .as(check.toString())
-                .isTrue());
+        assertThat(found.getAsJsonArray("checks"))
+                .hasSize(10)
+                .allSatisfy(check -> assertThat(
+                                check.getAsJsonObject().get("passed").getAsBoolean())
+                        .as(check.toString())
+                        .isTrue());
         assertThat(found.getAsJsonArray("cases"))
                 .hasSize(5)
                 .filteredOn(timed -> !isCompiled(timed)) // which needs a C++ compiler and time

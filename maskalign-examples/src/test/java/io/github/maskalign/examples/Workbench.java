@@ -15,6 +15,10 @@ final class Workbench {
 
     static CommandLine commandLine() {
         return Main.commandLine(List.of(
-                new ServeStepsCommand(), new BenchPartCommand(), new MiniIlsvrcCommand(), new JudgeRankingCommand(), new GpuKitCommand()));
+                new ServeStepsCommand(),
+                new BenchPartCommand(),
+                new MiniIlsvrcCommand(),
+                new JudgeRankingCommand(),
+                new GpuKitCommand()));
     }
 }

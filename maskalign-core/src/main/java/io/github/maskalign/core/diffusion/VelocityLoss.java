@@ -12,8 +12,7 @@ import io.github.maskalign.core.script.ScriptFunction;
 public final class VelocityLoss {
     private static final ScriptFunction FUNCTION = ScriptFunction.of(VelocityLoss.class, "losses.py", "velocity_loss");
 
-    private static final ScriptFunction MEAN =
-            ScriptFunction.of(VelocityLoss.class, "losses.py", "mean_velocity_loss");
+    private static final ScriptFunction MEAN = ScriptFunction.of(VelocityLoss.class, "losses.py", "mean_velocity_loss");
 
     private VelocityLoss() {}
 

@@ -28,8 +28,7 @@ public final class ScriptReplay implements AutoCloseable {
     public static ScriptReplay open(byte[] archive) throws IOException {
         PtNDManager manager = (PtNDManager) Engine.getEngine("PyTorch").newBaseManager(Device.cpu());
         JniUtils.setGraphExecutorOptimize(false);
-        return new ScriptReplay(
-                manager, JniUtils.loadModule(manager, new ByteArrayInputStream(archive), true, false));
+        return new ScriptReplay(manager, JniUtils.loadModule(manager, new ByteArrayInputStream(archive), true, false));
     }
 
     /** Calls it; results belong to {@code owner}. */

@@ -41,8 +41,7 @@ public final class GpuKit {
     /** The methods that are measured. */
     static final List<String> METHODS = List.of("maskalign", "reg");
 
-    private static final List<String> SCRIPTS =
-List.of(
+    private static final List<String> SCRIPTS = List.of(
             "gpu/first_run.py",
             "gpu/gpu_checks.py",
             "gpu/gpu_step.py",
@@ -166,7 +165,9 @@ List.of(
     /** The file name of a function's archive: equal archives have one. */
     private String nameOf(RecordedCall call) {
         String name = call.function() + ".pt";
-        for (int i = 2; functions.containsKey(name) && !MessageDigest.isEqual(functions.get(name), call.archive()); i++) {
+        for (int i = 2;
+                functions.containsKey(name) && !MessageDigest.isEqual(functions.get(name), call.archive());
+                i++) {
             name = call.function() + "-" + i + ".pt";
         }
         functions.putIfAbsent(name, call.archive());
@@ -273,7 +274,8 @@ List.of(
         try {
             hashes.put(
                     name,
-                    HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(content)));
+                    HexFormat.of()
+                            .formatHex(MessageDigest.getInstance("SHA-256").digest(content)));
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every Java has SHA-256", e);
         }
@@ -291,7 +293,10 @@ List.of(
             }
             if (!there.isEmpty()) {
                 throw new FileAlreadyExistsException(
-                        folder.toString(), null, "the folder must be new or empty but holds " + there.get(0).getFileName());
+                        folder.toString(),
+                        null,
+                        "the folder must be new or empty but holds "
+                                + there.get(0).getFileName());
             }
         }
     }

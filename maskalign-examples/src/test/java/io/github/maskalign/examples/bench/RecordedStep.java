@@ -239,9 +239,11 @@ record RecordedStep(
                 case "averaged" -> "weight." + all.get(at);
                 case "losses" -> losses.get(at);
                 case "decays" -> "constant.decays";
-                default -> throw new IllegalStateException("script function " + unknown.group(1)
-                        + " was given an array for " + unknown.group(2) + " that is neither input, weight, state nor"
-                        + " result of a script function: give it a name in RecordedStep, or make it by a function");
+                default ->
+                    throw new IllegalStateException("script function " + unknown.group(1)
+                            + " was given an array for " + unknown.group(2)
+                            + " that is neither input, weight, state nor"
+                            + " result of a script function: give it a name in RecordedStep, or make it by a function");
             };
         }
     }

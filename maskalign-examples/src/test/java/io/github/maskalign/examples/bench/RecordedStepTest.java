@@ -34,7 +34,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -63,8 +62,7 @@ class RecordedStepTest {
             try (TrainState state = new TrainState(manager, ParameterKeys.of(model))) {
                 copies(state, manager);
                 NDList trained = new NDList();
-                state.trainedKeys()
-                        .forEach(key -> trained.add(state.weights().get(key)));
+                state.trainedKeys().forEach(key -> trained.add(state.weights().get(key)));
                 SiTLoss loss = new SiTLoss(model, DiffusionConfig.defaults().path());
                 SiTLosses losses;
                 NDList gradients;
@@ -106,8 +104,15 @@ class RecordedStepTest {
         SiTConfig config = model(method);
         ModelConfig shallow = new ModelConfig(32, 2, 4, 96, 5, 12, 4.0, 1000, 0.1, false);
         SiTConfig wide = new SiTConfig(
-                shallow, config.align(), config.cls(), config.mixer(), config.subset(), config.encoderWidths(),
-                config.classTokenWidth(), config.learnSigma(), config.terms());
+                shallow,
+                config.align(),
+                config.cls(),
+                config.mixer(),
+                config.subset(),
+                config.encoderWidths(),
+                config.classTokenWidth(),
+                config.learnSigma(),
+                config.terms());
 
         RecordedStep all = RecordedStep.of(wide, Precision.FLOAT32, OptimConfig.PAPER, 1);
         RecordedStep thin = RecordedStep.of(GpuKit.thin(wide), Precision.FLOAT32, OptimConfig.PAPER, 3);
@@ -130,8 +135,11 @@ class RecordedStepTest {
     private static List<String> texts(RecordedStep step) {
         List<String> out = new ArrayList<>();
         for (List<RecordedCall> calls : List.of(step.forward(), step.update())) {
-            calls.forEach(call -> out.add(call.function() + new String(call.archive(), StandardCharsets.ISO_8859_1)
-                    + call.parameters() + call.arguments() + call.results()));
+            calls.forEach(call -> out.add(call.function()
+                    + new String(call.archive(), StandardCharsets.ISO_8859_1)
+                    + call.parameters()
+                    + call.arguments()
+                    + call.results()));
         }
         return out;
     }
@@ -162,7 +170,9 @@ class RecordedStepTest {
         state.expAvg().forEach((key, array) -> arrays.put("exp_avg." + key, array.duplicate()));
         state.expAvgSq().forEach((key, array) -> arrays.put("exp_avg_sq." + key, array.duplicate()));
         state.ema().forEach((key, array) -> arrays.put("ema." + key, array.duplicate()));
-        arrays.put("constant.decays", manager.create(new double[] {OptimConfig.PAPER.emaDecay()}).duplicate());
+        arrays.put(
+                "constant.decays",
+                manager.create(new double[] {OptimConfig.PAPER.emaDecay()}).duplicate());
     }
 
     private static Objective given(SiT model, SiTLoss loss, SiTLossInput in) {
