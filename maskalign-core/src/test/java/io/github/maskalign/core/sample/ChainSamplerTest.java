@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.diffusion.NoiseSchedule;
@@ -40,7 +41,8 @@ class ChainSamplerTest {
             return Optional.of((state, t, labels) -> {
                 sizes.add(labels.size());
                 NoiseSchedule whole = NoiseSchedule.whole();
-                double bar = whole.alphaBar(Math.round(t.getFloat(0) * 1000));
+                double bar = whole.alphaBar(
+                        Math.round(t.toType(DataType.FLOAT32, false).getFloat(0) * 1000));
                 NDArray eps = state.mul(Math.sqrt(1 - bar) / (bar * variance + 1 - bar));
                 NDArray shift = labels.toType(state.getDataType(), false).reshape(-1, 1, 1, 1); // of the label
                 return new NDList(eps.add(shift.mul(0.01)), state.zerosLike().sub(1));

@@ -80,7 +80,7 @@ class SamplerTest {
     }
 
     @ParameterizedTest
-    @EnumSource
+    @EnumSource(names = {"EULER", "HEUN", "EULER_MARUYAMA"}) // the others are of networks that predict noise
     void splittingABatchChangesNothing(SamplerMethod method) {
         Sampler sampler = guided(method, 7);
         NoiseSource noise = NoiseSource.of(new Draws(99));
@@ -201,7 +201,7 @@ class SamplerTest {
     }
 
     @ParameterizedTest
-    @EnumSource
+    @EnumSource(names = {"EULER", "HEUN", "EULER_MARUYAMA"})
     void nothingButTheResultStaysBehind(SamplerMethod method) {
         List<Integer> counts = new ArrayList<>();
         SampleListener count =
