@@ -147,6 +147,7 @@ record ConfigDraft(String name, Preset method, int side, int cores, PictureSurve
                                   projectorDim: %d
                                 """, size.depth / 2, size.width == 192 ? 256 : 2 * size.width)
                         : "");
+        values.put("sampler", "DDPM".equals(method.settings().get("diffusion.process")) ? "DDPM" : "EULER_MARUYAMA");
         values.put("encoder", "NONE".equals(method.settings().get("encoder.kind")) ? "NONE" : "EMBEDDED");
     }
 

@@ -79,6 +79,6 @@ class WordsTest {
         assertThat(command.err())
                 .contains(
                         "Invalid value for option '--sampler'",
-                        "expected one of [EULER, HEUN, EULER_MARUYAMA] but was 'dpm'");
+                        "expected one of [EULER, HEUN, EULER_MARUYAMA, DDPM, DDIM] but was 'dpm'");
     }
 }

@@ -12,7 +12,9 @@ import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.training.ParameterStore;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Calls an archive of {@link ScriptRecording}, as another program would: arrays and lists of arrays go in, arrays come out. */
 public final class ScriptReplay implements AutoCloseable {
@@ -34,19 +36,28 @@ public final class ScriptReplay implements AutoCloseable {
     /** Calls it; results belong to {@code owner}. */
     public NDList call(NDManager owner, List<NDList> arguments, List<Boolean> lists) {
         NDList inputs = new NDList();
+        Map<NDArray, String> names = new IdentityHashMap<>();
         try (NDManager scratch = manager.newSubManager()) {
             for (int i = 0; i < arguments.size(); i++) {
+                String name = lists.get(i) ? "list" + i + "[]" : "";
                 for (NDArray array : arguments.get(i)) {
-                    // a handle of its own, as names are instructions and an array may stand in several places
-                    NDArray handle = JniUtils.to((PtNDArray) array, array.getDataType(), array.getDevice());
-                    handle.attach(scratch);
-                    handle.setName(lists.get(i) ? "list" + i + "[]" : null);
+                    NDArray handle = array;
+                    if (!names.getOrDefault(array, name).equals(name)) {
+                        // names are instructions, so an array that stands in two places has a second handle
+                        handle = JniUtils.to((PtNDArray) array, array.getDataType(), array.getDevice());
+                        handle.attach(scratch);
+                    } else {
+                        names.put(array, name);
+                    }
+                    handle.setName(name.isEmpty() ? null : name);
                     inputs.add(handle);
                 }
             }
             NDList results = module.forward(new ParameterStore(manager, false), inputs, true);
             results.attach(owner);
             return results;
+        } finally {
+            names.keySet().forEach(array -> array.setName(null));
         }
     }
 

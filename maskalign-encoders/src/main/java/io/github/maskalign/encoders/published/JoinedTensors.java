@@ -6,7 +6,6 @@ import io.github.maskalign.encoders.published.NativeEncoder.EncoderFamily;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 
 /**
  * Makes of the tensors of a file, once they have DINOv2's names, those that the transformer has: query, key and value become
@@ -78,26 +77,24 @@ final class JoinedTensors {
 
     /** Keys of DINOv3 have no bias: the authors' files mask it, the others leave it out, with or without the two others. */
     private static void withKeyBias(Map<String, TensorSource> tensors) {
-        for (String name : List.copyOf(tensors.keySet())) {
+        new LinkedHashMap<>(tensors).forEach((name, tensor) -> {
             if (name.endsWith(MASK)) {
                 tensors.remove(name);
                 tensors.computeIfPresent(name.replace("bias_mask", "bias"), (key, bias) -> masked(bias));
             } else if (name.endsWith(".attn.q.bias")) {
-                TensorSource bias = Objects.requireNonNull(tensors.get(name));
-                tensors.putIfAbsent(name.replace(".attn.q.", ".attn.k."), new Blank(bias.type(), bias.shape()));
+                tensors.putIfAbsent(name.replace(".attn.q.", ".attn.k."), new Blank(tensor.type(), tensor.shape()));
             } else if (name.endsWith(".attn.qkv.weight") || name.endsWith(".attn.q.weight")) {
                 String bias = name.replace("weight", "bias");
-                TensorSource weight = Objects.requireNonNull(tensors.get(name));
                 if (!tensors.containsKey(bias)
                         && !tensors.containsKey(bias.replace(".qkv.", ".q."))
-                        && weight.type().isFloat()
-                        && rank(weight) == 2) {
+                        && tensor.type().isFloat()
+                        && rank(tensor) == 2) {
                     tensors.put(
                             bias,
-                            new Blank(weight.type(), new Shape(weight.shape().get(0))));
+                            new Blank(tensor.type(), new Shape(tensor.shape().get(0))));
                 }
             }
-        }
+        });
     }
 
     private static TensorSource masked(TensorSource bias) {

@@ -25,11 +25,14 @@ import io.github.maskalign.sit.SiTLoss.SiTLossInput;
 import io.github.maskalign.sit.SiTLoss.SiTLosses;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -187,8 +190,11 @@ record RecordedStep(
                             call.function(),
                             call.archive(),
                             call.parameters(),
-                            call.arguments().stream()
-                                    .map(argument -> eachName(argument, roles))
+                            IntStream.range(0, call.arguments().size())
+                                    .mapToObj(
+                                            i -> call.parameters().get(i).name().equals("clipped")
+                                                    ? "True" // decided anew in each step; a factor of 1 changes no bit
+                                                    : eachName(call.arguments().get(i), roles))
                                     .toList(),
                             call.results(),
                             call.list()))
@@ -221,7 +227,14 @@ record RecordedStep(
     /** Names what AdamW holds of its own: handles of weights and losses that share memory with what has a name. */
     private record Roles(List<String> trained, List<String> all, List<String> losses) implements UnaryOperator<String> {
         Roles(TrainState state, Map<String, String> losses) {
-            this(state.trainedKeys(), List.copyOf(state.weights().keySet()), List.copyOf(losses.values()));
+            this(state.trainedKeys(), averaged(state), List.copyOf(losses.values()));
+        }
+
+        /** All weights as AdamW averages them, those with a gradient in front. */
+        private static List<String> averaged(TrainState state) {
+            Set<String> keys = new LinkedHashSet<>(state.trainedKeys());
+            keys.addAll(state.weights().keySet());
+            return List.copyOf(keys);
         }
 
         @Override

@@ -199,6 +199,8 @@ class RecordedStepTest {
                 for (String name : argument.substring(1, argument.length() - 1).split(", ")) {
                     given.add(Objects.requireNonNull(arrays.get(name), name));
                 }
+            } else if (argument.equals("True") || argument.equals("False")) {
+                given.add(manager.create(argument.equals("True") ? 1L : 0L).duplicate());
             } else if (argument.matches("-?\\d+")) {
                 given.add(manager.create(Long.parseLong(argument)).duplicate());
             } else if (argument.matches("-?\\d.*")) {

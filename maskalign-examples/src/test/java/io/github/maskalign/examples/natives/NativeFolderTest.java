@@ -187,11 +187,13 @@ class NativeFolderTest {
             for (int i = 0; i < 4; i++) {
                 Path output = folder.resolve("process-" + i + ".txt");
                 outputs.add(output);
-                children.add(ChildJvm.builder(
-                                Unpacking.class,
-                                cache.toString(),
-                                folder.resolve("natives.jar").toString())
-                        .redirectErrorStream(true)
+                ProcessBuilder child = ChildJvm.builder(
+                        Unpacking.class,
+                        cache.toString(),
+                        folder.resolve("natives.jar").toString());
+                // the program's own, not the tests', which keeps silent
+                child.command().add(1, "-Dlogback.configurationFile=logback.xml");
+                children.add(child.redirectErrorStream(true)
                         .redirectOutput(output.toFile())
                         .start());
             }

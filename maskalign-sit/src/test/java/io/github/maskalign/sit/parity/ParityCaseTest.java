@@ -98,7 +98,8 @@ class ParityCaseTest {
         assertThatThrownBy(() ->
                         ParityCase.check(rewrite("parity_kinds", "sample-reg-sde", Map.of("method", "LEAP"), "", "")))
                 .isInstanceOf(CheckpointFormatException.class)
-                .hasMessageContaining("metadata method must be one of [EULER, HEUN, EULER_MARUYAMA] but was LEAP");
+                .hasMessageContaining(
+                        "metadata method must be one of [EULER, HEUN, EULER_MARUYAMA, DDPM, DDIM] but was LEAP");
         assertThatThrownBy(() ->
                         ParityCase.check(rewrite("parity_kinds", "train-maskalign", Map.of("lr", "fast"), "", "")))
                 .isInstanceOf(CheckpointFormatException.class)

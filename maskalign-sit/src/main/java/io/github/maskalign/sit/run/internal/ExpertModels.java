@@ -101,10 +101,12 @@ public final class ExpertModels implements Closeable {
         }
         for (List<Double> gap : left) {
             if (gap.get(0) < times.get(0) || gap.get(1) > times.get(1)) {
-                throw new IllegalArgumentException(
-                        "no network has the times from " + gap.get(0) + " to " + gap.get(1) + ": "
-                                + chosen + " was trained on those from " + times.get(0) + " to " + times.get(1)
-                                + " alone; name another with --expert");
+                boolean below = gap.get(0) < times.get(0);
+                double from = below ? gap.get(0) : Math.max(gap.get(0), times.get(1));
+                double to = below ? Math.min(gap.get(1), times.get(0)) : gap.get(1);
+                throw new IllegalArgumentException("no network has the times from " + from + " to " + to + ": "
+                        + chosen + " was trained on those from " + times.get(0) + " to " + times.get(1)
+                        + " alone; name another with --expert");
             }
         }
         new ExpertField(experts(left, Unloaded.FIELD, expert -> Unloaded.FIELD)); // refuses times that are given twice
