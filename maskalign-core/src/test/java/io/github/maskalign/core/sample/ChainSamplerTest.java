@@ -19,8 +19,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.DoubleStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The ways back on DDPM's chain. */
@@ -44,7 +46,9 @@ class ChainSamplerTest {
                 double bar = whole.alphaBar(
                         Math.round(t.toType(DataType.FLOAT32, false).getFloat(0) * 1000));
                 NDArray eps = state.mul(Math.sqrt(1 - bar) / (bar * variance + 1 - bar));
-                NDArray shift = labels.toType(state.getDataType(), false).reshape(-1, 1, 1, 1); // of the label
+                NDArray own = labels.duplicate();
+                own.attach(state.getManager()); // what is made of it is freed with the step
+                NDArray shift = own.toType(state.getDataType(), false).reshape(-1, 1, 1, 1); // of the label
                 return new NDList(eps.add(shift.mul(0.01)), state.zerosLike().sub(1));
             });
         }
@@ -118,6 +122,36 @@ class ChainSamplerTest {
         for (int i = 0; i < end.length; i++) {
             boolean acts = channels == 0 || i / 4 % 4 < channels;
             assertThat(Math.abs(end[i] - plain[i]) > 1e-6).as("value %d", i).isEqualTo(acts);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"DDPM", "DDIM"})
+    void splittingABatchChangesNothing(SamplerMethod method) {
+        SamplerConfig how = DDIM.withMethod(method, 5).withEta(0.5).withGuidance(new Guidance(2, 2, 0, 0.8));
+        NoiseSource noise = NoiseSource.of(new Draws(99));
+        Shape latent = new Shape(2, 3, 3);
+
+        double[] whole = sample(how, gaussian(0.5), new SampleRequest(4, new long[] {0, 1, 1}, latent, 0), noise);
+        double[] head = sample(how, gaussian(0.5), new SampleRequest(4, new long[] {0}, latent, 0), noise);
+        double[] tail = sample(how, gaussian(0.5), new SampleRequest(5, new long[] {1, 1}, latent, 0), noise);
+
+        assertThat(DoubleStream.concat(DoubleStream.of(head), DoubleStream.of(tail)).toArray())
+                .isEqualTo(whole);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"DDPM", "DDIM"})
+    void nothingButTheResultStaysBehind(SamplerMethod method) {
+        List<Integer> counts = new ArrayList<>();
+        SamplerConfig how = DDIM.withMethod(method, 8).withEta(0.5).withGuidance(new Guidance(2, 2, 0, 1));
+        try (NDManager manager = NDManager.newBaseManager()) {
+            NDList sampled = new Sampler(how, Interpolant.LINEAR)
+                    .sample(manager, gaussian(1), REQUEST, NoiseSource.of(new Draws(5)), (done, total, t) ->
+                            counts.add(manager.getManagedArrays().size()));
+
+            assertThat(counts).hasSize(8).containsOnly(3); // labels, once and doubled, and the state
+            assertThat(manager.getManagedArrays()).hasSize(1).containsAll(sampled);
         }
     }
 

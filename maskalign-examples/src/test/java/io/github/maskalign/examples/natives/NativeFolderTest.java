@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
 import io.github.maskalign.examples.ChildJvm;
 import io.github.maskalign.examples.natives.EngineNatives.NativesException;
 import java.io.IOException;
@@ -23,6 +25,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.LoggerFactory;
 
 class NativeFolderTest {
     @TempDir
@@ -227,6 +230,7 @@ class NativeFolderTest {
         private Unpacking() {}
 
         public static void main(String[] args) throws IOException {
+            ((Logger) LoggerFactory.getLogger(NativeFolder.class)).setLevel(Level.INFO);
             System.out.print("s");
             System.out.flush();
             NativeJar jar = NativeJar.find(NativeJars.loader(Path.of(args[1]))).orElseThrow();

@@ -64,7 +64,7 @@ class SampleGoldenTest {
                 GradMode inference = GradMode.off()) {
             GoldenCase golden = GoldenCase.load(SampleGoldenTest.class, topic, name, manager);
             SiTWeights read = SiTWeights.read(
-                    name,
+                    "SiT-" + name, // as willisma/SiT calls its files, which have the tensors of DiT's
                     StateDict.of(golden.under("weights/")),
                     Map.of(),
                     new ImportOptions(

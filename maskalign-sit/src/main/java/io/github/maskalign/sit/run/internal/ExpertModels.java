@@ -100,14 +100,7 @@ public final class ExpertModels implements Closeable {
                     + " has none: name it as one of them, or leave an expert out");
         }
         for (List<Double> gap : left) {
-            if (gap.get(0) < times.get(0) || gap.get(1) > times.get(1)) {
-                boolean below = gap.get(0) < times.get(0);
-                double from = below ? gap.get(0) : Math.max(gap.get(0), times.get(1));
-                double to = below ? Math.min(gap.get(1), times.get(0)) : gap.get(1);
-                throw new IllegalArgumentException("no network has the times from " + from + " to " + to + ": "
-                        + chosen + " was trained on those from " + times.get(0) + " to " + times.get(1)
-                        + " alone; name another with --expert");
-            }
+            requireTrained(chosen, times, gap);
         }
         new ExpertField(experts(left, Unloaded.FIELD, expert -> Unloaded.FIELD)); // refuses times that are given twice
         return first.withLoader(manager -> {
@@ -115,6 +108,19 @@ public final class ExpertModels implements Closeable {
             return new ExpertField(
                     experts(left, own, expert -> expert.model.loader().load(manager)));
         });
+    }
+
+    /** The times that are left must be among those of the first network. */
+    private static void requireTrained(Path chosen, List<Double> times, List<Double> gap) {
+        boolean below = gap.get(0) < times.get(0);
+        if (!below && gap.get(1) <= times.get(1)) {
+            return;
+        }
+        double from = below ? gap.get(0) : Math.max(gap.get(0), times.get(1));
+        double to = below ? Math.min(gap.get(1), times.get(0)) : gap.get(1);
+        throw new IllegalArgumentException("no network has the times from " + from + " to " + to + ": " + chosen
+                + " was trained on those from " + times.get(0) + " to " + times.get(1)
+                + " alone; name another with --expert");
     }
 
     /** Returns what pictures depend on: times and content of each expert. */
