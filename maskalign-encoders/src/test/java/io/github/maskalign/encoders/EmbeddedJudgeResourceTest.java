@@ -22,7 +22,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @Tag("bits")
-@Tag("device")
 class EmbeddedJudgeResourceTest {
     private static final int LARGEST = 6 * 1024 * 1024;
     /** float32 through eleven convolutions against float64, on any processor. */

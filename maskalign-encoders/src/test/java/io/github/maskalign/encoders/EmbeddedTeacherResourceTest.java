@@ -23,7 +23,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @Tag("bits")
-@Tag("device")
 class EmbeddedTeacherResourceTest {
     private static final int LARGEST = 6 * 1024 * 1024;
 

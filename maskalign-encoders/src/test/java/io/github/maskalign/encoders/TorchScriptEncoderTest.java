@@ -30,7 +30,6 @@ import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -38,7 +37,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The contract of encoders, with archives whose tokens are mean colours of patches of 4 pixels. */
-@Tag("device")
 class TorchScriptEncoderTest {
     private static final Preprocessing BYTES = Preprocessing.EMOJI_VIT;
     private static final float SCALE = 3;

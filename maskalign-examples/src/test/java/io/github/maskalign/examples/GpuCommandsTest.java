@@ -48,7 +48,7 @@ class GpuCommandsTest {
             works(
                     "sample",
                     run,
-                    "--num=3",
+                    "--num=6",
                     "--steps=2",
                     "--cfg=1.5",
                     "--sampler=" + how,

@@ -30,7 +30,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @Tag("bits")
-@Tag("device")
 class SiTExportTest {
     private static final int SEED = 31;
 

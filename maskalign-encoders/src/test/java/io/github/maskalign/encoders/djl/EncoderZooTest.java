@@ -36,14 +36,12 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** DJL finds the encoders by itself, and its predictors say what the encoders say. */
-@Tag("device")
 class EncoderZooTest {
     @TempDir
     Path folder;
