@@ -29,7 +29,7 @@ record CountedRun(StopReason reason, Map<Long, DeviceCounts> counts) {
             "train.saveEvery=1000",
             "runtime.logEvery=1",
             "runtime.previewPictures=1",
-            "sample.steps=1");
+            "sample.steps=2");
 
     /**
      * Trains.
