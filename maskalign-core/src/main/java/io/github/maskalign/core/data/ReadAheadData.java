@@ -7,6 +7,7 @@ import io.github.maskalign.core.data.internal.SampleBuffer.BufferedData;
 import io.github.maskalign.core.data.internal.SampleBuffer.SampleRange;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -75,6 +76,11 @@ public final class ReadAheadData implements TrainingData, AutoCloseable {
     @Override
     public int tokenWidth() {
         return source.tokenWidth();
+    }
+
+    @Override
+    public Optional<FeatureBasis> featureBasis() {
+        return source.featureBasis();
     }
 
     @Override

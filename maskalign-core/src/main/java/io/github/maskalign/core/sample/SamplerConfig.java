@@ -24,6 +24,8 @@ import java.util.Objects;
  *     SiT's and DiT's quirk, see {@link Guidance}
  * @param unconditional what guidance leads away from: the model without label, or without label and sparse path
  * @param routes shares of the tokens that go round the route, for {@link Unconditional#ROUTE_RATIO}
+ * @param featureCfgScale guidance scale of feature channels, for models with {@code terms.features}; 0 or less takes their
+ *     conditional velocity, as ReDi does
  */
 public record SamplerConfig(
         @Default("EULER_MARUYAMA") SamplerMethod method,
@@ -36,7 +38,8 @@ public record SamplerConfig(
         @Default("TWO_T") DiffusionScale diffusion,
         @NonNegative @Default("0") int legacyGuidedChannels,
         @Default("NULL_LABEL") Unconditional unconditional,
-        @Inline Routes routes) {
+        @Inline Routes routes,
+        @Default("0.0") double featureCfgScale) {
     static final int MAX_STEPS = 1 << 20;
 
     public SamplerConfig {
@@ -49,6 +52,7 @@ public record SamplerConfig(
             throw new IllegalArgumentException("lastStep must be in (0, 1) but was " + lastStep);
         }
         Guidance.check(cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels);
+        Guidance.requireFinite("featureCfgScale", featureCfgScale);
         Objects.requireNonNull(unconditional, "unconditional must be given");
         Objects.requireNonNull(routes, "routes must be given");
     }
@@ -75,7 +79,8 @@ public record SamplerConfig(
                 diffusion,
                 legacyGuidedChannels,
                 Unconditional.NULL_LABEL,
-                Routes.PUBLISHED);
+                Routes.PUBLISHED,
+                0);
     }
 
     /** Euler-Maruyama with 250 steps and no guidance: the papers' convergence tables. */
@@ -86,7 +91,14 @@ public record SamplerConfig(
     /** Returns the guidance part. */
     public Guidance guidance() {
         return new Guidance(
-                cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels, unconditional, routes);
+                cfgScale,
+                classCfgScale,
+                intervalLow,
+                intervalHigh,
+                legacyGuidedChannels,
+                unconditional,
+                routes,
+                featureCfgScale);
     }
 
     /** Returns this with another rule and number of steps. */
@@ -117,7 +129,21 @@ public record SamplerConfig(
                 diffusion,
                 guidance.legacyGuidedChannels(),
                 guidance.unconditional(),
-                guidance.routes());
+                guidance.routes(),
+                guidance.featureCfgScale());
+    }
+
+    /**
+     * Names every number, as records do. Folders of pictures and scores are known by this text, so what came later, the
+     * features' scale, is part of it only where it is not 0.
+     */
+    @Override
+    public String toString() {
+        return "SamplerConfig[method=" + method + ", steps=" + steps + ", cfgScale=" + cfgScale + ", classCfgScale="
+                + classCfgScale + ", intervalLow=" + intervalLow + ", intervalHigh=" + intervalHigh + ", lastStep="
+                + lastStep + ", diffusion=" + diffusion + ", legacyGuidedChannels=" + legacyGuidedChannels
+                + ", unconditional=" + unconditional + ", routes=" + routes
+                + (featureCfgScale == 0 ? "" : ", featureCfgScale=" + featureCfgScale) + "]";
     }
 
     /** How the way from noise to data is cut into steps. S is the number of steps. */
