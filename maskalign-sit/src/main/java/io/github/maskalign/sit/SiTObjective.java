@@ -42,7 +42,7 @@ import org.jspecify.annotations.Nullable;
  * Trains a SiT: fetches samples, draws every random number by position and computes {@link SiTLoss}.
  *
  * <p>Each kind of number has its stream (timesteps, noise, label dropout, class-token noise, subsets, path dropout, times of the
- * moving average), so a run with subsets and one without share everything else.
+ * moving average, steps without features), so a run with subsets and one without share everything else.
  */
 public final class SiTObjective implements Objective {
     private final SiT model;
@@ -57,6 +57,7 @@ public final class SiTObjective implements Objective {
     private final int checkpointing;
     private @Nullable SelfTeacher teacher;
     private final StoppingTerms stopping;
+    private final FeatureGroup features;
     private final @Nullable AutoStop autoStop;
 
     /**
@@ -105,6 +106,7 @@ public final class SiTObjective implements Objective {
         store = new ParameterStore(owner, false);
         checkpointing = activationCheckpointing;
         stopping = loss.stoppingTerms();
+        features = new FeatureGroup(config, data.featureBasis());
         autoStop = stopping.exist() ? new AutoStop(config.terms().autoStop(), this::sides) : null;
     }
 
@@ -201,7 +203,8 @@ public final class SiTObjective implements Objective {
             SiTLossInput drawn = draw(scratch, batch, step, first, count);
             double dataSeconds =
                     (System.nanoTime() - start) * 1e-9; // the encoder is part of the work, not of the waiting
-            return new Drawn(withTeacher(withEncoder(drawn, batch), first, count), dataSeconds);
+            SiTLossInput encoded = features.add(withEncoder(drawn, batch));
+            return new Drawn(withTeacher(encoded, first, count), dataSeconds);
         }
     }
 
@@ -221,7 +224,7 @@ public final class SiTObjective implements Objective {
 
     private SiTLossInput draw(NDManager scratch, TrainingBatch batch, long step, long first, int count) {
         SiTConfig config = model.config();
-        Shape shape = batch.latents().getShape();
+        Shape shape = features.shape(batch.latents().getShape());
         int values = Math.toIntExact(shape.size() / count);
         float[] noise = draws.normal(RandomStream.NOISE, first, count, values);
         float[] t = times.draw(draws, loss.path(), values, first, count);
@@ -237,7 +240,8 @@ public final class SiTObjective implements Objective {
                 classNoise(scratch, first, count),
                 keep,
                 dropped(scratch, RandomStream.LABEL_DROP, config.model().classDropoutProb(), first, count),
-                new SiTLossInput.Context(step, Map.of(), autoStop != null && autoStop.stopped()),
+                new SiTLossInput.Context(step, Map.of(), autoStop != null && autoStop.stopped())
+                        .withFeaturesDropped(features.dropped(draws, step)),
                 config.subset().placement() == SubsetPlacement.SPARSE
                         ? dropped(
                                 scratch,
@@ -274,7 +278,7 @@ public final class SiTObjective implements Objective {
         List<NDArray> all = new ArrayList<>(List.of(together(tokens)));
         encoders.stream().skip(1).forEach(encoder -> all.add(together(encoder.encode(images))));
         return drawn.withTargets(forProjectors(all))
-                .withContext(new SiTLossInput.Context(context.step(), tokens.attention(), context.stopped()));
+                .withContext(context.withAttention(tokens.attention()));
     }
 
     private static NDArray together(EncoderTokens tokens) {
@@ -313,8 +317,10 @@ public final class SiTObjective implements Objective {
                 ? data.tokenWidth() == 0 ? List.of() : List.of(data.tokenWidth())
                 : encoders.stream().map(RepresentationEncoder::width).toList();
         if (config.needsEncoder() && widths.isEmpty()) {
-            throw new IllegalArgumentException("the model aligns or has a class token but there is no encoder");
+            throw new IllegalArgumentException(
+                    "the model aligns, or has a class token or features, but there is no encoder");
         }
+        FeatureGroup.requireServed(config, data, widths);
         if (!widths.isEmpty()) {
             checkWidths(config, widths);
         }
@@ -358,6 +364,7 @@ public final class SiTObjective implements Objective {
         public Optional<int[][]> rows(long first, int count) {
             long step = first / globalBatch;
             if (!model.alignsSubset()
+                    || model.featureChannels() > 0 // which are of the whole picture
                     || model.align().spatialNorm().isPresent() // which looks at the whole picture
                     || (first + count - 1) / globalBatch != step) {
                 return Optional.empty();

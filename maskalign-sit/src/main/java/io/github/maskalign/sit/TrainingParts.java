@@ -123,7 +123,7 @@ final class TrainingParts {
         SiTConfig model = plan.model();
         Shape latent = sample.latents().getShape().slice(1);
         Shape wanted = new Shape(
-                model.model().inChannels(),
+                model.latentChannels(),
                 model.model().inputSize(),
                 model.model().inputSize());
         problems.require(
