@@ -63,7 +63,7 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
      * Exports weights.
      *
      * @param weights weights of any family
-     * @param family one of {@link #TARGETS}
+     * @param family one of {@link #TARGETS}, or REDI for a model with features and without a class token
      * @param extra what becomes of a mixer if the family has none
      * @throws IllegalArgumentException for another family
      * @throws CheckpointFormatException if the family has no such model, with all reasons
@@ -90,9 +90,10 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
             tensors.keySet().removeIf(Keys::isOurs);
             notes.add("left out mixer.* and mask_token: this is another network than the one that was trained");
         }
-        if (family == WeightsFamily.SIT_OFFICIAL && !config.encoderWidths().isEmpty()) {
+        boolean plain = family == WeightsFamily.SIT_OFFICIAL || family == WeightsFamily.REDI;
+        if (plain && !config.encoderWidths().isEmpty()) {
             tensors.keySet().removeIf(Keys::isProjector);
-            notes.add("left out the projectors, which sit-official does not have");
+            notes.add("left out the projectors, which " + family.id() + " does not have");
         }
         StateDict left = StateDict.ofTensors(tensors);
         SiTConfig model = tensors.size() == placed.tensors().size()
@@ -110,14 +111,18 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
 
     /** Why a project has no such model. */
     private static List<String> problems(SiTConfig config, WeightsFamily family) {
-        if (!TARGETS.contains(family)) {
+        boolean redi = family == WeightsFamily.REDI;
+        if (!TARGETS.contains(family) && !(redi && config.featureChannels() > 0)) {
             throw new IllegalArgumentException(
-                    "weights can be exported as sit, repa, reg, maskalign, sit-official or irepa but not as "
+                    "weights can be exported as sit, repa, reg, maskalign, sit-official or irepa, and those with features as"
+                            + " redi, but not as "
                             + family.id());
         }
         List<String> problems = new ArrayList<>();
-        boolean withoutToken =
-                family == WeightsFamily.REPA || family == WeightsFamily.SIT_OFFICIAL || family == WeightsFamily.IREPA;
+        boolean withoutToken = redi
+                || family == WeightsFamily.REPA
+                || family == WeightsFamily.SIT_OFFICIAL
+                || family == WeightsFamily.IREPA;
         boolean convolves = !config.encoderWidths().isEmpty() && config.align().projector() == ProjectorKind.CONV;
         if (convolves && (family == WeightsFamily.REPA || family == WeightsFamily.REG)) {
             problems.add(family.id()
