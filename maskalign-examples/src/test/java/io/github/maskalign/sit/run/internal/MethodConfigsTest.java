@@ -114,7 +114,8 @@ class MethodConfigsTest {
         "tread, 130500112, 675111184",
         "sprint, 131681296, 677767696",
         "maskdit, 145657360, 730542352",
-        "microdit, 157965520, 751273360"
+        "microdit, 157965520, 751273360",
+        "redi, 130549296, 675184944"
     })
     void parametersAreThoseOfThePapers(String method, long base, long extraLarge) {
         assertThat(total("imagenet-sit-b-2", method)).isEqualTo(base);

@@ -4,6 +4,8 @@ import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.LatentData;
 import io.github.maskalign.core.data.PreparedSamples;
 import io.github.maskalign.core.data.ReadAheadData;
+import io.github.maskalign.core.data.internal.BasedData;
+import io.github.maskalign.core.data.internal.SampleBuffer.BufferedData;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.data.internal.RepaFolders;
 import io.github.maskalign.core.data.internal.SampleLayout;
@@ -129,10 +131,12 @@ public record RunData(
                             (index, target) -> set.readImage(index, target, 0));
             ClassNames names = new ClassNames(set.classNames());
             String identity = set.identity() + norm.identity();
+            BufferedData whole =
+                    set.featureBasis().isEmpty() ? latents : new BasedData(latents, set.featureBasis().get());
             if (section.readAhead() == 0) {
-                return new RunData(latents, side, attribution, identity, pictures, names, set::close);
+                return new RunData(whole, side, attribution, identity, pictures, names, set::close);
             }
-            ReadAheadData ahead = new ReadAheadData(latents, section.readAhead(), plan::after);
+            ReadAheadData ahead = new ReadAheadData(whole, section.readAhead(), plan::after);
             return new RunData(ahead, side, attribution, identity, pictures, names, () -> {
                 ahead.close();
                 set.close();
