@@ -140,10 +140,6 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
                 tokens.code(),
                 images || repa);
         return new Encoding(
-                autoencoder::open,
-                tokens.source(size, autoencoder.trust),
-                tokens.features(repa),
-                precision,
-                storage);
+                autoencoder::open, tokens.source(size, autoencoder.trust), tokens.features(repa), precision, storage);
     }
 }

@@ -157,13 +157,15 @@ final class SamplerOptions {
                             + " path to drop, but this one has none; NULL_LABEL goes with every model");
         }
         if (unconditional == Unconditional.NO_FEATURES && model.featureChannels() == 0) {
-            throw CommandFailure.badInput("--unconditional NO_FEATURES goes with a model that generates features beside the"
-                    + " latent, as ReDi's do, but this one has none; NULL_LABEL goes with every model");
+            throw CommandFailure.badInput(
+                    "--unconditional NO_FEATURES goes with a model that generates features beside the"
+                            + " latent, as ReDi's do, but this one has none; NULL_LABEL goes with every model");
         }
         if (featureCfgScale != null && (model.featureChannels() == 0 || w == 1)) {
-            throw CommandFailure.badInput("--feature-cfg goes with a model that generates features, and acts while the latent"
-                    + " is guided, so --cfg must be above 1; this model has " + model.featureChannels()
-                    + " channels of features and --cfg is " + w);
+            throw CommandFailure.badInput(
+                    "--feature-cfg goes with a model that generates features, and acts while the latent"
+                            + " is guided, so --cfg must be above 1; this model has " + model.featureChannels()
+                            + " channels of features and --cfg is " + w);
         }
         if (guidedChannels != null && guidedChannels > model.model().inChannels()) {
             throw CommandFailure.badInput(

@@ -3,8 +3,8 @@ package io.github.maskalign.examples;
 import io.github.maskalign.core.config.ConfigKey.AlsoRead;
 import io.github.maskalign.core.data.FeatureBasis;
 import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
-import io.github.maskalign.sit.run.internal.PreparedFeatures;
 import io.github.maskalign.sit.run.internal.PrepareRun.TokenSource;
+import io.github.maskalign.sit.run.internal.PreparedFeatures;
 import io.github.maskalign.sit.run.internal.ScriptPin;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -96,7 +96,8 @@ final class TokenOptions {
             throw CommandFailure.badInput("--feature-channels goes with --encoder, whose tokens it reduces");
         }
         if (featurePictures != null && featureBasis != null) {
-            throw CommandFailure.badInput("--feature-pictures makes a basis, and --feature-basis names one; give one of them");
+            throw CommandFailure.badInput(
+                    "--feature-pictures makes a basis, and --feature-basis names one; give one of them");
         }
         if ((featureChannels != null && featureChannels < 1) || (featurePictures != null && featurePictures < 2)) {
             throw CommandFailure.badInput("--feature-channels must be at least 1 and --feature-pictures at least 2");
@@ -111,7 +112,10 @@ final class TokenOptions {
 
     /** Refuses that several processes make a basis each: they may differ in their last bits. */
     void checkShared(int processes, Path out) {
-        if (featureChannels != null && featureBasis == null && processes > 1 && !Files.exists(out.resolve(FeatureBasis.FILE))) {
+        if (featureChannels != null
+                && featureBasis == null
+                && processes > 1
+                && !Files.exists(out.resolve(FeatureBasis.FILE))) {
             throw CommandFailure.badInput("--feature-channels makes a basis, which " + processes
                     + " processes cannot do together: give them --feature-basis FILE, or start one process until "
                     + out.resolve(FeatureBasis.FILE) + " is there");
@@ -131,7 +135,9 @@ final class TokenOptions {
             throw CommandFailure.badInput("--feature-channels needs --layout SHARDS: REPA's folders hold no features");
         }
         return new PreparedFeatures.Choice(
-                featureChannels, featurePictures == null ? PreparedFeatures.PUBLISHED_PICTURES : featurePictures, featureBasis);
+                featureChannels,
+                featurePictures == null ? PreparedFeatures.PUBLISHED_PICTURES : featurePictures,
+                featureBasis);
     }
 
     FloatCode code() {

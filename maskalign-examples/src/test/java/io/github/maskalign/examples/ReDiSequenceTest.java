@@ -95,9 +95,11 @@ class ReDiSequenceTest {
         run(List.of("verify", set.toString())); // the same numbers
         file[file.length - 1] ^= 1;
         Files.write(set.resolve(FeatureBasis.FILE), file);
-        assertThat(failure(train(set, folder.resolve("never"), 1))).contains("it is not the basis that the set was prepared with");
+        assertThat(failure(train(set, folder.resolve("never"), 1)))
+                .contains("it is not the basis that the set was prepared with");
         Files.delete(set.resolve(FeatureBasis.FILE));
-        assertThat(failure(train(set, folder.resolve("never"), 1))).contains("the basis of the set's features is missing");
+        assertThat(failure(train(set, folder.resolve("never"), 1)))
+                .contains("the basis of the set's features is missing");
     }
 
     @Test

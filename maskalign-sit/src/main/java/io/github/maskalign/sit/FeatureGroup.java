@@ -27,7 +27,9 @@ final class FeatureGroup {
     FeatureGroup(SiTConfig config, Optional<FeatureBasis> basis) {
         this.config = config;
         term = config.terms().features().orElse(null);
-        this.basis = term == null ? null : basis.map(all -> all.first(term.channels())).orElse(null);
+        this.basis = term == null
+                ? null
+                : basis.map(all -> all.first(term.channels())).orElse(null);
     }
 
     /** Returns the shape of what the model sees for latents (N, C, H, W): with the channels of the features. */
@@ -39,9 +41,7 @@ final class FeatureGroup {
 
     /** Whether a step does without features: one number for all its samples, whoever computes them. */
     boolean dropped(Draws draws, long step) {
-        return term != null
-                && term.drop() > 0
-                && draws.uniform(RandomStream.FEATURE_DROP, step, 1)[0] < term.drop();
+        return term != null && term.drop() > 0 && draws.uniform(RandomStream.FEATURE_DROP, step, 1)[0] < term.drop();
     }
 
     /**
@@ -88,8 +88,8 @@ final class FeatureGroup {
             return;
         }
         FeatureBasis basis = data.featureBasis()
-                .orElseThrow(() -> new IllegalArgumentException(
-                        "terms.features needs the encoder's tokens in " + wanted.channels()
+                .orElseThrow(() ->
+                        new IllegalArgumentException("terms.features needs the encoder's tokens in " + wanted.channels()
                                 + " channels, but the data have no basis for that: prepare them with --feature-channels "
                                 + wanted.channels()));
         if (basis.width() != widths.get(0) || basis.channels() < wanted.channels()) {

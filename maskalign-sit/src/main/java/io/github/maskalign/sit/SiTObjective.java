@@ -277,8 +277,7 @@ public final class SiTObjective implements Objective {
         EncoderTokens tokens = attended.isEmpty() ? first.encode(images) : first.encode(images, attended);
         List<NDArray> all = new ArrayList<>(List.of(together(tokens)));
         encoders.stream().skip(1).forEach(encoder -> all.add(together(encoder.encode(images))));
-        return drawn.withTargets(forProjectors(all))
-                .withContext(context.withAttention(tokens.attention()));
+        return drawn.withTargets(forProjectors(all)).withContext(context.withAttention(tokens.attention()));
     }
 
     private static NDArray together(EncoderTokens tokens) {
@@ -317,8 +316,10 @@ public final class SiTObjective implements Objective {
                 ? data.tokenWidth() == 0 ? List.of() : List.of(data.tokenWidth())
                 : encoders.stream().map(RepresentationEncoder::width).toList();
         if (config.needsEncoder() && widths.isEmpty()) {
-            throw new IllegalArgumentException(
-                    "the model aligns, or has a class token or features, but there is no encoder");
+            boolean features =
+                    config.featureChannels() > 0 && config.encoderWidths().isEmpty() && !config.hasClassToken();
+            throw new IllegalArgumentException("the model "
+                    + (features ? "generates features" : "aligns or has a class token") + " but there is no encoder");
         }
         FeatureGroup.requireServed(config, data, widths);
         if (!widths.isEmpty()) {

@@ -17,8 +17,6 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.nn.internal.BlockRunner;
-import io.github.maskalign.core.script.Autograd;
-import io.github.maskalign.core.script.Autograd.Differentiation;
 import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.core.nn.internal.Recomputation;
 import io.github.maskalign.core.sample.Guidance;
@@ -113,7 +111,8 @@ class ReDiGoldenTest {
                 GradMode values = GradMode.off()) {
             GoldenCase golden = GoldenCase.load(ReDiGoldenTest.class, "redi", name, manager);
             NDArray patches = golden.get("inputs/targets.0").get(":, 1:");
-            FeatureBasis.Fit fit = new FeatureBasis.Fit(Math.toIntExact(patches.getShape().get(2)));
+            FeatureBasis.Fit fit =
+                    new FeatureBasis.Fit(Math.toIntExact(patches.getShape().get(2)));
             fit.add(patches.get("0:1"));
             fit.add(patches.get("1:"));
             FeatureBasis expected = basis(golden);

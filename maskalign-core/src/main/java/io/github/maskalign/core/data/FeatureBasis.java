@@ -1,6 +1,8 @@
 package io.github.maskalign.core.data;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -14,6 +16,7 @@ import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.core.files.internal.OwnedArrays;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -22,10 +25,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.stream.IntStream;
-import org.ejml.data.DMatrixRMaj;
-import org.ejml.dense.row.factory.DecompositionFactory_DDRM;
-import org.ejml.interfaces.decomposition.EigenDecomposition_F64;
 
 /**
  * The few channels in which a model such as ReDi generates an encoder's tokens beside the latents: principal components of
@@ -47,6 +46,7 @@ public final class FeatureBasis {
 
     private static final int MOST_WIDTH = 1 << 13; // eigenvectors of a matrix of this side
     private static final ScriptFunction ALONG = ScriptFunction.of(FeatureBasis.class, "features.py", "along");
+    private static final ScriptFunction EIGEN = ScriptFunction.of(FeatureBasis.class, "features.py", "eigen");
     private static final ScriptFunction PLANES = ScriptFunction.of(FeatureBasis.class, "features.py", "planes");
 
     private final float[] mean;
@@ -77,7 +77,8 @@ public final class FeatureBasis {
         for (float[] numbers : List.of(mean, std, components)) {
             for (float x : numbers) {
                 if (!Float.isFinite(x) || (numbers == std && x <= 0)) {
-                    throw new IllegalArgumentException("a basis needs finite numbers and deviations above 0 but has " + x);
+                    throw new IllegalArgumentException(
+                            "a basis needs finite numbers and deviations above 0 but has " + x);
                 }
             }
         }
@@ -116,8 +117,8 @@ public final class FeatureBasis {
      */
     public FeatureBasis first(int channels) {
         if (channels < 1 || channels > channels()) {
-            throw new IllegalArgumentException("the basis has " + channels() + " channels but " + channels
-                    + " were asked for");
+            throw new IllegalArgumentException(
+                    "the basis has " + channels() + " channels but " + channels + " were asked for");
         }
         return new FeatureBasis(mean, std, Arrays.copyOf(components, channels * mean.length), facts);
     }
@@ -138,7 +139,8 @@ public final class FeatureBasis {
     public NDArray reduce(NDArray tokens) {
         Shape shape = tokens.getShape();
         if (shape.dimension() != 3 || shape.get(2) != mean.length) {
-            throw new IllegalArgumentException("the basis takes tokens (N, T, " + mean.length + ") but was given " + shape);
+            throw new IllegalArgumentException(
+                    "the basis takes tokens (N, T, " + mean.length + ") but was given " + shape);
         }
         NDManager manager = tokens.getManager();
         Shape width = new Shape(mean.length);
@@ -265,9 +267,8 @@ public final class FeatureBasis {
          */
         public FeatureBasis basis(int channels, Map<String, String> facts) {
             if (channels < 1 || channels > width) {
-                throw new IllegalArgumentException(
-                        "the basis must have 1 to " + width + " channels, as many as the tokens, but " + channels
-                                + " were asked for");
+                throw new IllegalArgumentException("the basis must have 1 to " + width
+                        + " channels, as many as the tokens, but " + channels + " were asked for");
             }
             if (count < 2) {
                 throw new IllegalArgumentException("a basis needs at least two tokens but there were " + count);
@@ -285,49 +286,53 @@ public final class FeatureBasis {
                 mean[i] = (float) average;
                 std[i] = (float) deviation[i];
             }
-            DMatrixRMaj correlation = new DMatrixRMaj(width, width);
+            double[] correlation = new double[width * width];
             double trace = 0;
             for (int i = 0; i < width; i++) {
                 for (int j = 0; j < width; j++) {
-                    double covariance =
-                            products[i * width + j] / count - sum[i] / count * (sum[j] / count);
-                    correlation.set(i, j, covariance / deviation[i] / deviation[j]);
+                    double covariance = products[i * width + j] / count - sum[i] / count * (sum[j] / count);
+                    correlation[i * width + j] = covariance / deviation[i] / deviation[j];
                 }
-                trace += correlation.get(i, i);
+                trace += correlation[i * width + i];
             }
-            return basis(channels, new Standardised(mean, std, correlation, trace), facts);
-        }
-
-        private record Standardised(float[] mean, float[] std, DMatrixRMaj correlation, double trace) {}
-
-        private FeatureBasis basis(int channels, Standardised by, Map<String, String> facts) {
-            EigenDecomposition_F64<DMatrixRMaj> eigen = DecompositionFactory_DDRM.eig(width, true, true);
-            if (!eigen.decompose(by.correlation.copy())) {
-                throw new IllegalArgumentException("the tokens' correlations have no eigenvectors");
-            }
-            int[] order = IntStream.range(0, width)
-                    .boxed()
-                    .sorted((a, b) -> Double.compare(
-                            eigen.getEigenvalue(b).getReal(), eigen.getEigenvalue(a).getReal()))
-                    .mapToInt(Integer::intValue)
-                    .toArray();
             float[] components = new float[channels * width];
-            double kept = 0;
-            for (int c = 0; c < channels; c++) {
-                double[] vector = eigen.getEigenVector(order[c]).getData();
-                kept += eigen.getEigenvalue(order[c]).getReal();
-                double largest = 0;
-                for (int i = 0; i < width; i++) {
-                    largest = Math.abs(vector[i]) > Math.abs(largest) ? vector[i] : largest;
-                }
-                for (int i = 0; i < width; i++) {
-                    components[c * width + i] = (float) (largest < 0 ? -vector[i] : vector[i]);
-                }
-            }
+            double kept = principal(correlation, channels, components);
             Map<String, String> all = new TreeMap<>(facts);
             all.put("tokens", Long.toString(count));
-            all.put("variance_kept", String.format(Locale.ROOT, "%.4f", kept / by.trace));
-            return new FeatureBasis(by.mean, by.std, components, all);
+            all.put("variance_kept", String.format(Locale.ROOT, "%.4f", kept / trace));
+            return new FeatureBasis(mean, std, components, all);
+        }
+
+        /** Writes the eigenvectors of the largest eigenvalues, and returns the sum of these. */
+        private double principal(double[] correlation, int channels, float[] components) {
+            double[] values;
+            double[] vectors; // (Z, Z), one in each column, that of the smallest value first
+            try (GradMode constants = GradMode.off();
+                    NDManager scratch = NDManager.newBaseManager(Device.cpu())) {
+                NDList eigen = EIGEN.call(OwnedArrays.create(
+                        scratch,
+                        new Shape(width, width),
+                        DataType.FLOAT64,
+                        memory -> memory.asDoubleBuffer().put(correlation)));
+                values = eigen.get(0).toDoubleArray();
+                vectors = eigen.get(1).toDoubleArray();
+            } catch (IOException e) { // filling from memory reads no file
+                throw new UncheckedIOException(e);
+            }
+            double kept = 0;
+            for (int c = 0; c < channels; c++) {
+                int column = width - 1 - c;
+                kept += values[column];
+                double largest = 0;
+                for (int i = 0; i < width; i++) {
+                    double x = vectors[i * width + column];
+                    largest = Math.abs(x) > Math.abs(largest) ? x : largest;
+                }
+                for (int i = 0; i < width; i++) {
+                    components[c * width + i] = (float) (Math.signum(largest) * vectors[i * width + column]);
+                }
+            }
+            return kept;
         }
     }
 }

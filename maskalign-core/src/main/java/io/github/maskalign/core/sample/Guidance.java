@@ -137,40 +137,19 @@ public record Guidance(
     /** Returns this with another number of guided channels; 0 guides all. */
     public Guidance withLegacyGuidedChannels(int channels) {
         return new Guidance(
-                cfgScale,
-                classCfgScale,
-                intervalLow,
-                intervalHigh,
-                channels,
-                unconditional,
-                routes,
-                featureCfgScale);
+                cfgScale, classCfgScale, intervalLow, intervalHigh, channels, unconditional, routes, featureCfgScale);
     }
 
     /** Returns this with another scale of feature channels; 0 takes their conditional velocity. */
     public Guidance withFeatureCfgScale(double scale) {
         return new Guidance(
-                cfgScale,
-                classCfgScale,
-                intervalLow,
-                intervalHigh,
-                legacyGuidedChannels,
-                unconditional,
-                routes,
-                scale);
+                cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels, unconditional, routes, scale);
     }
 
     /** Returns this with another scale, for the class token too. */
     public Guidance withScale(double scale) {
         return new Guidance(
-                scale,
-                scale,
-                intervalLow,
-                intervalHigh,
-                legacyGuidedChannels,
-                unconditional,
-                routes,
-                featureCfgScale);
+                scale, scale, intervalLow, intervalHigh, legacyGuidedChannels, unconditional, routes, featureCfgScale);
     }
 
     /** Returns this between two ratios of a route. */
@@ -218,8 +197,9 @@ public record Guidance(
                             + " can be left out, but this one has none: choose NULL_LABEL");
         }
         if (unconditional == Unconditional.NO_FEATURES && field.featureChannels() == 0) {
-            throw new IllegalArgumentException("unconditional NO_FEATURES needs a model that generates features beside the"
-                    + " latent, terms.features, but this one has none: choose NULL_LABEL");
+            throw new IllegalArgumentException(
+                    "unconditional NO_FEATURES needs a model that generates features beside the"
+                            + " latent, terms.features, but this one has none: choose NULL_LABEL");
         }
     }
 

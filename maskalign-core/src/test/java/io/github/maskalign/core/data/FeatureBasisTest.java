@@ -41,7 +41,8 @@ class FeatureBasisTest {
             NDArray y = basis.reduce(manager.create(new float[] {2, 20, 7, 7}, new Shape(1, 1, 4)));
             float root = (float) Math.sqrt(2);
             assertThat(y.toFloatArray()).containsExactly(new float[] {2 * root, 1}, within(1e-5f));
-            assertThat(basis.first(1).reduce(manager.create(new float[] {2, 20, 7, 7}, new Shape(1, 1, 4)))
+            assertThat(basis.first(1)
+                            .reduce(manager.create(new float[] {2, 20, 7, 7}, new Shape(1, 1, 4)))
                             .toFloatArray())
                     .containsExactly(new float[] {2 * root}, within(1e-5f));
         }
@@ -100,8 +101,7 @@ class FeatureBasisTest {
                 .isThrownBy(() -> new FeatureBasis.Fit(2).basis(3, Map.of()))
                 .withMessageContaining("1 to 2 channels");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> new FeatureBasis(new float[1], new float[] {1}, new float[] {1}, Map.of())
-                        .first(2))
+                .isThrownBy(() -> new FeatureBasis(new float[1], new float[] {1}, new float[] {1}, Map.of()).first(2))
                 .withMessage("the basis has 1 channels but 2 were asked for");
     }
 }

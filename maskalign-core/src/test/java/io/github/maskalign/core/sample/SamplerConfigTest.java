@@ -97,9 +97,10 @@ class SamplerConfigTest {
     /** Folders of pictures and scores of earlier releases are known by this text. */
     @Test
     void theTextIsThatOfEarlierReleasesUnlessFeaturesAreGuided() {
-        String earlier = "SamplerConfig[method=EULER_MARUYAMA, steps=250, cfgScale=1.0, classCfgScale=1.0, intervalLow=0.0,"
-                + " intervalHigh=1.0, lastStep=0.04, diffusion=TWO_T, legacyGuidedChannels=0, unconditional=NULL_LABEL,"
-                + " routes=Routes[routeRatio=0.3, weakRouteRatio=0.7]";
+        String earlier =
+                "SamplerConfig[method=EULER_MARUYAMA, steps=250, cfgScale=1.0, classCfgScale=1.0, intervalLow=0.0,"
+                        + " intervalHigh=1.0, lastStep=0.04, diffusion=TWO_T, legacyGuidedChannels=0, unconditional=NULL_LABEL,"
+                        + " routes=Routes[routeRatio=0.3, weakRouteRatio=0.7]";
 
         assertThat(DEFAULTS).hasToString(earlier + "]");
         assertThat(DEFAULTS.withGuidance(DEFAULTS.guidance().withFeatureCfgScale(1.5)))

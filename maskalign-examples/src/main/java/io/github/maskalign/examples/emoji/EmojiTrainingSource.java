@@ -90,9 +90,10 @@ public final class EmojiTrainingSource implements TrainingSource {
             return data;
         }
         if (config.encoder().kind() != EncoderSection.Kind.EMBEDDED) {
-            throw new IllegalArgumentException("encoder.kind must be EMBEDDED for terms.features over emoji, as the basis is"
-                    + " that of the embedded teacher's tokens, but was "
-                    + config.encoder().kind());
+            throw new IllegalArgumentException(
+                    "encoder.kind must be EMBEDDED for terms.features over emoji, as the basis is"
+                            + " that of the embedded teacher's tokens, but was "
+                            + config.encoder().kind());
         }
         EncoderChoice.requireFits(config, model, set.config().size());
         return new BasedData(data, new EmojiFeatures(set, model.grid(), model.featureChannels(), cache).open());

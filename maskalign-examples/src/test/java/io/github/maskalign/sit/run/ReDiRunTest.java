@@ -87,7 +87,9 @@ class ReDiRunTest {
         try (Stream<String> lines = Files.lines(folder.resolve("stats.jsonl"))) {
             steps = lines.filter(line -> line.contains("\"loss/velocity\"")).toList();
         }
-        long with = steps.stream().filter(line -> line.contains("\"loss/features\"")).count();
+        long with = steps.stream()
+                .filter(line -> line.contains("\"loss/features\""))
+                .count();
         assertThat(steps).hasSize(8);
         if (drop.equals("0.0")) {
             assertThat(with).isEqualTo(8);

@@ -65,8 +65,9 @@ public final class SiTDataset implements Dataset {
                     "batch must be at least 1 and firstStep at least 0 but were " + batch + " and " + firstStep);
         }
         if (objective.model().config().featureChannels() > 0) {
-            throw new IllegalArgumentException("a model with terms.features cannot be trained by DJL, whose loss is not told"
-                    + " which steps do without features: train it with SiTTraining");
+            throw new IllegalArgumentException(
+                    "a model with terms.features cannot be trained by DJL, whose loss is not told"
+                            + " which steps do without features: train it with SiTTraining");
         }
         this.objective = objective;
         this.batch = batch;

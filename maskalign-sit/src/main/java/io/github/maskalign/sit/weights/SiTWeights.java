@@ -179,8 +179,8 @@ public final class SiTWeights implements Closeable {
             named = without(named, Keys.SELF_HEAD);
             notes.add("left out " + Keys.SELF_HEAD + "*, the head of self-alignment, which only training needs");
         }
-        SiTConfig config = withFeatures(
-                guess.family(), Geometry.of(origin, named, ModelMetadata.config(metadata), known), notes);
+        SiTConfig config =
+                withFeatures(guess.family(), Geometry.of(origin, named, ModelMetadata.config(metadata), known), notes);
         named = velocityOnly(named, config, notes);
         requireModel(origin, named, config);
         comparePositions(named, config, notes);

@@ -41,8 +41,7 @@ public final class ShardSet implements PreparedSamples {
     private final @Nullable FeatureBasis basis;
     private volatile @Nullable ShardWatch watch;
 
-    private ShardSet(
-            Path folder, ShardIndex index, int[] labels, Names names, SampleChecks checks, int mostOpen)
+    private ShardSet(Path folder, ShardIndex index, int[] labels, Names names, SampleChecks checks, int mostOpen)
             throws IOException {
         this.folder = folder;
         basis = basis(folder, index);
@@ -122,8 +121,9 @@ public final class ShardSet implements PreparedSamples {
         FeatureBasis found = FeatureBasis.read(file);
         if (!found.identity().equals(expected)) {
             throw new CheckpointFormatException(
-                    file, "it is not the basis that the set was prepared with: its hash is " + found.identity()
-                            + ", not " + expected);
+                    file,
+                    "it is not the basis that the set was prepared with: its hash is " + found.identity() + ", not "
+                            + expected);
         }
         return found;
     }

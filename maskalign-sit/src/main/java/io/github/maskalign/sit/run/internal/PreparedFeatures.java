@@ -47,7 +47,8 @@ public record PreparedFeatures(PictureSet pictures, Path out, PreparePlan plan) 
      * @param pictures pictures that the basis is made of, at most
      * @param basis file of a basis in its place; null makes one
      */
-    public record Choice(int channels, int pictures, @Nullable Path basis) {}
+    public record Choice(
+            int channels, int pictures, @Nullable Path basis) {}
 
     /**
      * Returns an encoder that gives an encoder's patch tokens in the basis, and adds what they depend on to the settings.
@@ -61,8 +62,8 @@ public record PreparedFeatures(PictureSet pictures, Path out, PreparePlan plan) 
             throws IOException {
         FeatureBasis basis = basis(encoder, choice, settings, device);
         if (basis.width() != encoder.width()) {
-            throw new PrepareException("the basis is for tokens of width " + basis.width() + " but the encoder's have "
-                    + encoder.width());
+            throw new PrepareException(
+                    "the basis is for tokens of width " + basis.width() + " but the encoder's have " + encoder.width());
         }
         settings.put(FeatureBasis.SETTING, basis.identity());
         return new Reduced(encoder, basis);
@@ -107,8 +108,7 @@ public record PreparedFeatures(PictureSet pictures, Path out, PreparePlan plan) 
         }
     }
 
-    private FeatureBasis made(
-            RepresentationEncoder encoder, Choice choice, Map<String, String> facts, Device device)
+    private FeatureBasis made(RepresentationEncoder encoder, Choice choice, Map<String, String> facts, Device device)
             throws IOException {
         int count = Math.min(choice.pictures, pictures.size());
         int side = plan.side();

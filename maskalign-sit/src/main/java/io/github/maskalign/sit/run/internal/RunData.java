@@ -4,10 +4,10 @@ import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.LatentData;
 import io.github.maskalign.core.data.PreparedSamples;
 import io.github.maskalign.core.data.ReadAheadData;
-import io.github.maskalign.core.data.internal.BasedData;
-import io.github.maskalign.core.data.internal.SampleBuffer.BufferedData;
 import io.github.maskalign.core.data.TrainingData;
+import io.github.maskalign.core.data.internal.BasedData;
 import io.github.maskalign.core.data.internal.RepaFolders;
+import io.github.maskalign.core.data.internal.SampleBuffer.BufferedData;
 import io.github.maskalign.core.data.internal.SampleLayout;
 import io.github.maskalign.core.distributed.Communicator;
 import io.github.maskalign.core.random.Draws;
@@ -131,8 +131,9 @@ public record RunData(
                             (index, target) -> set.readImage(index, target, 0));
             ClassNames names = new ClassNames(set.classNames());
             String identity = set.identity() + norm.identity();
-            BufferedData whole =
-                    set.featureBasis().isEmpty() ? latents : new BasedData(latents, set.featureBasis().get());
+            BufferedData whole = set.featureBasis().isEmpty()
+                    ? latents
+                    : new BasedData(latents, set.featureBasis().get());
             if (section.readAhead() == 0) {
                 return new RunData(whole, side, attribution, identity, pictures, names, set::close);
             }

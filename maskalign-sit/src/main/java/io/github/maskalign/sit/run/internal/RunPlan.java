@@ -84,8 +84,8 @@ public final class RunPlan {
      */
     static PixelScaling pixels(RunConfig config) {
         DataSection data = config.data();
-        boolean redi = config.method().terms().features().isPresent()
-                && !config.cls().enabled(); // whose project rounds
+        boolean redi =
+                config.method().terms().features().isPresent() && !config.cls().enabled(); // whose project rounds
         return data.pixels()
                 .orElseGet(() -> data.kind() != DataSection.Kind.LATENTS || redi
                         ? PixelScaling.ROUND

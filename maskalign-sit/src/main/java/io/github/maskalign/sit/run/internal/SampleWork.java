@@ -56,7 +56,8 @@ public record SampleWork(
         long[] classes = wanted.classes(sizes.numClasses());
         float[] x = rows(agreement).gather(agreement.together(() -> share(agreement, classes, display)), values);
         if (agreement.ranks().isRoot()) {
-            Shape shape = new Shape(wanted.count(), model.model().latentChannels(), sizes.inputSize(), sizes.inputSize());
+            Shape shape =
+                    new Shape(wanted.count(), model.model().latentChannels(), sizes.inputSize(), sizes.inputSize());
             Map<String, TensorSource> tensors = Map.of(
                     "latents",
                     TensorSource.of(shape, x),
