@@ -36,6 +36,8 @@ import picocli.CommandLine.Spec;
             "  maskalign prepare ILSVRC2012_img_train.tar --out data/imagenet256 --vae sd-vae-ft-mse --images",
             "  maskalign prepare train/ --out data/imagenet256 --vae sd-vae-ft-mse --encoder dinov2-vit-b"
                     + " --encoder-file dinov2_vitb14_pretrain.pth",
+            "  maskalign prepare train/ --out data/redi --vae sd-vae-ft-ema --encoder dinov2reg-vit-b --encoder-file"
+                    + " dinov2_vitb14_reg4_pretrain.pth --feature-channels 8",
             "  maskalign prepare train/ --layout REPA --out data/repa --vae sd-vae-ft-mse"
         })
 final class PrepareCommand implements Callable<Integer>, UsesEngine {
@@ -112,6 +114,7 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
         }
         tokens.check();
         Launch launch = Launch.detect(System.getenv());
+        tokens.checkShared(launch.size(), out);
         Device where = device.choose(launch);
         PreparePlan plan = new PreparePlan(size, shard, batch, threads);
         try (PrepareRun run = PrepareRun.open(source, out, layout.store(out), plan, encoding(), where)) {
@@ -136,6 +139,7 @@ final class PrepareCommand implements Callable<Integer>, UsesEngine {
                 latents == Latents.FLOAT16 && !repa ? FloatCode.FLOAT16 : FloatCode.FLOAT32,
                 tokens.code(),
                 images || repa);
-        return new Encoding(autoencoder::open, tokens.source(size, autoencoder.trust), precision, storage);
+        return new Encoding(
+                autoencoder::open, tokens.source(size, autoencoder.trust), tokens.features(repa), precision, storage);
     }
 }

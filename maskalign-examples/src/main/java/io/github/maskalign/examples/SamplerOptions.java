@@ -58,6 +58,15 @@ final class SamplerOptions {
     Double classCfgScale;
 
     @Option(
+            names = "--feature-cfg",
+            paramLabel = "SCALE",
+            description =
+                    "Guidance scale of the features of a model that generates them beside the latent (ReDi), while the latent"
+                            + " is guided; 0 takes their conditional velocity. That of the config, or 0, unless given.")
+    @Nullable
+    Double featureCfgScale;
+
+    @Option(
             names = "--guided-channels",
             paramLabel = "N|all",
             description = {
@@ -73,7 +82,8 @@ final class SamplerOptions {
             paramLabel = "NAME",
             description = {
                 "What guidance leads away from: ${COMPLETION-CANDIDATES} (the model without label, or without label and",
-                "sparse path, for models with subset.placement SPARSE). That of the config, or NULL_LABEL, unless given."
+                "sparse path, for models with subset.placement SPARSE, or without features, for models that generate them).",
+                "That of the config, or NULL_LABEL, unless given."
             })
     @Nullable
     Unconditional unconditional;
@@ -112,7 +122,8 @@ final class SamplerOptions {
         Interval when = interval == null ? new Interval(own.intervalLow(), own.intervalHigh()) : interval;
         int channels = guidedChannels == null ? own.legacyGuidedChannels() : guidedChannels;
         Guidance guidance = new Guidance(
-                w, classW, when.low(), when.high(), w > 1 ? channels : 0, own.unconditional(), own.routes());
+                        w, classW, when.low(), when.high(), w > 1 ? channels : 0, own.unconditional(), own.routes())
+                .withFeatureCfgScale(featureCfgScale == null ? own.featureCfgScale() : featureCfgScale);
         return own.withMethod(rule, steps == null ? own.steps() : steps)
                 .withEta(eta == null ? own.eta() : eta)
                 .withGuidance(
@@ -171,6 +182,17 @@ final class SamplerOptions {
             throw CommandFailure.badInput(
                     "--unconditional PATH_DROP goes with a model of subset.placement SPARSE, which has a"
                             + " path to drop, but this one has none; NULL_LABEL goes with every model");
+        }
+        if (unconditional == Unconditional.NO_FEATURES && model.featureChannels() == 0) {
+            throw CommandFailure.badInput(
+                    "--unconditional NO_FEATURES goes with a model that generates features beside the"
+                            + " latent, as ReDi's do, but this one has none; NULL_LABEL goes with every model");
+        }
+        if (featureCfgScale != null && (model.featureChannels() == 0 || w == 1)) {
+            throw CommandFailure.badInput(
+                    "--feature-cfg goes with a model that generates features, and acts while the latent"
+                            + " is guided, so --cfg must be above 1; this model has " + model.featureChannels()
+                            + " channels of features and --cfg is " + w);
         }
         if (guidedChannels != null && guidedChannels > model.model().inChannels()) {
             throw CommandFailure.badInput(

@@ -59,7 +59,7 @@ public final class StepBenchmark implements AutoCloseable {
         manager = NDManager.newBaseManager(config.runtime().device(0, Map.of()));
         SiTConfig model = RunPlan.model(config);
         int side = model.model().inputSize();
-        Shape latent = new Shape(model.model().inChannels(), side, side);
+        Shape latent = new Shape(model.latentChannels(), side, side);
         SiTTraining.Builder training = SiTTraining.builder()
                 .setModel(model)
                 .setData(new RandomData(latent, model.model().numClasses(), batch, config.seed()))
@@ -69,10 +69,11 @@ public final class StepBenchmark implements AutoCloseable {
                 .optPrecision(config.runtime().precision().ofBlocks())
                 .optDiffusion(config.diffusion())
                 .optActivationCheckpointing(config.train().activationCheckpointing());
-        if (model.hasClassToken() || !model.encoderWidths().isEmpty()) {
+        if (model.needsEncoder()) {
+            boolean aligns = !model.encoderWidths().isEmpty();
             int width = model.hasClassToken()
                     ? model.classTokenWidth()
-                    : model.encoderWidths().get(0);
+                    : aligns ? model.encoderWidths().get(0) : model.featureChannels();
             training.optEncoder(new RandomTokens(manager, batch, model.tokens(), width));
         }
         SiTObjective objective = training.buildObjective(manager);

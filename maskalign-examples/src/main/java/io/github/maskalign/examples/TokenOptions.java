@@ -1,9 +1,12 @@
 package io.github.maskalign.examples;
 
 import io.github.maskalign.core.config.ConfigKey.AlsoRead;
+import io.github.maskalign.core.data.FeatureBasis;
 import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import io.github.maskalign.sit.run.internal.PrepareRun.TokenSource;
+import io.github.maskalign.sit.run.internal.PreparedFeatures;
 import io.github.maskalign.sit.run.internal.ScriptPin;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -60,14 +63,81 @@ final class TokenOptions {
     @Option(names = "--features", description = "How tokens are kept. One of: ${COMPLETION-CANDIDATES}.")
     Features features = Features.FLOAT16;
 
+    @Option(
+            names = "--feature-channels",
+            paramLabel = "N",
+            description = {
+                "Keep the tokens' first N principal components alone, for models that generate them beside the latent (ReDi: 8",
+                "of dinov2reg-vit-b). The basis goes into the set."
+            })
+    @Nullable
+    Integer featureChannels;
+
+    @Option(
+            names = "--feature-pictures",
+            paramLabel = "N",
+            description = "Pictures whose tokens make the basis, drawn from all classes; 76800 (ReDi's) unless given.")
+    @Nullable
+    Integer featurePictures;
+
+    @Option(
+            names = "--feature-basis",
+            paramLabel = "FILE",
+            description = "Basis of another set, its features.safetensors, in place of one of these pictures.")
+    @Nullable
+    Path featureBasis;
+
     /** Refuses options that would do nothing. */
     void check() {
+        if (featureChannels == null && (featurePictures != null || featureBasis != null)) {
+            throw CommandFailure.badInput("--feature-pictures and --feature-basis go with --feature-channels");
+        }
+        if (featureChannels != null && encoder == null) {
+            throw CommandFailure.badInput("--feature-channels goes with --encoder, whose tokens it reduces");
+        }
+        if (featurePictures != null && featureBasis != null) {
+            throw CommandFailure.badInput(
+                    "--feature-pictures makes a basis, and --feature-basis names one; give one of them");
+        }
+        if ((featureChannels != null && featureChannels < 1) || (featurePictures != null && featurePictures < 2)) {
+            throw CommandFailure.badInput("--feature-channels must be at least 1 and --feature-pictures at least 2");
+        }
         boolean encoderIsTold =
                 encoderFile != null || encoderIsTorchScript || encoderSha256 != null || encoderHeads != 0 || grid != 0;
         if (encoder == null && encoderIsTold) {
             throw CommandFailure.badInput("--encoder-file, --encoder-torchscript, --encoder-sha256, --encoder-heads and"
                     + " --grid go with --encoder");
         }
+    }
+
+    /** Refuses that several processes make a basis each: they may differ in their last bits. */
+    void checkShared(int processes, Path out) {
+        if (featureChannels != null
+                && featureBasis == null
+                && processes > 1
+                && !Files.exists(out.resolve(FeatureBasis.FILE))) {
+            throw CommandFailure.badInput("--feature-channels makes a basis, which " + processes
+                    + " processes cannot do together: give them --feature-basis FILE, or start one process until "
+                    + out.resolve(FeatureBasis.FILE) + " is there");
+        }
+    }
+
+    /**
+     * Returns the channels in which tokens are kept; null for all.
+     *
+     * @param repa whether the set is in REPA's layout, which has no room for a basis
+     */
+    PreparedFeatures.@Nullable Choice features(boolean repa) {
+        if (featureChannels == null) {
+            return null;
+        }
+        if (repa) {
+            throw CommandFailure.badInput("--feature-channels needs --layout SHARDS: REPA's folders hold no features");
+        }
+        return new PreparedFeatures.Choice(
+                featureChannels,
+                featurePictures == null ? PreparedFeatures.PUBLISHED_PICTURES : featurePictures,
+                featureBasis);
     }
 
     FloatCode code() {

@@ -30,6 +30,7 @@ import org.jspecify.annotations.Nullable;
  * @param attention attention maps follow the encoder's (HASTE)
  * @param selfAlign an earlier block follows a later one of the model's moving average, which sees less noise (SRA)
  * @param mae dropped patches are painted in (MaskDiT)
+ * @param features few channels of an encoder's tokens are generated beside the latent (ReDi)
  * @param autoStop when terms with schedule AUTO, alignment and attention, stop
  */
 public record LossTerms(
@@ -39,6 +40,7 @@ public record LossTerms(
         @Default("null") Optional<Attention> attention,
         @Default("null") Optional<SelfAlign> selfAlign,
         @Default("null") Optional<Mae> mae,
+        @Default("null") Optional<Features> features,
         @Default("{}") AutoStop.Rule autoStop) {
     /** No further term: SiT, REPA, REG, MaskAlign. */
     public static final LossTerms NONE = new LossTerms(
@@ -48,7 +50,26 @@ public record LossTerms(
             Optional.empty(),
             Optional.empty(),
             Optional.empty(),
+            Optional.empty(),
             AutoStop.Rule.USUAL);
+
+    /** Terms without features beside the latent. */
+    public LossTerms(
+            Optional<LayerSync> layerSync,
+            Optional<Dispersive> dispersive,
+            Optional<Contrastive> contrastive,
+            Optional<Attention> attention,
+            Optional<SelfAlign> selfAlign,
+            Optional<Mae> mae,
+            AutoStop.Rule autoStop) {
+        this(layerSync, dispersive, contrastive, attention, selfAlign, mae, Optional.empty(), autoStop);
+    }
+
+    /** Returns these terms with features beside the latent. */
+    public LossTerms withFeatures(Features group) {
+        return new LossTerms(
+                layerSync, dispersive, contrastive, attention, selfAlign, mae, Optional.of(group), autoStop);
+    }
 
     /**
      * {@code coeff · (−mean cos(h_block, stop(h_target)))}, see
@@ -227,6 +248,45 @@ public record LossTerms(
             @NonNegative @Default("0.1") double coeff,
             @Inline LossSchedule weight) {}
 
+    /**
+     * A second group of channels, behind the latent's in input and output: an encoder's patch tokens in few channels ({@link
+     * io.github.maskalign.core.data.FeatureBasis}), bilinearly enlarged to the latent's size, noised at the same t.
+     * {@code coeff · mean((v̂_f − v*_f)²)} over the group is added to the loss of the latent's own channels, which is their mean
+     * alone. Source: ReDi, {@code transport.py}.
+     *
+     * @param channels channels C_f of the group; 8 as published
+     * @param coeff weight; 1 as published
+     * @param drop probability that a step does without the features: the whole batch has zeros in their place, so that the model
+     *     sees their noise alone, and their loss is off; 0.2 as published, for guidance of kind NO_FEATURES
+     * @param weight how the weight changes over the run
+     */
+    public record Features(
+            @Range(min = 1, max = SiTConfig.ModelConfig.MOST_WIDTH) @Default("8")
+            int channels,
+
+            @NonNegative @Default("1.0") double coeff,
+
+            @Range(min = 0, max = 1, maxExclusive = true) @Default("0.2")
+            double drop,
+
+            @Inline LossSchedule weight) {
+        /** @throws IllegalArgumentException if a number is out of its range */
+        public Features {
+            SiTConfig.ModelConfig.within("terms.features.channels", channels, 1, SiTConfig.ModelConfig.MOST_WIDTH);
+            if (!(coeff >= 0 && Double.isFinite(coeff))) {
+                throw new IllegalArgumentException("terms.features.coeff must be at least 0 but was " + coeff);
+            }
+            if (!(drop >= 0 && drop < 1)) {
+                throw new IllegalArgumentException("terms.features.drop must be in [0, 1) but was " + drop);
+            }
+        }
+
+        /** Features as ReDi has them, in so many channels. */
+        public static Features of(int channels) {
+            return new Features(channels, 1, 0.2, LossSchedule.ALWAYS);
+        }
+    }
+
     /** Whether there is no term. */
     public boolean isEmpty() {
         return equals(NONE);
@@ -248,6 +308,7 @@ public record LossTerms(
         dispersive.ifPresent(term -> within("terms.dispersive.block", term.block(), depth));
         selfAlign.ifPresent(term -> requireNoAuto("selfAlign", term.weight()));
         mae.ifPresent(term -> requireNoAuto("mae", term.weight()));
+        features.ifPresent(term -> requireNoAuto("features", term.weight()));
         selfAlign.ifPresent(term -> within("terms.selfAlign.teacherBlock", term.teacherBlock(), depth));
         if (selfAlign.isPresent() && layerSync.map(LayerSync::block).equals(selfAlign.map(SelfAlign::block))) {
             throw new IllegalArgumentException("terms.layerSync and terms.selfAlign both let block "
@@ -295,6 +356,10 @@ public record LossTerms(
             case "selfAlign" ->
                 selfAlign.map(t -> t.coeff() * context.factor(t.weight())).orElse(0.0);
             case "mae" -> mae.map(t -> t.coeff() * context.factor(t.weight())).orElse(0.0);
+            case "features" ->
+                features.filter(t -> !context.featuresDropped())
+                        .map(t -> t.coeff() * context.factor(t.weight()))
+                        .orElse(0.0);
             default -> throw new IllegalArgumentException("no term is called " + name);
         };
     }

@@ -83,6 +83,12 @@ public record SiTConfig(
         if (subset.placement() == SubsetPlacement.SPARSE) {
             subset.sparse().requireIn(model.depth());
         }
+        terms.features()
+                .ifPresent(group -> ModelConfig.require(
+                        group.channels() < model.inChannels(),
+                        "terms.features.channels must be fewer than all channels of the model, " + model.inChannels()
+                                + ", as the latent has some",
+                        group.channels()));
         terms.requireFits(model.depth(), cls.enabled() || align.enabled(), subset);
         if (process == Process.DDPM) {
             ChainFit.require(cls, learnSigma, terms);
@@ -238,6 +244,36 @@ public record SiTConfig(
         return new SiTConfig(model, config, cls, mixer, subset, widths, classTokenWidth, learnSigma, terms, process);
     }
 
+    /**
+     * Adds features beside the latent, whose channels come behind those that the model has, in input and output.
+     *
+     * @throws IllegalArgumentException if it has features already
+     */
+    public SiTConfig withFeatures(LossTerms.Features group) {
+        ModelConfig.require(terms.features().isEmpty(), "a model has one group of features", terms.features());
+        ModelConfig wider = model.withInChannels(Math.addExact(model.inChannels(), group.channels()));
+        return new SiTConfig(
+                wider,
+                align,
+                cls,
+                mixer,
+                subset,
+                encoderWidths,
+                classTokenWidth,
+                learnSigma,
+                terms.withFeatures(group));
+    }
+
+    /** Returns how many channels are features, the last ones; 0 if none are. */
+    public int featureChannels() {
+        return terms.features().map(LossTerms.Features::channels).orElse(0);
+    }
+
+    /** Returns how many channels are those of the latent, the first ones: all that are no features. */
+    public int latentChannels() {
+        return model.inChannels() - featureChannels();
+    }
+
     /** Width of the tokens that the head sees: the decoder's if there is one. */
     int headWidth() {
         return subset.decoder().map(SubsetConfig.Decoder::width).orElse(model.hiddenSize());
@@ -324,9 +360,9 @@ public record SiTConfig(
         }
     }
 
-    /** Whether training needs a clean-image encoder: for alignment or for the class token. */
+    /** Whether training needs a clean-image encoder: for alignment, for the class token, or for features. */
     public boolean needsEncoder() {
-        return cls.enabled() || align.enabled();
+        return cls.enabled() || align.enabled() || terms.features().isPresent();
     }
 
     /** The label that means "no class". */
@@ -474,7 +510,7 @@ public record SiTConfig(
      *
      * @param inputSize side H = W of the input in [1, 8192], a multiple of patchSize
      * @param patchSize patch side p
-     * @param inChannels input channels C, in [1, 65536]
+     * @param inChannels input channels C, in [1, 65536]; those of features come last, see {@link LossTerms.Features}
      * @param hiddenSize token width D in [1, 65536], a multiple of 4 and of numHeads
      * @param depth number of blocks L, in [1, 1024]
      * @param numHeads attention heads h
@@ -540,6 +576,21 @@ public record SiTConfig(
                     numClasses,
                     dropout,
                     normalise);
+        }
+
+        /** Returns this with another number of channels. */
+        ModelConfig withInChannels(int channels) {
+            return new ModelConfig(
+                    inputSize,
+                    patchSize,
+                    channels,
+                    hiddenSize,
+                    depth,
+                    numHeads,
+                    mlpRatio,
+                    numClasses,
+                    classDropoutProb,
+                    qkNorm);
         }
 
         static void within(String name, int value, int least, int most) {

@@ -28,6 +28,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>L = mean((v̂ − v*)²) + β · mean((v̂_cls − v*_cls)²) + λ · (−mean cos(Z, proj(h)))</pre>
  *
+ * <p>Features beside the latent, {@link LossTerms.Features}, are a group of channels with a loss of its own; the first mean is
+ * over the latent's channels then.
+ *
  * <p>with x_t = α x* + σ ε and v* = α' x* + σ' ε, for the class token alike at the same t. Tokens that were dropped
  * for good, or that a decoder paints in, count in no velocity; the alignment covers the class token and the tokens that were present at the tap, or with
  * LOSS_ONLY those that were sampled. With β and λ at 0 or without the parts, this is SiT's loss; with them REPA's,
@@ -53,6 +56,7 @@ public final class SiTLoss {
     private final AuxiliaryLoss maskedPatches = AuxiliaryLoss.maskedPatches();
     private final AuxiliaryLoss selfAlign;
     private final AttentionTerm attention;
+    private final ScriptFunction group = ScriptFunction.of(SiT.class, "groups.py", "group");
     private final ScriptFunction patchify;
     private final TokenRows patches = new TokenRows(false);
     private final TokenRows rows;
@@ -111,6 +115,7 @@ public final class SiTLoss {
                 config.align().enabled() && context.factor(config.align().weight()) > 0;
         return aligns
                 || config.hasClassToken()
+                || (config.terms().features().isPresent() && !context.featuresDropped())
                 || !config.terms().attentionTaps(context).isEmpty();
     }
 
@@ -265,6 +270,10 @@ public final class SiTLoss {
         if (terms.weight("selfAlign", in.context()) > 0) {
             found.put("selfAlign", selfAlign(out, in));
         }
+        if (terms.weight("features", in.context()) > 0) {
+            int latent = config.latentChannels();
+            found.put("features", velocity(out, in, config, latent, config.featureChannels()));
+        }
         found.keySet().removeIf(term -> terms.weight(term, in.context()) == 0);
         return found;
     }
@@ -284,12 +293,23 @@ public final class SiTLoss {
     }
 
     private NDArray velocity(SiTOutput out, SiTLossInput in, SiTConfig config) {
+        return velocity(out, in, config, 0, config.latentChannels());
+    }
+
+    /** The error of the velocity in a group of channels. */
+    private NDArray velocity(SiTOutput out, SiTLossInput in, SiTConfig config, int first, int count) {
         NDArray target = path.velocityTarget(in.clean(), in.noise(), in.t()); // (N, C, H, W)
         NDArray keep = in.keep();
         if (keep != null && config.scoresKept()) {
             target = patches.gather(patchify.callForOne(target), keep); // (N, K, p²C)
         }
-        return VelocityLoss.mean(scored(out, keep, config), target);
+        NDArray predicted = scored(out, keep, config);
+        int channels = config.model().inChannels();
+        if (count < channels) {
+            target = group.callForOne(target, first, count, channels);
+            predicted = group.callForOne(predicted, first, count, channels);
+        }
+        return VelocityLoss.mean(predicted, target);
     }
 
     /** The two parts of DiT's loss, over the tokens that the velocity's would be of; 0-d. */
@@ -460,7 +480,7 @@ public final class SiTLoss {
     /**
      * What one training loss is computed from; every random number is already drawn.
      *
-     * @param clean clean latents x* (N, C, H, W), float32
+     * @param clean clean latents x* (N, C, H, W), float32; features behind them
      * @param noise ε (N, C, H, W), standard normal
      * @param t timesteps (N) in [0, 1]; 0 is data
      * @param y labels (N), int64
@@ -514,12 +534,14 @@ public final class SiTLoss {
          * @param encoderAttention attention logits (N, H, 1+T, 1+T) of the encoder's blocks that {@code terms.attention} names
          * @param selfTeacher hidden tokens (N, [1+]T, D) of the moving average that {@code terms.selfAlign} follows
          * @param stopped whether the terms with schedule AUTO have stopped
+         * @param featuresDropped whether this step does without the features of {@code terms.features}: zeros are in their place
          */
         public record Context(
                 long step,
                 Map<Integer, NDArray> encoderAttention,
                 @Nullable NDArray selfTeacher,
-                boolean stopped) {
+                boolean stopped,
+                boolean featuresDropped) {
             /** The first step, without attention. */
             public static final Context FIRST = new Context(0, Map.of());
 
@@ -530,23 +552,38 @@ public final class SiTLoss {
 
             /** What a loss knows without a moving average, where no term has stopped. */
             public Context(long step, Map<Integer, NDArray> encoderAttention) {
-                this(step, encoderAttention, null, false);
+                this(step, encoderAttention, null, false, false);
             }
 
             /** What a loss knows without a moving average. */
             public Context(long step, Map<Integer, NDArray> encoderAttention, boolean stopped) {
-                this(step, encoderAttention, null, stopped);
+                this(step, encoderAttention, null, stopped, false);
             }
 
             /** Returns this with the hidden tokens of the moving average. */
             public Context withSelfTeacher(NDArray tokens) {
-                return new Context(step, encoderAttention, tokens, stopped);
+                return new Context(step, encoderAttention, tokens, stopped, featuresDropped);
+            }
+
+            /** Returns this with attention of the encoder. */
+            Context withAttention(Map<Integer, NDArray> logits) {
+                return new Context(step, logits, selfTeacher, stopped, featuresDropped);
+            }
+
+            /** Returns this for a step with or without features. */
+            public Context withFeaturesDropped(boolean dropped) {
+                return new Context(step, encoderAttention, selfTeacher, stopped, dropped);
             }
 
             /** Returns the factor of a weight that changes over the run. */
             double factor(LossSchedule course) {
                 return stopped && course.schedule() == LossSchedule.Course.AUTO ? 0 : course.at(step);
             }
+        }
+
+        /** Returns the same batch with other clean samples. */
+        SiTLossInput withClean(NDArray others) {
+            return new SiTLossInput(others, noise, t, y, targets, classNoise, keep, dropped, context, pathDropped);
         }
 
         /** Returns the same batch with other targets. */

@@ -40,7 +40,7 @@ import org.jspecify.annotations.Nullable;
  * Trains a SiT: fetches samples, draws every random number by position and computes {@link SiTLoss}.
  *
  * <p>Each kind of number has its stream (timesteps, noise, label dropout, class-token noise, subsets, path dropout, times of the
- * moving average), so a run with subsets and one without share everything else.
+ * moving average, steps without features), so a run with subsets and one without share everything else.
  */
 public final class SiTObjective implements Objective {
     private final SiT model;
@@ -57,6 +57,7 @@ public final class SiTObjective implements Objective {
     private @Nullable SelfTeacher teacher;
     private long roundedAt = -1;
     private final StoppingTerms stopping;
+    private final FeatureGroup features;
     private final @Nullable AutoStop autoStop;
     private boolean gradual;
 
@@ -107,6 +108,7 @@ public final class SiTObjective implements Objective {
         inputs = new StepInputs(data, loss, times, subsets, owner.getDevice());
         checkpointing = activationCheckpointing;
         stopping = loss.stoppingTerms();
+        features = new FeatureGroup(config, data.featureBasis());
         autoStop = stopping.exist() ? new AutoStop(config.terms().autoStop(), this::sides) : null;
     }
 
@@ -230,7 +232,8 @@ public final class SiTObjective implements Objective {
             SiTLossInput drawn = input(arrays, step);
             double dataSeconds =
                     (System.nanoTime() - start) * 1e-9; // the encoder is part of the work, not of the waiting
-            return new Drawn(withTeacher(withEncoder(drawn, arrays), arrays), dataSeconds);
+            SiTLossInput encoded = features.add(withEncoder(drawn, arrays));
+            return new Drawn(withTeacher(encoded, arrays), dataSeconds);
         }
     }
 
@@ -258,7 +261,8 @@ public final class SiTObjective implements Objective {
                 arrays.get("classNoise"),
                 arrays.get("keep"),
                 arrays.get("dropped"),
-                new SiTLossInput.Context(step, Map.of(), autoStop != null && autoStop.stopped()),
+                new SiTLossInput.Context(step, Map.of(), autoStop != null && autoStop.stopped())
+                        .withFeaturesDropped(features.dropped(subsets.draws(), step)),
                 arrays.get("pathDropped"));
     }
 
@@ -287,8 +291,7 @@ public final class SiTObjective implements Objective {
         EncoderTokens tokens = attended.isEmpty() ? first.encode(images) : first.encode(images, attended);
         List<NDArray> all = new ArrayList<>(List.of(together(tokens)));
         encoders.stream().skip(1).forEach(encoder -> all.add(together(encoder.encode(images))));
-        return drawn.withTargets(forProjectors(all))
-                .withContext(new SiTLossInput.Context(context.step(), tokens.attention(), context.stopped()));
+        return drawn.withTargets(forProjectors(all)).withContext(context.withAttention(tokens.attention()));
     }
 
     private static NDArray together(EncoderTokens tokens) {
@@ -307,8 +310,12 @@ public final class SiTObjective implements Objective {
                 ? data.tokenWidth() == 0 ? List.of() : List.of(data.tokenWidth())
                 : encoders.stream().map(RepresentationEncoder::width).toList();
         if (config.needsEncoder() && widths.isEmpty()) {
-            throw new IllegalArgumentException("the model aligns or has a class token but there is no encoder");
+            boolean features =
+                    config.featureChannels() > 0 && config.encoderWidths().isEmpty() && !config.hasClassToken();
+            throw new IllegalArgumentException("the model "
+                    + (features ? "generates features" : "aligns or has a class token") + " but there is no encoder");
         }
+        FeatureGroup.requireServed(config, data, widths);
         if (!widths.isEmpty()) {
             checkWidths(config, widths);
         }
@@ -352,6 +359,7 @@ public final class SiTObjective implements Objective {
         public Optional<int[][]> rows(long first, int count) {
             long step = first / globalBatch;
             if (!model.alignsSubset()
+                    || model.featureChannels() > 0 // which are of the whole picture
                     || model.align().spatialNorm().isPresent() // which looks at the whole picture
                     || (first + count - 1) / globalBatch != step) {
                 return Optional.empty();

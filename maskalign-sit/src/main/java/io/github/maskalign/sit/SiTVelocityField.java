@@ -90,6 +90,11 @@ public final class SiTVelocityField implements VelocityField {
     }
 
     @Override
+    public int featureChannels() {
+        return model.config().featureChannels();
+    }
+
+    @Override
     public long nullLabel() {
         return model.config().nullLabel();
     }

@@ -111,14 +111,14 @@ final class StepInputs {
     private PackedArrays pack(Place place, @Nullable BufferedData samples) {
         SampleRange range = place.samples;
         int side = config.model().inputSize();
-        Shape latents = new Shape(range.count(), config.model().inChannels(), side, side);
+        Shape latents = new Shape(range.count(), config.latentChannels(), side, side);
         PackedArrays.Builder block = PackedArrays.builder();
         if (samples != null) {
             SampleBuffer read = samples.read(range.first(), range.count());
             read.addTo(block);
             latents = read.latentShape();
         }
-        draw(block, place, latents);
+        draw(block, place, FeatureGroup.shape(config, latents));
         return block.pack(device);
     }
 

@@ -145,9 +145,7 @@ final class TrainingParts {
         SiTConfig model = plan.model();
         Shape latent = sample.latents().getShape().slice(1);
         Shape wanted = new Shape(
-                model.model().inChannels(),
-                model.model().inputSize(),
-                model.model().inputSize());
+                model.latentChannels(), model.model().inputSize(), model.model().inputSize());
         problems.require(
                 latent.equals(wanted),
                 "the data's samples are " + latent + " but the model takes (channels, height, width) " + wanted);

@@ -38,6 +38,11 @@ public interface PreparedSamples extends AutoCloseable {
         return List.of();
     }
 
+    /** Returns the basis in which a model generates the encoder's tokens, if the set was prepared with one. */
+    default Optional<FeatureBasis> featureBasis() {
+        return Optional.empty();
+    }
+
     /** Returns what there is of each picture. */
     SampleLayout layout();
 

@@ -71,6 +71,11 @@ public final class ReadAheadData implements PreparingData, AutoCloseable {
     }
 
     @Override
+    public Optional<FeatureBasis> featureBasis() {
+        return source.featureBasis();
+    }
+
+    @Override
     public int classes() {
         return source.classes();
     }

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.data.LatentData.TokenChoice;
 import io.github.maskalign.core.data.internal.EpochOrder;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Samples a run trains on, addressed by position in the run's stream (see {@link EpochOrder}). */
@@ -14,6 +15,14 @@ public interface TrainingData {
     /** Returns the width Z of the encoder tokens that come with the samples; 0 if none do. */
     default int tokenWidth() {
         return 0;
+    }
+
+    /**
+     * Returns what makes few channels of encoder tokens, for models that generate features beside the latents
+     * ({@code terms.features}); empty if the data do not have it.
+     */
+    default Optional<FeatureBasis> featureBasis() {
+        return Optional.empty();
     }
 
     /** Returns a number that all labels are below; 0 if it is not known. */

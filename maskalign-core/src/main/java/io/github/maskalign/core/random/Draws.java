@@ -88,6 +88,8 @@ public record Draws(long seed) {
         FLIP(13),
         /** Which training samples go past the sparse part of a model. */
         PATH_DROP(15),
+        /** Which steps of a run do without the features that are generated beside the latents; the position is the step. */
+        FEATURE_DROP(17),
         /** How much cleaner a model's own moving average sees what the model sees. */
         TEACHER_TIME(20),
         /** Tokens that a routed network keeps while it samples. */

@@ -105,6 +105,7 @@ public final class Sampler {
                     (call, tokens, kept) -> noise.subset(request, call, tokens, kept),
                     inputType);
             StepRule rule = rule(guided, grid, noise, request);
+            guided.begin(start.get(0), path);
             NDList state = new NDList(start.size());
             for (NDArray s : start) {
                 // toType to the same type would be an alias

@@ -28,6 +28,8 @@ import java.util.Objects;
  * @param unconditional what guidance leads away from: the model without label, or without label and sparse path
  * @param routes shares of the tokens that go round the route, for {@link Unconditional#ROUTE_RATIO}
  * @param eta share of DDPM's noise that {@link SamplerMethod#DDIM} adds, in [0, 1]; 0 adds none
+ * @param featureCfgScale guidance scale of feature channels, for models with {@code terms.features}; 0 or less takes their
+ *     conditional velocity, as ReDi does
  */
 public record SamplerConfig(
         @Default("EULER_MARUYAMA") SamplerMethod method,
@@ -41,7 +43,7 @@ public record SamplerConfig(
         @NonNegative @Default("0") int legacyGuidedChannels,
         @Default("NULL_LABEL") Unconditional unconditional,
         @Inline Routes routes,
-
+        @Default("0.0") double featureCfgScale,
         @Range(min = 0, max = 1) @Default("0.0") double eta) {
     static final int MAX_STEPS = 1 << 20;
 
@@ -55,6 +57,7 @@ public record SamplerConfig(
             throw new IllegalArgumentException("lastStep must be in (0, 1) but was " + lastStep);
         }
         Guidance.check(cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels);
+        Guidance.requireFinite("featureCfgScale", featureCfgScale);
         Objects.requireNonNull(unconditional, "unconditional must be given");
         Objects.requireNonNull(routes, "routes must be given");
         if (!(eta >= 0 && eta <= 1)) {
@@ -90,6 +93,7 @@ public record SamplerConfig(
                 legacyGuidedChannels,
                 unconditional,
                 routes,
+                0,
                 0);
     }
 
@@ -115,7 +119,9 @@ public record SamplerConfig(
                 diffusion,
                 legacyGuidedChannels,
                 Unconditional.NULL_LABEL,
-                Routes.PUBLISHED);
+                Routes.PUBLISHED,
+                0,
+                0);
     }
 
     /** Euler-Maruyama with 250 steps and no guidance: the papers' convergence tables. */
@@ -123,19 +129,28 @@ public record SamplerConfig(
         return new SamplerConfig(SamplerMethod.EULER_MARUYAMA, 250, 1, 1, 0, 1, 0.04, DiffusionScale.TWO_T, 0);
     }
 
-    /** Names all values but an eta of 0: the words of earlier versions, which fingerprints of protocols and folders hold. */
+    /** Names all values but an eta and a scale of features of 0: the words of earlier versions, which fingerprints of protocols and folders hold. */
     @Override
     public String toString() {
         return "SamplerConfig[method=" + method + ", steps=" + steps + ", cfgScale=" + cfgScale + ", classCfgScale="
                 + classCfgScale + ", intervalLow=" + intervalLow + ", intervalHigh=" + intervalHigh + ", lastStep="
                 + lastStep + ", diffusion=" + diffusion + ", legacyGuidedChannels=" + legacyGuidedChannels
-                + ", unconditional=" + unconditional + ", routes=" + routes + (eta == 0 ? "]" : ", eta=" + eta + "]");
+                + ", unconditional=" + unconditional + ", routes=" + routes
+                + (featureCfgScale == 0 ? "" : ", featureCfgScale=" + featureCfgScale)
+                + (eta == 0 ? "]" : ", eta=" + eta + "]");
     }
 
     /** Returns the guidance part. */
     public Guidance guidance() {
         return new Guidance(
-                cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels, unconditional, routes);
+                cfgScale,
+                classCfgScale,
+                intervalLow,
+                intervalHigh,
+                legacyGuidedChannels,
+                unconditional,
+                routes,
+                featureCfgScale);
     }
 
     /** Returns this with another rule and number of steps. */
@@ -172,6 +187,7 @@ public record SamplerConfig(
                 guidance.legacyGuidedChannels(),
                 guidance.unconditional(),
                 guidance.routes(),
+                guidance.featureCfgScale(),
                 eta);
     }
 

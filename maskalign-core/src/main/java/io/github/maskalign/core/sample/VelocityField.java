@@ -79,6 +79,14 @@ public interface VelocityField {
         throw new UnsupportedOperationException("this velocity field has no path to leave out");
     }
 
+    /**
+     * Returns how many channels of the latent, the last ones, are features of a picture that are generated beside it, such as
+     * ReDi's; 0 if none are. Guidance treats them as a group of their own, see {@link Guidance}.
+     */
+    default int featureChannels() {
+        return 0;
+    }
+
     /** Returns the label that stands for no class; the number of classes for models trained here. */
     long nullLabel();
 }

@@ -49,6 +49,7 @@ class DrawsGoldenTest {
                 .forEach(e -> expected.put(e.getKey(), e.getValue().getAsInt()));
         expected.put("FLIP", 13); // younger than the reference
         expected.put("PATH_DROP", 15);
+        expected.put("FEATURE_DROP", 17);
         expected.put("TEACHER_TIME", 20);
         expected.put("SAMPLE_SUBSET", 21);
         Map<String, Integer> found = new LinkedHashMap<>();

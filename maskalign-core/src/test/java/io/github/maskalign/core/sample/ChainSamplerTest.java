@@ -136,7 +136,8 @@ class ChainSamplerTest {
         double[] head = sample(how, gaussian(0.5), new SampleRequest(4, new long[] {0}, latent, 0), noise);
         double[] tail = sample(how, gaussian(0.5), new SampleRequest(5, new long[] {1, 1}, latent, 0), noise);
 
-        assertThat(DoubleStream.concat(DoubleStream.of(head), DoubleStream.of(tail)).toArray())
+        assertThat(DoubleStream.concat(DoubleStream.of(head), DoubleStream.of(tail))
+                        .toArray())
                 .isEqualTo(whole);
     }
 
@@ -147,8 +148,13 @@ class ChainSamplerTest {
         SamplerConfig how = DDIM.withMethod(method, 8).withEta(0.5).withGuidance(new Guidance(2, 2, 0, 1));
         try (NDManager manager = NDManager.newBaseManager()) {
             NDList sampled = new Sampler(how, Interpolant.LINEAR)
-                    .sample(manager, gaussian(1), REQUEST, NoiseSource.of(new Draws(5)), (done, total, t) ->
-                            counts.add(manager.getManagedArrays().size()));
+                    .sample(
+                            manager,
+                            gaussian(1),
+                            REQUEST,
+                            NoiseSource.of(new Draws(5)),
+                            (done, total, t) ->
+                                    counts.add(manager.getManagedArrays().size()));
 
             assertThat(counts).hasSize(8).containsOnly(3); // labels, once and doubled, and the state
             assertThat(manager.getManagedArrays()).hasSize(1).containsAll(sampled);

@@ -94,4 +94,36 @@ class GuidanceTest {
                 .isThrownBy(() -> new Guidance(2, 1, 0.7, 0.2))
                 .withMessage("the guidance interval must satisfy 0 <= low <= high <= 1 but was [0.7, 0.2]");
     }
+
+    @Test
+    void featuresHaveAScaleOfTheirOwn() {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            NDList doubled = new NDList(manager.create(new double[] {1, 2, 3, 0, 1, 1}, new Shape(2, 3, 1, 1)));
+
+            assertThat(new Guidance(3, 0, 0, 1).mix(doubled, 1).get(0).toDoubleArray())
+                    .containsExactly(3, 4, 3); // the conditional velocity of the feature
+            assertThat(new Guidance(3, 0, 0, 1)
+                            .withFeatureCfgScale(2)
+                            .mix(doubled, 1)
+                            .get(0)
+                            .toDoubleArray())
+                    .containsExactly(3, 4, 5);
+            assertThat(new Guidance(3, 0, 0, 1)
+                            .withFeatureCfgScale(2)
+                            .withUnconditional(Guidance.Unconditional.NO_FEATURES)
+                            .mix(doubled, 1)
+                            .get(0)
+                            .toDoubleArray())
+                    .containsExactly(3, 4, 3); // nothing is learnt of them
+            assertThat(new Guidance(3, 0, 0, 1, 1)
+                            .withFeatureCfgScale(2)
+                            .mix(doubled, 1)
+                            .get(0)
+                            .toDoubleArray())
+                    .containsExactly(3, 2, 5); // the first channel of the latent
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Guidance.none().withFeatureCfgScale(Double.NaN))
+                .withMessage("featureCfgScale must be finite but was NaN");
+    }
 }

@@ -93,4 +93,17 @@ class SamplerConfigTest {
         assertThat(new SampleRequest(0, new long[3], new Shape(4, 2, 2), 7).stateShapes())
                 .containsExactly(new Shape(3, 4, 2, 2), new Shape(3, 7));
     }
+
+    /** Folders of pictures and scores of earlier releases are known by this text. */
+    @Test
+    void theTextIsThatOfEarlierReleasesUnlessFeaturesAreGuided() {
+        String earlier =
+                "SamplerConfig[method=EULER_MARUYAMA, steps=250, cfgScale=1.0, classCfgScale=1.0, intervalLow=0.0,"
+                        + " intervalHigh=1.0, lastStep=0.04, diffusion=TWO_T, legacyGuidedChannels=0, unconditional=NULL_LABEL,"
+                        + " routes=Routes[routeRatio=0.3, weakRouteRatio=0.7]";
+
+        assertThat(DEFAULTS).hasToString(earlier + "]");
+        assertThat(DEFAULTS.withGuidance(DEFAULTS.guidance().withFeatureCfgScale(1.5)))
+                .hasToString(earlier + ", featureCfgScale=1.5]");
+    }
 }

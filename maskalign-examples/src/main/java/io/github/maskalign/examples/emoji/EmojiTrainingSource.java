@@ -5,12 +5,17 @@ import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.ImageTensorData;
 import io.github.maskalign.core.data.LatentData;
 import io.github.maskalign.core.data.PreparedSamples;
+import io.github.maskalign.core.data.TrainingData;
+import io.github.maskalign.core.data.internal.BasedData;
+import io.github.maskalign.core.data.internal.SampleBuffer.BufferedData;
 import io.github.maskalign.core.random.Draws;
+import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTObjective.KeptTokens;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunConfig.EncoderSection;
 import io.github.maskalign.sit.run.TrainingSource;
 import io.github.maskalign.sit.run.TrainingSource.TrainingPictures;
+import io.github.maskalign.sit.run.internal.EncoderChoice;
 import io.github.maskalign.sit.run.internal.RunPlan;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -68,7 +73,30 @@ public final class EmojiTrainingSource implements TrainingSource {
                 (index, target) -> set.copyInto(index, target, 0));
         return latents
                 ? latents(config, set, new Kept(cache, draws), pictures)
-                : new Opened(pixels(set, draws), pictures, set.attribution(), set.labels(), "", () -> {});
+                : new Opened(
+                        withFeatures(pixels(set, draws), config, set, cache),
+                        pictures,
+                        set.attribution(),
+                        set.labels(),
+                        "",
+                        () -> {});
+    }
+
+    /** The same data with what makes features of the teacher's tokens, for a model that generates them. */
+    private static TrainingData withFeatures(BufferedData data, RunConfig config, EmojiSet set, Path cache)
+            throws IOException {
+        SiTConfig model = RunPlan.model(config);
+        if (model.featureChannels() == 0) {
+            return data;
+        }
+        if (config.encoder().kind() != EncoderSection.Kind.EMBEDDED) {
+            throw new IllegalArgumentException(
+                    "encoder.kind must be EMBEDDED for terms.features over emoji, as the basis is"
+                            + " that of the embedded teacher's tokens, but was "
+                            + config.encoder().kind());
+        }
+        EncoderChoice.requireFits(config, model, set.config().size());
+        return new BasedData(data, new EmojiFeatures(set, model.grid(), model.featureChannels(), cache).open());
     }
 
     private static ImageTensorData pixels(EmojiSet set, Draws draws) {
@@ -112,8 +140,14 @@ public final class EmojiTrainingSource implements TrainingSource {
                 data = plain.withTokens(new KeptTokens(
                         RunPlan.model(config), subsets, config.train().globalBatch()));
             }
-            return new Opened(data, pictures, set.attribution(), set.labels(), latents.identity(), samples::close);
-        } catch (RuntimeException e) {
+            return new Opened(
+                    withFeatures(data, config, set, how.cache()),
+                    pictures,
+                    set.attribution(),
+                    set.labels(),
+                    latents.identity(),
+                    samples::close);
+        } catch (IOException | RuntimeException e) {
             samples.close();
             throw e;
         }

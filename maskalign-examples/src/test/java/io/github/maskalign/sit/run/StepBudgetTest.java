@@ -100,7 +100,9 @@ class StepBudgetTest {
 
     private DeviceCounts step(String name, List<String> settings) throws IOException {
         List<String> all = Stream.concat(
-                        Stream.concat(CountedRun.TINY.stream(), Stream.of("train.steps=3", "method=maskalign", "model.patchSize=2")),
+                        Stream.concat(
+                                CountedRun.TINY.stream(),
+                                Stream.of("train.steps=3", "method=maskalign", "model.patchSize=2")),
                         settings.stream())
                 .toList();
         return CountedRun.train("quickstart.yaml", root.resolve(name), 0, all)

@@ -67,7 +67,8 @@ final class SamplingBlock extends AbstractBlock {
         try (GradMode inference = GradMode.off();
                 NDManager scratch = owner.newSubManager()) {
             NDList drawn = sampler.sample(scratch, field.apply(store), request, noise);
-            NDArray latents = drawn.get(0).toType(DataType.FLOAT32, false); // the sampler's states are float64
+            NDArray all = drawn.get(0).toType(DataType.FLOAT32, false); // the sampler's states are float64
+            NDArray latents = config.featureChannels() == 0 ? all : all.get(":, :" + config.latentChannels());
             if (decoding == null) {
                 latents.attach(owner);
                 return new NDList(latents);
@@ -84,7 +85,10 @@ final class SamplingBlock extends AbstractBlock {
 
     @Override
     public Shape[] getOutputShapes(Shape[] inputShapes) {
-        Shape one = decoding == null ? latentShape() : new Shape(3, decoding.side, decoding.side);
+        Shape latent = latentShape();
+        Shape one = decoding == null
+                ? new Shape(sit.config().latentChannels(), latent.get(1), latent.get(2))
+                : new Shape(3, decoding.side, decoding.side);
         return new Shape[] {new Shape(inputShapes[0].get(0)).addAll(one)};
     }
 

@@ -48,6 +48,7 @@ public final class SiTDataset implements Dataset {
      *
      * @param objective data, encoder, subsets and random numbers
      * @param batch samples of a step, at least 1: the builder's, which decides how subsets are drawn
+     * @throws IllegalArgumentException for a model with features, of whose steps DJL's trainer knows too little
      */
     public SiTDataset(SiTObjective objective, int batch) {
         this(objective, batch, 0);
@@ -63,6 +64,11 @@ public final class SiTDataset implements Dataset {
         if (batch < 1 || firstStep < 0) {
             throw new IllegalArgumentException(
                     "batch must be at least 1 and firstStep at least 0 but were " + batch + " and " + firstStep);
+        }
+        if (objective.model().config().featureChannels() > 0) {
+            throw new IllegalArgumentException(
+                    "a model with terms.features cannot be trained by DJL, whose loss is not told"
+                            + " which steps do without features: train it with SiTTraining");
         }
         this.objective = objective;
         this.batch = batch;

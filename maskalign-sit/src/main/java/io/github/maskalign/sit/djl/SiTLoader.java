@@ -83,7 +83,8 @@ final class SiTLoader extends LocalLoader {
                 own.intervalHigh(),
                 own.legacyGuidedChannels(),
                 own.unconditional(),
-                own.routes());
+                own.routes(),
+                own.featureCfgScale());
         return sampler.withMethod(sampler.method(), arguments.integer("steps", sampler.steps()))
                 .withGuidance(guidance);
     }

@@ -73,7 +73,8 @@ import java.util.stream.Stream;
             "maskdit",
             "microdit",
             "dit",
-            "ediffi"
+            "ediffi",
+            "redi"
         },
         sections = {"align", "cls", "mixer", "subset", "terms"},
         sized = "model",
@@ -130,11 +131,13 @@ public record RunConfig(
         AlignConfig align = method.align;
         EncoderSection encoder = method.encoder;
         ClassTokenConfig cls = method.cls;
-        boolean needsEncoder = align.enabled() || cls.enabled();
+        boolean features = method.terms.features().isPresent();
+        boolean needsEncoder = align.enabled() || cls.enabled() || features;
         if (needsEncoder == (encoder.kind() == EncoderSection.Kind.NONE)) {
             throw new IllegalArgumentException(
                     needsEncoder
-                            ? "encoder.kind must not be NONE while align.enabled or cls.enabled is true"
+                            ? "encoder.kind must not be NONE while "
+                                    + (features ? "there are terms.features" : "align.enabled or cls.enabled is true")
                             : "encoder.kind must be NONE while align.enabled and cls.enabled are false but was "
                                     + encoder.kind());
         }
@@ -189,6 +192,10 @@ public record RunConfig(
         if (sample.unconditional() == Unconditional.PATH_DROP && method.subset.placement() != SubsetPlacement.SPARSE) {
             throw new IllegalArgumentException("sample.unconditional must be NULL_LABEL with subset.placement "
                     + method.subset.placement() + ", as SPARSE alone has a path to drop, but was PATH_DROP");
+        }
+        if (sample.unconditional() == Unconditional.NO_FEATURES && !features) {
+            throw new IllegalArgumentException("sample.unconditional must be NULL_LABEL without terms.features, which"
+                    + " guidance could do without, but was NO_FEATURES");
         }
         if (method.subset.placement().usesSubset() && method.subset.dropping().unmaskedTailSteps() > train.steps()) {
             throw new IllegalArgumentException("subset.unmaskedTailSteps must be at most train.steps, " + train.steps()

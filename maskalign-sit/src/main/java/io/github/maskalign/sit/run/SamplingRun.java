@@ -244,7 +244,7 @@ public final class SamplingRun {
             }
             SampleSource own = experts.join(chosen, times, model(chosen, file));
             SampleSource model = own.withSampling(computing.change().of(own.sampling(), own.model()));
-            boolean ready = model.model().model().inChannels() == 3 && model.scaling() == null;
+            boolean ready = model.model().latentChannels() == 3 && model.scaling() == null;
             Decoding used = decoding.autoencoder() != null || model.autoencoder() == null
                     ? decoding
                     : new Decoding(model.autoencoder(), decoding.pixels(), decoding.batch(), decoding.tile());

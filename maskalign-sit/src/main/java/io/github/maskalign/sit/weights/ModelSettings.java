@@ -5,6 +5,7 @@ import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Bottleneck;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
+import io.github.maskalign.sit.LossTerms.Features;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTConfig.AlignConfig;
 import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
@@ -48,11 +49,13 @@ public final class ModelSettings {
             Map.entry("terms.attention", "null"),
             Map.entry("terms.selfAlign", "null"),
             Map.entry("terms.mae", "null"),
+            Map.entry("terms.features", "null"),
             Map.entry("terms.autoStop.every", "1000"),
             Map.entry("terms.autoStop.inRow", "1"));
 
     private static final String SETTING = "config.";
     private static final String PROCESS = "diffusion.process";
+    private static final String FEATURES = "terms.features.channels";
 
     private final Map<String, String> metadata;
 
@@ -87,7 +90,10 @@ public final class ModelSettings {
         Map<String, String> out = new TreeMap<>();
         out.put("model.inputSize", Integer.toString(config.model().inputSize()));
         out.put("model.patchSize", Integer.toString(config.model().patchSize()));
-        out.put("model.inChannels", Integer.toString(config.model().inChannels()));
+        out.put("model.inChannels", Integer.toString(config.latentChannels()));
+        if (config.featureChannels() > 0) {
+            out.put(FEATURES, Integer.toString(config.featureChannels()));
+        }
         out.put("model.hiddenSize", Integer.toString(config.model().hiddenSize()));
         out.put("model.depth", Integer.toString(config.model().depth()));
         out.put("model.numHeads", Integer.toString(config.model().numHeads()));
@@ -159,6 +165,9 @@ public final class ModelSettings {
         if ("true".equals(all.text("align.enabled"))) {
             config = config.withAlignment(all.integer("align.depth"), all.integer("align.projectorDim"), List.of());
             config = config.withAlignment(all.projectors(config.align()));
+        }
+        if (all.text(FEATURES) != null) {
+            config = config.withFeatures(Features.of(all.integer(FEATURES)));
         }
         int layers = all.integer("mixer.layers");
         if (layers > 0) {

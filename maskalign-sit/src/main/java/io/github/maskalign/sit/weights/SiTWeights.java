@@ -18,6 +18,7 @@ import io.github.maskalign.core.nn.internal.SinCosPositions;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import io.github.maskalign.core.sample.VelocityField;
+import io.github.maskalign.sit.LossTerms;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
@@ -182,8 +183,11 @@ public final class SiTWeights implements Closeable {
             notes.add("left out " + Keys.SELF_HEAD + "*, the head of self-alignment, which only training needs");
         }
         Optional<SiTConfig> told = ModelMetadata.config(metadata);
-        SiTConfig config = trainedOn(
-                process(origin, told, guess.family(), given), origin, Geometry.of(origin, named, told, known));
+        SiTConfig config = withFeatures(
+                guess.family(),
+                trainedOn(
+                        process(origin, told, guess.family(), given), origin, Geometry.of(origin, named, told, known)),
+                notes);
         if (config.process() == Process.FLOW) {
             named = velocityOnly(named, config, notes);
         }
@@ -366,6 +370,18 @@ public final class SiTWeights implements Closeable {
                             + " but was given as " + options.alignDepth()));
         }
         return found;
+    }
+
+    /** The projects that generate features have them behind the 4 channels of Stable Diffusion's latents. */
+    private static SiTConfig withFeatures(WeightsFamily family, SiTConfig config, List<String> notes) {
+        int features = config.model().inChannels() - WeightsFamily.LATENT_CHANNELS;
+        boolean generates = family == WeightsFamily.REDI || family == WeightsFamily.REGLUE;
+        if (!generates || features < 1 || config.featureChannels() > 0) {
+            return config;
+        }
+        notes.add("took the last " + features + " of " + config.model().inChannels()
+                + " channels for features, which are no part of the picture");
+        return config.withTerms(config.terms().withFeatures(LossTerms.Features.of(features)));
     }
 
     private static StateDict without(StateDict tensors, String prefix) {

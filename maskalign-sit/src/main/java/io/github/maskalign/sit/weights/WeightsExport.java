@@ -65,7 +65,7 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
      * Exports weights.
      *
      * @param weights weights of any family
-     * @param family one of {@link #TARGETS}
+     * @param family one of {@link #TARGETS}, or REDI for a model with features and without a class token
      * @param extra what becomes of a mixer if the family has none
      * @throws IllegalArgumentException for another family
      * @throws CheckpointFormatException if the family has no such model, with all reasons
@@ -92,7 +92,8 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
             tensors.keySet().removeIf(Keys::isOurs);
             notes.add("left out mixer.* and mask_token: this is another network than the one that was trained");
         }
-        boolean bare = family == WeightsFamily.SIT_OFFICIAL || family == WeightsFamily.DIT;
+        boolean bare =
+                family == WeightsFamily.SIT_OFFICIAL || family == WeightsFamily.DIT || family == WeightsFamily.REDI;
         if (bare && !config.encoderWidths().isEmpty()) {
             tensors.keySet().removeIf(Keys::isProjector);
             notes.add("left out the projectors, which " + family.id() + " does not have");
@@ -114,9 +115,11 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
 
     /** Why a project has no such model. */
     private static List<String> problems(SiTConfig config, WeightsFamily family) {
-        if (!TARGETS.contains(family)) {
+        boolean redi = family == WeightsFamily.REDI;
+        if (!TARGETS.contains(family) && !(redi && config.featureChannels() > 0)) {
             throw new IllegalArgumentException(
-                    "weights can be exported as sit, repa, reg, maskalign, sit-official, irepa or dit but not as "
+                    "weights can be exported as sit, repa, reg, maskalign, sit-official, irepa or dit, and those with features as"
+                            + " redi, but not as "
                             + family.id());
         }
         List<String> problems = new ArrayList<>();
@@ -129,8 +132,10 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
         if (!chain && family == WeightsFamily.DIT) {
             problems.add("dit predicts noise and variance of DDPM's steps, and these weights velocities");
         }
-        boolean withoutToken =
-                family == WeightsFamily.REPA || family == WeightsFamily.SIT_OFFICIAL || family == WeightsFamily.IREPA;
+        boolean withoutToken = redi
+                || family == WeightsFamily.REPA
+                || family == WeightsFamily.SIT_OFFICIAL
+                || family == WeightsFamily.IREPA;
         boolean convolves = !config.encoderWidths().isEmpty() && config.align().projector() == ProjectorKind.CONV;
         if (convolves && (family == WeightsFamily.REPA || family == WeightsFamily.REG)) {
             problems.add(family.id()

@@ -32,6 +32,9 @@ public enum WeightsFamily implements Identified {
     /** ReDi: SiT's names and axis on 4 + 8 channels, and {@code projector} if it was trained with REPA. */
     REDI("redi", TimeConvention.DATA_AT_1);
 
+    /** Channels of Stable Diffusion's latents, behind which REGLUE and ReDi have features. */
+    static final int LATENT_CHANNELS = 4;
+
     private final String id;
     private final TimeConvention time;
 

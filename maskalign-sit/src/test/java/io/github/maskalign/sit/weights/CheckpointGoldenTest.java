@@ -13,6 +13,7 @@ import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.sample.VelocityField;
+import io.github.maskalign.sit.LossTerms.Features;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTConfig.AlignConfig;
@@ -22,6 +23,7 @@ import io.github.maskalign.sit.parity.internal.ParityConfig;
 import io.github.maskalign.sit.weights.internal.Keys;
 import io.github.maskalign.sit.weights.internal.TimeConvention;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -86,6 +88,10 @@ class CheckpointGoldenTest {
                 model = model.withAlignment(model.align().depth(), 2048, List.of());
             }
 
+            int features = Map.of("redi", 8, "reglue", 16).getOrDefault(name, 0);
+            if (features > 0) { // no tensor shows them: the family does
+                model = model.withTerms(model.terms().withFeatures(Features.of(features)));
+            }
             assertThat(fixture.read().config()).isEqualTo(model);
         }
     }

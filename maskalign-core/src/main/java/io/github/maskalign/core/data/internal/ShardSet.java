@@ -1,5 +1,6 @@
 package io.github.maskalign.core.data.internal;
 
+import io.github.maskalign.core.data.FeatureBasis;
 import io.github.maskalign.core.data.PreparedSamples;
 import io.github.maskalign.core.data.internal.ShardBuilder.Names;
 import io.github.maskalign.core.data.internal.ShardVerifier.ShardWatch;
@@ -37,10 +38,13 @@ public final class ShardSet implements PreparedSamples {
     private final OpenShards open;
     private final Path folder;
     private final SampleChecks checks;
+    private final @Nullable FeatureBasis basis;
     private volatile @Nullable ShardWatch watch;
 
-    private ShardSet(Path folder, ShardIndex index, int[] labels, Names names, SampleChecks checks, int mostOpen) {
+    private ShardSet(Path folder, ShardIndex index, int[] labels, Names names, SampleChecks checks, int mostOpen)
+            throws IOException {
         this.folder = folder;
+        basis = basis(folder, index);
         this.checks = checks;
         this.index = index;
         this.labels = labels;
@@ -101,6 +105,32 @@ public final class ShardSet implements PreparedSamples {
                     ShardIndex.hasChecksums(file) ? SampleChecks.read(file, index.layout(), names) : SampleChecks.NONE;
             return new ShardSet(folder, index, small, names, checks, mostOpen);
         }
+    }
+
+    /** Reads the basis of the features, if the set was prepared with one. */
+    private static @Nullable FeatureBasis basis(Path folder, ShardIndex index) throws IOException {
+        String expected = index.settings().get(FeatureBasis.SETTING);
+        if (expected == null) {
+            return null;
+        }
+        Path file = folder.resolve(FeatureBasis.FILE);
+        if (!Files.exists(file)) {
+            throw new NoSuchFileException(
+                    file.toString(), null, "the basis of the set's features is missing; prepare the set again");
+        }
+        FeatureBasis found = FeatureBasis.read(file);
+        if (!found.identity().equals(expected)) {
+            throw new CheckpointFormatException(
+                    file,
+                    "it is not the basis that the set was prepared with: its hash is " + found.identity() + ", not "
+                            + expected);
+        }
+        return found;
+    }
+
+    @Override
+    public Optional<FeatureBasis> featureBasis() {
+        return Optional.ofNullable(basis);
     }
 
     /** Returns the index. */

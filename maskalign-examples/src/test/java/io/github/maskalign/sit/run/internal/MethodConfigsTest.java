@@ -116,7 +116,8 @@ class MethodConfigsTest {
         "maskdit, 145657360, 730542352",
         "microdit, 157965520, 751273360",
         "dit, 130512416, 675129632",
-        "ediffi, 130500112, 675111184"
+        "ediffi, 130500112, 675111184",
+        "redi, 130549296, 675184944"
     })
     void parametersAreThoseOfThePapers(String method, long base, long extraLarge) {
         assertThat(total("imagenet-sit-b-2", method)).isEqualTo(base);

@@ -249,6 +249,11 @@ public record AnalysisWork(
 
     private static void requireFits(
             AnalysedWeights weights, SiTConfig model, RunConfig base, AnalysisPictures pictures) {
+        if (model.featureChannels() > 0) {
+            throw new IllegalArgumentException(
+                    weights.name() + " generates features beside the latent, terms.features, and"
+                            + " analyze knows models of latents alone");
+        }
         int[][] pairs = {
             {model.model().inputSize(), base.model().inputSize()},
             {model.model().inChannels(), base.model().inChannels()},

@@ -48,9 +48,10 @@ public record Conversion(StateDict tensors, Map<String, String> metadata, List<S
      */
     public static WeightsFamily target(String family) {
         return WeightsFamily.find(family)
-                .filter(WeightsExport.TARGETS::contains)
+                .filter(found -> found == WeightsFamily.REDI || WeightsExport.TARGETS.contains(found))
                 .orElseThrow(() -> new IllegalArgumentException(
-                        "--family must be sit, repa, reg, maskalign, sit-official, irepa or dit but was " + family));
+                        "--family must be sit, repa, reg, maskalign, sit-official, irepa, dit or redi but was "
+                                + family));
     }
 
     /**

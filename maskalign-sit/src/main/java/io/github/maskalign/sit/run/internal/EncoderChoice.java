@@ -106,7 +106,7 @@ public final class EncoderChoice {
      *
      * @throws IllegalArgumentException if they do not; names the keys
      */
-    static void requireFits(RunConfig config, SiTConfig model, int pictureSide) {
+    public static void requireFits(RunConfig config, SiTConfig model, int pictureSide) {
         for (int i = 0; i < config.encoders().size(); i++) {
             requireFits(config.encoders().get(i), name(i), config, model, pictureSide);
         }

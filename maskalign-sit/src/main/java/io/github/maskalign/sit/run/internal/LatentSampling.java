@@ -36,7 +36,7 @@ public record LatentSampling(SiTConfig model, Interpolant path, SamplerConfig sa
      * @param labels classes
      * @param seed seed of the noise
      * @param listener told after each step of each batch
-     * @return latents (N, C, H, W), row-major
+     * @return latents (N, C, H, W), row-major, without the features that a model generates beside them
      */
     public float[] draw(NDManager manager, VelocityField field, long[] labels, long seed, SampleListener listener) {
         return draw(manager, field, labels, 0, seed, listener);
@@ -50,7 +50,7 @@ public record LatentSampling(SiTConfig model, Interpolant path, SamplerConfig sa
     public float[] draw(
             NDManager manager, VelocityField field, long[] labels, long start, long seed, SampleListener listener) {
         int side = model.model().inputSize();
-        int values = model.model().inChannels() * side * side;
+        int values = model.latentChannels() * side * side;
         float[] latents = new float[Math.multiplyExact(labels.length, values)];
         try (GradMode inference = GradMode.off()) {
             Sampler sampler = new Sampler(sampling, path);
@@ -62,7 +62,10 @@ public record LatentSampling(SiTConfig model, Interpolant path, SamplerConfig sa
                 try (NDManager scratch = manager.newSubManager();
                         NDList state = sampler.sample(scratch, field, request, noise, listener)) {
                     float[] x = state.get(0).toType(DataType.FLOAT32, true).toFloatArray();
-                    System.arraycopy(x, 0, latents, first * values, x.length);
+                    int all = x.length / some.length; // features come behind the latent
+                    for (int i = 0; i < some.length; i++) {
+                        System.arraycopy(x, i * all, latents, (first + i) * values, values);
+                    }
                 }
             }
         }

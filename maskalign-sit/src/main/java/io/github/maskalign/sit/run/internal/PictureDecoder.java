@@ -121,14 +121,14 @@ public final class PictureDecoder implements AutoCloseable {
      */
     public void requireFits(SiTConfig model) {
         int channels = vae == null ? 3 : vae.latentChannels();
-        if (channels != model.model().inChannels()) {
+        if (channels != model.latentChannels()) {
             throw new IllegalArgumentException(
                     vae == null
-                            ? "the model makes latents of " + model.model().inChannels()
+                            ? "the model makes latents of " + model.latentChannels()
                                     + " channels, which need an autoencoder to become pictures: name it with --vae or"
                                     + " --vae-torchscript"
                             : "the autoencoder has latents of " + channels + " channels but the model makes "
-                                    + model.model().inChannels());
+                                    + model.latentChannels());
         }
     }
 
@@ -166,7 +166,7 @@ public final class PictureDecoder implements AutoCloseable {
         }
         Shape shape = new Shape(
                 count,
-                model.model().inChannels(),
+                model.latentChannels(),
                 model.model().inputSize(),
                 model.model().inputSize());
         try (NDManager scratch = manager.newSubManager()) {

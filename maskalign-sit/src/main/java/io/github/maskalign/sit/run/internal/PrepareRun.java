@@ -52,12 +52,14 @@ public final class PrepareRun implements AutoCloseable {
      *
      * @param autoencoder what makes its latent
      * @param tokens what makes its tokens; null for none
+     * @param features the few channels in which its tokens are kept; null keeps them as they are
      * @param precision arithmetic of both
      * @param storage how the numbers are kept
      */
     public record Encoding(
             AutoencoderChoice.Opening autoencoder,
             @Nullable TokenSource tokens,
+            PreparedFeatures.@Nullable Choice features,
             Precision precision,
             Storage storage) {}
 
@@ -114,7 +116,7 @@ public final class PrepareRun implements AutoCloseable {
         PictureSet pictures = PictureSets.open(source);
         PictureEncoder encoder = null;
         try {
-            encoder = open(encoding, plan.side(), device);
+            encoder = open(encoding, new PreparedFeatures(pictures, out, plan), device);
             return new PrepareRun(out, store, pictures, encoder, new Preparer(pictures, encoder, plan, store));
         } catch (IOException | RuntimeException e) {
             if (encoder != null) {
@@ -125,7 +127,8 @@ public final class PrepareRun implements AutoCloseable {
         }
     }
 
-    private static PictureEncoder open(Encoding encoding, int side, Device device) throws IOException {
+    private static PictureEncoder open(Encoding encoding, PreparedFeatures reduced, Device device) throws IOException {
+        int side = reduced.plan().side();
         Map<String, String> settings = new TreeMap<>();
         settings.put("precision", encoding.precision.name());
         Autoencoder vae = encoding.autoencoder.open(device, encoding.precision);
@@ -141,6 +144,9 @@ public final class PrepareRun implements AutoCloseable {
                 settings.put("encoder_grid", Integer.toString(source.grid));
                 settings.put("encoder_sha256", Digests.sha256(source.file));
                 tokens = source.open(side, encoding.precision, device);
+                if (encoding.features != null) {
+                    tokens = reduced.over(tokens, encoding.features, settings, device);
+                }
             }
             return new AutoencoderPictures(vae, tokens, device, side, encoding.storage, settings);
         } catch (IOException | RuntimeException e) {

@@ -5,6 +5,7 @@ import io.github.maskalign.core.data.LatentData;
 import io.github.maskalign.core.data.PreparedSamples;
 import io.github.maskalign.core.data.ReadAheadData;
 import io.github.maskalign.core.data.TrainingData;
+import io.github.maskalign.core.data.internal.BasedData;
 import io.github.maskalign.core.data.internal.RepaFolders;
 import io.github.maskalign.core.data.internal.SampleBuffer.BufferedData;
 import io.github.maskalign.core.data.internal.SampleLayout;
@@ -149,7 +150,10 @@ public record RunData(
                             (index, target) -> set.readImage(index, target, 0));
             ClassNames names = new ClassNames(set.classNames());
             String identity = set.identity() + norm.identity();
-            return new RunData(latents, side, attribution, identity, pictures, names, set::close);
+            BufferedData whole = set.featureBasis().isEmpty()
+                    ? latents
+                    : new BasedData(latents, set.featureBasis().get());
+            return new RunData(whole, side, attribution, identity, pictures, names, set::close);
         } catch (RuntimeException e) {
             set.close();
             throw e;

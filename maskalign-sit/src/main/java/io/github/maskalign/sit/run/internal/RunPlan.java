@@ -55,7 +55,9 @@ public final class RunPlan {
      * @throws IllegalArgumentException if the sections do not fit together
      */
     public static SiTConfig model(RunConfig config) {
-        SiTConfig plain = SiTConfig.of(config.model().resolved());
+        SiTConfig latent = SiTConfig.of(config.model().resolved());
+        SiTConfig plain =
+                config.method().terms().features().map(latent::withFeatures).orElse(latent);
         int width = config.encoder().width();
         List<Integer> widths =
                 config.encoders().stream().map(RunConfig.EncoderSection::width).toList();
@@ -84,8 +86,10 @@ public final class RunPlan {
      */
     static PixelScaling pixels(RunConfig config) {
         DataSection data = config.data();
+        boolean redi =
+                config.method().terms().features().isPresent() && !config.cls().enabled(); // whose project rounds
         return data.pixels()
-                .orElseGet(() -> data.kind() != DataSection.Kind.LATENTS
+                .orElseGet(() -> data.kind() != DataSection.Kind.LATENTS || redi
                         ? PixelScaling.ROUND
                         : WeightsFamily.find(ModelSettings.family(model(config)))
                                 .orElseThrow()

@@ -56,7 +56,8 @@ public record SampleWork(
         long[] classes = wanted.classes(sizes.numClasses());
         float[] x = rows(agreement).gather(agreement.together(() -> share(agreement, classes, display)), values);
         if (agreement.ranks().isRoot()) {
-            Shape shape = new Shape(wanted.count(), sizes.inChannels(), sizes.inputSize(), sizes.inputSize());
+            Shape shape =
+                    new Shape(wanted.count(), model.model().latentChannels(), sizes.inputSize(), sizes.inputSize());
             Map<String, TensorSource> tensors = Map.of(
                     "latents",
                     TensorSource.of(shape, x),
@@ -104,7 +105,7 @@ public record SampleWork(
     /** Returns the values of a latent, of which there may not be too many for an array. */
     private int valuesOf(Agreement agreement) {
         int side = model.model().model().inputSize();
-        int values = model.model().model().inChannels() * side * side;
+        int values = model.model().latentChannels() * side * side;
         int most =
                 Integer.MAX_VALUE / values / (agreement.ranks().size() == 1 ? 1 : Float.BYTES); // ranks exchange bytes
         if (wanted.count() > most) {

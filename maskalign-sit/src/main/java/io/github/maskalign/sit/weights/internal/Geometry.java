@@ -8,6 +8,8 @@ import io.github.maskalign.core.align.TokenMixer.MixerConfig.Bottleneck;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
+import io.github.maskalign.sit.LossTerms;
+import io.github.maskalign.sit.LossTerms.Features;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTConfig.AlignConfig;
 import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
@@ -90,6 +92,12 @@ public final class Geometry {
                 .withMixer(mixer(width));
         config = config.withAlignment(alignDepth(depth), projectorDim(), encoderWidths());
         config = config.withAlignment(projectors(config.align(), depth));
+        int channels = config.model().inChannels();
+        Optional<Features> features = told.filter(c -> c.model().inChannels() == channels)
+                .flatMap(c -> c.terms().features());
+        if (features.isPresent()) { // which no tensor shows
+            config = config.withTerms(LossTerms.NONE.withFeatures(features.get()));
+        }
         return has(Keys.MASK_TOKEN) ? withMaskToken(config) : config;
     }
 

@@ -10,6 +10,8 @@ import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
 import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.internal.StrictJson;
+import io.github.maskalign.sit.LossTerms;
+import io.github.maskalign.sit.LossTerms.Features;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTConfig.AlignConfig;
 import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
@@ -119,6 +121,9 @@ public final class ModelMetadata {
                 json.addProperty("mixer_bottleneck", mixer.bottleneck().name());
             }
         }
+        if (config.featureChannels() > 0) {
+            json.addProperty("feature_channels", config.featureChannels());
+        }
         if (config.subset().placement() == SubsetPlacement.SPARSE) {
             json.addProperty("sparse_dense", config.subset().sparse().dense());
         }
@@ -176,6 +181,9 @@ public final class ModelMetadata {
                             integer(json, "decoder_layers"),
                             integer(json, "decoder_width"),
                             integer(json, "decoder_heads")));
+        }
+        if (json.has("feature_channels")) {
+            config = config.withTerms(LossTerms.NONE.withFeatures(Features.of(integer(json, "feature_channels"))));
         }
         if (json.has("sparse_dense")) {
             config = config.withSparse(integer(json, "sparse_dense"), 0);

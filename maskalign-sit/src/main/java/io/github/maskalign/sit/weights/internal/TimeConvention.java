@@ -82,6 +82,11 @@ public enum TimeConvention implements Identified {
             return turned(t, turned -> field.velocityWithoutPath(state, turned, labels));
         }
 
+        @Override
+        public int featureChannels() {
+            return field.featureChannels();
+        }
+
         private static NDList turned(NDArray t, Function<NDArray, NDList> velocity) {
             try (NDArray flipped = t.neg();
                     NDArray turned = flipped.add(1);
