@@ -102,7 +102,7 @@ public record SiTConfig(
         if (align.enabled() && align.projector() == AlignConfig.ProjectorKind.CONV) {
             boolean some = align.depthsOf(encoderWidths.size()).stream()
                     .anyMatch(depth -> alignsSubset(subset, depth, model.depth()));
-            requireGrid(cls, some ? subset.placement() : SubsetPlacement.NONE);
+            SubsetFit.requireGrid(cls, some ? subset.placement() : SubsetPlacement.NONE);
         }
     }
 
@@ -118,19 +118,6 @@ public record SiTConfig(
             boolean learnSigma,
             LossTerms terms) {
         this(model, align, cls, mixer, subset, encoderWidths, classTokenWidth, learnSigma, terms, Process.FLOW);
-    }
-
-    private static void requireGrid(ClassTokenConfig cls, SubsetPlacement placement) {
-        if (cls.enabled()) {
-            throw new IllegalArgumentException(
-                    "align.projector CONV looks at the grid of patches, of which the class token is no part:"
-                            + " choose cls.enabled false, or align.projector MLP");
-        }
-        if (placement != SubsetPlacement.NONE && placement != SubsetPlacement.LOSS_ONLY) {
-            throw new IllegalArgumentException("align.projector CONV needs the whole grid, but with subset.placement "
-                    + placement + " patches are missing at align.depth: choose subset.placement NONE or LOSS_ONLY, or"
-                    + " align.projector MLP");
-        }
     }
 
     /** Plain SiT: no projector, class token, mixer or subsets; label dropout 0.1. */
@@ -333,31 +320,7 @@ public record SiTConfig(
      * @throws IllegalArgumentException if they do not, for then one of the two would be ignored
      */
     void requirePlacement(SubsetConfig drawn) {
-        if (drawn.placement() != subset.placement()) {
-            throw new IllegalArgumentException(
-                    "the model and its subsets must have the same placement, but the model has " + subset.placement()
-                            + " and the subsets are drawn for " + drawn.placement());
-        }
-        if (!drawn.decoder().equals(subset.decoder())) {
-            throw new IllegalArgumentException(
-                    "the model and its subsets must have the same decoder, but the model has " + subset.decoder()
-                            + " and the subsets are drawn for " + drawn.decoder());
-        }
-        if (subset.placement() == SubsetPlacement.SPARSE && !drawn.sparse().equals(subset.sparse())) {
-            throw new IllegalArgumentException(
-                    "the model and its subsets must have the same sparse path, but the model has " + subset.sparse()
-                            + " and the subsets are drawn for " + drawn.sparse());
-        }
-        if (subset.placement() == SubsetPlacement.ROUTE) {
-            SubsetConfig.Route other = drawn.route().in(model.depth());
-            if (other.routeStart() != route().routeStart() || other.routeEnd() != route().routeEnd()) {
-                throw new IllegalArgumentException(
-                        "the model and its subsets must have the same route, but the model has "
-                                + "blocks " + route().routeStart() + " to " + route().routeEnd()
-                                + " and the subsets are drawn for "
-                                + other.routeStart() + " to " + other.routeEnd());
-            }
-        }
+        SubsetFit.requireSame(subset, drawn, model.depth());
     }
 
     /** Whether training needs a clean-image encoder: for alignment, for the class token, or for features. */

@@ -1,6 +1,7 @@
 package io.github.maskalign.sit;
 
 import io.github.maskalign.core.align.SubsetConfig;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 
 /** Which blocks see a subset, and which terms of the loss it leaves a meaning. */
 final class SubsetFit {
@@ -45,6 +46,50 @@ final class SubsetFit {
                     + " with those of block " + term.target() + ", but with subset.placement " + subset.placement()
                     + " only block " + (first ? term.block() : term.target())
                     + " sees the kept tokens alone: choose two blocks that see the same tokens");
+        }
+    }
+
+    /** A convolution needs the whole grid of patches and nothing else. */
+    static void requireGrid(SiTConfig.ClassTokenConfig cls, SubsetPlacement placement) {
+        if (cls.enabled()) {
+            throw new IllegalArgumentException(
+                    "align.projector CONV looks at the grid of patches, of which the class token is no part:"
+                            + " choose cls.enabled false, or align.projector MLP");
+        }
+        if (placement != SubsetPlacement.NONE && placement != SubsetPlacement.LOSS_ONLY) {
+            throw new IllegalArgumentException("align.projector CONV needs the whole grid, but with subset.placement "
+                    + placement + " patches are missing at align.depth: choose subset.placement NONE or LOSS_ONLY, or"
+                    + " align.projector MLP");
+        }
+    }
+
+    /** Subsets are drawn for the model that they are given to, or one of the two would be ignored. */
+    static void requireSame(SubsetConfig subset, SubsetConfig drawn, int depth) {
+        if (drawn.placement() != subset.placement()) {
+            throw new IllegalArgumentException(
+                    "the model and its subsets must have the same placement, but the model has " + subset.placement()
+                            + " and the subsets are drawn for " + drawn.placement());
+        }
+        if (!drawn.decoder().equals(subset.decoder())) {
+            throw new IllegalArgumentException(
+                    "the model and its subsets must have the same decoder, but the model has " + subset.decoder()
+                            + " and the subsets are drawn for " + drawn.decoder());
+        }
+        if (subset.placement() == SubsetPlacement.SPARSE && !drawn.sparse().equals(subset.sparse())) {
+            throw new IllegalArgumentException(
+                    "the model and its subsets must have the same sparse path, but the model has " + subset.sparse()
+                            + " and the subsets are drawn for " + drawn.sparse());
+        }
+        if (subset.placement() == SubsetPlacement.ROUTE) {
+            SubsetConfig.Route other = drawn.route().in(depth);
+            SubsetConfig.Route own = subset.route().in(depth);
+            if (other.routeStart() != own.routeStart() || other.routeEnd() != own.routeEnd()) {
+                throw new IllegalArgumentException(
+                        "the model and its subsets must have the same route, but the model has "
+                                + "blocks " + own.routeStart() + " to " + own.routeEnd()
+                                + " and the subsets are drawn for "
+                                + other.routeStart() + " to " + other.routeEnd());
+            }
         }
     }
 }
