@@ -38,7 +38,10 @@ public final class RoundedWeights extends ParameterStore {
     private static final ScriptFunction LEAVES = ScriptFunction.of(RoundedWeights.class, FILE, "leaves");
     private static final ScriptFunction ROUND_AGAIN = ScriptFunction.of(RoundedWeights.class, FILE, "round_again");
 
-    /** Gradients that are converted at once: their copies in bfloat16 take 128 MiB. */
+    /**
+     * Gradients that are converted at once on a GPU, which would otherwise wait for kernels to start: their copies in bfloat16 take
+     * 128 MiB. A processor converts each alone: it starts quickly, and memory of that size comes fresh from the system every time.
+     */
     private static final long AT_ONCE = 1L << 26;
 
     private final ScriptFunction inFloat32;
@@ -54,7 +57,7 @@ public final class RoundedWeights extends ParameterStore {
      * @param owner manager of the rounded weights
      */
     public RoundedWeights(Block model, NDManager owner) {
-        this(model, owner, AT_ONCE);
+        this(model, owner, owner.getDevice().isGpu() ? AT_ONCE : 0);
     }
 
     RoundedWeights(Block model, NDManager owner, long atOnce) {

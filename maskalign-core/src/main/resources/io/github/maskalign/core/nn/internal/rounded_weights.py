@@ -42,6 +42,7 @@ def round_again(rounded: Tensor, common: Tensor) -> Tensor:
 
 
 # The gradients in float32: those in bfloat16 are put together, up to about so many elements at a time, and converted at once.
+# With 0 each is converted alone.
 def in_float32(gradients: List[Tensor], at_once: int) -> List[Tensor]:
     out: List[Tensor] = []
     parts: List[Tensor] = []
@@ -49,8 +50,8 @@ def in_float32(gradients: List[Tensor], at_once: int) -> List[Tensor]:
     elements = 0
     for i in range(len(gradients)):
         g = gradients[i]
-        out.append(g)
-        if g.dtype == 15:
+        out.append(torch.to(g, 6) if at_once == 0 else g)
+        if g.dtype == 15 and at_once > 0:
             parts.append(torch.reshape(g, [-1]))
             places.append(i)
             elements += g.numel()
