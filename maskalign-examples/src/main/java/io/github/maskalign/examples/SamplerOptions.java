@@ -115,27 +115,28 @@ final class SamplerOptions {
      */
     SamplerConfig over(SamplerConfig own, SiTConfig model) {
         SamplerMethod rule = method == null ? own.method() : method;
-        double w = cfgScale == null ? own.cfgScale() : cfgScale;
+        Guidance usual = own.guidance();
+        double w = cfgScale == null ? usual.cfgScale() : cfgScale;
         requireSense(w, model);
         requireProcess(rule, model);
-        double classW = classCfgScale != null ? classCfgScale : cfgScale != null ? cfgScale : own.classCfgScale();
-        Interval when = interval == null ? new Interval(own.intervalLow(), own.intervalHigh()) : interval;
-        int channels = guidedChannels == null ? own.legacyGuidedChannels() : guidedChannels;
+        double classW = classCfgScale != null ? classCfgScale : cfgScale != null ? cfgScale : usual.classCfgScale();
+        Interval when = interval == null ? new Interval(usual.intervalLow(), usual.intervalHigh()) : interval;
+        int channels = guidedChannels == null ? usual.legacyGuidedChannels() : guidedChannels;
         Guidance guidance = new Guidance(
-                        w, classW, when.low(), when.high(), w > 1 ? channels : 0, own.unconditional(), own.routes())
-                .withFeatureCfgScale(featureCfgScale == null ? own.featureCfgScale() : featureCfgScale);
+                        w, classW, when.low(), when.high(), w > 1 ? channels : 0, usual.unconditional(), usual.routes())
+                .withFeatureCfgScale(featureCfgScale == null ? usual.featureCfgScale() : featureCfgScale);
         return own.withMethod(rule, steps == null ? own.steps() : steps)
                 .withEta(eta == null ? own.eta() : eta)
                 .withGuidance(
                         routes != null
                                 ? guidance.withRoutes(routes)
                                 : guidance.withUnconditional(
-                                        unconditional == null ? own.unconditional() : unconditional));
+                                        unconditional == null ? usual.unconditional() : unconditional));
     }
 
     /** Returns what a family's quirk does to the guidance, unless it was asked for. */
     Optional<String> quirk(SamplerConfig chosen, SiTConfig model) {
-        int guided = chosen.legacyGuidedChannels();
+        int guided = chosen.guidance().legacyGuidedChannels();
         return guided == 0 || guidedChannels != null
                 ? Optional.empty()
                 : Optional.of("guidance acts on the first " + guided + " of "

@@ -31,11 +31,14 @@ class RouteRatiosTest {
 
         SamplerConfig chosen = options("--cfg=2", "--route-ratios=0.2,0.6").over(own, ROUTED);
 
-        assertThat(chosen.unconditional()).isEqualTo(Unconditional.ROUTE_RATIO);
-        assertThat(chosen.routes()).isEqualTo(new Routes(0.2, 0.6));
-        assertThat(options("--cfg=2").over(own, ROUTED).unconditional()).isEqualTo(Unconditional.NULL_LABEL);
-        assertThat(options("--steps=7").over(chosen, ROUTED).routes()).isEqualTo(new Routes(0.2, 0.6));
-        assertThat(options("--steps=7").over(chosen, ROUTED).unconditional()).isEqualTo(Unconditional.ROUTE_RATIO);
+        assertThat(chosen.guidance().unconditional()).isEqualTo(Unconditional.ROUTE_RATIO);
+        assertThat(chosen.guidance().routes()).isEqualTo(new Routes(0.2, 0.6));
+        assertThat(options("--cfg=2").over(own, ROUTED).guidance().unconditional())
+                .isEqualTo(Unconditional.NULL_LABEL);
+        assertThat(options("--steps=7").over(chosen, ROUTED).guidance().routes())
+                .isEqualTo(new Routes(0.2, 0.6));
+        assertThat(options("--steps=7").over(chosen, ROUTED).guidance().unconditional())
+                .isEqualTo(Unconditional.ROUTE_RATIO);
     }
 
     @Test
@@ -69,8 +72,8 @@ class RouteRatiosTest {
 
         assertThat(run.sample().guidance().routes()).isEqualTo(new Routes(0.3, 0.5));
         SamplerConfig evaluated = run.evaluate().sampling(run.sample());
-        assertThat(evaluated.unconditional()).isEqualTo(Unconditional.ROUTE_RATIO);
-        assertThat(evaluated.routes()).isEqualTo(new Routes(0.3, 0.5));
+        assertThat(evaluated.guidance().unconditional()).isEqualTo(Unconditional.ROUTE_RATIO);
+        assertThat(evaluated.guidance().routes()).isEqualTo(new Routes(0.3, 0.5));
         assertThatThrownBy(() -> ConfigBinder.bind(CONFIG, guided, RunConfig.class))
                 .hasMessageContaining("sample.unconditional must be NULL_LABEL with subset.placement NONE");
         assertThatThrownBy(() -> ConfigBinder.bind(

@@ -29,7 +29,6 @@ import io.github.maskalign.core.sample.SampleRequest;
 import io.github.maskalign.core.sample.SampleRequest.NoiseSource;
 import io.github.maskalign.core.sample.Sampler;
 import io.github.maskalign.core.sample.SamplerConfig;
-import io.github.maskalign.core.sample.SamplerConfig.DiffusionScale;
 import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import io.github.maskalign.core.train.TrainConfig.BatchPlan;
 import io.github.maskalign.core.train.TrainState;
@@ -136,8 +135,7 @@ class HostBudgetTest {
 
     /** Counts the steps of a sampler but the first and the last. */
     private static List<DeviceCounts> steps(SiTConfig config, SamplerMethod method, Guidance guidance) {
-        SamplerConfig how =
-                new SamplerConfig(method, 6, 1, 1, 0, 1, 0.04, DiffusionScale.TWO_T, 0).withGuidance(guidance);
+        SamplerConfig how = SamplerConfig.defaults().withMethod(method, 6).withGuidance(guidance);
         List<DeviceCounts> marks = new ArrayList<>();
         try (NDManager gpu = NDManager.newBaseManager(Device.gpu());
                 GradMode off = GradMode.off()) {

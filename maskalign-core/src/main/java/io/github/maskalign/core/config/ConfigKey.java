@@ -91,6 +91,17 @@ public final class ConfigKey {
     public @interface Inline {}
 
     /**
+     * The order of a record's keys in what is written, where it is not that of the components: a key that moves into an inlined
+     * record can so stay where files and the schema have always had it. Names all keys, those of inlined records too.
+     */
+    @Target(ElementType.TYPE)
+    @Retention(RetentionPolicy.RUNTIME)
+    public @interface Order {
+        /** The keys. */
+        String[] value();
+    }
+
+    /**
      * An enum whose constants are spelt in configs by an id instead of their Java name, because the field's spelling is
      * no Java name: {@code SiT-XL/2} for {@code XL_2}. The id is then the spelling, and must be unique in the enum.
      */

@@ -4,6 +4,7 @@ import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.Inline;
 import io.github.maskalign.core.config.ConfigKey.NonNegative;
 import io.github.maskalign.core.config.ConfigKey.OneOf;
+import io.github.maskalign.core.config.ConfigKey.Order;
 import io.github.maskalign.core.config.ConfigKey.Positive;
 import io.github.maskalign.core.config.ConfigKey.Range;
 import io.github.maskalign.core.config.ConfigType.Interval;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -71,7 +73,7 @@ final class RecordReader {
         try {
             Constructor<?> constructor = type.getDeclaredConstructor(parameters.toArray(new Class<?>[0]));
             constructor.setAccessible(true);
-            return new RecordType(keys, values -> {
+            return ordered(type, keys, values -> {
                 @Nullable Object[] arguments = new @Nullable Object[parts.size()];
                 for (int i = 0; i < arguments.length; i++) {
                     arguments[i] = parts.get(i).of(values);
@@ -81,6 +83,28 @@ final class RecordReader {
         } catch (NoSuchMethodException e) {
             throw new IllegalStateException(type + " has no canonical constructor", e);
         }
+    }
+
+    /** The keys in the order that the record asks for, and its maker for values in that order. */
+    private static RecordType ordered(Class<?> type, List<RecordType.Component> keys, RecordType.Maker maker) {
+        Order order = type.getAnnotation(Order.class);
+        if (order == null) {
+            return new RecordType(keys, maker);
+        }
+        List<String> names = List.of(order.value());
+        List<RecordType.Component> sorted = new ArrayList<>(keys);
+        sorted.sort(Comparator.comparing(key -> names.indexOf(key.name())));
+        if (!names.equals(sorted.stream().map(RecordType.Component::name).toList())) {
+            throw new IllegalArgumentException("@Order of " + type.getSimpleName() + " must name its keys, "
+                    + keys.stream().map(RecordType.Component::name).toList() + ", but names " + names);
+        }
+        return new RecordType(sorted, values -> {
+            @Nullable Object[] inPlace = new @Nullable Object[values.length];
+            for (int i = 0; i < inPlace.length; i++) {
+                inPlace[i] = values[sorted.indexOf(keys.get(i))];
+            }
+            return maker.of(inPlace);
+        });
     }
 
     /** One component of a record: the value of a key, or an inlined record over several. */

@@ -6,6 +6,8 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.config.ConfigKey.Default;
+import io.github.maskalign.core.config.ConfigKey.Inline;
+import io.github.maskalign.core.config.ConfigKey.NonNegative;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.sample.VelocityField.Routed;
 import io.github.maskalign.core.script.ScriptFunction;
@@ -37,14 +39,14 @@ import org.jspecify.annotations.Nullable;
  *     legacyGuidedChannels are about the other channels then; 0 or less takes their conditional velocity as it is, as ReDi does
  */
 public record Guidance(
-        double cfgScale,
-        double classCfgScale,
-        double intervalLow,
-        double intervalHigh,
-        int legacyGuidedChannels,
-        Unconditional unconditional,
-        Routes routes,
-        double featureCfgScale) {
+        @Default("1.0") double cfgScale,
+        @Default("1.0") double classCfgScale,
+        @Default("0.0") double intervalLow,
+        @Default("1.0") double intervalHigh,
+        @NonNegative @Default("0") int legacyGuidedChannels,
+        @Default("NULL_LABEL") Unconditional unconditional,
+        @Inline Routes routes,
+        @Default("0.0") double featureCfgScale) {
     private static final ScriptFunction TIMES = ScriptFunction.of(Guidance.class, "sampler.py", "times");
     private static final ScriptFunction GUIDE = ScriptFunction.of(Guidance.class, "sampler.py", "guide");
 

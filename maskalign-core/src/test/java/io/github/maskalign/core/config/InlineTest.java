@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.maskalign.core.config.ConfigKey.Default;
 import io.github.maskalign.core.config.ConfigKey.Inline;
+import io.github.maskalign.core.config.ConfigKey.Order;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -24,6 +25,12 @@ class InlineTest {
     record Run(Subset subset) {}
 
     record Twice(int routeEnd, @Inline Route route) {}
+
+    @Order({"routeStart", "size", "routeEnd"})
+    record Apart(int size, @Inline Route route) {}
+
+    @Order({"routeStart", "routeEnd"})
+    record Forgetful(int size, @Inline Route route) {}
 
     private static final String YAML = """
             subset:
@@ -69,5 +76,19 @@ class InlineTest {
         assertThatThrownBy(() -> ConfigWriter.yaml(new Twice(1, new Route(0, 1))))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("the keys of Twice must be unique but two are routeEnd");
+    }
+
+    @Test
+    void keysOfAnInlinedRecordMayStandApart() {
+        String apart = "routeStart: 2\nsize: 9\nrouteEnd: 5\n";
+
+        Apart bound =
+                ConfigBinder.bindText(apart, "x.yaml", List.of(), Apart.class).value();
+
+        assertThat(bound).isEqualTo(new Apart(9, new Route(2, 5)));
+        assertThat(ConfigWriter.yaml(bound)).isEqualTo(apart);
+        assertThatThrownBy(() -> ConfigWriter.yaml(new Forgetful(1, new Route(0, 1))))
+                .hasMessage("@Order of Forgetful must name its keys, [size, routeStart, routeEnd], but names"
+                        + " [routeStart, routeEnd]");
     }
 }

@@ -24,8 +24,8 @@ import org.junit.jupiter.api.Timeout;
 class NoiseAheadTest {
     private static final DrawnNoise NOISE = new DrawnNoise(new Draws(31));
     private static final SampleRequest REQUEST = new SampleRequest(5, new long[] {0, 2, 1}, new Shape(4, 2, 2), 7);
-    private static final SamplerConfig HOW =
-            new SamplerConfig(SamplerMethod.EULER_MARUYAMA, 6, 2.3, 1.5, 0, 0.85, 0.04, DiffusionScale.TWO_T, 3);
+    private static final SamplerConfig HOW = new SamplerConfig(
+            SamplerMethod.EULER_MARUYAMA, 6, new Guidance(2.3, 1.5, 0, 0.85, 3), 0.04, DiffusionScale.TWO_T, 0);
 
     private final NDManager manager = NDManager.newBaseManager(Device.cpu());
 

@@ -19,7 +19,7 @@ class SamplerConfigTest {
     void defaultsAreThoseOfTheConvergenceTables() {
         assertThat(DEFAULTS)
                 .isEqualTo(new SamplerConfig(
-                        SamplerMethod.EULER_MARUYAMA, 250, 1, 1, 0, 1, 0.04, DiffusionScale.TWO_T, 0));
+                        SamplerMethod.EULER_MARUYAMA, 250, new Guidance(1, 1, 0, 1), 0.04, DiffusionScale.TWO_T, 0));
     }
 
     @Test
@@ -31,9 +31,8 @@ class SamplerConfigTest {
                 .withDiffusion(0.1, DiffusionScale.SIGMA);
 
         assertThat(changed.guidance()).isEqualTo(guidance);
-        assertThat(changed)
-                .isEqualTo(new SamplerConfig(SamplerMethod.HEUN, 9, 2.3, 2.2, 0.1, 0.85, 0.1, DiffusionScale.SIGMA, 3));
-        assertThat(DEFAULTS.legacyGuidedChannels()).isZero();
+        assertThat(changed).isEqualTo(new SamplerConfig(SamplerMethod.HEUN, 9, guidance, 0.1, DiffusionScale.SIGMA, 0));
+        assertThat(DEFAULTS.guidance().legacyGuidedChannels()).isZero();
     }
 
     @Test
@@ -64,8 +63,7 @@ class SamplerConfigTest {
                 .isThrownBy(() -> DEFAULTS.withDiffusion(1, DiffusionScale.SIGMA))
                 .withMessage("lastStep must be in (0, 1) but was 1.0");
         assertThatIllegalArgumentException()
-                .isThrownBy(
-                        () -> new SamplerConfig(SamplerMethod.EULER, 10, 0.9, 1, 0, 1, 0.04, DiffusionScale.TWO_T, 0))
+                .isThrownBy(() -> new Guidance(0.9, 1, 0, 1))
                 .withMessageContaining("cfgScale");
     }
 

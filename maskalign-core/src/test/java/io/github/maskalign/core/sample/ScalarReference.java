@@ -36,8 +36,9 @@ final class ScalarReference {
                 t = 1 - (double) i / steps;
                 next = 1 - (i + 1.0) / steps;
             }
-            boolean guided = config.cfgScale() > 1 && t >= config.intervalLow() && t <= config.intervalHigh();
-            double scale = part == 0 ? config.cfgScale() : config.classCfgScale();
+            boolean guided = config.guidance().activeAt(t);
+            double scale =
+                    part == 0 ? config.guidance().cfgScale() : config.guidance().classCfgScale();
             boolean mixed = guided && scale > 0;
             Velocity conditional = drift(config, path, (y, s) -> field.velocity(y, s, label));
             Velocity unconditional = drift(config, path, (y, s) -> field.velocity(y, s, field.nullLabel()));

@@ -51,7 +51,7 @@ class TrajectoryGoldenTest {
     void trajectoryWithSomeChannelsGuidedEqualsTheReference(String name) {
         Case golden = new Case("guided-channels/" + name);
 
-        assertThat(golden.config().legacyGuidedChannels()).isPositive();
+        assertThat(golden.config().guidance().legacyGuidedChannels()).isPositive();
         compare(golden);
     }
 

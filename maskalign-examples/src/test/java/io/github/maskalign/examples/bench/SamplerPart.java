@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.core.sample.Guidance;
 import io.github.maskalign.core.sample.Sampler.SampleListener;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerConfig.DiffusionScale;
@@ -41,7 +42,7 @@ public final class SamplerPart {
         model.initialize(manager);
         Stopwatch network = new Stopwatch(new SiTVelocityField(model, new ParameterStore(manager, false)));
         SamplerConfig how = new SamplerConfig(
-                SamplerMethod.EULER_MARUYAMA, STEPS, 2.3, 2.3, 0, 0.85, 0.04, DiffusionScale.TWO_T, 0);
+                SamplerMethod.EULER_MARUYAMA, STEPS, new Guidance(2.3, 2.3, 0, 0.85), 0.04, DiffusionScale.TWO_T, 0);
         LatentSampling sampling = new LatentSampling(config, Interpolant.LINEAR, how, batch);
         long[] labels = LatentSampling.randomLabels(0, 0, batch, config.model().numClasses());
         return new PartBenchmark(

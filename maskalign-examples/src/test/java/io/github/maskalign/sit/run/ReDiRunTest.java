@@ -102,7 +102,7 @@ class ReDiRunTest {
     @ValueSource(strings = {"NO_FEATURES", "NULL_LABEL"})
     void guidanceIsRefusedOrTakenByWhatTheModelHas(String unconditional) {
         List<String> keys = List.of("sample.cfgScale=1.5", "sample.unconditional=" + unconditional);
-        assertThat(config(keys).value().sample().unconditional()).hasToString(unconditional);
+        assertThat(config(keys).value().sample().guidance().unconditional()).hasToString(unconditional);
 
         List<String> sit = new ArrayList<>(keys);
         sit.add("method=sit");

@@ -9,6 +9,7 @@ import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.internal.OwnedArrays;
+import io.github.maskalign.core.sample.Guidance;
 import io.github.maskalign.core.sample.SampleRequest;
 import io.github.maskalign.core.sample.SampleRequest.NoiseSource;
 import io.github.maskalign.core.sample.Sampler;
@@ -78,13 +79,15 @@ final class SampleCase implements NoiseSource {
         return new SamplerConfig(
                 method,
                 steps(file),
-                file.number("cfg"),
-                file.text("cls_cfg", "").isEmpty() ? usual.classCfgScale() : file.number("cls_cfg"),
-                file.number("low"),
-                file.number("high"),
+                new Guidance(
+                        file.number("cfg"),
+                        file.text("cls_cfg", "").isEmpty() ? usual.guidance().classCfgScale() : file.number("cls_cfg"),
+                        file.number("low"),
+                        file.number("high"),
+                        guidedChannels(file)),
                 stochastic ? file.number("last") : usual.lastStep(),
                 stochastic ? file.choice("diffusion", DiffusionScale.class) : usual.diffusion(),
-                guidedChannels(file));
+                0);
     }
 
     private static int steps(CaseFile file) throws IOException {

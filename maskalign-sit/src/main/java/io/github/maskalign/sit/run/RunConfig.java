@@ -180,20 +180,23 @@ public record RunConfig(
         if (evaluate.every() > 0) {
             requireMethod("evaluate", evaluate.sampling(sample), process);
         }
-        if (sample.unconditional() == Unconditional.ROUTE_RATIO && method.subset.placement() != SubsetPlacement.ROUTE) {
+        if (sample.guidance().unconditional() == Unconditional.ROUTE_RATIO
+                && method.subset.placement() != SubsetPlacement.ROUTE) {
             throw new IllegalArgumentException(
                     "sample.unconditional must be NULL_LABEL with subset.placement " + method.subset.placement()
                             + ", as ROUTE alone has tokens that go round blocks, but was ROUTE_RATIO");
         }
-        if (sample.legacyGuidedChannels() > model.inChannels()) {
+        if (sample.guidance().legacyGuidedChannels() > model.inChannels()) {
             throw new IllegalArgumentException("sample.legacyGuidedChannels must be at most model.inChannels, "
-                    + model.inChannels() + ", or 0 for all channels, but was " + sample.legacyGuidedChannels());
+                    + model.inChannels() + ", or 0 for all channels, but was "
+                    + sample.guidance().legacyGuidedChannels());
         }
-        if (sample.unconditional() == Unconditional.PATH_DROP && method.subset.placement() != SubsetPlacement.SPARSE) {
+        if (sample.guidance().unconditional() == Unconditional.PATH_DROP
+                && method.subset.placement() != SubsetPlacement.SPARSE) {
             throw new IllegalArgumentException("sample.unconditional must be NULL_LABEL with subset.placement "
                     + method.subset.placement() + ", as SPARSE alone has a path to drop, but was PATH_DROP");
         }
-        if (sample.unconditional() == Unconditional.NO_FEATURES && !features) {
+        if (sample.guidance().unconditional() == Unconditional.NO_FEATURES && !features) {
             throw new IllegalArgumentException("sample.unconditional must be NULL_LABEL without terms.features, which"
                     + " guidance could do without, but was NO_FEATURES");
         }
@@ -214,10 +217,10 @@ public record RunConfig(
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(section + "." + e.getMessage(), e);
         }
-        if (process == Process.DDPM && sampler.unconditional() != Unconditional.NULL_LABEL) {
+        if (process == Process.DDPM && sampler.guidance().unconditional() != Unconditional.NULL_LABEL) {
             throw new IllegalArgumentException(
                     "sample.unconditional must be NULL_LABEL with diffusion.process DDPM but was "
-                            + sampler.unconditional());
+                            + sampler.guidance().unconditional());
         }
     }
 

@@ -83,7 +83,7 @@ class DitWeightsTest {
             assertThat(weights.notes()).isEmpty();
             assertThat(weights.sampling().method()).isEqualTo(SamplerMethod.DDPM);
             assertThat(weights.sampling().steps()).isEqualTo(250);
-            assertThat(weights.sampling().legacyGuidedChannels()).isEqualTo(3);
+            assertThat(weights.sampling().guidance().legacyGuidedChannels()).isEqualTo(3);
             assertThat(weights.family().pixels()).isEqualTo(PixelScaling.ROUND);
             assertThat(noise(weights)).isEqualTo(noise(model));
         }

@@ -12,6 +12,7 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.golden.GoldenCase;
 import io.github.maskalign.core.nn.Precision;
+import io.github.maskalign.core.sample.Guidance;
 import io.github.maskalign.core.sample.SampleRequest;
 import io.github.maskalign.core.sample.SampleRequest.NoiseSource;
 import io.github.maskalign.core.sample.Sampler;
@@ -97,13 +98,15 @@ class SampleGoldenTest {
         return new SamplerConfig(
                 SamplerMethod.valueOf(metadata.get("method")),
                 Integer.parseInt(metadata.get("steps")),
-                Double.parseDouble(metadata.get("cfg")),
-                Double.parseDouble(metadata.get("cls_cfg")),
-                Double.parseDouble(metadata.get("low")),
-                Double.parseDouble(metadata.get("high")),
+                new Guidance(
+                        Double.parseDouble(metadata.get("cfg")),
+                        Double.parseDouble(metadata.get("cls_cfg")),
+                        Double.parseDouble(metadata.get("low")),
+                        Double.parseDouble(metadata.get("high")),
+                        channels),
                 Double.parseDouble(metadata.get("last")),
                 DiffusionScale.valueOf(metadata.get("diffusion")),
-                channels);
+                0);
     }
 
     private static NoiseSource noise(GoldenCase golden) {

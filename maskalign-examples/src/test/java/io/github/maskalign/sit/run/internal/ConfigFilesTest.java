@@ -315,14 +315,14 @@ class ConfigFilesTest {
 
     @Test
     void guidedChannelsAreAllUnlessGivenAndMustExist() {
-        assertThat(load("imagenet-sit-b-2", "sit").sample().legacyGuidedChannels())
+        assertThat(load("imagenet-sit-b-2", "sit").sample().guidance().legacyGuidedChannels())
                 .isZero();
         Path file = FOLDER.resolve("imagenet-sit-b-2.yaml");
 
         RunConfig three = bind(file, "method=sit", "sample.legacyGuidedChannels=3");
 
         assertThat(three.sample().guidance().legacyGuidedChannels()).isEqualTo(3);
-        assertThat(three.evaluate().sampling(three.sample()).legacyGuidedChannels())
+        assertThat(three.evaluate().sampling(three.sample()).guidance().legacyGuidedChannels())
                 .isEqualTo(3);
         assertThat(RunPlan.settings(three)).isEqualTo(RunPlan.settings(load("imagenet-sit-b-2", "sit")));
         assertThatThrownBy(() -> ConfigBinder.bind(file, List.of("sample.legacyGuidedChannels=5"), RunConfig.class))

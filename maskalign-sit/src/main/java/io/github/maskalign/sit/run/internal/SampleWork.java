@@ -229,12 +229,12 @@ public record SampleWork(
         settings.remove(KIND); // told by the file already
         settings.put("count", Integer.toString(wanted.count()));
         settings.put("seed", Long.toString(wanted.seed()));
-        int guided = model.sampling().legacyGuidedChannels();
+        int guided = model.sampling().guidance().legacyGuidedChannels();
         // the words of earlier versions, whose folders can so be gone on with
         String sampling = model.sampling().toString().replace(", legacyGuidedChannels=" + guided, "");
-        if (model.sampling().unconditional() == Unconditional.NULL_LABEL) {
+        if (model.sampling().guidance().unconditional() == Unconditional.NULL_LABEL) {
             sampling = sampling.replace(", unconditional=" + Unconditional.NULL_LABEL, "")
-                    .replace(", routes=" + model.sampling().routes(), "");
+                    .replace(", routes=" + model.sampling().guidance().routes(), "");
         }
         settings.put("sampling", sampling);
         settings.put("guided_channels", guided == 0 ? "all" : "first " + guided);

@@ -59,7 +59,8 @@ class SparseMethodsTest {
         RunConfig config = bind("sprint", 12, List.of());
 
         assertThat(config.sample().guidance().unconditional()).isEqualTo(Unconditional.PATH_DROP);
-        assertThat(config.evaluate().sampling(config.sample()).unconditional()).isEqualTo(Unconditional.PATH_DROP);
+        assertThat(config.evaluate().sampling(config.sample()).guidance().unconditional())
+                .isEqualTo(Unconditional.PATH_DROP);
         assertThat(RunPlan.settings(config))
                 .containsEntry("subset.pattern", "STRUCTURED_2X2")
                 .containsKey("train.steps") // the tail depends on it
