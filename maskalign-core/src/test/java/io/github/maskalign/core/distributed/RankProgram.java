@@ -37,7 +37,22 @@ public final class RankProgram {
         }
         ranks.close();
         ranks.close(); // no effect
+        if (args[0].equals("forgotten")) {
+            ranks = null;
+            useMemoryAfterwards();
+        }
         System.exit(code);
+    }
+
+    /** Lets garbage collection find what nobody holds, and then lets other threads ask the system for memory. */
+    private static void useMemoryAfterwards() {
+        for (int i = 0; i < 20; i++) {
+            System.gc();
+            pause(50);
+            Thread thread = new Thread(() -> pause(1)); // its stack is mapped, and given back
+            thread.start();
+        }
+        System.out.println("still here");
     }
 
     private static void play(String scene, Communicator ranks, NDManager manager) {
@@ -51,6 +66,7 @@ public final class RankProgram {
             case "one-fails" -> oneFails(ranks);
             case "gradual" -> gradual(ranks, manager, false);
             case "gradual-fails" -> gradual(ranks, manager, true);
+            case "forgotten" -> ranks.barrier();
             case "differ" -> new Agreement(ranks).requireSame("the settings", new byte[] {(byte) ranks.rank(), 1});
             case "wait-for-ever" -> {
                 say(

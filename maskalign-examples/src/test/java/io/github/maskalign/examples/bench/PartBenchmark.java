@@ -28,7 +28,9 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.DoubleSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -42,6 +44,8 @@ public final class PartBenchmark implements AutoCloseable {
     private final List<AutoCloseable> resources;
     private final @Nullable DoubleSupplier network;
     private final List<Double> networkSeconds = new ArrayList<>();
+    private final Map<String, DoubleSupplier> more;
+    private final Map<String, List<Double>> moreSeconds = new LinkedHashMap<>();
 
     /** What is timed. */
     @FunctionalInterface
@@ -50,26 +54,45 @@ public final class PartBenchmark implements AutoCloseable {
     }
 
     PartBenchmark(String name, NDManager manager, Work work, List<AutoCloseable> resources) {
-        this(name, manager, work, resources, null);
+        this(name, manager, work, resources, null, Map.of());
     }
 
     /**
      * Creates a stopwatch.
      *
-     * @param network tells how many seconds of the last run a network took, or were waited otherwise; null if that is not
-     *     asked
+     * @param network tells how many seconds of the last run a network took; null if that is not asked
+     */
+    PartBenchmark(String name, NDManager manager, Work work, List<AutoCloseable> resources, DoubleSupplier network) {
+        this(name, manager, work, resources, network, Map.of());
+    }
+
+    /**
+     * Creates a stopwatch.
+     *
+     * @param more tell other seconds of the last run, printed as {@code NAME_s}
      */
     PartBenchmark(
             String name,
             NDManager manager,
             Work work,
             List<AutoCloseable> resources,
-            @Nullable DoubleSupplier network) {
+            Map<String, DoubleSupplier> more) {
+        this(name, manager, work, resources, null, more);
+    }
+
+    private PartBenchmark(
+            String name,
+            NDManager manager,
+            Work work,
+            List<AutoCloseable> resources,
+            @Nullable DoubleSupplier network,
+            Map<String, DoubleSupplier> more) {
         this.name = name;
         this.manager = manager;
         this.work = work;
         this.resources = List.copyOf(resources);
         this.network = network;
+        this.more = more;
     }
 
     /** DINOv2 ViT-B/14 with random weights on pictures of 224 pixels. */
@@ -139,6 +162,7 @@ public final class PartBenchmark implements AutoCloseable {
     public List<Double> run(int times) throws IOException {
         List<Double> seconds = new ArrayList<>();
         networkSeconds.clear();
+        moreSeconds.clear();
         for (int i = 0; i < times; i++) {
             long start = System.nanoTime();
             work.run();
@@ -146,6 +170,8 @@ public final class PartBenchmark implements AutoCloseable {
             if (network != null) {
                 networkSeconds.add(network.getAsDouble());
             }
+            more.forEach((what, last) ->
+                    moreSeconds.computeIfAbsent(what, key -> new ArrayList<>()).add(last.getAsDouble()));
         }
         return seconds;
     }
@@ -180,6 +206,11 @@ public final class PartBenchmark implements AutoCloseable {
             }
             answer.add("outside_s", outside);
         }
+        moreSeconds.forEach((what, each) -> {
+            JsonArray all = new JsonArray();
+            each.forEach(all::add);
+            answer.add(what + "_s", all);
+        });
         ProcessStatus.read()
                 .ifPresent(
                         status -> answer.addProperty("peak_rss_mb", status.peakResidentBytes() / (double) (1 << 20)));

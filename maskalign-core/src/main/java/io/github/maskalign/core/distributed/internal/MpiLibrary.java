@@ -55,7 +55,7 @@ public final class MpiLibrary {
         for (String name : names) {
             NativeLibrary library;
             try {
-                library = NativeLibrary.getInstance(name, GLOBAL);
+                library = LastingLibrary.open(name, GLOBAL);
             } catch (UnsatisfiedLinkError e) {
                 tried.append("\n  ").append(name).append(": ").append(firstLine(e));
                 continue;

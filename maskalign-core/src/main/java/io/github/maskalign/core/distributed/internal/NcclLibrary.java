@@ -11,6 +11,7 @@ import io.github.maskalign.core.engine.internal.LoadedLibraries;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -99,7 +100,7 @@ public final class NcclLibrary {
         candidates.addAll(List.of(names));
         for (String name : candidates) {
             try {
-                NativeLibrary library = NativeLibrary.getInstance(name);
+                NativeLibrary library = LastingLibrary.open(name, Map.of());
                 library.getFunction(function);
                 return library;
             } catch (UnsatisfiedLinkError e) {

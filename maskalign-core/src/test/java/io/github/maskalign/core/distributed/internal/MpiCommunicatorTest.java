@@ -127,6 +127,14 @@ public class MpiCommunicatorTest {
     }
 
     @Test
+    void theLibraryStaysWhenNobodyHoldsItAnyMore() throws Exception {
+        MpiRun.Result result = run(2, "forgotten");
+
+        assertThat(result.exitCode()).as(result.text()).isZero();
+        assertThat(result.text().lines().filter("still here"::equals)).hasSize(2);
+    }
+
+    @Test
     void aRankThatNeverComesEndsAllAfterPatience() throws Exception {
         long start = System.nanoTime();
 
