@@ -239,11 +239,14 @@ Storage twinOf(const Storage& storage) {
   return *static_cast<Storage*>(storage.data_ptr().get_context());
 }
 
-Tensor tensorOver(Storage storage, const Tensor& like, DispatchKey key) {
-  Tensor made = at::detail::make_tensor<c10::TensorImpl>(std::move(storage), DispatchKeySet(key), like.dtype());
+Tensor shapedAs(const Tensor& like, Tensor made) {
   made.unsafeGetTensorImpl()->set_sizes_and_strides(like.sizes(), like.strides(), like.storage_offset());
   if (like.unsafeGetTensorImpl()->is_wrapped_number()) made.unsafeGetTensorImpl()->set_wrapped_number(true);
   return made;
+}
+
+Tensor tensorOver(Storage storage, const Tensor& like, DispatchKey key) {
+  return shapedAs(like, at::detail::make_tensor<c10::TensorImpl>(std::move(storage), DispatchKeySet(key), like.dtype()));
 }
 
 bool isOnGpu(const Tensor& t) { return t.defined() && t.device().type() == GPU; }
@@ -260,16 +263,22 @@ struct Call {
     return pairs.back().second;
   }
 
+  const Tensor* argumentOver(const Storage& host) {
+    for (auto& pair : pairs) if (twinOf(pair.first.storage()).is_alias_of(host)) return &pair.first;
+    return nullptr;
+  }
+
   Storage storageFor(const Storage& host) {
-    for (auto& pair : pairs) { // results that are views of an argument share its memory
-      if (twinOf(pair.first.storage()).is_alias_of(host)) return pair.first.storage();
-    }
+    if (const Tensor* argument = argumentOver(host)) return argument->storage();
     return Storage(Storage::use_byte_size_t(), host.nbytes(), over(host, device), &gpuMemory, true);
   }
 
   Tensor toGpu(const Tensor& t) {
     if (!t.defined() || isOnGpu(t)) return t;
     for (auto& pair : pairs) if (pair.second.is_same(t)) return pair.first;
+    if (const Tensor* base = argumentOver(t.storage())) { // a view is of its base's kind, in inference mode too
+      return shapedAs(t, at::detail::make_tensor<c10::TensorImpl>(c10::TensorImpl::VIEW, Storage(base->storage()), base->key_set(), t.dtype()));
+    }
     return tensorOver(storageFor(t.storage()), t, DispatchKey::CUDA);
   }
 

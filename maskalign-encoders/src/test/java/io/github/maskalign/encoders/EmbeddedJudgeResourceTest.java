@@ -22,6 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @Tag("bits")
+@Tag("device")
 class EmbeddedJudgeResourceTest {
     private static final int LARGEST = 6 * 1024 * 1024;
     /** float32 through eleven convolutions against float64, on any processor. */
@@ -69,7 +70,7 @@ class EmbeddedJudgeResourceTest {
     @Test
     void featuresAreThoseOfPytorch() throws Exception {
         try (NDManager manager = NDManager.newBaseManager();
-                RepresentationEncoder judge = Encoders.embeddedJudge()) {
+                RepresentationEncoder judge = Encoders.embeddedJudge(64, Engine.getInstance().defaultDevice())) {
             GoldenCase golden = GoldenCase.load(EmbeddedJudgeResourceTest.class, "judge", "features", manager);
 
             EncoderTokens out = judge.encode(golden.get("inputs/pictures"));

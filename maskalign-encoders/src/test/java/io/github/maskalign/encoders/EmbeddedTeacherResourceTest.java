@@ -23,6 +23,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @Tag("bits")
+@Tag("device")
 class EmbeddedTeacherResourceTest {
     private static final int LARGEST = 6 * 1024 * 1024;
 
@@ -57,7 +58,7 @@ class EmbeddedTeacherResourceTest {
     @ParameterizedTest
     @ValueSource(ints = {64, 256})
     void picturesOf32PixelsGiveTheTokensAskedFor(int tokens) throws Exception {
-        try (RepresentationEncoder teacher = Encoders.embeddedTeacher(tokens);
+        try (RepresentationEncoder teacher = Encoders.embeddedTeacher(tokens, Engine.getInstance().defaultDevice());
                 NDManager manager = NDManager.newBaseManager()) {
             byte[] bytes = new byte[2 * 3 * 32 * 32];
             new SplittableRandom(8).nextBytes(bytes);
@@ -97,7 +98,7 @@ class EmbeddedTeacherResourceTest {
             int row = k / 96;
             large[k] = small[row / 96 * 1024 + row % 96 / 3 * 32 + k % 96 / 3];
         }
-        try (RepresentationEncoder own = Encoders.embeddedTeacher();
+        try (RepresentationEncoder own = Encoders.embeddedTeacher(64, Engine.getInstance().defaultDevice());
                 RepresentationEncoder wide =
                         Encoders.embeddedTeacher(64, 96, Engine.getInstance().defaultDevice());
                 NDManager manager = NDManager.newBaseManager()) {
@@ -105,9 +106,9 @@ class EmbeddedTeacherResourceTest {
             int owned = manager.getManagedArrays().size();
             EncoderTokens after = wide.encode(OwnedArrays.of(manager, new Shape(1, 3, 96, 96), large));
 
+            assertThat(manager.getManagedArrays()).hasSize(owned + 3); // pictures and two kinds of tokens
             assertThat(after.patchTokens().toFloatArray())
                     .isEqualTo(before.patchTokens().toFloatArray());
-            assertThat(manager.getManagedArrays()).hasSize(owned + 3); // pictures and two kinds of tokens
         }
     }
 

@@ -30,6 +30,7 @@ import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -37,6 +38,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The contract of encoders, with archives whose tokens are mean colours of patches of 4 pixels. */
+@Tag("device")
 class TorchScriptEncoderTest {
     private static final Preprocessing BYTES = Preprocessing.EMOJI_VIT;
     private static final float SCALE = 3;
@@ -63,7 +65,7 @@ class TorchScriptEncoderTest {
     @ParameterizedTest
     @ValueSource(strings = {"pair", "joined"})
     void bothFormsGiveClassAndPatchTokens(String form) throws IOException {
-        try (RepresentationEncoder encoder = Encoders.open(archive(form), "emoji-vit", ScriptTrust.trusted())) {
+        try (RepresentationEncoder encoder = open(archive(form), ScriptTrust.trusted())) {
             EncoderTokens tokens = encoder.encode(images);
 
             assertThat(encoder.width()).isEqualTo(3);
@@ -91,7 +93,7 @@ class TorchScriptEncoderTest {
         Path file = Path.of(Objects.requireNonNull(getClass().getResource("/golden/torchscript/" + form + ".pt"))
                 .toURI());
 
-        try (RepresentationEncoder encoder = Encoders.open(file, "emoji-vit", ScriptTrust.trusted())) {
+        try (RepresentationEncoder encoder = open(file, ScriptTrust.trusted())) {
             EncoderTokens tokens = encoder.encode(golden.get("inputs/image"));
 
             // float32 through one block
@@ -106,7 +108,7 @@ class TorchScriptEncoderTest {
     void fileThatKnowsOneBatchSizeIsRefusedWhenItIsOpened() throws IOException {
         Path file = archive("of_one");
 
-        assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", ScriptTrust.trusted()))
+        assertThatThrownBy(() -> open(file, ScriptTrust.trusted()))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining(file + " cannot compute with inputs [(2, 3, 32, 32) float32]: ")
                 .hasMessageContaining("shape '[1, 65, 3]' is invalid for input of size 390");
@@ -114,7 +116,7 @@ class TorchScriptEncoderTest {
 
     @Test
     void nothingIsRecordedAndTokensCanBeTargetsOfALoss() throws IOException {
-        try (RepresentationEncoder encoder = Encoders.open(archive("pair"), "emoji-vit", ScriptTrust.trusted());
+        try (RepresentationEncoder encoder = open(archive("pair"), ScriptTrust.trusted());
                 GradMode on = GradMode.on()) {
             NDArray target = encoder.encode(images).patchTokens();
             NDArray x = manager.ones(target.getShape());
@@ -131,7 +133,7 @@ class TorchScriptEncoderTest {
 
     @Test
     void encodingLeavesNothingButTheTokens() throws IOException {
-        try (RepresentationEncoder encoder = Encoders.open(archive("joined"), "emoji-vit", ScriptTrust.trusted())) {
+        try (RepresentationEncoder encoder = open(archive("joined"), ScriptTrust.trusted())) {
             encoder.encode(images); // whatever is made once
             int before = manager.getManagedArrays().size();
 
@@ -152,7 +154,7 @@ class TorchScriptEncoderTest {
     void otherResultsAreRefusedWhenTheFileIsOpened(String form, String found) throws IOException {
         Path file = archive(form);
 
-        assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", ScriptTrust.trusted()))
+        assertThatThrownBy(() -> open(file, ScriptTrust.trusted()))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining(
                         "encoder " + file + " must return float32 (2, Z) and (2, 64, Z), or (2, 65, Z), for pictures")
@@ -165,7 +167,7 @@ class TorchScriptEncoderTest {
         byte[] digest = MessageDigest.getInstance("SHA-256").digest(Files.readAllBytes(file));
         String pin = HexFormat.of().withUpperCase().formatHex(digest);
 
-        try (RepresentationEncoder encoder = Encoders.open(file, "emoji-vit", ScriptTrust.pinned(pin))) {
+        try (RepresentationEncoder encoder = open(file, ScriptTrust.pinned(pin))) {
             assertThat(encoder.width()).isEqualTo(3);
         }
     }
@@ -175,11 +177,11 @@ class TorchScriptEncoderTest {
         Path file = folder.resolve("encoder.pt");
         Files.writeString(file, "no archive: opening it would fail otherwise");
 
-        assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", ScriptTrust.pinned("0".repeat(64))))
+        assertThatThrownBy(() -> open(file, ScriptTrust.pinned("0".repeat(64))))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining(file + ": must have the SHA-256 0000")
                 .hasMessageContaining("was not opened");
-        assertThatThrownBy(() -> Encoders.open(file, "emoji-vit", ScriptTrust.pinned("abc")))
+        assertThatThrownBy(() -> open(file, ScriptTrust.pinned("abc")))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("must be 64 hexadecimal digits but was 'abc'");
     }
@@ -190,24 +192,20 @@ class TorchScriptEncoderTest {
         Path text = folder.resolve("notes.pt");
         Files.writeString(text, "no archive");
 
-        assertThatThrownBy(() -> Encoders.open(none, "emoji-vit", ScriptTrust.trusted()))
+        assertThatThrownBy(() -> open(none, ScriptTrust.trusted()))
                 .isInstanceOf(NoSuchFileException.class)
                 .hasMessageContaining("none.pt");
-        assertThatThrownBy(() -> Encoders.open(none, "emoji-vit", ScriptTrust.pinned("0".repeat(64))))
+        assertThatThrownBy(() -> open(none, ScriptTrust.pinned("0".repeat(64))))
                 .isInstanceOf(NoSuchFileException.class)
                 .hasMessageContaining("none.pt");
-        assertThatThrownBy(() -> Encoders.open(text, "emoji-vit", ScriptTrust.trusted()))
+        assertThatThrownBy(() -> open(text, ScriptTrust.trusted()))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("notes.pt is not a TorchScript archive");
     }
 
     @Test
     void otherPicturesAreRefused() throws IOException {
-        try (RepresentationEncoder encoder = Encoders.open(
-                archive("pair"),
-                BYTES,
-                ScriptTrust.trusted(),
-                Engine.getInstance().defaultDevice())) {
+        try (RepresentationEncoder encoder = open(archive("pair"), ScriptTrust.trusted())) {
             assertThatThrownBy(() -> encoder.encode(manager.zeros(new Shape(1, 3, 12, 12))))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("must be uint8");
@@ -219,12 +217,16 @@ class TorchScriptEncoderTest {
 
     @Test
     void anotherThreadIsRefused() throws IOException {
-        try (RepresentationEncoder encoder = Encoders.open(archive("pair"), "emoji-vit", ScriptTrust.trusted())) {
+        try (RepresentationEncoder encoder = open(archive("pair"), ScriptTrust.trusted())) {
             assertThatThrownBy(() -> CompletableFuture.runAsync(() -> encoder.encode(images))
                             .join())
                     .hasCauseInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("open one for each thread");
         }
+    }
+
+    private static RepresentationEncoder open(Path file, ScriptTrust trust) throws IOException {
+        return Encoders.open(file, BYTES, trust, Engine.getInstance().defaultDevice());
     }
 
     private Path archive(String form) throws IOException {

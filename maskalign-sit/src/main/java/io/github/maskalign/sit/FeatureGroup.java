@@ -1,6 +1,8 @@
 package io.github.maskalign.sit;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.data.FeatureBasis;
@@ -18,14 +20,18 @@ final class FeatureGroup {
     private final SiTConfig config;
     private final @Nullable Features term;
     private final @Nullable FeatureBasis basis;
+    private final NDManager owner;
+    private @Nullable NDList arrays;
 
     /**
      * Creates the group.
      *
      * @param basis that of the data, if they have one; as many of its channels are used as the model has
+     * @param owner owner of the basis's arrays, where the loss is computed; they are brought there once
      */
-    FeatureGroup(SiTConfig config, Optional<FeatureBasis> basis) {
+    FeatureGroup(SiTConfig config, Optional<FeatureBasis> basis, NDManager owner) {
         this.config = config;
+        this.owner = owner;
         term = config.terms().features().orElse(null);
         this.basis = term == null
                 ? null
@@ -70,8 +76,17 @@ final class FeatureGroup {
             throw new IllegalArgumentException("terms.features needs a basis for tokens of width "
                     + patches.getShape().get(2));
         }
-        NDArray few = reduced || known == null ? patches : known.reduce(patches); // (N, T, C_f)
+        NDArray few = reduced || known == null ? patches : reduced(patches, known); // (N, T, C_f)
         return FeatureBasis.planes(few, side);
+    }
+
+    private NDArray reduced(NDArray patches, FeatureBasis known) {
+        NDList there = arrays;
+        if (there == null) {
+            there = known.arrays(owner);
+            arrays = there;
+        }
+        return known.reduce(patches, there);
     }
 
     /**

@@ -108,7 +108,7 @@ public final class SiTObjective implements Objective {
         inputs = new StepInputs(data, loss, times, subsets, owner.getDevice());
         checkpointing = activationCheckpointing;
         stopping = loss.stoppingTerms();
-        features = new FeatureGroup(config, data.featureBasis());
+        features = new FeatureGroup(config, data.featureBasis(), owner);
         autoStop = stopping.exist() ? new AutoStop(config.terms().autoStop(), this::sides) : null;
     }
 

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
@@ -21,6 +22,7 @@ import io.github.maskalign.core.diffusion.DiffusionConfig;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.DeviceCounts;
 import io.github.maskalign.core.engine.GradMode;
+import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.sample.Guidance;
 import io.github.maskalign.core.sample.Guidance.Routes;
@@ -30,6 +32,7 @@ import io.github.maskalign.core.sample.SampleRequest.NoiseSource;
 import io.github.maskalign.core.sample.Sampler;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
+import io.github.maskalign.core.train.Objective;
 import io.github.maskalign.core.train.TrainConfig.BatchPlan;
 import io.github.maskalign.core.train.TrainState;
 import java.util.ArrayList;
@@ -91,6 +94,60 @@ class HostBudgetTest {
                     assertThat(counts.waits()).isZero();
                 }
             }
+        }
+    }
+
+    /** Ranks on GPUs walk back block by block: the same bits, and no operation, copy or wait more. */
+    @ParameterizedTest
+    @MethodSource("models")
+    void gradientsThatComeBlockByBlockAskForTheSame(String name) {
+        SiTConfig config = configs().get(name);
+        try (NDManager gpu = NDManager.newBaseManager(Device.gpu());
+                ReadAheadData data = new ReadAheadData(new Samples(false), 2)) {
+            SiT model = TinySiT.fresh(config, gpu);
+            TinySiT.move(model, gpu);
+            List<DeviceCounts> counts = new ArrayList<>();
+            List<List<float[]>> gradients = new ArrayList<>();
+            for (boolean gradual : new boolean[] {false, true}) {
+                SiTObjective objective = new SiTObjective(
+                        new SiTLoss(model, Interpolant.LINEAR),
+                        DiffusionConfig.defaults(),
+                        data,
+                        null,
+                        new TokenSubsetSampler(config.subset(), new Draws(5), 100));
+                if (gradual) {
+                    objective.preferGradual();
+                }
+                try (TrainState state = new TrainState(gpu, objective.parameters())) {
+                    objective.begin(state);
+                    objective.follow(new BatchPlan(4, 1, 0, 1));
+                    gradients(objective, gpu, 0); // the first makes what the model keeps
+                    DeviceCounts before = DeviceCounts.now();
+                    NDList found = gradients(objective, gpu, 1);
+                    counts.add(DeviceCounts.now().since(before));
+                    gradients.add(found.stream().map(NDArray::toFloatArray).toList());
+                }
+            }
+
+            DeviceCounts plain = counts.get(0);
+            DeviceCounts gradual = counts.get(1);
+            assertThat(gradual.allUploads()).isEqualTo(plain.allUploads());
+            assertThat(gradual.uploads()).isZero();
+            assertThat(gradual.waits()).isZero();
+            assertThat(gradual.casts()).isEqualTo(plain.casts());
+            assertThat(gradual.operations()).isEqualTo(plain.operations());
+            for (int i = 0; i < gradients.get(0).size(); i++) {
+                assertThat(gradients.get(1).get(i)).as("%s, weight %d", name, i).isEqualTo(gradients.get(0).get(i));
+            }
+        }
+    }
+
+    private static NDList gradients(SiTObjective objective, NDManager gpu, int step) {
+        NDList weights = Weights.trainable(objective.model());
+        try (NDManager micro = gpu.newSubManager();
+                GradMode recording = GradMode.on()) {
+            Objective.StepLosses losses = objective.loss(micro, step, 4L * step, 4);
+            return losses.backward().gradients(losses.total(), weights, gpu);
         }
     }
 

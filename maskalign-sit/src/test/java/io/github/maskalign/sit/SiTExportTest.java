@@ -3,7 +3,6 @@ package io.github.maskalign.sit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -30,6 +29,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @Tag("bits")
+@Tag("device")
 class SiTExportTest {
     private static final int SEED = 31;
 
@@ -65,6 +65,7 @@ class SiTExportTest {
         Criteria<NDList, NDList> criteria = Criteria.builder()
                 .setTypes(NDList.class, NDList.class)
                 .optModelPath(file)
+                .optDevice(manager.getDevice())
                 .optTranslator(new NoopTranslator())
                 .build();
         try (ZooModel<NDList, NDList> opened = criteria.loadModel()) {
@@ -88,7 +89,7 @@ class SiTExportTest {
         SiTExport.write(model, file, Map.of());
         SiTInput in = TinySiT.input(model.config(), manager, null);
 
-        try (ScriptModule module = ScriptModule.open(Device.cpu(), file, ScriptTrust.trusted())) {
+        try (ScriptModule module = ScriptModule.open(manager.getDevice(), file, ScriptTrust.trusted())) {
             NDArray found = module.call(manager, in.x(), in.t(), in.y()).singletonOrThrow();
 
             assertThat(found.toFloatArray())

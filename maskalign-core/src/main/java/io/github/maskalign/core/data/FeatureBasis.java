@@ -137,18 +137,34 @@ public final class FeatureBasis {
      * @return tokens (N, T, C), float32, on the same manager
      */
     public NDArray reduce(NDArray tokens) {
+        try (NDManager scratch = tokens.getManager().newSubManager()) {
+            return reduce(tokens, arrays(scratch));
+        }
+    }
+
+    /** Returns the basis as arrays of a manager, mean, deviation and components, for {@link #reduce(NDArray, NDList)}. */
+    public NDList arrays(NDManager owner) {
+        Shape width = new Shape(mean.length);
+        return new NDList(
+                OwnedArrays.of(owner, width, mean),
+                OwnedArrays.of(owner, width, std),
+                OwnedArrays.of(owner, new Shape(channels(), mean.length), components));
+    }
+
+    /**
+     * Returns tokens in the channels of the basis without bringing it to their device.
+     *
+     * @param tokens tokens (N, T, Z)
+     * @param arrays what {@link #arrays} gave, on the device of the tokens
+     * @return tokens (N, T, C), float32, on the manager of the tokens
+     */
+    public NDArray reduce(NDArray tokens, NDList arrays) {
         Shape shape = tokens.getShape();
         if (shape.dimension() != 3 || shape.get(2) != mean.length) {
             throw new IllegalArgumentException(
                     "the basis takes tokens (N, T, " + mean.length + ") but was given " + shape);
         }
-        NDManager manager = tokens.getManager();
-        Shape width = new Shape(mean.length);
-        try (NDArray m = OwnedArrays.of(manager, width, mean);
-                NDArray s = OwnedArrays.of(manager, width, std);
-                NDArray p = OwnedArrays.of(manager, new Shape(channels(), mean.length), components)) {
-            return ALONG.callForOne(tokens, m, s, p);
-        }
+        return ALONG.callForOne(tokens, arrays.get(0), arrays.get(1), arrays.get(2));
     }
 
     /**

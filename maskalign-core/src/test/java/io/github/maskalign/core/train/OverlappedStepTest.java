@@ -2,6 +2,8 @@ package io.github.maskalign.core.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ai.djl.Device;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -37,6 +39,7 @@ import org.junit.jupiter.api.Test;
 
 /** Steps whose gradients travel while the backward pass goes on. */
 @Tag("bits")
+@Tag("device")
 class OverlappedStepTest {
     private static final OptimConfig CONFIG = OptimConfig.PAPER.withLr(1e-3);
 
@@ -82,7 +85,7 @@ class OverlappedStepTest {
         List<String> said = new ArrayList<>();
         run(two, rank -> {
                     Agreement agreement = new Agreement(two.rank(rank));
-                    try (NDManager manager = NDManager.newBaseManager();
+                    try (NDManager manager = NDManager.newBaseManager(deviceOf(rank));
                             Wide objective = new Wide(rank == 1 ? 1 : -1)) {
                         steps(manager, objective, agreement, 1);
                         return "went on";
@@ -102,11 +105,17 @@ class OverlappedStepTest {
     private static List<Map<String, float[]>> play(ThreadRanks ranks, int accumulation, Function<Integer, Wide> made)
             throws Exception {
         return run(ranks, rank -> {
-            try (NDManager manager = NDManager.newBaseManager();
+            try (NDManager manager = NDManager.newBaseManager(deviceOf(rank));
                     Wide objective = made.apply(rank)) {
                 return steps(manager, objective, new Agreement(ranks.rank(rank)), accumulation);
             }
         });
+    }
+
+    /** Each rank has a device of its own, as far as there are so many. */
+    private static Device deviceOf(int rank) {
+        int gpus = Engine.getInstance().getGpuCount();
+        return gpus == 0 ? Device.cpu() : Device.gpu(rank % gpus);
     }
 
     private static Map<String, float[]> steps(

@@ -36,12 +36,14 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** DJL finds the encoders by itself, and its predictors say what the encoders say. */
+@Tag("device")
 class EncoderZooTest {
     @TempDir
     Path folder;
@@ -65,7 +67,7 @@ class EncoderZooTest {
                 .build();
         try (ZooModel<Picture, float[]> model = criteria.loadModel();
                 Predictor<Picture, float[]> predictor = model.newPredictor();
-                RepresentationEncoder judge = Encoders.embeddedJudge();
+                RepresentationEncoder judge = Encoders.embeddedJudge(64, Engine.getInstance().defaultDevice());
                 NDManager manager =
                         NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             float[] predicted = predictor.predict(picture);
@@ -86,7 +88,7 @@ class EncoderZooTest {
                 .build();
         try (ZooModel<Picture, NDList> model = criteria.loadModel();
                 Predictor<Picture, NDList> predictor = model.newPredictor();
-                RepresentationEncoder teacher = Encoders.embeddedTeacher();
+                RepresentationEncoder teacher = Encoders.embeddedTeacher(64, Engine.getInstance().defaultDevice());
                 NDManager manager =
                         NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             List<NDList> predicted = predictor.batchPredict(pictures);
@@ -147,7 +149,7 @@ class EncoderZooTest {
                 .build();
         try (ZooModel<Image, float[]> model = criteria.loadModel();
                 Predictor<Image, float[]> predictor = model.newPredictor();
-                RepresentationEncoder teacher = Encoders.embeddedTeacher(256);
+                RepresentationEncoder teacher = Encoders.embeddedTeacher(256, Engine.getInstance().defaultDevice());
                 NDManager manager =
                         NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             EncoderTokens tokens = teacher.encode(Picture.toNDArray(manager, List.of(CentreCrop.adm(picture, 32))));
@@ -171,7 +173,7 @@ class EncoderZooTest {
         Map<String, Object> named = Map.of("path", file, "preprocessing", "emoji-vit");
         try (ZooModel<Picture, float[]> model = encoder(named, Map.of("sha256", sha256));
                 Predictor<Picture, float[]> predictor = model.newPredictor();
-                RepresentationEncoder teacher = Encoders.embeddedTeacher();
+                RepresentationEncoder teacher = Encoders.embeddedTeacher(64, Engine.getInstance().defaultDevice());
                 NDManager manager =
                         NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             assertThat(predictor.predict(picture))

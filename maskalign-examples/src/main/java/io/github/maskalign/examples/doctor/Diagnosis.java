@@ -43,7 +43,7 @@ public record Diagnosis(List<Section> sections, List<Check> checks) {
         sections.add(folders.section());
 
         List<Check> checks = new ArrayList<>();
-        checks.addAll(versions.checks());
+        checks.addAll(versions.checks(LibtorchPlace.read()));
         checks.add(natives);
         checks.addAll(engine.checks());
         checks.addAll(folders.checks());

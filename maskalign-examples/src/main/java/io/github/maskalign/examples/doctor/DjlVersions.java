@@ -52,8 +52,9 @@ record DjlVersions(
         return new Section("libraries", facts);
     }
 
-    List<Check> checks() {
-        return List.of(oneVersion(), jniFits(), nativesFit());
+    /** Checks them, and what the engine would load of libtorch; loads a class of DJL. */
+    List<Check> checks(LibtorchPlace place) {
+        return List.of(oneVersion(), jniFits(), place.check(natives, pytorch));
     }
 
     private Check oneVersion() {
@@ -79,21 +80,7 @@ record DjlVersions(
                         "depend on ai.djl.pytorch:pytorch-jni:" + wanted + "; without it DJL tries to download one");
     }
 
-    private Check nativesFit() {
-        String remedy = "have exactly one pytorch-native jar with a platform classifier on the class path; "
-                + "build with MASKALIGN_PROFILE=cpu or cuda";
-        if (natives.isEmpty()) {
-            return Check.failed("libtorch is there", "no pytorch-native jar on the class path", remedy);
-        }
-        boolean fits = natives.size() == 1
-                && pytorch.size() == 1
-                && natives.get(0).matches("\\Q" + pytorch.get(0) + "\\E(-\\d+)? .*");
-        return fits
-                ? Check.ok("libtorch is there", natives.get(0))
-                : Check.failed("libtorch is there", "found " + text(natives) + " for PyTorch " + text(pytorch), remedy);
-    }
-
-    private static String text(List<String> versions) {
+    static String text(List<String> versions) {
         return versions.isEmpty() ? "missing" : String.join(" and ", versions);
     }
 

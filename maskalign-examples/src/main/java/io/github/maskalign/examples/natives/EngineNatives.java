@@ -14,7 +14,19 @@ import org.jspecify.annotations.Nullable;
  * with the CUDA runtime that lies beside them.
  */
 public final class EngineNatives {
+    private static final String PATH = "PYTORCH_LIBRARY_PATH";
+
+    /** The value that {@link #prepare} has given the property. */
+    private static @Nullable String prepared;
+
     private EngineNatives() {}
+
+    /** Returns where the user, not {@link #prepare}, says that libtorch is. */
+    public static synchronized Optional<String> named() {
+        String value = setting(PATH);
+        boolean ours = System.getenv(PATH) == null && value != null && value.equals(prepared);
+        return ours || value == null || value.isEmpty() ? Optional.empty() : Optional.of(value);
+    }
 
     /**
      * Unpacks and checks the libraries on the class path, and sets the properties by which DJL and JNA find them. Does
@@ -24,12 +36,12 @@ public final class EngineNatives {
      * @throws IOException if they cannot be unpacked
      */
     public static synchronized void prepare() throws IOException {
-        String named = System.getenv("PYTORCH_LIBRARY_PATH"); // the property is set below: this may be called again
+        String named = System.getenv(PATH); // the property is set below: this may be called again
         if (named != null) {
             linkRuntimeOf(Path.of(named));
             return;
         }
-        if (setting("PYTORCH_LIBRARY_PATH") != null || isSet("PYTORCH_VERSION") || isSet("PYTORCH_FLAVOR")) {
+        if (setting(PATH) != null || isSet("PYTORCH_VERSION") || isSet("PYTORCH_FLAVOR")) {
             return;
         }
         Path home = Path.of(System.getProperty("user.home"));
@@ -45,7 +57,7 @@ public final class EngineNatives {
         }
     }
 
-    static void prepare(Path cache, NativeJar jar, boolean driver) throws IOException {
+    static synchronized void prepare(Path cache, NativeJar jar, boolean driver) throws IOException {
         if (jar.isCuda() && !driver) { // before gigabytes are unpacked
             throw new NativesException(
                     "libtorch is built for " + jar.flavour() + " and cannot be loaded without the NVIDIA driver: "
@@ -61,7 +73,8 @@ public final class EngineNatives {
                 search(linked(runtime.get(), natives.path()));
             }
         }
-        System.setProperty("PYTORCH_LIBRARY_PATH", natives.path().toString());
+        prepared = natives.path().toString();
+        System.setProperty(PATH, prepared);
         System.setProperty("PYTORCH_FLAVOR", jar.flavour());
     }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.maskalign.examples.doctor.Diagnosis.Check;
 import io.github.maskalign.examples.doctor.Diagnosis.Check.Result;
+import java.io.File;
 import java.io.IOException;
 import java.net.MalformedURLException;
 import java.net.URL;
@@ -12,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -23,7 +25,7 @@ class DjlVersionsTest {
 
     @Test
     void classPathOfThisProjectIsSound() {
-        assertThat(DjlVersions.read(getClass().getClassLoader()).checks())
+        assertThat(DjlVersions.read(getClass().getClassLoader()).checks(LibtorchPlace.read()))
                 .extracting(Check::result)
                 .containsOnly(Result.OK);
     }
@@ -83,6 +85,62 @@ class DjlVersionsTest {
         assertThat(results()).containsExactly(Result.FAILED, Result.FAILED, Result.FAILED);
     }
 
+    @Test
+    void aNamedFolderIsLookedIntoAndTheClassPathIsNot() throws IOException {
+        soundJars();
+        jar("cuda", "native/lib/pytorch.properties", "version=2.3.1\nflavor=cu121\nclassifier=linux-x86_64");
+        Path own = libtorchIn("own");
+        String named = folder.resolve("none") + File.pathSeparator + own;
+
+        Check found = checks(place(Optional.of(named), true)).get(2);
+        Check ofFile = checks(place(Optional.of(own.resolve("libtorch.so").toString()), true)).get(2);
+
+        assertThat(found).isEqualTo(Check.ok("libtorch is there", own + ", as PYTORCH_LIBRARY_PATH says"));
+        assertThat(ofFile).isEqualTo(found);
+    }
+
+    @Test
+    void aNamedFolderWithoutLibtorchIsToldWhateverElseIsThere() throws IOException {
+        soundJars();
+        Optional<String> named = Optional.of(folder.resolve("none").toString());
+
+        Check jar = checks(place(named, true)).get(2);
+        jars.remove(3);
+        Check nothing = checks(place(named, true)).get(2);
+
+        assertThat(jar.result()).isEqualTo(Result.WARNING);
+        assertThat(jar.detail())
+                .isEqualTo("PYTORCH_LIBRARY_PATH is " + folder.resolve("none")
+                        + ", where there is no libtorch.so; the engine takes 2.3.1-20240621 cpu linux-x86_64");
+        assertThat(nothing.result()).isEqualTo(Result.FAILED);
+    }
+
+    @Test
+    void withoutAJarTheCacheIsLookedInto() throws IOException {
+        soundJars();
+        jars.remove(3);
+
+        assertThat(checks(place(Optional.empty(), false)).get(2).result())
+                .as("DJL downloads")
+                .isEqualTo(Result.WARNING);
+        assertThat(checks().get(2).result()).as("DJL may not").isEqualTo(Result.FAILED);
+
+        libtorchIn("cache/2.3.10-cpu-linux-x86_64");
+        libtorchIn("cache/2.3.1-cu121-linux-x86_64");
+        assertThat(checks().get(2).result()).as("another version or flavour").isEqualTo(Result.FAILED);
+
+        Path cached = libtorchIn("cache/2.3.1-cpu-linux-x86_64");
+        Check found = checks().get(2);
+        assertThat(found.result()).isEqualTo(Result.OK);
+        assertThat(found.detail()).startsWith(cached + ", unpacked before");
+    }
+
+    private Path libtorchIn(String name) throws IOException {
+        Path made = Files.createDirectories(folder.resolve(name));
+        Files.createFile(made.resolve("libtorch.so"));
+        return made;
+    }
+
     private void soundJars() throws IOException {
         jar("api", "ai/djl/engine/api.properties", "djl_version=0.29.0");
         jar("engine", "pytorch-engine.properties", "djl_version=0.29.0\npytorch_version=2.3.1");
@@ -104,9 +162,17 @@ class DjlVersionsTest {
     }
 
     private List<Check> checks() throws IOException {
+        return checks(place(Optional.empty(), true));
+    }
+
+    private List<Check> checks(LibtorchPlace place) throws IOException {
         try (URLClassLoader loader = new URLClassLoader(jars.toArray(new URL[0]), null)) {
-            return DjlVersions.read(loader).checks();
+            return DjlVersions.read(loader).checks(place);
         }
+    }
+
+    private LibtorchPlace place(Optional<String> named, boolean offline) {
+        return new LibtorchPlace(named, Optional.of("cpu"), folder.resolve("cache"), offline);
     }
 
     private static URL url(Path path) throws MalformedURLException {

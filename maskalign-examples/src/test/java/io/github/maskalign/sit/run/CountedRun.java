@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.LongConsumer;
 import java.util.stream.Stream;
 
 /**
@@ -41,29 +42,40 @@ record CountedRun(StopReason reason, Map<Long, DeviceCounts> counts) {
         AtomicReference<TrainingRun> running = new AtomicReference<>();
         Map<Long, DeviceCounts> counts = new TreeMap<>();
         AtomicReference<DeviceCounts> before = new AtomicReference<>();
+        TrainingRun run = open(file, folder, settings, step -> {
+            DeviceCounts now = DeviceCounts.now();
+            if (before.get() != null) {
+                counts.put(step, now.since(before.get()));
+            }
+            before.set(now);
+            if (step == stopAfter) {
+                running.get().requestStop();
+            }
+        });
+        running.set(run);
+        return new CountedRun(run.run(), counts);
+    }
+
+    /**
+     * Returns a training on a GPU, not yet started.
+     *
+     * @param afterStep is told the number of each step that is done, by the thread that trains
+     */
+    static TrainingRun open(String file, Path folder, List<String> settings, LongConsumer afterStep)
+            throws IOException {
         List<String> all = Stream.concat(settings.stream(), Stream.of("runtime.device=gpu"))
                 .toList();
-        TrainingRun run = TrainingRun.open(
-                        ConfigBinder.bind(Path.of("..", "configs", file), all, RunConfig.class), folder)
+        return TrainingRun.open(ConfigBinder.bind(Path.of("..", "configs", file), all, RunConfig.class), folder)
                 .withCache(Path.of("target", "emoji-cache"))
                 .withVersion("test")
                 .withDisplay(plan -> new Progress() {
                     @Override
                     public void step(long step, double loss) {
-                        DeviceCounts now = DeviceCounts.now();
-                        if (before.get() != null) {
-                            counts.put(step, now.since(before.get()));
-                        }
-                        before.set(now);
-                        if (step == stopAfter) {
-                            running.get().requestStop();
-                        }
+                        afterStep.accept(step);
                     }
 
                     @Override
                     public void close() {}
                 });
-        running.set(run);
-        return new CountedRun(run.run(), counts);
     }
 }

@@ -53,6 +53,7 @@ class GpuRunsTest {
         System.out.println(step.line(method + " " + precision));
         assertThat(step.operations()).isGreaterThan(100); // the work is done there
         assertThat(step.otherDevice()).isZero();
+        assertThat(step.uploads()).as("copies that are waited for").isZero();
     }
 
     /** The kernels are the CPU's, so nothing may differ but the ways that are meant for GPUs. */
