@@ -68,65 +68,12 @@ class DitGoldenTest {
     @ParameterizedTest
     @MethodSource("samples")
     void samplersEndWhereTheReferenceEnds(String name) {
-        try (NDManager manager = NDManager.newBaseManager();
-                GradMode inference = GradMode.off()) {
-            GoldenCase golden = GoldenCase.load(DitGoldenTest.class, "dit-samples", name, manager);
-            Map<String, String> facts = golden.metadata();
-            SiT model = new SiT(config(golden));
-            model.initialize(manager);
-            Weights.copyInto(model, golden.under("weights/"));
-            double cfg = Double.parseDouble(facts.get("cfg"));
-            Guidance guidance = new Guidance(
-                    cfg,
-                    cfg,
-                    Double.parseDouble(facts.get("low")),
-                    Double.parseDouble(facts.get("high")),
-                    Integer.parseInt(facts.get("guided")));
-            SamplerConfig how = SamplerConfig.defaults()
-                    .withMethod(SamplerMethod.valueOf(facts.get("method")), Integer.parseInt(facts.get("steps")))
-                    .withGuidance(guidance)
-                    .withEta(Double.parseDouble(facts.get("eta")));
-            SampleRequest request = new SampleRequest(
-                    0,
-                    golden.get("inputs/y").toLongArray(),
-                    golden.get("inputs/latents").getShape().slice(1),
-                    0);
-
-            NDList end = new Sampler(how, Interpolant.LINEAR)
-                    .sample(
-                            manager,
-                            new SiTVelocityField(model, new ParameterStore(manager, false)),
-                            request,
-                            new Given(golden));
-
-            // 1e-5: float32 against float64 in every call
-            assertThat(GoldenCase.relativeError(end.singletonOrThrow(), golden.get("outputs/x")))
-                    .isLessThan(1e-5);
-        }
+        GoldenChain.verify("dit-samples", name, DitGoldenTest::config);
     }
 
     private static SiTConfig config(GoldenCase golden) {
         return ParityConfig.of(
                         JsonParser.parseString(golden.metadata().get("config")).getAsJsonObject())
                 .withProcess(Process.DDPM);
-    }
-
-    /** The noise of a case. */
-    private record Given(GoldenCase golden) implements NoiseSource {
-        @Override
-        public NDList initial(NDManager manager, SampleRequest request) {
-            return owned(manager, golden.get("inputs/latents"));
-        }
-
-        @Override
-        public NDList path(NDManager manager, SampleRequest request, int step) {
-            return owned(manager, golden.get("inputs/noise").get(step).toType(DataType.FLOAT64, true));
-        }
-
-        private static NDList owned(NDManager manager, NDArray array) {
-            NDArray copy = array.duplicate();
-            copy.attach(manager);
-            return new NDList(copy);
-        }
     }
 }

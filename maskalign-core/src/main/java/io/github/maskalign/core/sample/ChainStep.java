@@ -68,7 +68,7 @@ record ChainStep(GuidedField field, SamplerConfig config, NoiseSchedule chain, N
                 0,
                 guidance.intervalLow(),
                 guidance.intervalHigh(),
-                guidance.legacyGuidedChannels());
+                guidance.legacyGuidedChannels()).withCfgPower(guidance.cfgPower());
     }
 
     @Override
