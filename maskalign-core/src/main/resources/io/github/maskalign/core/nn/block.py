@@ -46,9 +46,22 @@ def head_norm(x: Tensor, weight: Optional[Tensor], bias: Optional[Tensor], dtype
     return torch.to(torch.layer_norm(torch.to(x, 6), [x.size(3)], weight, bias, 1e-5), dtype)
 
 
-# Multi-head self-attention with one fused projection: softmax(q k^T / sqrt(d) + bias) v, the bias (1 or N, h, T, T) if there
-# is one.
+# Multi-head self-attention with one fused projection: softmax(q k^T / sqrt(d)) v.
 def attention(
+    x: Tensor,
+    qkv_weight: Tensor, qkv_bias: Tensor,
+    q_norm_weight: Optional[Tensor], q_norm_bias: Optional[Tensor],
+    k_norm_weight: Optional[Tensor], k_norm_bias: Optional[Tensor],
+    proj_weight: Tensor, proj_bias: Tensor,
+    heads: int, bf16: bool
+) -> Tensor:
+    return biased_attention(
+        x, qkv_weight, qkv_bias, q_norm_weight, q_norm_bias, k_norm_weight, k_norm_bias, proj_weight, proj_bias,
+        None, heads, bf16)
+
+
+# The same with a bias (1 or N, h, T, T), if there is one, added to what the softmax sees.
+def biased_attention(
     x: Tensor,
     qkv_weight: Tensor, qkv_bias: Tensor,
     q_norm_weight: Optional[Tensor], q_norm_bias: Optional[Tensor],
@@ -119,7 +132,7 @@ def conditioned_block(
 ) -> Tensor:
     # shift_msa, scale_msa, gate_msa, shift_mlp, scale_mlp, gate_mlp
     m = modulations(c, adaLN_modulation_1_weight, adaLN_modulation_1_bias, 6, bf16)
-    a = attention(
+    a = biased_attention(
         modulated_norm(x, m[0], m[1]), attn_qkv_weight, attn_qkv_bias,
         attn_q_norm_weight, attn_q_norm_bias, attn_k_norm_weight, attn_k_norm_bias,
         attn_proj_weight, attn_proj_bias, bias, heads, bf16)
@@ -154,8 +167,7 @@ def pre_norm_block(
 ) -> Tensor:
     h = torch.layer_norm(x, [x.size(2)], norm1_weight, norm1_bias, 1e-6)  # (N, T, D)
     a = attention(
-        h, attn_qkv_weight, attn_qkv_bias, None, None, None, None, attn_proj_weight, attn_proj_bias,
-        None, heads, bf16)
+        h, attn_qkv_weight, attn_qkv_bias, None, None, None, None, attn_proj_weight, attn_proj_bias, heads, bf16)
     x = x + a
     h = torch.layer_norm(x, [x.size(2)], norm2_weight, norm2_bias, 1e-6)
     return x + mlp(h, mlp_fc1_weight, mlp_fc1_bias, mlp_fc2_weight, mlp_fc2_bias, bf16)
