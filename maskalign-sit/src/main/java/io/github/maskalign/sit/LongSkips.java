@@ -169,7 +169,8 @@ final class LongSkips extends AbstractBlock {
     protected NDList forwardInternal(
             ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
         NDArray x = inputs.get(0);
-        return new NDList(forward(store, training, x, inputs.get(1), null, BlockRunner.PLAIN, Wanted.NOTHING, Map.of()));
+        return new NDList(
+                forward(store, training, x, inputs.get(1), null, BlockRunner.PLAIN, Wanted.NOTHING, Map.of()));
     }
 
     @Override

@@ -84,8 +84,7 @@ public record LossTerms(
 
     /** Returns these terms with another cap of the weight of the noise's error; 0 for none. */
     public LossTerms withMinSnr(double cap) {
-        return new LossTerms(
-                layerSync, dispersive, contrastive, attention, selfAlign, mae, features, cap, autoStop);
+        return new LossTerms(layerSync, dispersive, contrastive, attention, selfAlign, mae, features, cap, autoStop);
     }
 
     /**

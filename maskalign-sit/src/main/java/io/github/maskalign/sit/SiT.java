@@ -261,7 +261,10 @@ public final class SiT extends AbstractBlock {
         }
         NDArray bypass = x;
         NDArray all = c;
-        NDList shared = rounds && longSkips == null && way.through == in.x().getShape().get(0) ? shared(c, runner) : new NDList();
+        NDList shared =
+                rounds && longSkips == null && way.through == in.x().getShape().get(0)
+                        ? shared(c, runner)
+                        : new NDList();
         int dense =
                 sparsePath == null ? blocks.size() : config.subset().sparse().dense();
         for (int i = 0; i < blocks.size(); i++) {

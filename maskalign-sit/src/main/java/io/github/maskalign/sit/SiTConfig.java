@@ -93,7 +93,8 @@ public record SiTConfig(
         if (process == Process.DDPM) {
             ChainFit.require(cls, learnSigma, terms);
         } else if (terms.minSnr() > 0) {
-            throw new IllegalArgumentException("terms.minSnr must be 0 with diffusion.process FLOW but was " + terms.minSnr());
+            throw new IllegalArgumentException(
+                    "terms.minSnr must be 0 with diffusion.process FLOW but was " + terms.minSnr());
         }
         if (subset.placement() == SubsetPlacement.MASKED_PASS) {
             SubsetFit.requireMaskedPass(model, align, cls, mixer, subset, terms);

@@ -559,7 +559,8 @@ public final class SiTLoss {
          * @param keep kept patches (N, K), int64
          * @param dropped which labels become the null class (N), 0 or 1; null drops none
          */
-        public record MaskedPass(NDArray noise, NDArray keep, @Nullable NDArray dropped) {}
+        public record MaskedPass(
+                NDArray noise, NDArray keep, @Nullable NDArray dropped) {}
 
         /** The batch as the second pass sees it; null if there is none. */
         private @Nullable SiTLossInput masked() {

@@ -253,8 +253,7 @@ public final class SiTObjective implements Objective {
     }
 
     private SiTLossInput input(Map<String, NDArray> arrays, long step) {
-        SiTLossInput.Context context = new SiTLossInput.Context(
-                        step, Map.of(), autoStop != null && autoStop.stopped())
+        SiTLossInput.Context context = new SiTLossInput.Context(step, Map.of(), autoStop != null && autoStop.stopped())
                 .withFeaturesDropped(features.dropped(subsets.draws(), step));
         NDArray keep = arrays.get("keep");
         NDArray noise = arrays.get("maskedNoise");

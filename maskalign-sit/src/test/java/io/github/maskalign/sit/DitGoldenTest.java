@@ -1,31 +1,17 @@
 package io.github.maskalign.sit;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
-import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
-import ai.djl.training.ParameterStore;
 import com.google.gson.JsonParser;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.golden.GoldenCase;
-import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.core.nn.internal.BlockRunner;
 import io.github.maskalign.core.nn.internal.Recomputation;
-import io.github.maskalign.core.sample.Guidance;
-import io.github.maskalign.core.sample.SampleRequest;
-import io.github.maskalign.core.sample.SampleRequest.NoiseSource;
-import io.github.maskalign.core.sample.Sampler;
-import io.github.maskalign.core.sample.SamplerConfig;
-import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.core.script.Autograd.Differentiation;
 import io.github.maskalign.sit.parity.internal.ParityConfig;
-import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -34,11 +34,11 @@ final class GoldenChain {
             Weights.copyInto(model, golden.under("weights/"));
             double cfg = Double.parseDouble(facts.get("cfg"));
             Guidance guidance = new Guidance(
-                    cfg,
-                    cfg,
-                    Double.parseDouble(facts.get("low")),
-                    Double.parseDouble(facts.get("high")),
-                    Integer.parseInt(facts.get("guided")))
+                            cfg,
+                            cfg,
+                            Double.parseDouble(facts.get("low")),
+                            Double.parseDouble(facts.get("high")),
+                            Integer.parseInt(facts.get("guided")))
                     .withCfgPower(Double.parseDouble(facts.getOrDefault("cfg_power", "0")));
             SamplerConfig how = SamplerConfig.defaults()
                     .withMethod(SamplerMethod.valueOf(facts.get("method")), Integer.parseInt(facts.get("steps")))

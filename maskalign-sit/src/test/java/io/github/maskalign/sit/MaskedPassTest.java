@@ -125,7 +125,10 @@ class MaskedPassTest {
                         "en_outblocks.0.skip_linear.weight",
                         "de_blocks.0.skip_linear.bias",
                         "sideblocks.0.mlp.fc1.weight")
-                .doesNotContain("en_inblocks.0.skip_linear.weight", "sideblocks.0.skip_linear.weight", "blocks.0.attn.qkv.weight");
+                .doesNotContain(
+                        "en_inblocks.0.skip_linear.weight",
+                        "sideblocks.0.skip_linear.weight",
+                        "blocks.0.attn.qkv.weight");
         assertThat(weights.get("en_inblocks.0.attn.rel_pos_bias.relative_position_bias_table")
                         .getShape()
                         .getShape())
@@ -150,9 +153,11 @@ class MaskedPassTest {
     @Test
     void whatItsBlocksGoWithoutIsRefused() {
         assertThatThrownBy(() -> CONFIG.withClassToken(7)).hasMessageContaining("cls.enabled must be off");
-        assertThatThrownBy(() -> CONFIG.withAlignment(1, 20, List.of(7))).hasMessageContaining("align.enabled must be off");
+        assertThatThrownBy(() -> CONFIG.withAlignment(1, 20, List.of(7)))
+                .hasMessageContaining("align.enabled must be off");
         assertThatThrownBy(() -> CONFIG.withMixer(MixerConfig.PAPER)).hasMessageContaining("mixer.layers must be off");
-        assertThatThrownBy(() -> CONFIG.withOptions(4, 0.1, true, false)).hasMessageContaining("model.qkNorm must be off");
+        assertThatThrownBy(() -> CONFIG.withOptions(4, 0.1, true, false))
+                .hasMessageContaining("model.qkNorm must be off");
         assertThatThrownBy(() -> CONFIG.withTerms(LossTerms.NONE.withFeatures(LossTerms.Features.of(1))))
                 .hasMessageContaining("terms other than minSnr must be off");
         assertThatThrownBy(() -> CONFIG.withSubset(CONFIG.subset().withSparse(2, 0)))

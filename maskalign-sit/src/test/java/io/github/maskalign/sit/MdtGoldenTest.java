@@ -54,11 +54,7 @@ class MdtGoldenTest {
             double cap = Double.parseDouble(golden.metadata().get("min_snr"));
             SiTConfig config = config(golden);
             new GoldenLoss(golden, manager)
-                    .verify(
-                            config.withTerms(config.terms().withMinSnr(cap)),
-                            Interpolant.LINEAR,
-                            runner,
-                            backward);
+                    .verify(config.withTerms(config.terms().withMinSnr(cap)), Interpolant.LINEAR, runner, backward);
         }
     }
 
@@ -67,7 +63,6 @@ class MdtGoldenTest {
                         JsonParser.parseString(golden.metadata().get("config")).getAsJsonObject())
                 .withProcess(Process.DDPM);
         int decoder = Integer.parseInt(golden.metadata().get("decoder"));
-        return plain.withSubset(plain.subset().withSparse(decoder, 0))
-                .withPlacement(SubsetPlacement.MASKED_PASS, 0, 0);
+        return plain.withSubset(plain.subset().withSparse(decoder, 0)).withPlacement(SubsetPlacement.MASKED_PASS, 0, 0);
     }
 }

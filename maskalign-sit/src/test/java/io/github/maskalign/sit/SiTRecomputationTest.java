@@ -63,7 +63,9 @@ class SiTRecomputationTest {
         all.put("narrow mixer", TinySiT.maskAlign().withMixer(narrow(MixerConfig.Conditioning.ADALN_ZERO)));
         all.put("blind mixer", TinySiT.maskAlign().withMixer(narrow(MixerConfig.Conditioning.NONE)));
         SiTConfig twice = TinySiT.plain().withSubset(TinySiT.plain().subset().withSparse(1, 0));
-        all.put("masked pass on the chain", twice.withProcess(Process.DDPM).withPlacement(SubsetPlacement.MASKED_PASS, 0, 0));
+        all.put(
+                "masked pass on the chain",
+                twice.withProcess(Process.DDPM).withPlacement(SubsetPlacement.MASKED_PASS, 0, 0));
         for (SubsetPlacement where : SubsetPlacement.values()) {
             if (where == SubsetPlacement.MASKED_PASS) {
                 continue; // has no mixer

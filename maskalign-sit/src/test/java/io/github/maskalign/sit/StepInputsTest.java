@@ -265,7 +265,8 @@ class StepInputsTest {
         }
         if (config.subset().placement() == SubsetPlacement.MASKED_PASS) {
             put(all, "maskedNoise", new Shape(n, 3, 6, 6), DRAWS.normal(RandomStream.MASKED_NOISE, first, n, VALUES));
-            float[] dropped = below(RandomStream.MASKED_LABEL_DROP, config.model().classDropoutProb(), range);
+            float[] dropped =
+                    below(RandomStream.MASKED_LABEL_DROP, config.model().classDropoutProb(), range);
             put(all, "maskedDropped", new Shape(n), dropped);
         }
         if (config.subset().placement() == SubsetPlacement.SPARSE) {

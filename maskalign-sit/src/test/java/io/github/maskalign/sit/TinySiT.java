@@ -139,7 +139,8 @@ public final class TinySiT {
     public static SiTLossInput lossInput(SiTConfig config, NDManager manager, @Nullable NDArray keep) {
         if (keep != null && config.subset().placement() == SubsetPlacement.MASKED_PASS) {
             NDArray noise = manager.randomNormal(new Shape(N, 3, 6, 6));
-            MaskedPass second = new MaskedPass(noise, keep, manager.create(new float[] {0, 1, 0}).duplicate());
+            MaskedPass second = new MaskedPass(
+                    noise, keep, manager.create(new float[] {0, 1, 0}).duplicate());
             SiTLossInput first = lossInput(config, manager, null);
             return first.withContext(first.context().withMaskedPass(second));
         }

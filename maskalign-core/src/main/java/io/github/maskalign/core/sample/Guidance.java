@@ -153,13 +153,29 @@ public record Guidance(
     /** Returns this with another number of guided channels; 0 guides all. */
     public Guidance withLegacyGuidedChannels(int channels) {
         return new Guidance(
-                cfgScale, classCfgScale, intervalLow, intervalHigh, channels, unconditional, routes, featureCfgScale, cfgPower);
+                cfgScale,
+                classCfgScale,
+                intervalLow,
+                intervalHigh,
+                channels,
+                unconditional,
+                routes,
+                featureCfgScale,
+                cfgPower);
     }
 
     /** Returns this with another scale of feature channels; 0 takes their conditional velocity. */
     public Guidance withFeatureCfgScale(double scale) {
         return new Guidance(
-                cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels, unconditional, routes, scale, cfgPower);
+                cfgScale,
+                classCfgScale,
+                intervalLow,
+                intervalHigh,
+                legacyGuidedChannels,
+                unconditional,
+                routes,
+                scale,
+                cfgPower);
     }
 
     /** Returns this with a scale that grows towards data; 0 keeps it constant. */
@@ -186,7 +202,15 @@ public record Guidance(
     /** Returns this with another scale, for the class token too. */
     public Guidance withScale(double scale) {
         return new Guidance(
-                scale, scale, intervalLow, intervalHigh, legacyGuidedChannels, unconditional, routes, featureCfgScale, cfgPower);
+                scale,
+                scale,
+                intervalLow,
+                intervalHigh,
+                legacyGuidedChannels,
+                unconditional,
+                routes,
+                featureCfgScale,
+                cfgPower);
     }
 
     /** Returns this between two ratios of a route. */

@@ -27,8 +27,9 @@ public final class SiTTrainerLoss extends Loss {
         super("SiTLoss");
         loss = objective.loss();
         if (loss.model().config().subset().placement() == SubsetPlacement.MASKED_PASS) {
-            throw new IllegalArgumentException("subset.placement MASKED_PASS has two passes a step, and DJL's Trainer makes"
-                    + " one: train with SiTTraining");
+            throw new IllegalArgumentException(
+                    "subset.placement MASKED_PASS has two passes a step, and DJL's Trainer makes"
+                            + " one: train with SiTTraining");
         }
     }
 

@@ -76,7 +76,9 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
     public static WeightsExport of(SiTWeights weights, WeightsFamily family, Extra extra) throws IOException {
         SiTConfig config = weights.config();
         boolean ours = family == WeightsFamily.SIT || family == WeightsFamily.MASKALIGN;
-        boolean foreign = !ours && family != WeightsFamily.MDTV2 && weights.tensors().keys().stream().anyMatch(Keys::isOurs);
+        boolean foreign = !ours
+                && family != WeightsFamily.MDTV2
+                && weights.tensors().keys().stream().anyMatch(Keys::isOurs);
         List<String> problems = problems(config, family);
         if (foreign && extra == Extra.REFUSE) {
             problems.add(family.id() + " has neither mixer.* nor mask_token, and these weights do");
@@ -133,13 +135,19 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
         boolean chain = config.process() == Process.DDPM;
         boolean skips = config.subset().placement() == SubsetPlacement.MASKED_PASS;
         if (skips && family != WeightsFamily.MDTV2 && family != WeightsFamily.SIT) {
-            problems.add(family.id() + " has plain blocks, and these weights blocks with long skips: export them as mdtv2 or sit");
+            problems.add(family.id()
+                    + " has plain blocks, and these weights blocks with long skips: export them as mdtv2 or sit");
         }
         if (family == WeightsFamily.MDTV2 && !(skips && chain)) {
             problems.add("mdtv2 has blocks with long skips and predicts noise and variance, and these weights "
                     + (skips ? "velocities" : "have plain blocks"));
         }
-        if (chain && !skips && family != WeightsFamily.MDTV2 && family != WeightsFamily.DIT && family != WeightsFamily.SIT && family != WeightsFamily.MASKALIGN) {
+        if (chain
+                && !skips
+                && family != WeightsFamily.MDTV2
+                && family != WeightsFamily.DIT
+                && family != WeightsFamily.SIT
+                && family != WeightsFamily.MASKALIGN) {
             problems.add(
                     family.id() + " predicts velocities, and these weights noise and variance (diffusion.process DDPM):"
                             + " export them as dit, or as sit with all that training needs");
@@ -181,8 +189,7 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
      */
     public static WeightsFamily naturalFamily(SiTWeights weights) {
         SiTConfig config = weights.config();
-        if (weights.time() != TimeConvention.DATA_AT_0
-                || config.subset().placement() == SubsetPlacement.MASKED_PASS) {
+        if (weights.time() != TimeConvention.DATA_AT_0 || config.subset().placement() == SubsetPlacement.MASKED_PASS) {
             return WeightsFamily.SIT;
         }
         if (config.process() == Process.DDPM) {

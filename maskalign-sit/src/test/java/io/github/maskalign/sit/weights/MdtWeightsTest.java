@@ -54,7 +54,8 @@ class MdtWeightsTest {
             assertThat(config.subset().placement()).isEqualTo(SubsetPlacement.MASKED_PASS);
             assertThat(config.subset().sparse().dense()).isEqualTo(2);
             assertThat(config.process()).isEqualTo(Process.DDPM);
-            assertThat(weights.notes()).anyMatch(note -> note.contains("left out .attn.rel_pos_bias.relative_position_index"));
+            assertThat(weights.notes())
+                    .anyMatch(note -> note.contains("left out .attn.rel_pos_bias.relative_position_index"));
             SamplerConfig own = weights.sampling();
             assertThat(own.method()).isEqualTo(SamplerMethod.DDPM);
             assertThat(own.guidance().legacyGuidedChannels()).isEqualTo(3);
@@ -63,17 +64,23 @@ class MdtWeightsTest {
             GoldenCase said = GoldenCase.load(MdtWeightsTest.class, "mdtv2-file", "said", manager);
             SiT model = weights.load(manager, Precision.FLOAT32);
             SiTInput in = new SiTInput(said.get("x"), said.get("t"), said.get("y"), null, null, null);
-            NDArray predicted = model.forward(new ParameterStore(manager, false), in, false).velocity();
-            assertThat(GoldenCase.relativeError(predicted, said.get("predicted"))).isLessThan(1e-5);
+            NDArray predicted =
+                    model.forward(new ParameterStore(manager, false), in, false).velocity();
+            assertThat(GoldenCase.relativeError(predicted, said.get("predicted")))
+                    .isLessThan(1e-5);
 
             StateDict before = stored.stateDict();
             WeightsExport export = WeightsExport.of(weights, WeightsFamily.MDTV2, Extra.REFUSE);
             assertThat(export.tensors().keys()).isEqualTo(before.keys());
             for (String key : before.keys()) {
                 if (key.endsWith("_index")) {
-                    assertThat(export.tensors().get(key).longs()).as(key).isEqualTo(before.get(key).longs());
+                    assertThat(export.tensors().get(key).longs())
+                            .as(key)
+                            .isEqualTo(before.get(key).longs());
                 } else {
-                    assertThat(export.tensors().get(key).floats()).as(key).isEqualTo(before.get(key).floats());
+                    assertThat(export.tensors().get(key).floats())
+                            .as(key)
+                            .isEqualTo(before.get(key).floats());
                 }
             }
         }
@@ -83,8 +90,8 @@ class MdtWeightsTest {
     void aModelOfOursIsSavedReadAndExported() throws IOException {
         for (Process process : Process.values()) {
             SiTConfig plain = SiTConfig.of(4, 2, 4, 24, 3, 2, 5).withProcess(process);
-            SiTConfig config = plain.withSubset(plain.subset().withSparse(1, 0))
-                    .withPlacement(SubsetPlacement.MASKED_PASS, 0, 0);
+            SiTConfig config =
+                    plain.withSubset(plain.subset().withSparse(1, 0)).withPlacement(SubsetPlacement.MASKED_PASS, 0, 0);
             Path file = folder.resolve("mdt.safetensors");
             try (NDManager manager = NDManager.newBaseManager();
                     GradMode values = GradMode.off()) {

@@ -209,9 +209,8 @@ public final class Recomputation implements BlockRunner, Differentiation {
     /** How many of a block's inputs may have gradients: all but places of tokens, (N, K) int64, which come last. */
     private static int varying(NDArray[] inputs) {
         int last = inputs.length - 1;
-        boolean places = last > 0
-                && inputs[last].getShape().dimension() == 2
-                && inputs[last].getDataType() == DataType.INT64;
+        boolean places =
+                last > 0 && inputs[last].getShape().dimension() == 2 && inputs[last].getDataType() == DataType.INT64;
         return places ? last : inputs.length;
     }
 

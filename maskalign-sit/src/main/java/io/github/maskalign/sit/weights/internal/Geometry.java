@@ -91,8 +91,7 @@ public final class Geometry {
                         depth,
                         heads,
                         dropout > 0 ? labels - 1 : labels)
-                .withOptions(
-                        ratio(first + "mlp.fc1.weight", width), dropout, has("blocks.0.attn.q_norm.weight"), false)
+                .withOptions(ratio(first + "mlp.fc1.weight", width), dropout, has("blocks.0.attn.q_norm.weight"), false)
                 .withClassToken(classToken)
                 .withMixer(mixer(width));
         config = config.withAlignment(alignDepth(depth), projectorDim(), encoderWidths());
