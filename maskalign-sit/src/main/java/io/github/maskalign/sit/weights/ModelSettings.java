@@ -51,6 +51,8 @@ public final class ModelSettings {
             Map.entry("terms.mae", "null"),
             Map.entry("terms.features", "null"),
             Map.entry("terms.minSnr", "0.0"),
+            Map.entry("optim.kind", "ADAMW"),
+            Map.entry("optim.beta3", "0.99"),
             Map.entry("terms.autoStop.every", "1000"),
             Map.entry("terms.autoStop.inRow", "1"));
 
