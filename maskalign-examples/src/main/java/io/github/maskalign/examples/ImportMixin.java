@@ -25,7 +25,7 @@ final class ImportMixin {
             paramLabel = "FAMILY",
             description =
                     "Project the file comes from: auto, sit-official, repa, repa-legacy, reg, reglue, redi, repa-e,"
-                            + " irepa, dit, or sit and maskalign for this library.")
+                            + " irepa, dit, mdtv2, or sit and maskalign for this library.")
     String from = "auto";
 
     @Option(

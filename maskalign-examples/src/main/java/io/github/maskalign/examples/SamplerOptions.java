@@ -67,6 +67,15 @@ final class SamplerOptions {
     Double featureCfgScale;
 
     @Option(
+            names = "--cfg-power",
+            paramLabel = "S",
+            description =
+                    "Let guidance grow towards data: 1 + (w - 1) (1 - cos(pi (1 - t)^S)) / 2; 4 with --cfg 3.8 is MDT's."
+                            + " That of the config, or 0, a constant scale, unless given.")
+    @Nullable
+    Double cfgPower;
+
+    @Option(
             names = "--guided-channels",
             paramLabel = "N|all",
             description = {
@@ -124,7 +133,8 @@ final class SamplerOptions {
         int channels = guidedChannels == null ? usual.legacyGuidedChannels() : guidedChannels;
         Guidance guidance = new Guidance(
                         w, classW, when.low(), when.high(), w > 1 ? channels : 0, usual.unconditional(), usual.routes())
-                .withFeatureCfgScale(featureCfgScale == null ? usual.featureCfgScale() : featureCfgScale);
+                .withFeatureCfgScale(featureCfgScale == null ? usual.featureCfgScale() : featureCfgScale)
+                .withCfgPower(cfgPower == null ? usual.cfgPower() : cfgPower);
         return own.withMethod(rule, steps == null ? own.steps() : steps)
                 .withEta(eta == null ? own.eta() : eta)
                 .withGuidance(

@@ -78,7 +78,7 @@ public final class StepBenchmark implements AutoCloseable {
         }
         SiTObjective objective = training.buildObjective(manager);
         openGates(objective.model());
-        state = new TrainState(manager, objective.parameters());
+        state = new TrainState(manager, objective.parameters(), config.optim());
         parameters = objective.parameters().values().stream()
                 .filter(Parameter::requiresGradient)
                 .mapToLong(p -> p.getShape().size())

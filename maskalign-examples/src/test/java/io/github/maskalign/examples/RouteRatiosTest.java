@@ -42,6 +42,17 @@ class RouteRatiosTest {
     }
 
     @Test
+    void guidanceGrowsAsAskedOrAsItDid() {
+        SamplerConfig own = SamplerConfig.defaults();
+
+        SamplerConfig chosen = options("--cfg=3.8", "--cfg-power=4").over(own, PLAIN);
+
+        assertThat(chosen.guidance().cfgPower()).isEqualTo(4);
+        assertThat(options("--cfg=2").over(chosen, PLAIN).guidance().cfgPower()).isEqualTo(4);
+        assertThat(options("--cfg=2").over(own, PLAIN).guidance().cfgPower()).isZero();
+    }
+
+    @Test
     void optionThatWouldDoNothingIsRefused() {
         SamplerConfig own = SamplerConfig.defaults();
 

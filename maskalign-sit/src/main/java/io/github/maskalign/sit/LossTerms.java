@@ -31,6 +31,8 @@ import org.jspecify.annotations.Nullable;
  * @param selfAlign an earlier block follows a later one of the model's moving average, which sees less noise (SRA)
  * @param mae dropped patches are painted in (MaskDiT)
  * @param features few channels of an encoder's tokens are generated beside the latent (ReDi)
+ * @param minSnr cap γ of the weight min(SNR, γ) / SNR that the error of the noise has at each step of DDPM's chain, so that
+ *     steps with little noise count less (Min-SNR, arXiv 2303.09556); 0 weights all alike; 5 in MDTv2
  * @param autoStop when terms with schedule AUTO, alignment and attention, stop
  */
 public record LossTerms(
@@ -41,6 +43,7 @@ public record LossTerms(
         @Default("null") Optional<SelfAlign> selfAlign,
         @Default("null") Optional<Mae> mae,
         @Default("null") Optional<Features> features,
+        @NonNegative @Default("0.0") double minSnr,
         @Default("{}") AutoStop.Rule autoStop) {
     /** No further term: SiT, REPA, REG, MaskAlign. */
     public static final LossTerms NONE = new LossTerms(
@@ -51,7 +54,15 @@ public record LossTerms(
             Optional.empty(),
             Optional.empty(),
             Optional.empty(),
+            0,
             AutoStop.Rule.USUAL);
+
+    /** @throws IllegalArgumentException if a number is out of its range */
+    public LossTerms {
+        if (!(minSnr >= 0 && Double.isFinite(minSnr))) {
+            throw new IllegalArgumentException("terms.minSnr must be at least 0 but was " + minSnr);
+        }
+    }
 
     /** Terms without features beside the latent. */
     public LossTerms(
@@ -62,13 +73,18 @@ public record LossTerms(
             Optional<SelfAlign> selfAlign,
             Optional<Mae> mae,
             AutoStop.Rule autoStop) {
-        this(layerSync, dispersive, contrastive, attention, selfAlign, mae, Optional.empty(), autoStop);
+        this(layerSync, dispersive, contrastive, attention, selfAlign, mae, Optional.empty(), 0, autoStop);
     }
 
     /** Returns these terms with features beside the latent. */
     public LossTerms withFeatures(Features group) {
         return new LossTerms(
-                layerSync, dispersive, contrastive, attention, selfAlign, mae, Optional.of(group), autoStop);
+                layerSync, dispersive, contrastive, attention, selfAlign, mae, Optional.of(group), minSnr, autoStop);
+    }
+
+    /** Returns these terms with another cap of the weight of the noise's error; 0 for none. */
+    public LossTerms withMinSnr(double cap) {
+        return new LossTerms(layerSync, dispersive, contrastive, attention, selfAlign, mae, features, cap, autoStop);
     }
 
     /**

@@ -72,6 +72,7 @@ public final class SiT extends AbstractBlock {
     private final @Nullable TokenMixer mixer;
     private final @Nullable SparsePath sparsePath;
     private final @Nullable MaskDecoder decoder;
+    private final @Nullable LongSkips longSkips;
     private final List<AdaLnZeroBlock> blocks = new ArrayList<>();
     private final List<Block> projectors = new ArrayList<>();
     private final SelfTeacher.@Nullable Head selfHead;
@@ -98,16 +99,17 @@ public final class SiT extends AbstractBlock {
         this.config = config;
         int width = config.model().hiddenSize();
         boolean cls = config.hasClassToken();
+        boolean twice = config.subset().placement() == SubsetPlacement.MASKED_PASS;
         float[] table = SinCosPositions.table(width, config.grid(), cls ? 1 : 0);
         positions = addParameter(Parameter.builder()
                 .setName("pos_embed")
                 .setType(Parameter.Type.OTHER)
                 .optShape(new Shape(1, table.length / width, width))
                 .optInitializer(Initializers.constant(table))
-                .optRequiresGrad(false)
+                .optRequiresGrad(twice)
                 .build());
         boolean sparse = config.subset().placement() == SubsetPlacement.SPARSE;
-        maskToken = sparse || config.subset().placement() == SubsetPlacement.DROP_REINSERT
+        maskToken = sparse || twice || config.subset().placement() == SubsetPlacement.DROP_REINSERT
                 ? addParameter(Parameter.builder()
                         .setName("mask_token")
                         .setType(Parameter.Type.WEIGHT)
@@ -130,7 +132,7 @@ public final class SiT extends AbstractBlock {
                         && config.subset().route().float32AfterRoute()
                 ? config.route().routeEnd() + 1
                 : -1;
-        for (int i = 0; i < config.model().depth(); i++) {
+        for (int i = 0; i < config.model().depth() && !twice; i++) {
             blocks.add(addChildBlock(
                     "blocks." + i,
                     new AdaLnZeroBlock(
@@ -145,6 +147,7 @@ public final class SiT extends AbstractBlock {
                 .decoder()
                 .map(made -> addChildBlock("", new MaskDecoder(config, made, precision)))
                 .orElse(null);
+        longSkips = twice ? addChildBlock("", new LongSkips(config, precision)) : null;
         for (int k = 0; k < config.encoderWidths().size(); k++) {
             projectors.add(addChildBlock("projectors." + k, projector(config, k, precision)));
         }
@@ -249,13 +252,19 @@ public final class SiT extends AbstractBlock {
         Map<Integer, NDArray> hidden = new LinkedHashMap<>();
         Map<Integer, NDArray> attention = new LinkedHashMap<>();
         NDArray selfAligned = null;
-        if (wanted.hidden().contains(0)) {
+        if (longSkips == null && wanted.hidden().contains(0)) {
             x = runner.join(x);
             hidden.put(0, x);
         }
+        if (longSkips != null) {
+            x = longSkips.forward(store, training, x, c, putBack(store, keep, training), runner, wanted, hidden);
+        }
         NDArray bypass = x;
         NDArray all = c;
-        NDList shared = rounds && way.through == in.x().getShape().get(0) ? shared(c, runner) : new NDList();
+        NDList shared =
+                rounds && longSkips == null && way.through == in.x().getShape().get(0)
+                        ? shared(c, runner)
+                        : new NDList();
         int dense =
                 sparsePath == null ? blocks.size() : config.subset().sparse().dense();
         for (int i = 0; i < blocks.size(); i++) {
@@ -299,10 +308,7 @@ public final class SiT extends AbstractBlock {
             }
         }
         if (decoder != null) {
-            PutBack back = keep == null || maskToken == null
-                    ? null
-                    : new PutBack(keep, store.getValue(maskToken, x.getDevice(), training));
-            x = decoder.forward(store, training, x, c, back, runner); // (N, T, m)
+            x = decoder.forward(store, training, x, c, putBack(store, keep, training), runner); // (N, T, m)
         } else if (keep != null && placement == SubsetPlacement.DROP_REINSERT) {
             NDArray fill = store.getValue(maskToken, x.getDevice(), training);
             x = rows.reinsert(x, keep, fill, config.tokens() + (config.hasClassToken() ? 1 : 0)); // (N, T, D)
@@ -314,6 +320,13 @@ public final class SiT extends AbstractBlock {
         }
         NDArray classVelocity = config.hasClassToken() ? heads.get(1) : null;
         return new SiTOutput(v, List.of(projected), classVelocity, new Taps(hidden, attention, selfAligned));
+    }
+
+    /** What takes the place of dropped tokens; null if none are. */
+    private @Nullable PutBack putBack(ParameterStore store, @Nullable NDArray keep, boolean training) {
+        return keep == null || maskToken == null
+                ? null
+                : new PutBack(keep, store.getValue(maskToken, keep.getDevice(), training));
     }
 
     /** Returns the condition as each block takes it, activated and rounded for all in one operation. */
@@ -442,6 +455,9 @@ public final class SiT extends AbstractBlock {
         projectors.forEach(projector -> projector.initialize(manager, dataType, tokens));
         if (selfHead != null) {
             selfHead.initialize(manager, dataType, tokens);
+        }
+        if (longSkips != null) {
+            longSkips.initialize(manager, dataType, patches, c);
         }
         if (decoder != null) {
             decoder.initialize(manager, dataType, tokens, c);

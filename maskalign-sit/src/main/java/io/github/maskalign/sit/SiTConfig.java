@@ -92,6 +92,12 @@ public record SiTConfig(
         terms.requireFits(model.depth(), cls.enabled() || align.enabled(), subset);
         if (process == Process.DDPM) {
             ChainFit.require(cls, learnSigma, terms);
+        } else if (terms.minSnr() > 0) {
+            throw new IllegalArgumentException(
+                    "terms.minSnr must be 0 with diffusion.process FLOW but was " + terms.minSnr());
+        }
+        if (subset.placement() == SubsetPlacement.MASKED_PASS) {
+            SubsetFit.requireMaskedPass(model, align, cls, mixer, subset, terms);
         }
         if (terms.mae().isPresent()) {
             SubsetFit.requireMasked(model, subset);

@@ -3,7 +3,6 @@ package io.github.maskalign.sit;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.index.NDIndex;
-import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.AlignmentLoss;
 import io.github.maskalign.core.align.AuxiliaryLoss;
@@ -35,6 +34,8 @@ import org.jspecify.annotations.Nullable;
  * for good, or that a decoder paints in, count in no velocity; the alignment covers the class token and the tokens that were present at the tap, or with
  * LOSS_ONLY those that were sampled. With β and λ at 0 or without the parts, this is SiT's loss; with them REPA's,
  * REG's and MaskAlign's (arXiv 2606.08788, section 4).
+ *
+ * <p>With placement MASKED_PASS a step with dropped tokens has a second pass, whose loss is added: the first pass is of all tokens.
  *
  * <p>For a model of process DDPM the first term is DiT's, {@link DdpmLoss}, over the same tokens, and the path is not looked at.
  */
@@ -145,7 +146,11 @@ public final class SiTLoss {
      * @param runner how the model runs its blocks
      */
     public SiTLosses compute(ParameterStore store, SiTLossInput in, BlockRunner runner) {
-        return of(model.forward(store, noised(in), false, runner, wanted(in)), in);
+        SiTLosses all = of(model.forward(store, noised(in), false, runner, wanted(in)), in);
+        SiTLossInput masked = in.masked();
+        return masked == null
+                ? all
+                : all.with(of(model.forward(store, noised(masked), false, runner, Wanted.NOTHING), masked).total);
     }
 
     /**
@@ -154,7 +159,7 @@ public final class SiTLoss {
      * @throws IllegalArgumentException if targets are missing or do not fit the model
      */
     public SiTInput noised(SiTLossInput in) {
-        checkTargets(in, model.config());
+        TargetFit.require(in, model.config());
         return noised(in, in.t(), in.keep());
     }
 
@@ -323,7 +328,9 @@ public final class SiTLoss {
         }
         DdpmLoss.Parts parts = DdpmLoss.perSample(
                 scored(out, keep, config), clean, noise, in.t(), config.model().inChannels());
-        return new DdpmLoss.Parts(parts.noise().mean(), parts.bound().mean());
+        double cap = config.terms().minSnr();
+        NDArray weighted = cap == 0 ? parts.noise() : DdpmLoss.minSnr(parts.noise(), in.t(), cap);
+        return new DdpmLoss.Parts(weighted.mean(), parts.bound().mean());
     }
 
     /** The velocity where the loss looks at it: of all pixels, or of the kept patches (N, K, p²C). */
@@ -390,57 +397,6 @@ public final class SiTLoss {
         return CLASS_ROW.callForOne(target); // (N, Z)
     }
 
-    private static void checkTargets(SiTLossInput in, SiTConfig config) {
-        boolean aligns = in.context().factor(config.align().weight()) > 0;
-        int needed = Math.max(aligns ? config.encoderWidths().size() : 0, config.hasClassToken() ? 1 : 0);
-        if (in.targets().size() < needed) {
-            throw new IllegalArgumentException("the model needs the tokens of " + needed + " encoders but was given "
-                    + in.targets().size());
-        }
-        for (int i = 0; i < in.targets().size(); i++) {
-            checkTokens(i, in.targets().get(i).getShape(), in.keep(), config);
-        }
-        checkNoise(in, config);
-    }
-
-    private static void checkTokens(int encoder, Shape target, @Nullable NDArray keep, SiTConfig config) {
-        long all = 1L + config.tokens();
-        boolean some = encoder < config.encoderWidths().size() ? config.alignsSubset(encoder) : config.alignsSubset();
-        long kept = keep != null && some ? 1 + keep.getShape().get(1) : all;
-        if (target.dimension() != 3 || target.get(1) != all && target.get(1) != kept) {
-            throw new IllegalArgumentException("an encoder must give a class token and " + config.tokens() + " patches"
-                    + (kept == all ? "" : ", or the " + (kept - 1) + " kept ones,") + " but gave " + target);
-        }
-        boolean aligned = encoder < config.encoderWidths().size();
-        if (aligned && target.get(2) != config.encoderWidths().get(encoder)) {
-            throw new IllegalArgumentException("tokens of encoder " + encoder + " must have width "
-                    + config.encoderWidths().get(encoder) + " but have " + target.get(2));
-        }
-        if (encoder == 0 && config.hasClassToken() && target.get(2) != config.classTokenWidth()) {
-            throw new IllegalArgumentException("the class token must have width " + config.classTokenWidth()
-                    + ", as the model's, but the first encoder's has " + target.get(2));
-        }
-    }
-
-    private static void checkNoise(SiTLossInput in, SiTConfig config) {
-        if (!in.noise().getShape().equals(in.clean().getShape())) {
-            throw new IllegalArgumentException("noise must have the shape of clean, "
-                    + in.clean().getShape() + ", but has " + in.noise().getShape());
-        }
-        NDArray classNoise = in.classNoise();
-        if (config.hasClassToken() == (classNoise == null)) {
-            throw new IllegalArgumentException(
-                    config.hasClassToken()
-                            ? "the model has a class token but classNoise is missing"
-                            : "classNoise was given but the model has no class token");
-        }
-        Shape expected = new Shape(in.clean().getShape().get(0), config.classTokenWidth());
-        if (classNoise != null && !classNoise.getShape().equals(expected)) {
-            throw new IllegalArgumentException(
-                    "classNoise must have shape " + expected + " but has " + classNoise.getShape());
-        }
-    }
-
     /**
      * The parts of a training loss, each 0-d float32.
      *
@@ -459,6 +415,13 @@ public final class SiTLoss {
             Map<String, NDArray> terms) {
         static final String NOISE = "noise";
         static final String BOUND = "vlb";
+
+        /** Returns the same with the loss of a second pass added, under the name {@code masked}. */
+        private SiTLosses with(NDArray masked) {
+            Map<String, NDArray> all = new LinkedHashMap<>(terms);
+            all.put("masked", masked);
+            return new SiTLosses(total.add(masked), velocity, classVelocity, alignment, all);
+        }
 
         /** Returns the parts that exist by the names used in logs. */
         public Map<String, NDArray> parts() {
@@ -535,13 +498,15 @@ public final class SiTLoss {
          * @param selfTeacher hidden tokens (N, [1+]T, D) of the moving average that {@code terms.selfAlign} follows
          * @param stopped whether the terms with schedule AUTO have stopped
          * @param featuresDropped whether this step does without the features of {@code terms.features}: zeros are in their place
+         * @param maskedPass what the second pass of MASKED_PASS sees; null for a step without one
          */
         public record Context(
                 long step,
                 Map<Integer, NDArray> encoderAttention,
                 @Nullable NDArray selfTeacher,
                 boolean stopped,
-                boolean featuresDropped) {
+                boolean featuresDropped,
+                @Nullable MaskedPass maskedPass) {
             /** The first step, without attention. */
             public static final Context FIRST = new Context(0, Map.of());
 
@@ -552,33 +517,58 @@ public final class SiTLoss {
 
             /** What a loss knows without a moving average, where no term has stopped. */
             public Context(long step, Map<Integer, NDArray> encoderAttention) {
-                this(step, encoderAttention, null, false, false);
+                this(step, encoderAttention, null, false, false, null);
             }
 
             /** What a loss knows without a moving average. */
             public Context(long step, Map<Integer, NDArray> encoderAttention, boolean stopped) {
-                this(step, encoderAttention, null, stopped, false);
+                this(step, encoderAttention, null, stopped, false, null);
             }
 
             /** Returns this with the hidden tokens of the moving average. */
             public Context withSelfTeacher(NDArray tokens) {
-                return new Context(step, encoderAttention, tokens, stopped, featuresDropped);
+                return new Context(step, encoderAttention, tokens, stopped, featuresDropped, maskedPass);
             }
 
             /** Returns this with attention of the encoder. */
             Context withAttention(Map<Integer, NDArray> logits) {
-                return new Context(step, logits, selfTeacher, stopped, featuresDropped);
+                return new Context(step, logits, selfTeacher, stopped, featuresDropped, maskedPass);
             }
 
             /** Returns this for a step with or without features. */
             public Context withFeaturesDropped(boolean dropped) {
-                return new Context(step, encoderAttention, selfTeacher, stopped, dropped);
+                return new Context(step, encoderAttention, selfTeacher, stopped, dropped, maskedPass);
+            }
+
+            /** Returns this with a second pass. */
+            public Context withMaskedPass(MaskedPass second) {
+                return new Context(step, encoderAttention, selfTeacher, stopped, featuresDropped, second);
             }
 
             /** Returns the factor of a weight that changes over the run. */
             double factor(LossSchedule course) {
                 return stopped && course.schedule() == LossSchedule.Course.AUTO ? 0 : course.at(step);
             }
+        }
+
+        /**
+         * What the second pass of a step with placement MASKED_PASS has of its own: clean samples, times and labels are the first
+         * pass's.
+         *
+         * @param noise ε (N, C, H, W)
+         * @param keep kept patches (N, K), int64
+         * @param dropped which labels become the null class (N), 0 or 1; null drops none
+         */
+        public record MaskedPass(
+                NDArray noise, NDArray keep, @Nullable NDArray dropped) {}
+
+        /** The batch as the second pass sees it; null if there is none. */
+        private @Nullable SiTLossInput masked() {
+            MaskedPass second = context.maskedPass;
+            return second == null
+                    ? null
+                    : new SiTLossInput(
+                            clean, second.noise, t, y, List.of(), null, second.keep, second.dropped, Context.FIRST);
         }
 
         /** Returns the same batch with other clean samples. */

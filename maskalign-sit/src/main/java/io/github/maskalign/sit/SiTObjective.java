@@ -26,6 +26,7 @@ import io.github.maskalign.core.train.Objective.StepLosses;
 import io.github.maskalign.core.train.TrainConfig.BatchPlan;
 import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.sit.SiTLoss.SiTLossInput;
+import io.github.maskalign.sit.SiTLoss.SiTLossInput.MaskedPass;
 import io.github.maskalign.sit.SiTLoss.SiTLosses;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -40,7 +41,7 @@ import org.jspecify.annotations.Nullable;
  * Trains a SiT: fetches samples, draws every random number by position and computes {@link SiTLoss}.
  *
  * <p>Each kind of number has its stream (timesteps, noise, label dropout, class-token noise, subsets, path dropout, times of the
- * moving average, steps without features), so a run with subsets and one without share everything else.
+ * moving average, steps without features, noise and label dropout of a second pass), so a run with subsets and one without share everything else.
  */
 public final class SiTObjective implements Objective {
     private final SiT model;
@@ -252,6 +253,14 @@ public final class SiTObjective implements Objective {
     }
 
     private SiTLossInput input(Map<String, NDArray> arrays, long step) {
+        SiTLossInput.Context context = new SiTLossInput.Context(step, Map.of(), autoStop != null && autoStop.stopped())
+                .withFeaturesDropped(features.dropped(subsets.draws(), step));
+        NDArray keep = arrays.get("keep");
+        NDArray noise = arrays.get("maskedNoise");
+        if (keep != null && noise != null) {
+            context = context.withMaskedPass(new MaskedPass(noise, keep, arrays.get("maskedDropped")));
+            keep = null;
+        }
         return new SiTLossInput(
                 StepInputs.required(arrays, "latents"),
                 StepInputs.required(arrays, "noise"),
@@ -259,10 +268,9 @@ public final class SiTObjective implements Objective {
                 StepInputs.required(arrays, "labels"),
                 List.of(),
                 arrays.get("classNoise"),
-                arrays.get("keep"),
+                keep,
                 arrays.get("dropped"),
-                new SiTLossInput.Context(step, Map.of(), autoStop != null && autoStop.stopped())
-                        .withFeaturesDropped(features.dropped(subsets.draws(), step)),
+                context,
                 arrays.get("pathDropped"));
     }
 

@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
 final class SparsePath extends ScriptedBlock {
     private final TokenRows rows;
     private final long tokens;
+    private final ScriptFunction apart = ScriptFunction.of(SparsePath.class, "sit.py", "apart");
     private final ScriptFunction firstSamples = ScriptFunction.of(SparsePath.class, "sit.py", "first_samples");
     private final ScriptFunction dropPath = ScriptFunction.of(SparsePath.class, "sit.py", "drop_path");
     private final ScriptFunction withoutPath = ScriptFunction.of(SparsePath.class, "sit.py", "without_path");
@@ -35,7 +36,9 @@ final class SparsePath extends ScriptedBlock {
 
     /** Returns what the sparse blocks begin with, of dense tokens or of a condition: that of the first samples. */
     NDArray enter(NDArray dense, long samples) {
-        return firstSamples.callForOne(dense, samples);
+        return samples == dense.getShape().get(0)
+                ? apart.callForOne(dense) // without a number, which an exported model would keep
+                : firstSamples.callForOne(dense, samples);
     }
 
     /**

@@ -78,7 +78,8 @@ final class StepInputs {
 
     /**
      * Returns the arrays of a batch by name: {@code latents}, {@code labels}, {@code noise} and {@code t}; {@code images},
-     * {@code tokens}, {@code classNoise}, {@code keep}, {@code dropped}, {@code pathDropped} and {@code teacherTime} if
+     * {@code tokens}, {@code classNoise}, {@code keep}, {@code dropped}, {@code maskedNoise}, {@code maskedDropped}, {@code pathDropped} and {@code
+     * teacherTime} if
      * data and model have them.
      *
      * @param owner owner of the arrays
@@ -132,6 +133,12 @@ final class StepInputs {
         block.add("noise", latents, draws.normal(RandomStream.NOISE, first, count, values));
         block.add("t", each, t);
         Optional<TokenSubset> keep = subsets.draw(place.step, first, count, config.tokens());
+        boolean twice = config.subset().placement() == SubsetPlacement.MASKED_PASS;
+        if (twice && keep.isPresent()) {
+            block.add("maskedNoise", latents, draws.normal(RandomStream.MASKED_NOISE, first, count, values));
+            double probability = config.model().classDropoutProb();
+            drop(block, "maskedDropped", RandomStream.MASKED_LABEL_DROP, probability, place.samples);
+        }
         keep.ifPresent(subset -> block.add("keep", new Shape(count, subset.kept()), subset.keep()));
         int width = config.classTokenWidth();
         if (width > 0) {

@@ -2,6 +2,7 @@ package io.github.maskalign.sit;
 
 import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
+import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 
 /** Which blocks see a subset, and which terms of the loss it leaves a meaning. */
 final class SubsetFit {
@@ -16,8 +17,35 @@ final class SubsetFit {
                 yield block > route.routeStart() && block <= route.routeEnd() + 1;
             }
             case SPARSE -> subset.sparse().between(block - 1, depth);
+            case MASKED_PASS -> block <= depth - subset.sparse().dense(); // in the second pass
             case DROP, DROP_REINSERT -> true;
         };
+    }
+
+    /** The blocks of MASKED_PASS are its own, and its second pass has no other term than that of the noise or the velocity. */
+    static void requireMaskedPass(
+            SiTConfig.ModelConfig model,
+            SiTConfig.AlignConfig align,
+            SiTConfig.ClassTokenConfig cls,
+            MixerConfig mixer,
+            SubsetConfig subset,
+            LossTerms terms) {
+        int dense = subset.sparse().dense();
+        SiTConfig.ModelConfig.require(
+                dense < model.depth() && (model.depth() - dense) % 2 == 0,
+                "subset.dense, the decoder's blocks, must leave an even number of the " + model.depth()
+                        + " blocks of model.depth to the encoder with placement MASKED_PASS",
+                dense);
+        String off = " must be off with subset.placement MASKED_PASS, whose blocks with long skips go without it";
+        if (align.enabled() || cls.enabled() || mixer.layers() > 0 || model.qkNorm()) {
+            throw new IllegalArgumentException((align.enabled()
+                            ? "align.enabled"
+                            : cls.enabled() ? "cls.enabled" : model.qkNorm() ? "model.qkNorm" : "mixer.layers")
+                    + off);
+        }
+        if (!terms.withMinSnr(0).isEmpty()) {
+            throw new IllegalArgumentException("terms other than minSnr" + off);
+        }
     }
 
     static void requireMasked(SiTConfig.ModelConfig model, SubsetConfig subset) {
@@ -75,7 +103,9 @@ final class SubsetFit {
                     "the model and its subsets must have the same decoder, but the model has " + subset.decoder()
                             + " and the subsets are drawn for " + drawn.decoder());
         }
-        if (subset.placement() == SubsetPlacement.SPARSE && !drawn.sparse().equals(subset.sparse())) {
+        boolean dense =
+                subset.placement() == SubsetPlacement.SPARSE || subset.placement() == SubsetPlacement.MASKED_PASS;
+        if (dense && !drawn.sparse().equals(subset.sparse())) {
             throw new IllegalArgumentException(
                     "the model and its subsets must have the same sparse path, but the model has " + subset.sparse()
                             + " and the subsets are drawn for " + drawn.sparse());

@@ -75,7 +75,7 @@ final class TrainingParts {
         requireFitting(plan, data, manager);
         SiTObjective made = plan.objective(manager, prepared(data));
         objective = made;
-        TrainState fresh = new TrainState(manager, made.parameters(), plan.optim.extraEmaDecays());
+        TrainState fresh = new TrainState(manager, made.parameters(), plan.optim);
         state = fresh;
         opened.push(fresh);
         if (folder != null) {

@@ -97,8 +97,13 @@ def unpatchify(tokens: Tensor, grid: int, patch: int, predicted: int, channels: 
     return x.reshape([N, channels, grid * patch, grid * patch])  # (N, C, H, W)
 
 
-# SPRINT, where the sparse path leaves the dense one. A slice is a step of its own in the backward pass even where it takes
-# all samples, so that the gradients of both ways are summed in one order, whether blocks are computed again or not.
+# Where the sparse path leaves the dense one (SPRINT), or a long skip the blocks (MDTv2). A slice is a step of its own in the
+# backward pass even where it takes all samples, so that the gradients of both ways are summed in one order, whether blocks are
+# computed again or not.
+def apart(x: Tensor) -> Tensor:
+    return x[0:x.size(0)]
+
+
 def first_samples(x: Tensor, samples: int) -> Tensor:
     return x[0:samples]
 

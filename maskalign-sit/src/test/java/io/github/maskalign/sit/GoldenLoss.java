@@ -51,6 +51,13 @@ record GoldenLoss(GoldenCase golden, NDManager manager) {
     }
 
     private SiTLossInput input() {
+        boolean twice = golden.has("inputs/masked_noise");
+        SiTLossInput.Context context = twice
+                ? SiTLossInput.Context.FIRST.withMaskedPass(new SiTLossInput.MaskedPass(
+                        golden.get("inputs/masked_noise"),
+                        golden.get("inputs/keep"),
+                        golden.get("inputs/masked_dropped")))
+                : SiTLossInput.Context.FIRST;
         return new SiTLossInput(
                 golden.get("inputs/x"),
                 golden.get("inputs/noise"),
@@ -58,9 +65,9 @@ record GoldenLoss(GoldenCase golden, NDManager manager) {
                 golden.get("inputs/y"),
                 List.copyOf(golden.under("inputs/targets.").values()),
                 golden.has("inputs/cls_noise") ? golden.get("inputs/cls_noise") : null,
-                golden.has("inputs/keep") ? golden.get("inputs/keep") : null,
-                null,
-                SiTLossInput.Context.FIRST,
+                golden.has("inputs/keep") && !twice ? golden.get("inputs/keep") : null,
+                golden.has("inputs/dropped") ? golden.get("inputs/dropped") : null,
+                context,
                 golden.has("inputs/path_dropped") ? golden.get("inputs/path_dropped") : null);
     }
 

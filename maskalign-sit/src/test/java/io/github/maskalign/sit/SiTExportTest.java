@@ -50,7 +50,7 @@ class SiTExportTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"sit", "sit-learn-sigma", "repa", "reg", "maskalign"})
+    @ValueSource(strings = {"sit", "sit-learn-sigma", "repa", "reg", "maskalign", "repa SPARSE", "sit MASKED_PASS"})
     void archiveComputesTheSameBitsForAnotherBatchSize(String family) throws Exception {
         SiT model = TinySiT.moved(TinySiT.family().get(family), manager);
         Path file = folder.resolve("sit.pt");

@@ -14,6 +14,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.nn.Precision;
@@ -61,7 +62,14 @@ class SiTRecomputationTest {
         Map<String, SiTConfig> all = new LinkedHashMap<>(TinySiT.family());
         all.put("narrow mixer", TinySiT.maskAlign().withMixer(narrow(MixerConfig.Conditioning.ADALN_ZERO)));
         all.put("blind mixer", TinySiT.maskAlign().withMixer(narrow(MixerConfig.Conditioning.NONE)));
+        SiTConfig twice = TinySiT.plain().withSubset(TinySiT.plain().subset().withSparse(1, 0));
+        all.put(
+                "masked pass on the chain",
+                twice.withProcess(Process.DDPM).withPlacement(SubsetPlacement.MASKED_PASS, 0, 0));
         for (SubsetPlacement where : SubsetPlacement.values()) {
+            if (where == SubsetPlacement.MASKED_PASS) {
+                continue; // has no mixer
+            }
             all.put("mixer " + where, TinySiT.placed(TinySiT.reg().withMixer(MixerConfig.PAPER), where, 0, 2));
         }
         return all.entrySet().stream()

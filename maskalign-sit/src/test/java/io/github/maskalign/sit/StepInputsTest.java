@@ -263,6 +263,12 @@ class StepInputsTest {
             float[] dropped = below(RandomStream.LABEL_DROP, config.model().classDropoutProb(), range);
             put(all, "dropped", new Shape(n), dropped);
         }
+        if (config.subset().placement() == SubsetPlacement.MASKED_PASS) {
+            put(all, "maskedNoise", new Shape(n, 3, 6, 6), DRAWS.normal(RandomStream.MASKED_NOISE, first, n, VALUES));
+            float[] dropped =
+                    below(RandomStream.MASKED_LABEL_DROP, config.model().classDropoutProb(), range);
+            put(all, "maskedDropped", new Shape(n), dropped);
+        }
         if (config.subset().placement() == SubsetPlacement.SPARSE) {
             float[] dropped =
                     below(RandomStream.PATH_DROP, config.subset().sparse().pathDrop(), range);

@@ -12,6 +12,7 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
 import io.github.maskalign.sit.SiTLoss.SiTLossInput;
+import io.github.maskalign.sit.SiTLoss.SiTLossInput.MaskedPass;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -55,7 +56,11 @@ public final class TinySiT {
         all.put("microdit reg", microDiT(reg()));
         all.put("maskdit", maskDiT(plain()));
         all.put("reg with decoder", maskDiT(reg()));
+        all.put("sit MASKED_PASS", placed(plain(), SubsetPlacement.MASKED_PASS, 0, 0));
         for (SubsetPlacement where : SubsetPlacement.values()) {
+            if (where == SubsetPlacement.MASKED_PASS) {
+                continue;
+            }
             all.put("repa " + where, placed(repa(), where, 0, 1));
             all.put("reg " + where, placed(reg(), where, 1, 2));
         }
@@ -74,9 +79,14 @@ public final class TinySiT {
         return config.withSubset(config.subset().withRatio(0.5).withDecoder(2, 20, 5));
     }
 
-    /** A placement, of which SPARSE has one dense block at each end. */
+    /** A placement, of which SPARSE has one dense block at each end, and MASKED_PASS one decoder block and nothing else. */
     public static SiTConfig placed(SiTConfig config, SubsetPlacement where, int start, int end) {
-        return config.withSubset(config.subset().withSparse(1, 0.1)).withPlacement(where, start, end);
+        SiTConfig fitting = where == SubsetPlacement.MASKED_PASS ? plain().withProcess(config.process()) : config;
+        return placed(fitting, where, new int[] {start, end});
+    }
+
+    private static SiTConfig placed(SiTConfig config, SubsetPlacement where, int[] route) {
+        return config.withSubset(config.subset().withSparse(1, 0.1)).withPlacement(where, route[0], route[1]);
     }
 
     /** An initialised model as training begins. */
@@ -125,7 +135,15 @@ public final class TinySiT {
                 null);
     }
 
+    /** A batch; where MASKED_PASS keeps some patches in a second pass, with noise of its own for it. */
     public static SiTLossInput lossInput(SiTConfig config, NDManager manager, @Nullable NDArray keep) {
+        if (keep != null && config.subset().placement() == SubsetPlacement.MASKED_PASS) {
+            NDArray noise = manager.randomNormal(new Shape(N, 3, 6, 6));
+            MaskedPass second = new MaskedPass(
+                    noise, keep, manager.create(new float[] {0, 1, 0}).duplicate());
+            SiTLossInput first = lossInput(config, manager, null);
+            return first.withContext(first.context().withMaskedPass(second));
+        }
         return new SiTLossInput(
                 manager.randomNormal(new Shape(N, 3, 6, 6)),
                 manager.randomNormal(new Shape(N, 3, 6, 6)),

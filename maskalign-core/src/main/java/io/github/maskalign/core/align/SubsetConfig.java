@@ -13,7 +13,7 @@ import java.util.function.DoubleSupplier;
  * @param dropping how many tokens are dropped
  * @param drawing which ones
  * @param route the blocks of {@link SubsetPlacement#ROUTE}; the others do not read it
- * @param sparse the parts of {@link SubsetPlacement#SPARSE}; the others do not read it
+ * @param sparse the parts of {@link SubsetPlacement#SPARSE} and MASKED_PASS; the others do not read it
  * @param decoder what {@link SubsetPlacement#DROP_REINSERT} puts behind the blocks; null for nothing but the learned token
  */
 public record SubsetConfig(
@@ -130,7 +130,8 @@ public record SubsetConfig(
     /**
      * Where {@link SubsetPlacement#SPARSE} is dense, and how often it does without the sparse part.
      *
-     * @param dense first blocks, and as many last ones, that see all tokens; SPRINT's is 2
+     * @param dense first blocks, and as many last ones, that see all tokens; SPRINT's is 2. With MASKED_PASS the decoder's
+     *     blocks, the last ones; MDTv2's are 4, for S 6
      * @param pathDrop probability in [0, 1) that a training sample goes past the blocks between them, so that path-drop
      *     guidance has what it needs; SPRINT's is 0.1
      */
@@ -235,13 +236,20 @@ public record SubsetConfig(
         PER_BATCH
     }
 
-    /** How many of T tokens are kept at a ratio r, evaluated in IEEE double exactly as written. */
+    /** How many of T tokens are kept at a ratio r, evaluated exactly as written, in IEEE double unless it says another. */
     public enum Rounding {
-        /** trunc(T · (1 - r)): MAE, MaskDiT, MDT, MicroDiT. */
+        /** trunc(T · (1 - r)): MAE, MaskDiT, MicroDiT. */
         MAE {
             @Override
             int count(int tokens, double ratio) {
                 return (int) (tokens * (1 - ratio));
+            }
+        },
+        /** The same in float32: MDTv2. */
+        MAE_FLOAT32 {
+            @Override
+            int count(int tokens, double ratio) {
+                return (int) (tokens * (1 - (float) ratio));
             }
         },
         /** T - trunc(T · r): TREAD. */
@@ -508,7 +516,15 @@ public record SubsetConfig(
          * [dense+1, L-dense], otherwise all. The official code counts that depth one block off, and never trains its mask
          * token, which here is learned.
          */
-        SPARSE;
+        SPARSE,
+
+        /**
+         * Each step has a second pass, in which an encoder sees the kept tokens alone, a learned token stands in for the others
+         * until a block of its own has guessed them, and a decoder of the last {@code dense} blocks sees all; the losses of both
+         * passes are added, each over all tokens. MDTv2. The blocks have long skips and biases by relative position, and both
+         * position tables are learned. Noise and dropped labels are drawn anew for the second pass.
+         */
+        MASKED_PASS;
 
         /** Whether a subset is drawn at all. */
         public boolean usesSubset() {

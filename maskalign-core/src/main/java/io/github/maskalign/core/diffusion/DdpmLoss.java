@@ -24,6 +24,7 @@ public final class DdpmLoss {
     private static final ScriptFunction STATE = function("state");
     private static final ScriptFunction STEPS = function("steps");
     private static final ScriptFunction LOSSES = function("losses");
+    private static final ScriptFunction MIN_SNR = function("min_snr");
 
     private DdpmLoss() {}
 
@@ -85,6 +86,18 @@ public final class DdpmLoss {
         }
         NDList parts = LOSSES.call(predicted, clean, noise, t, channels);
         return new Parts(parts.get(0), parts.get(1));
+    }
+
+    /**
+     * Weights errors of the noise by min(SNR_n, γ) / SNR_n with SNR_n = ᾱ_n / (1 − ᾱ_n): steps with little noise count less.
+     * Source: Hang et al. 2023 (arXiv 2303.09556).
+     *
+     * @param noise losses of the samples (N)
+     * @param t their times (N) in [0, 1]
+     * @param cap γ, above 0
+     */
+    public static NDArray minSnr(NDArray noise, NDArray t, double cap) {
+        return MIN_SNR.callForOne(noise, t, cap);
     }
 
     private static void requireAlike(NDArray clean, NDArray noise, NDArray t) {

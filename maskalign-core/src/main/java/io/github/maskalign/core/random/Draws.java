@@ -93,7 +93,11 @@ public record Draws(long seed) {
         /** How much cleaner a model's own moving average sees what the model sees. */
         TEACHER_TIME(20),
         /** Tokens that a routed network keeps while it samples. */
-        SAMPLE_SUBSET(21);
+        SAMPLE_SUBSET(21),
+        /** Noise of the second pass of a step, which sees some tokens alone. */
+        MASKED_NOISE(24),
+        /** Which labels become the null class in that pass. */
+        MASKED_LABEL_DROP(25);
 
         private final int id;
 

@@ -64,11 +64,12 @@ record ChainStep(GuidedField field, SamplerConfig config, NoiseSchedule chain, N
                             + guidance.unconditional());
         }
         return new Guidance(
-                guidance.cfgScale(),
-                0,
-                guidance.intervalLow(),
-                guidance.intervalHigh(),
-                guidance.legacyGuidedChannels());
+                        guidance.cfgScale(),
+                        0,
+                        guidance.intervalLow(),
+                        guidance.intervalHigh(),
+                        guidance.legacyGuidedChannels())
+                .withCfgPower(guidance.cfgPower());
     }
 
     @Override

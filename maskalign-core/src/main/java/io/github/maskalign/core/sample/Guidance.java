@@ -37,6 +37,8 @@ import org.jspecify.annotations.Nullable;
  * @param routes the ratios of {@link Unconditional#ROUTE_RATIO}; the others do not read them
  * @param featureCfgScale w of feature channels, for fields that have them ({@link VelocityField#featureChannels}): cfgScale and
  *     legacyGuidedChannels are about the other channels then; 0 or less takes their conditional velocity as it is, as ReDi does
+ * @param cfgPower power s of a scale that grows towards data, w(t) = 1 + (w - 1) (1 - cos(π (1 - t)^s)) / 2 for every scale
+ *     above 0; 0 keeps it constant. 4 is MDT's, {@code forward_with_cfg} in sail-sg/MDT, with a scale of 3.8
  */
 public record Guidance(
         @Default("1.0") double cfgScale,
@@ -46,12 +48,18 @@ public record Guidance(
         @NonNegative @Default("0") int legacyGuidedChannels,
         @Default("NULL_LABEL") Unconditional unconditional,
         @Inline Routes routes,
-        @Default("0.0") double featureCfgScale) {
+        @Default("0.0") double featureCfgScale,
+        @NonNegative @Default("0.0") double cfgPower) {
     private static final ScriptFunction TIMES = ScriptFunction.of(Guidance.class, "sampler.py", "times");
     private static final ScriptFunction GUIDE = ScriptFunction.of(Guidance.class, "sampler.py", "guide");
 
     public Guidance {
         requireFinite("featureCfgScale", featureCfgScale);
+        requireFinite("cfgPower", cfgPower);
+        if (cfgPower < 0) {
+            throw new IllegalArgumentException(
+                    "cfgPower must be at least 0, which keeps the scale constant, but was " + cfgPower);
+        }
         check(cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels);
         Objects.requireNonNull(unconditional, "unconditional must be given");
         Objects.requireNonNull(routes, "routes must be given");
@@ -116,7 +124,7 @@ public record Guidance(
             int legacyGuidedChannels,
             Unconditional unconditional,
             Routes routes) {
-        this(cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels, unconditional, routes, 0);
+        this(cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels, unconditional, routes, 0, 0);
     }
 
     /** Guides by the label. */
@@ -145,19 +153,64 @@ public record Guidance(
     /** Returns this with another number of guided channels; 0 guides all. */
     public Guidance withLegacyGuidedChannels(int channels) {
         return new Guidance(
-                cfgScale, classCfgScale, intervalLow, intervalHigh, channels, unconditional, routes, featureCfgScale);
+                cfgScale,
+                classCfgScale,
+                intervalLow,
+                intervalHigh,
+                channels,
+                unconditional,
+                routes,
+                featureCfgScale,
+                cfgPower);
     }
 
     /** Returns this with another scale of feature channels; 0 takes their conditional velocity. */
     public Guidance withFeatureCfgScale(double scale) {
         return new Guidance(
-                cfgScale, classCfgScale, intervalLow, intervalHigh, legacyGuidedChannels, unconditional, routes, scale);
+                cfgScale,
+                classCfgScale,
+                intervalLow,
+                intervalHigh,
+                legacyGuidedChannels,
+                unconditional,
+                routes,
+                scale,
+                cfgPower);
+    }
+
+    /** Returns this with a scale that grows towards data; 0 keeps it constant. */
+    public Guidance withCfgPower(double power) {
+        return new Guidance(
+                cfgScale,
+                classCfgScale,
+                intervalLow,
+                intervalHigh,
+                legacyGuidedChannels,
+                unconditional,
+                routes,
+                featureCfgScale,
+                power);
+    }
+
+    /** Returns what a scale is at time {@code t}. */
+    double scaleAt(double scale, double t) {
+        return cfgPower == 0 || scale <= 0
+                ? scale
+                : 1 + (scale - 1) * (1 - StrictMath.cos(Math.PI * StrictMath.pow(1 - t, cfgPower))) / 2;
     }
 
     /** Returns this with another scale, for the class token too. */
     public Guidance withScale(double scale) {
         return new Guidance(
-                scale, scale, intervalLow, intervalHigh, legacyGuidedChannels, unconditional, routes, featureCfgScale);
+                scale,
+                scale,
+                intervalLow,
+                intervalHigh,
+                legacyGuidedChannels,
+                unconditional,
+                routes,
+                featureCfgScale,
+                cfgPower);
     }
 
     /** Returns this between two ratios of a route. */
@@ -170,7 +223,8 @@ public record Guidance(
                 legacyGuidedChannels,
                 Unconditional.ROUTE_RATIO,
                 ratios,
-                featureCfgScale);
+                featureCfgScale,
+                cfgPower);
     }
 
     /** Returns this with an unconditional half that does without something else. */
@@ -183,7 +237,8 @@ public record Guidance(
                 legacyGuidedChannels,
                 value,
                 routes,
-                featureCfgScale);
+                featureCfgScale,
+                cfgPower);
     }
 
     /**
@@ -233,34 +288,33 @@ public record Guidance(
      * Mixes the two halves of a doubled batch.
      *
      * @param doubled velocities (2N, ...) of [latent] or [latent, class token], conditional half first
+     * @param features how many of the latent's channels, the last ones, are features
+     * @param t the time of the velocities
      * @return guided velocities (N, ...)
      */
-    NDList mix(NDList doubled) {
-        return mix(doubled, 0);
-    }
-
-    /** As the other method, the last channels of the latent being features. */
-    NDList mix(NDList doubled, int features) {
+    NDList mix(NDList doubled, int features, double t) {
         NDList mixed = new NDList(doubled.size());
         for (int i = 0; i < doubled.size(); i++) {
-            if (i == 0 && features > 0) {
-                mixed.add(byGroup(doubled.get(0), features));
+            NDArray both = doubled.get(i);
+            if (i > 0) {
+                mixed.add(GUIDE.callForOne(both, scaleAt(classCfgScale, t), 0));
             } else {
-                mixed.add(
-                        i == 0
-                                ? GUIDE.callForOne(doubled.get(i), cfgScale, legacyGuidedChannels)
-                                : GUIDE.callForOne(doubled.get(i), classCfgScale, 0));
+                mixed.add(features > 0 ? byGroup(both, features, t) : guided(both, t));
             }
         }
         return mixed;
     }
 
+    private NDArray guided(NDArray doubled, double t) {
+        return GUIDE.callForOne(doubled, scaleAt(cfgScale, t), legacyGuidedChannels);
+    }
+
     /** The channels of the latent, guided, and behind them those of the features with a scale of their own. */
-    private NDArray byGroup(NDArray doubled, int features) {
-        double scale = unconditional() == Unconditional.NO_FEATURES ? 0 : featureCfgScale;
+    private NDArray byGroup(NDArray doubled, int features, double t) {
+        double scale = unconditional() == Unconditional.NO_FEATURES ? 0 : scaleAt(featureCfgScale, t);
         NDArray latents = doubled.get(":, :-" + features);
         NDArray others = doubled.get(":, -" + features + ":");
-        return GUIDE.callForOne(latents, cfgScale, legacyGuidedChannels).concat(GUIDE.callForOne(others, scale, 0), 1);
+        return guided(latents, t).concat(GUIDE.callForOne(others, scale, 0), 1);
     }
 
     static void check(
@@ -392,13 +446,13 @@ public record Guidance(
                 for (int i = 0; i < more.size(); i++) {
                     halves.add(more.get(i).concat(fewer.get(i))); // (2N, ...)
                 }
-                return guidance.mix(halves, features);
+                return guidance.mix(halves, features, t);
             }
             NDList velocity = guided && guidance.unconditional == Unconditional.PATH_DROP
                     ? field.velocityWithoutPath(input, time, batchLabels)
                     : field.velocity(input, time, batchLabels);
             NDList wide = wide(step, input, velocity);
-            return guided ? guidance.mix(wide, features) : wide;
+            return guided ? guidance.mix(wide, features, t) : wide;
         }
 
         /** Returns the time t for n samples (N), on the device of an array and owned like it. */

@@ -34,6 +34,7 @@ import java.util.Objects;
     "routeRatio",
     "weakRouteRatio",
     "featureCfgScale",
+    "cfgPower",
     "eta"
 })
 public record SamplerConfig(
@@ -69,7 +70,7 @@ public record SamplerConfig(
                 SamplerMethod.EULER_MARUYAMA, 250, new Guidance(1, 1, 0, 1), 0.04, DiffusionScale.TWO_T, 0);
     }
 
-    /** Names all values but an eta and a scale of features of 0: the words of earlier versions, which fingerprints of protocols and folders hold. */
+    /** Names all values but an eta, a scale of features and a power of 0: the words of earlier versions, which fingerprints of protocols and folders hold. */
     @Override
     public String toString() {
         return "SamplerConfig[method=" + method + ", steps=" + steps + ", cfgScale=" + guidance.cfgScale()
@@ -78,6 +79,7 @@ public record SamplerConfig(
                 + ", legacyGuidedChannels=" + guidance.legacyGuidedChannels() + ", unconditional="
                 + guidance.unconditional() + ", routes=" + guidance.routes()
                 + (guidance.featureCfgScale() == 0 ? "" : ", featureCfgScale=" + guidance.featureCfgScale())
+                + (guidance.cfgPower() == 0 ? "" : ", cfgPower=" + guidance.cfgPower())
                 + (eta == 0 ? "]" : ", eta=" + eta + "]");
     }
 

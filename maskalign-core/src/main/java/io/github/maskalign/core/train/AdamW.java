@@ -17,7 +17,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Clipping, AdamW (Loshchilov, Hutter, arXiv 1711.05101) and the moving averages of the weights.
+ * Clipping, AdamW (Loshchilov, Hutter, arXiv 1711.05101) or Adan, and the moving averages of the weights.
  *
  * <pre>
  * g ← g · min(1, clipNorm / (‖g‖ + 1e-6))                  norm of the norms of all tensors
@@ -31,6 +31,15 @@ import org.slf4j.LoggerFactory;
  * {@code torch.optim.AdamW} and REPA's {@code update_ema}, so that bits agree with PyTorch. On a GPU whose engine has
  * AdamW as one kernel that kernel is used, if three updates of test arrays differ from the formulas by less than 1e-6;
  * weights and averages then differ by roundings.
+ *
+ * <p>With {@link OptimConfig.Kind#ADAN} the middle is Adan's (Xie et al., arXiv 2208.06677), in the order of operations of
+ * sail-sg/Adan's {@code adan.py}, its weight decay that of the proximal rule:
+ *
+ * <pre>
+ * d = g − g before, 0 at the first update
+ * m ← β₁ m + (1 − β₁) g,   q ← β₂ q + (1 − β₂) d,   v ← β₃ v + (1 − β₃)(g + β₂ d)²
+ * p ← (p − (lr / (1 − β₁ᵏ) · m + lr β₂ / (1 − β₂ᵏ) · q) / (√v / √(1 − β₃ᵏ) + ε)) / (1 + lr · weightDecay)
+ * </pre>
  *
  * <p>Norm and losses are read once, before anything is changed, and nothing is read after that: while the device updates,
  * the host can prepare the next step. If the norm or the loss is not finite nothing is changed, and the update does not
@@ -54,6 +63,10 @@ public final class AdamW {
     private final TrainState state;
     private final ScriptFunction measures;
     private final ScriptFunction update;
+    private final ScriptFunction updateByAdan;
+    private final boolean adan;
+    private final NDList expAvgDiff;
+    private final NDList negPreGrad;
     private final NDList trained;
     private final NDList decayed;
     private final NDList averaged;
@@ -90,7 +103,7 @@ public final class AdamW {
     record Form(int block, long group, boolean fused) {
         static Form of(TrainState state) {
             return state.manager().getDevice().isGpu()
-                    ? new Form(0, GROUP, fusedAgrees(state))
+                    ? new Form(0, GROUP, state.expAvgDiff().isEmpty() && fusedAgrees(state))
                     : new Form(BLOCK, GROUP, false);
         }
     }
@@ -126,6 +139,9 @@ public final class AdamW {
             largest = Math.max(largest, moment.size());
         }
         boolean gpu = state.manager().getDevice().isGpu();
+        if (!state.expAvgDiff().isEmpty()) { // whole arrays of a group, on a CPU too
+            return 2 * Float.BYTES * Math.min(all, (gpu ? GROUP : BLOCK) + largest);
+        }
         return 2 * Float.BYTES * Math.min(all, gpu ? GROUP + largest : BLOCK);
     }
 
@@ -149,6 +165,13 @@ public final class AdamW {
         averaged = handles(averagedKeys);
         expAvg = new NDList(state.expAvg().values());
         expAvgSq = new NDList(state.expAvgSq().values());
+        adan = config.adam().kind() == OptimConfig.Kind.ADAN;
+        if (adan == state.expAvgDiff().isEmpty()) {
+            throw new IllegalArgumentException("the state must have what the optimiser keeps, for optim.kind "
+                    + config.adam().kind() + ", but was made for the other kind");
+        }
+        expAvgDiff = new NDList(state.expAvgDiff().values());
+        negPreGrad = new NDList(state.negPreGrad().values());
         if (!config.extraEmaDecays().equals(List.copyOf(state.extraEma().keySet()))) {
             throw new IllegalArgumentException("the state must have averages of the decays " + config.extraEmaDecays()
                     + " besides the first but has " + state.extraEma().keySet());
@@ -159,6 +182,13 @@ public final class AdamW {
                 average -> averagedKeys.forEach(key -> averages.add(Objects.requireNonNull(average.get(key), key))));
         this.decays = onHost(config, state.manager());
         measures = ScriptFunction.of(AdamW.class, FILE, "measures").bind("max_norm", config.clipNorm());
+        updateByAdan = ScriptFunction.of(AdamW.class, FILE, "update_by_adan")
+                .bind("beta1", config.adam().beta1())
+                .bind("beta2", config.adam().beta2())
+                .bind("beta3", config.adam().beta3())
+                .bind("eps", config.adam().eps())
+                .bind("weight_decay", decays ? config.adam().weightDecay() : 0.0)
+                .bind("group", form.block() > 0 ? form.block() : form.group());
         update = ScriptFunction.of(AdamW.class, FILE, "update_weights")
                 .bind("beta1", config.adam().beta1())
                 .bind("beta2", config.adam().beta2())
@@ -190,24 +220,48 @@ public final class AdamW {
             double[] found = Arrays.copyOfRange(read, 2, read.length);
             boolean applied = Double.isFinite(norm) && Double.isFinite(found[0]);
             if (applied) {
-                update.callOn(
-                        scratch,
-                        trained,
-                        decayed,
-                        expAvg,
-                        expAvgSq,
-                        averaged,
-                        averages,
-                        gradients,
-                        measured.get(1),
-                        decays,
-                        // a factor of 1 changes no bit
-                        config.clipNorm() > 0 && factor < 1,
-                        config.lrAt(state.step()),
-                        state.step() - state.skipped() + 1);
+                update(scratch, gradients, measured.get(1), config.clipNorm() > 0 && factor < 1); // 1 changes no bit
             }
             state.advance(applied);
             return new Report(applied, norm, found);
+        }
+    }
+
+    private void update(NDManager scratch, NDList gradients, NDArray coefficient, boolean clipped) {
+        double lr = config.lrAt(state.step());
+        long count = state.step() - state.skipped() + 1;
+        if (adan) {
+            updateByAdan.callOn(
+                    scratch,
+                    trained,
+                    decayed,
+                    expAvg,
+                    expAvgDiff,
+                    expAvgSq,
+                    negPreGrad,
+                    averaged,
+                    averages,
+                    gradients,
+                    coefficient,
+                    decays,
+                    clipped,
+                    lr,
+                    count);
+        } else {
+            update.callOn(
+                    scratch,
+                    trained,
+                    decayed,
+                    expAvg,
+                    expAvgSq,
+                    averaged,
+                    averages,
+                    gradients,
+                    coefficient,
+                    decays,
+                    clipped,
+                    lr,
+                    count);
         }
     }
 

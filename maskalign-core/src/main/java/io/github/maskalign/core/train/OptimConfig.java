@@ -8,7 +8,7 @@ import java.util.Objects;
 import java.util.Set;
 
 /**
- * Settings of {@link AdamW}, of gradient clipping and of the moving averages of the weights.
+ * Settings of {@link AdamW} or Adan, of gradient clipping and of the moving averages of the weights.
  *
  * @param lr base learning rate, above 0
  * @param adam how a gradient becomes a step
@@ -27,29 +27,43 @@ public record OptimConfig(
 
     /** The published setting of REPA, REG and MaskAlign: constant 1e-4, no decay, clipping at 1, EMA 0.9999. */
     public static final OptimConfig PAPER = new OptimConfig(
-            1e-4, new Adam(0.9, 0.999, 1e-8, 0, true), 1, 0.9999, new LrCurve(LrSchedule.CONSTANT, 0, 0, 0), List.of());
+            1e-4, new Adam(0.9, 0.999, 1e-8, 0, true, Kind.ADAMW, 0.99), 1, 0.9999, new LrCurve(LrSchedule.CONSTANT, 0, 0, 0), List.of());
 
     /**
      * The numbers of {@link AdamW}.
      *
      * @param beta1 decay of the first moment, in [0, 1)
-     * @param beta2 decay of the second moment, in [0, 1)
+     * @param beta2 decay of the second moment, in [0, 1); of ADAN that of the changes of the gradient
      * @param eps added to the denominator, above 0
      * @param weightDecay decoupled weight decay, at least 0; a step multiplies the weights by 1 - lr · weightDecay
      * @param decayVectors whether biases and other arrays of at most one dimension decay too, as in PyTorch
+     * @param kind the rule
+     * @param beta3 decay of the second moment of ADAN, in [0, 1)
      */
     public record Adam(
             @Default("0.9") double beta1,
             @Default("0.999") double beta2,
             @Default("1.0e-8") double eps,
             @Default("0.0") double weightDecay,
-            @Default("true") boolean decayVectors) {
+            @Default("true") boolean decayVectors,
+            @Default("ADAMW") Kind kind,
+            @Default("0.99") double beta3) {
         public Adam {
+            Objects.requireNonNull(kind, "kind must be given");
+            require(beta3 >= 0 && beta3 < 1, "beta3", "in [0, 1)", beta3);
             require(beta1 >= 0 && beta1 < 1, "beta1", "in [0, 1)", beta1);
             require(beta2 >= 0 && beta2 < 1, "beta2", "in [0, 1)", beta2);
             require(eps > 0 && Double.isFinite(eps), "eps", "above 0", eps);
             require(weightDecay >= 0 && Double.isFinite(weightDecay), "weightDecay", "in [0, 1 / lr)", weightDecay);
         }
+    }
+
+    /** Rules by which a gradient becomes a step; see {@link AdamW}. */
+    public enum Kind {
+        /** AdamW. */
+        ADAMW,
+        /** Adan, which also follows the changes of the gradient; two more numbers are kept for each trained weight. */
+        ADAN
     }
 
     /**
@@ -106,12 +120,17 @@ public record OptimConfig(
 
     /** Returns the same settings with other decays of the moments and another number in the denominator. */
     public OptimConfig withMoments(double beta1, double beta2, double eps) {
-        return with(new Adam(beta1, beta2, eps, adam.weightDecay, adam.decayVectors));
+        return with(new Adam(beta1, beta2, eps, adam.weightDecay, adam.decayVectors, adam.kind, adam.beta3));
+    }
+
+    /** Returns the same settings with Adan's rule; its published decays are 0.98, 0.92 and 0.99. */
+    public OptimConfig withAdan(double beta1, double beta2, double beta3) {
+        return with(new Adam(beta1, beta2, adam.eps, adam.weightDecay, adam.decayVectors, Kind.ADAN, beta3));
     }
 
     /** Returns the same settings with another weight decay. */
     public OptimConfig withWeightDecay(double value, boolean ofVectorsToo) {
-        return with(new Adam(adam.beta1, adam.beta2, adam.eps, value, ofVectorsToo));
+        return with(new Adam(adam.beta1, adam.beta2, adam.eps, value, ofVectorsToo, adam.kind, adam.beta3));
     }
 
     /** Returns the same settings with another clipping norm. */

@@ -319,6 +319,10 @@ public final class RunCheckpoints {
             state.extraEma().forEach((decay, arrays) -> all.put(fileOf(decay), arrays));
             all.put("exp_avg", state.expAvg());
             all.put("exp_avg_sq", state.expAvgSq());
+            if (!state.expAvgDiff().isEmpty()) {
+                all.put("exp_avg_diff", state.expAvgDiff());
+                all.put("neg_pre_grad", state.negPreGrad());
+            }
             return new StateArrays(
                     state.step(), state.skipped(), List.copyOf(state.extraEma().keySet()), state.autoStop(), all);
         }

@@ -18,7 +18,7 @@ import java.util.Objects;
 import java.util.Set;
 
 /**
- * All that a run remembers: weights, their moving averages, AdamW's moments, and how far it has come.
+ * All that a run remembers: weights, their moving averages, the optimiser's moments, and how far it has come.
  *
  * <p>The weights stay in the block's parameters and in the manager they came from; the state owns the rest.
  * Averages cover every weight, frozen ones included; moments exist for those that are trained. Random
@@ -31,6 +31,8 @@ public final class TrainState implements AutoCloseable {
     private final Map<Double, Map<String, NDArray>> extraEma = new LinkedHashMap<>();
     private final Map<String, NDArray> expAvg = new LinkedHashMap<>();
     private final Map<String, NDArray> expAvgSq = new LinkedHashMap<>();
+    private final Map<String, NDArray> expAvgDiff = new LinkedHashMap<>(); // Adan's alone, as the next
+    private final Map<String, NDArray> negPreGrad = new LinkedHashMap<>();
     private long step;
     private long skipped;
     private AutoStop.Memory autoStop = AutoStop.Memory.NONE;
@@ -55,6 +57,20 @@ public final class TrainState implements AutoCloseable {
      * @throws IllegalArgumentException if a parameter is not initialised, not float32, or given twice
      */
     public TrainState(NDManager parent, Map<String, Parameter> parameters, List<Double> extraEmaDecays) {
+        this(parent, parameters, OptimConfig.PAPER.withExtraEmaDecays(extraEmaDecays));
+    }
+
+    /**
+     * Starts a run at step 0 with what an optimiser keeps.
+     *
+     * @param parent manager under which the state opens its own
+     * @param parameters initialised float32 parameters by state-dict key; at least one must require gradients
+     * @param optim settings of the optimiser, of which its kind and the decays of the further averages are looked at
+     * @throws IllegalArgumentException if a parameter is not initialised, not float32, or given twice
+     */
+    public TrainState(NDManager parent, Map<String, Parameter> parameters, OptimConfig optim) {
+        List<Double> extraEmaDecays = optim.extraEmaDecays();
+        boolean adan = optim.adam().kind() == OptimConfig.Kind.ADAN;
         check(parameters);
         manager = parent.newSubManager();
         manager.setName("train state");
@@ -69,6 +85,10 @@ public final class TrainState implements AutoCloseable {
                 if (parameter.requiresGradient()) {
                     expAvg.put(key, owned(weight.zerosLike()));
                     expAvgSq.put(key, owned(weight.zerosLike()));
+                    if (adan) {
+                        expAvgDiff.put(key, owned(weight.zerosLike()));
+                        negPreGrad.put(key, owned(weight.zerosLike()));
+                    }
                 }
             });
         }
@@ -114,6 +134,16 @@ public final class TrainState implements AutoCloseable {
     /** Returns AdamW's second moments, by key of the trained weights. */
     public Map<String, NDArray> expAvgSq() {
         return Collections.unmodifiableMap(expAvgSq);
+    }
+
+    /** Returns Adan's moments of the changes of the gradient, by key of the trained weights; empty for AdamW. */
+    Map<String, NDArray> expAvgDiff() {
+        return Collections.unmodifiableMap(expAvgDiff);
+    }
+
+    /** Returns minus the gradient before, clipped, by key of the trained weights; empty for AdamW. */
+    Map<String, NDArray> negPreGrad() {
+        return Collections.unmodifiableMap(negPreGrad);
     }
 
     /** Returns the keys of the weights that are trained, in order. */
@@ -205,7 +235,7 @@ public final class TrainState implements AutoCloseable {
      * @param weights all weights, frozen ones included, and the copies of those that are rounded
      * @param gradients one number for each trained weight; three while micro-batches are added up, those so far, the new ones
      *     and their sums
-     * @param moments two numbers for each trained weight
+     * @param moments two numbers for each trained weight, with Adan four
      * @param averages one number for each weight and moving average
      * @param update what {@link AdamW} makes anew at a time
      */
@@ -225,7 +255,7 @@ public final class TrainState implements AutoCloseable {
             return new StateMemory(
                     bytes(state.weights()) + 2 * rounded,
                     accumulates ? 3 * trained : trained + 2 * rounded,
-                    trained + bytes(state.expAvgSq()),
+                    trained + bytes(state.expAvgSq()) + bytes(state.expAvgDiff()) + bytes(state.negPreGrad()),
                     averages,
                     AdamW.temporaryBytes(state));
         }

@@ -88,3 +88,10 @@ def losses(predicted: Tensor, x: Tensor, eps: Tensor, t: Tensor, channels: int) 
         torch.mean(torch.flatten(torch.pow(said - eps, 2), 1), 1),  # (N)
         torch.where(n == 0, first, bits),  # (N)
     ]
+
+
+# Min-SNR: each sample's loss (N) times min(snr, cap) / snr of its step, snr = abar / (1 - abar).
+def min_snr(loss: Tensor, t: Tensor, cap: float) -> Tensor:
+    bars = alpha_bars(t)
+    snr = torch.index_select(bars / (1 - bars), 0, step_index(t))
+    return loss * torch.to(torch.clamp_max(snr, cap) / snr, 6)

@@ -55,12 +55,26 @@ def attention(
     proj_weight: Tensor, proj_bias: Tensor,
     heads: int, bf16: bool
 ) -> Tensor:
+    return biased_attention(
+        x, qkv_weight, qkv_bias, q_norm_weight, q_norm_bias, k_norm_weight, k_norm_bias, proj_weight, proj_bias,
+        None, heads, bf16)
+
+
+# The same with a bias (1 or N, h, T, T), if there is one, added to what the softmax sees.
+def biased_attention(
+    x: Tensor,
+    qkv_weight: Tensor, qkv_bias: Tensor,
+    q_norm_weight: Optional[Tensor], q_norm_bias: Optional[Tensor],
+    k_norm_weight: Optional[Tensor], k_norm_bias: Optional[Tensor],
+    proj_weight: Tensor, proj_bias: Tensor,
+    bias: Optional[Tensor], heads: int, bf16: bool
+) -> Tensor:
     N, T, D = x.size(0), x.size(1), x.size(2)
     qkv = linear(x, qkv_weight, qkv_bias, bf16).view([N, T, 3, heads, D // heads])
     q, k, v = torch.unbind(torch.permute(qkv, [2, 0, 3, 1, 4]), 0)  # 3 x (N, h, T, d)
     q = head_norm(q, q_norm_weight, q_norm_bias, v.dtype)
     k = head_norm(k, k_norm_weight, k_norm_bias, v.dtype)
-    y = torch.scaled_dot_product_attention(q, k, v)  # (N, h, T, d)
+    y = torch.scaled_dot_product_attention(q, k, v, bias)  # (N, h, T, d)
     return linear(torch.transpose(y, 1, 2).reshape([N, T, D]), proj_weight, proj_bias, bf16)
 
 
@@ -99,12 +113,29 @@ def ada_ln_zero_block(
     adaLN_modulation_1_weight: Tensor, adaLN_modulation_1_bias: Tensor,
     heads: int, bf16: bool
 ) -> Tensor:
+    return conditioned_block(
+        x, c, attn_qkv_weight, attn_qkv_bias, attn_q_norm_weight, attn_q_norm_bias, attn_k_norm_weight, attn_k_norm_bias,
+        attn_proj_weight, attn_proj_bias, mlp_fc1_weight, mlp_fc1_bias, mlp_fc2_weight, mlp_fc2_bias,
+        adaLN_modulation_1_weight, adaLN_modulation_1_bias, None, heads, bf16)
+
+
+# The same with something added to what the softmax of its attention sees.
+def conditioned_block(
+    x: Tensor, c: Tensor,
+    attn_qkv_weight: Tensor, attn_qkv_bias: Tensor,
+    attn_q_norm_weight: Optional[Tensor], attn_q_norm_bias: Optional[Tensor],
+    attn_k_norm_weight: Optional[Tensor], attn_k_norm_bias: Optional[Tensor],
+    attn_proj_weight: Tensor, attn_proj_bias: Tensor,
+    mlp_fc1_weight: Tensor, mlp_fc1_bias: Tensor, mlp_fc2_weight: Tensor, mlp_fc2_bias: Tensor,
+    adaLN_modulation_1_weight: Tensor, adaLN_modulation_1_bias: Tensor,
+    bias: Optional[Tensor], heads: int, bf16: bool
+) -> Tensor:
     # shift_msa, scale_msa, gate_msa, shift_mlp, scale_mlp, gate_mlp
     m = modulations(c, adaLN_modulation_1_weight, adaLN_modulation_1_bias, 6, bf16)
-    a = attention(
+    a = biased_attention(
         modulated_norm(x, m[0], m[1]), attn_qkv_weight, attn_qkv_bias,
         attn_q_norm_weight, attn_q_norm_bias, attn_k_norm_weight, attn_k_norm_bias,
-        attn_proj_weight, attn_proj_bias, heads, bf16)
+        attn_proj_weight, attn_proj_bias, bias, heads, bf16)
     x = torch.addcmul(x, a, m[2])  # (N, T, D), float32 whatever a is
     f = mlp(modulated_norm(x, m[3], m[4]), mlp_fc1_weight, mlp_fc1_bias, mlp_fc2_weight, mlp_fc2_bias, bf16)
     return torch.addcmul(x, f, m[5])  # (N, T, D)

@@ -140,6 +140,21 @@ def group_ends(arrays: List[Tensor], elements: int) -> List[int]:
     return ends
 
 
+# All averages of all weights; returns how many arrays it went over.
+def average_all(averaged: List[Tensor], averages: List[Tensor], decays: List[float], fused: bool) -> int:
+    n = len(averaged)
+    done = 0
+    for j in range(len(decays)):
+        average = averages[j * n:(j + 1) * n]
+        if fused:
+            torch._foreach_lerp_(average, averaged, 1 - decays[j])
+        else:
+            torch._foreach_mul_(average, decays[j])
+            torch._foreach_add_(average, averaged, alpha=1 - decays[j])
+        done += len(average)
+    return done
+
+
 # The same, each operation over a group of arrays at once: what an operation makes anew is as large as a group.
 def by_groups(
     trained: List[Tensor], exp_avg: List[Tensor], exp_avg_sq: List[Tensor], gradients: List[Tensor],
@@ -158,15 +173,7 @@ def by_groups(
             adamw(p, m, v, g, lr, update, beta1, beta2, eps)
         done += len(p) + len(m) + len(v)  # the lists are used again, or their updates would be removed
         start = end
-    n = len(averaged)
-    for j in range(len(decays)):
-        average = averages[j * n:(j + 1) * n]
-        if fused:
-            torch._foreach_lerp_(average, averaged, 1 - decays[j])
-        else:
-            torch._foreach_mul_(average, decays[j])
-            torch._foreach_add_(average, averaged, alpha=1 - decays[j])
-        done += len(average)
+    done += average_all(averaged, averages, decays, fused)
     assert done == 3 * len(trained) + len(averages), "there must be one array for each weight, moment and decay"
 
 
@@ -190,6 +197,57 @@ def update_weights(
         by_groups(
             trained, exp_avg, exp_avg_sq, gradients, averaged, averages, numbers(decays), coefficient, clipped,
             lr, update, beta1, beta2, eps, group, fused)
+    return torch.zeros([])
+
+
+# One update of Adan: beside the mean of the gradients that of their changes, d = g - g before, 0 at the first update, and the
+# squares of g + beta2 d. `before` holds minus the gradient before; it is the scratch memory on the way.
+def adan(
+    trained: List[Tensor], exp_avg: List[Tensor], exp_avg_diff: List[Tensor], exp_avg_sq: List[Tensor], before: List[Tensor],
+    gradients: List[Tensor], lr: float, update: int, beta1: float, beta2: float, beta3: float, eps: float
+) -> None:
+    if update == 1:
+        torch._foreach_zero_(before)
+        torch._foreach_sub_(before, gradients)
+    torch._foreach_add_(before, gradients)  # d
+    torch._foreach_mul_(exp_avg, beta1)
+    torch._foreach_add_(exp_avg, gradients, alpha=1 - beta1)
+    torch._foreach_mul_(exp_avg_diff, beta2)
+    torch._foreach_add_(exp_avg_diff, before, alpha=1 - beta2)
+    torch._foreach_mul_(before, beta2)
+    torch._foreach_add_(before, gradients)  # g + beta2 d
+    torch._foreach_mul_(exp_avg_sq, beta3)
+    torch._foreach_addcmul_(exp_avg_sq, before, before, 1 - beta3)
+    denominator = torch._foreach_sqrt(exp_avg_sq)
+    torch._foreach_div_(denominator, torch.sqrt(1 - beta3 ** float(update)))
+    torch._foreach_add_(denominator, eps)
+    torch._foreach_addcdiv_(trained, exp_avg, denominator, (lr / (1 - beta1 ** float(update))) * -1)
+    torch._foreach_addcdiv_(trained, exp_avg_diff, denominator, (lr * beta2 / (1 - beta2 ** float(update))) * -1)
+    torch._foreach_zero_(before)
+    torch._foreach_sub_(before, gradients)
+
+
+# Adan and the moving averages of one step, over groups of arrays of `group` elements; lists as in update_weights.
+def update_by_adan(
+    trained: List[Tensor], decayed: List[Tensor], exp_avg: List[Tensor], exp_avg_diff: List[Tensor], exp_avg_sq: List[Tensor],
+    before: List[Tensor], averaged: List[Tensor], averages: List[Tensor], gradients: List[Tensor], coefficient: Tensor,
+    decays: Tensor, clipped: bool, lr: float, update: int, beta1: float, beta2: float, beta3: float, eps: float,
+    weight_decay: float, group: int
+) -> Tensor:
+    start = 0
+    done = 0
+    for end in group_ends(trained, group):
+        p, m, q, v = trained[start:end], exp_avg[start:end], exp_avg_diff[start:end], exp_avg_sq[start:end]
+        b, g = before[start:end], gradients[start:end]
+        if clipped:
+            g = torch._foreach_mul(g, coefficient)
+        adan(p, m, q, v, b, g, lr, update, beta1, beta2, beta3, eps)
+        done += len(p) + len(m) + len(q) + len(v) + len(b)  # the lists are used again, or their updates would be removed
+        start = end
+    if weight_decay != 0.0:
+        torch._foreach_div_(decayed, 1 + lr * weight_decay)
+    done += average_all(averaged, averages, numbers(decays), False)
+    assert done == 5 * len(trained) + len(averages), "there must be one array for each weight, moment and decay"
     return torch.zeros([])
 
 

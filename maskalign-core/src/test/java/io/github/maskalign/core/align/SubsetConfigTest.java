@@ -173,4 +173,13 @@ class SubsetConfigTest {
         assertThatThrownBy(() -> range.requireTokensLeft(256)).hasMessageContaining("of the 256 tokens");
         range.withPlacement(SubsetPlacement.NONE).requireTokensLeft(1);
     }
+
+    /** 100 (1 - 0.33) is 67 in float64 and a little less in float32. */
+    @Test
+    void roundingInFloat32IsMdts() {
+        assertThat(Rounding.MAE.kept(100, 0.33)).isEqualTo(67);
+        assertThat(Rounding.MAE_FLOAT32.kept(100, 0.33)).isEqualTo(66);
+        assertThat(Rounding.MAE_FLOAT32.kept(256, 0.3)).isEqualTo(179);
+        assertThat(Rounding.MAE_FLOAT32.kept(256, Math.nextDown(0.5))).isEqualTo(128);
+    }
 }

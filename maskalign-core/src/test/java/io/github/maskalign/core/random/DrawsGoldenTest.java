@@ -52,6 +52,8 @@ class DrawsGoldenTest {
         expected.put("FEATURE_DROP", 17);
         expected.put("TEACHER_TIME", 20);
         expected.put("SAMPLE_SUBSET", 21);
+        expected.put("MASKED_NOISE", 24);
+        expected.put("MASKED_LABEL_DROP", 25);
         Map<String, Integer> found = new LinkedHashMap<>();
         for (RandomStream stream : RandomStream.values()) {
             found.put(stream.name(), stream.id());

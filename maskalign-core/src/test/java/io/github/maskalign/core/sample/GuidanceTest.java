@@ -2,6 +2,7 @@ package io.github.maskalign.core.sample;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -33,8 +34,8 @@ class GuidanceTest {
                     manager.create(new double[] {1, 2, 0, 4}, new Shape(2, 2, 1, 1)),
                     manager.create(new double[] {5, 1}, new Shape(2, 1)));
 
-            NDList mixed = new Guidance(3, 2, 0, 1).mix(doubled);
-            NDList unguidedClass = new Guidance(3, 0, 0, 1).mix(doubled);
+            NDList mixed = new Guidance(3, 2, 0, 1).mix(doubled, 0, 0.5);
+            NDList unguidedClass = new Guidance(3, 0, 0, 1).mix(doubled, 0, 0.5);
 
             assertThat(mixed.get(0).getShape()).isEqualTo(new Shape(1, 2, 1, 1));
             assertThat(mixed.get(0).toDoubleArray()).containsExactly(3, -2);
@@ -52,14 +53,14 @@ class GuidanceTest {
                     manager.create(new double[] {5, 1}, new Shape(2, 1)));
             Guidance all = new Guidance(3, 2, 0, 1);
 
-            NDList two = all.withLegacyGuidedChannels(2).mix(doubled);
+            NDList two = all.withLegacyGuidedChannels(2).mix(doubled, 0, 0.5);
 
             assertThat(two.get(0).getShape()).isEqualTo(new Shape(1, 3, 1, 1));
             assertThat(two.get(0).toDoubleArray()).containsExactly(3, -2, 3);
             assertThat(two.get(1).toDoubleArray()).containsExactly(9); // the class token is no channel
             for (int every : new int[] {0, 3}) {
                 assertThat(all.withLegacyGuidedChannels(every)
-                                .mix(doubled)
+                                .mix(doubled, 0, 0.5)
                                 .get(0)
                                 .toDoubleArray())
                         .containsExactly(3, -2, -1);
@@ -100,24 +101,24 @@ class GuidanceTest {
         try (NDManager manager = NDManager.newBaseManager()) {
             NDList doubled = new NDList(manager.create(new double[] {1, 2, 3, 0, 1, 1}, new Shape(2, 3, 1, 1)));
 
-            assertThat(new Guidance(3, 0, 0, 1).mix(doubled, 1).get(0).toDoubleArray())
+            assertThat(new Guidance(3, 0, 0, 1).mix(doubled, 1, 0.5).get(0).toDoubleArray())
                     .containsExactly(3, 4, 3); // the conditional velocity of the feature
             assertThat(new Guidance(3, 0, 0, 1)
                             .withFeatureCfgScale(2)
-                            .mix(doubled, 1)
+                            .mix(doubled, 1, 0.5)
                             .get(0)
                             .toDoubleArray())
                     .containsExactly(3, 4, 5);
             assertThat(new Guidance(3, 0, 0, 1)
                             .withFeatureCfgScale(2)
                             .withUnconditional(Guidance.Unconditional.NO_FEATURES)
-                            .mix(doubled, 1)
+                            .mix(doubled, 1, 0.5)
                             .get(0)
                             .toDoubleArray())
                     .containsExactly(3, 4, 3); // nothing is learnt of them
             assertThat(new Guidance(3, 0, 0, 1, 1)
                             .withFeatureCfgScale(2)
-                            .mix(doubled, 1)
+                            .mix(doubled, 1, 0.5)
                             .get(0)
                             .toDoubleArray())
                     .containsExactly(3, 2, 5); // the first channel of the latent
@@ -125,5 +126,20 @@ class GuidanceTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Guidance.none().withFeatureCfgScale(Double.NaN))
                 .withMessage("featureCfgScale must be finite but was NaN");
+    }
+
+    @Test
+    void aScaleMayGrowTowardsData() {
+        Guidance growing = new Guidance(3.8, 0, 0, 1).withCfgPower(4);
+
+        assertThat(growing.scaleAt(3.8, 1)).isEqualTo(1);
+        assertThat(growing.scaleAt(3.8, 0)).isEqualTo(3.8);
+        // 1 + 2.8 (1 - cos(pi 0.7^4)) / 2, by hand
+        assertThat(growing.scaleAt(3.8, 0.3)).isCloseTo(1.37975, within(1e-5));
+        assertThat(growing.scaleAt(0, 0.3)).isZero(); // takes the conditional velocity at all times
+        assertThat(new Guidance(3.8, 0, 0, 1).scaleAt(3.8, 0.3)).isEqualTo(3.8);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> growing.withCfgPower(-1))
+                .withMessageContaining("cfgPower must be at least 0");
     }
 }

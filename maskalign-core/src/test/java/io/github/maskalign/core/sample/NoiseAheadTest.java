@@ -114,12 +114,12 @@ class NoiseAheadTest {
 
         assertThat(mix(2.3, 1.5, 0, doubled)).isEqualTo(all.toDoubleArray());
         assertThat(mix(2.3, 1.5, 3, doubled)).isEqualTo(three.toDoubleArray());
-        NDList both = new Guidance(2.3, 0, 0, 1).mix(new NDList(doubled, doubled));
+        NDList both = new Guidance(2.3, 0, 0, 1).mix(new NDList(doubled, doubled), 0, 0.5);
         assertThat(both.get(1).toDoubleArray()).isEqualTo(halves.get(0).toDoubleArray());
     }
 
     private static double[] mix(double scale, double classScale, int channels, NDArray doubled) {
         Guidance guidance = new Guidance(scale, classScale, 0, 1, channels);
-        return guidance.mix(new NDList(doubled)).get(0).toDoubleArray();
+        return guidance.mix(new NDList(doubled), 0, 0.5).get(0).toDoubleArray();
     }
 }

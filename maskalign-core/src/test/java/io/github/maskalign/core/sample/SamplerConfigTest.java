@@ -103,5 +103,7 @@ class SamplerConfigTest {
         assertThat(DEFAULTS).hasToString(earlier + "]");
         assertThat(DEFAULTS.withGuidance(DEFAULTS.guidance().withFeatureCfgScale(1.5)))
                 .hasToString(earlier + ", featureCfgScale=1.5]");
+        assertThat(DEFAULTS.withGuidance(DEFAULTS.guidance().withCfgPower(4)).withEta(0.5))
+                .hasToString(earlier + ", cfgPower=4.0, eta=0.5]");
     }
 }

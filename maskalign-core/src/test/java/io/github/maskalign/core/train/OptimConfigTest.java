@@ -69,7 +69,7 @@ class OptimConfigTest {
 
         OptimConfig expected = new OptimConfig(
                 2e-4,
-                new OptimConfig.Adam(0.9, 0.999, 1e-8, 0.01, false),
+                new OptimConfig.Adam(0.9, 0.999, 1e-8, 0.01, false, OptimConfig.Kind.ADAMW, 0.99),
                 0.5,
                 0.99,
                 new OptimConfig.LrCurve(LrSchedule.COSINE, 10, 100, 0.1),

@@ -91,7 +91,7 @@ public final class ObjectiveRun {
         try (RunLock lock = RunLock.acquire(folder);
                 NDManager manager = NDManager.newBaseManager(Device.cpu())) {
             Objective objective = model.open(manager);
-            try (TrainState state = new TrainState(manager, objective.parameters())) {
+            try (TrainState state = new TrainState(manager, objective.parameters(), optim)) {
                 RunIdentity identity = RunIdentity.of(
                         family, settings(), Map.of("maskalign", version, "random_numbers", Draws.ALGORITHM));
                 RunCheckpoints checkpoints =

@@ -67,7 +67,7 @@ class DocumentsTest {
                 .split("\n## ")[0];
         List<String> methods = ConfigPresets.of(RunConfig.class).orElseThrow().names();
 
-        assertThat(Pattern.compile("(?m)^\\| `([a-z-]+)` \\|")
+        assertThat(Pattern.compile("(?m)^\\| `([a-z0-9-]+)` \\|")
                         .matcher(section)
                         .results()
                         .map(row -> row.group(1)))

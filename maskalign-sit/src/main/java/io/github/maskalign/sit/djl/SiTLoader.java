@@ -84,7 +84,8 @@ final class SiTLoader extends LocalLoader {
                 own.legacyGuidedChannels(),
                 own.unconditional(),
                 own.routes(),
-                own.featureCfgScale());
+                own.featureCfgScale(),
+                own.cfgPower());
         return sampler.withMethod(sampler.method(), arguments.integer("steps", sampler.steps()))
                 .withGuidance(guidance);
     }

@@ -3,6 +3,7 @@ package io.github.maskalign.sit.djl;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.training.loss.Loss;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTLoss;
 import io.github.maskalign.sit.SiTLoss.SiTLossInput;
@@ -25,6 +26,11 @@ public final class SiTTrainerLoss extends Loss {
     public SiTTrainerLoss(SiTObjective objective) {
         super("SiTLoss");
         loss = objective.loss();
+        if (loss.model().config().subset().placement() == SubsetPlacement.MASKED_PASS) {
+            throw new IllegalArgumentException(
+                    "subset.placement MASKED_PASS has two passes a step, and DJL's Trainer makes"
+                            + " one: train with SiTTraining");
+        }
     }
 
     /**

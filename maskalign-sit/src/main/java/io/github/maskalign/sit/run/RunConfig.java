@@ -74,7 +74,8 @@ import java.util.stream.Stream;
             "microdit",
             "dit",
             "ediffi",
-            "redi"
+            "redi",
+            "mdtv2"
         },
         sections = {"align", "cls", "mixer", "subset", "terms"},
         sized = "model",

@@ -208,7 +208,7 @@ public final class TrainingRun {
                 Sinks sinks = new Sinks()) {
             SiTObjective objective = agreement.together(() -> objective(run, data, encoder.opened(), manager));
             try (TrainState state =
-                    new TrainState(manager, objective.parameters(), run.optim().extraEmaDecays())) {
+                    new TrainState(manager, objective.parameters(), run.optim())) {
                 Optional<RunCheckpoints> checkpoints = Optional.empty();
                 List<TrainListener> listeners = List.of();
                 if (ranks.isRoot()) {

@@ -50,6 +50,9 @@ public final class ModelSettings {
             Map.entry("terms.selfAlign", "null"),
             Map.entry("terms.mae", "null"),
             Map.entry("terms.features", "null"),
+            Map.entry("terms.minSnr", "0.0"),
+            Map.entry("optim.kind", "ADAMW"),
+            Map.entry("optim.beta3", "0.99"),
             Map.entry("terms.autoStop.every", "1000"),
             Map.entry("terms.autoStop.inRow", "1"));
 
@@ -64,10 +67,13 @@ public final class ModelSettings {
     }
 
     /**
-     * Returns the method that a model is made for: {@code sit}, {@code repa}, {@code reg} or {@code maskalign}, and {@code dit} for
-     * all that predict noise.
+     * Returns the method that a model is made for: {@code sit}, {@code repa}, {@code reg} or {@code maskalign}, {@code mdtv2} for
+     * blocks with long skips, and {@code dit} for all others that predict noise.
      */
     public static String family(SiTConfig config) {
+        if (config.subset().placement() == SubsetPlacement.MASKED_PASS) {
+            return "mdtv2";
+        }
         if (config.process() == Process.DDPM) {
             return "dit";
         }
@@ -127,6 +133,9 @@ public final class ModelSettings {
         if (config.subset().placement() == SubsetPlacement.SPARSE) {
             out.put("subset.dense", Integer.toString(config.subset().sparse().dense()));
             out.put("subset.pathDrop", Double.toString(config.subset().sparse().pathDrop()));
+        }
+        if (config.subset().placement() == SubsetPlacement.MASKED_PASS) {
+            out.put("subset.dense", Integer.toString(config.subset().sparse().dense()));
         }
         if (config.process() == Process.DDPM) {
             out.put(PROCESS, config.process().name());
@@ -188,8 +197,11 @@ public final class ModelSettings {
                             all.integer("subset.decoder.heads")));
         }
         if (SubsetPlacement.SPARSE.name().equals(all.text("subset.placement"))) {
-            String dense = all.text("subset.dense");
-            config = config.withSparse(Integer.parseInt(dense == null ? DENSE : dense), 0);
+            config = config.withSparse(all.dense(), 0);
+        }
+        if (SubsetPlacement.MASKED_PASS.name().equals(all.text("subset.placement"))) {
+            config = config.withSubset(config.subset().withSparse(all.dense(), 0))
+                    .withPlacement(SubsetPlacement.MASKED_PASS, 0, 0);
         }
         return Optional.of(Process.DDPM.name().equals(all.text(PROCESS)) ? config.withProcess(Process.DDPM) : config);
     }
@@ -208,6 +220,11 @@ public final class ModelSettings {
         return ProjectorKind.CONV.name().equals(text("align.projector"))
                 ? placed.withProjector(ProjectorKind.CONV, kernel == null ? placed.kernel() : Integer.parseInt(kernel))
                 : placed;
+    }
+
+    private int dense() {
+        String dense = text("subset.dense");
+        return Integer.parseInt(dense == null ? DENSE : dense);
     }
 
     private @Nullable String text(String key) {

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.files.CheckpointFormatException;
@@ -165,6 +166,12 @@ public final class SiTWeights implements Closeable {
                 named = without(plain, Keys.NORM);
                 notes.add("took the statistics bn of the latents from the tensors to the metadata");
             }
+            case MDTV2 -> {
+                named = without(plain, KeyNames.PAIRS);
+                if (named.keys().size() < plain.keys().size()) {
+                    notes.add("left out " + KeyNames.PAIRS + " of each block, which follows from the grid");
+                }
+            }
             case REG, REGLUE -> {
                 if (!plain.keys().contains(Keys.CLASS_WEIGHT)) {
                     throw new CheckpointFormatException(
@@ -192,7 +199,9 @@ public final class SiTWeights implements Closeable {
             named = velocityOnly(named, config, notes);
         }
         requireModel(origin, named, config);
-        comparePositions(named, config, notes);
+        if (config.subset().placement() != SubsetPlacement.MASKED_PASS) { // whose table is learned
+            comparePositions(named, config, notes);
+        }
         facts.putIfAbsent(ModelMetadata.SOURCE, guess.family().id());
         TimeConvention time = ModelMetadata.time(metadata).orElse(guess.family().time());
         return new SiTWeights(origin, guess, time, config, named, facts, notes, null);
@@ -202,7 +211,7 @@ public final class SiTWeights implements Closeable {
     private static Process process(
             String origin, Optional<SiTConfig> told, WeightsFamily family, @Nullable WeightsFamily given)
             throws CheckpointFormatException {
-        Process usual = family == WeightsFamily.DIT ? Process.DDPM : Process.FLOW;
+        Process usual = family.process();
         Process trained = told.map(SiTConfig::process).orElse(usual);
         if (given != null && trained != usual) {
             throw new CheckpointFormatException(
@@ -267,7 +276,8 @@ public final class SiTWeights implements Closeable {
             usual = usual.withMethod(SamplerMethod.DDPM, usual.steps());
         }
         return usual.withGuidance(usual.guidance()
-                .withLegacyGuidedChannels(guided < config.model().inChannels() ? guided : 0));
+                .withLegacyGuidedChannels(guided < config.model().inChannels() ? guided : 0)
+                .withCfgPower(family().cfgPower()));
     }
 
     /** Returns what was changed or is worth knowing, as sentences for a person. */
@@ -384,9 +394,9 @@ public final class SiTWeights implements Closeable {
         return config.withTerms(config.terms().withFeatures(LossTerms.Features.of(features)));
     }
 
-    private static StateDict without(StateDict tensors, String prefix) {
+    private static StateDict without(StateDict tensors, String name) {
         Map<String, TensorSource> out = new LinkedHashMap<>(tensors.tensors());
-        out.keySet().removeIf(key -> key.startsWith(prefix));
+        out.keySet().removeIf(key -> key.startsWith(name) || key.endsWith(name));
         return StateDict.ofTensors(out);
     }
 

@@ -1,5 +1,6 @@
 package io.github.maskalign.sit.weights;
 
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
@@ -25,7 +26,8 @@ import java.util.Set;
  *
  * <p>{@code repa} and {@code reg} are what the {@code generate.py} of REPA and REG load; {@code sit-official} is what
  * willisma/SiT's sampler loads, a head of C channels ({@code learn_sigma=False}, which it assumes for every file that
- * is not its own), {@code irepa} what iREPA's loads, {@code dit} what facebookresearch/DiT's does. Their loaders are strict, so a token mixer cannot go with them: {@link Extra} says what becomes of
+ * is not its own), {@code irepa} what iREPA's loads, {@code dit} what facebookresearch/DiT's and
+ * {@code mdtv2} what sail-sg/MDT's does. Their loaders are strict, so a token mixer cannot go with them: {@link Extra} says what becomes of
  * it. {@code sit} and {@code maskalign} are this library's own and leave nothing out.
  *
  * @param family the project
@@ -43,7 +45,8 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
             WeightsFamily.MASKALIGN,
             WeightsFamily.SIT_OFFICIAL,
             WeightsFamily.IREPA,
-            WeightsFamily.DIT);
+            WeightsFamily.DIT,
+            WeightsFamily.MDTV2);
 
     /** What becomes of {@code mixer.*} and {@code mask_token}, which no other project knows. */
     public enum Extra {
@@ -73,7 +76,9 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
     public static WeightsExport of(SiTWeights weights, WeightsFamily family, Extra extra) throws IOException {
         SiTConfig config = weights.config();
         boolean ours = family == WeightsFamily.SIT || family == WeightsFamily.MASKALIGN;
-        boolean foreign = !ours && weights.tensors().keys().stream().anyMatch(Keys::isOurs);
+        boolean foreign = !ours
+                && family != WeightsFamily.MDTV2
+                && weights.tensors().keys().stream().anyMatch(Keys::isOurs);
         List<String> problems = problems(config, family);
         if (foreign && extra == Extra.REFUSE) {
             problems.add(family.id() + " has neither mixer.* nor mask_token, and these weights do");
@@ -110,6 +115,10 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
             named = KeyNames.withProjectionLayers(weights.origin(), left);
             notes.add("renamed projectors.k to projectors.k.projection_layer");
         }
+        if (family == WeightsFamily.MDTV2) {
+            named = KeyNames.withPairs(left, config.grid());
+            notes.add("added " + KeyNames.PAIRS + " to each block, which mdtv2's own loader wants");
+        }
         return new WeightsExport(family, named, metadata, notes);
     }
 
@@ -118,13 +127,27 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
         boolean redi = family == WeightsFamily.REDI;
         if (!TARGETS.contains(family) && !(redi && config.featureChannels() > 0)) {
             throw new IllegalArgumentException(
-                    "weights can be exported as sit, repa, reg, maskalign, sit-official, irepa or dit, and those with features as"
+                    "weights can be exported as sit, repa, reg, maskalign, sit-official, irepa, dit or mdtv2, and those with features as"
                             + " redi, but not as "
                             + family.id());
         }
         List<String> problems = new ArrayList<>();
         boolean chain = config.process() == Process.DDPM;
-        if (chain && family != WeightsFamily.DIT && family != WeightsFamily.SIT && family != WeightsFamily.MASKALIGN) {
+        boolean skips = config.subset().placement() == SubsetPlacement.MASKED_PASS;
+        if (skips && family != WeightsFamily.MDTV2 && family != WeightsFamily.SIT) {
+            problems.add(family.id()
+                    + " has plain blocks, and these weights blocks with long skips: export them as mdtv2 or sit");
+        }
+        if (family == WeightsFamily.MDTV2 && !(skips && chain)) {
+            problems.add("mdtv2 has blocks with long skips and predicts noise and variance, and these weights "
+                    + (skips ? "velocities" : "have plain blocks"));
+        }
+        if (chain
+                && !skips
+                && family != WeightsFamily.MDTV2
+                && family != WeightsFamily.DIT
+                && family != WeightsFamily.SIT
+                && family != WeightsFamily.MASKALIGN) {
             problems.add(
                     family.id() + " predicts velocities, and these weights noise and variance (diffusion.process DDPM):"
                             + " export them as dit, or as sit with all that training needs");
@@ -162,11 +185,11 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
      * Returns the family as which these weights are written without a change: {@code dit} or {@code sit} for networks of noise,
      * otherwise {@code maskalign} with a mixer, {@code repa}
      * with projectors, {@code reg} with a class token too, and {@code sit} for all else, for projectors that are convolutions,
-     * and for the other time axis.
+     * for blocks with long skips, and for the other time axis.
      */
     public static WeightsFamily naturalFamily(SiTWeights weights) {
         SiTConfig config = weights.config();
-        if (weights.time() != TimeConvention.DATA_AT_0) {
+        if (weights.time() != TimeConvention.DATA_AT_0 || config.subset().placement() == SubsetPlacement.MASKED_PASS) {
             return WeightsFamily.SIT;
         }
         if (config.process() == Process.DDPM) {

@@ -2,6 +2,7 @@ package io.github.maskalign.sit.weights;
 
 import io.github.maskalign.core.config.ConfigKey.Identified;
 import io.github.maskalign.core.data.PixelScaling;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.sit.weights.internal.TimeConvention;
 import java.util.Arrays;
 import java.util.Optional;
@@ -30,7 +31,11 @@ public enum WeightsFamily implements Identified {
     /** facebookresearch/DiT, and all models here that predict noise: SiT's names, a head of 2C channels, DDPM's chain. */
     DIT("dit", TimeConvention.DATA_AT_0),
     /** ReDi: SiT's names and axis on 4 + 8 channels, and {@code projector} if it was trained with REPA. */
-    REDI("redi", TimeConvention.DATA_AT_1);
+    REDI("redi", TimeConvention.DATA_AT_1),
+    /** sail-sg/MDT, its second version: {@code en_inblocks}, {@code en_outblocks}, {@code de_blocks}, DDPM's chain. */
+    MDTV2("mdtv2", TimeConvention.DATA_AT_0);
+
+    private static final double MDT_POWER = 4;
 
     /** Channels of Stable Diffusion's latents, behind which REGLUE and ReDi have features. */
     static final int LATENT_CHANNELS = 4;
@@ -56,11 +61,21 @@ public enum WeightsFamily implements Identified {
 
     /**
      * Returns how many channels of the latent the project's own sampler guides, the first ones; 0 for all. It is a
-     * quirk of {@code forward_with_cfg} in facebookresearch/DiT and willisma/SiT, which their published scores with guidance
-     * need (FID 2.27 of DiT-XL/2, 2.06 of SiT-XL/2); every other family guides all.
+     * quirk of {@code forward_with_cfg} in facebookresearch/DiT, willisma/SiT and sail-sg/MDT, which their published scores with
+     * guidance need (FID 2.27 of DiT-XL/2, 2.06 of SiT-XL/2, 1.58 of MDTv2-XL/2); every other family guides all.
      */
     public int legacyGuidedChannels() {
-        return this == SIT_OFFICIAL || this == DIT ? 3 : 0;
+        return this == SIT_OFFICIAL || this == DIT || this == MDTV2 ? 3 : 0;
+    }
+
+    /** Returns the power by which the project's own sampler lets guidance grow towards data, {@code cfgPower}; 0 for none. */
+    double cfgPower() {
+        return this == MDTV2 ? MDT_POWER : 0;
+    }
+
+    /** Returns what the project's models are trained on. */
+    Process process() {
+        return this == DIT || this == MDTV2 ? Process.DDPM : Process.FLOW;
     }
 
     /**

@@ -26,7 +26,7 @@ public interface BlockRunner {
      * @param block the block; must give the same result when it is run again
      * @param store where the parameters' arrays come from
      * @param training passed on to the block
-     * @param inputs its inputs
+     * @param inputs its inputs; places of tokens, (N, K) int64, come last
      */
     NDArray run(Block block, ParameterStore store, boolean training, NDArray... inputs);
 

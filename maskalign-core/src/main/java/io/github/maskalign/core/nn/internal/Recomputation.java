@@ -3,6 +3,7 @@ package io.github.maskalign.core.nn.internal;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
@@ -11,6 +12,7 @@ import io.github.maskalign.core.script.Autograd.Differentiation;
 import io.github.maskalign.core.script.Autograd.Receiver;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
@@ -53,7 +55,7 @@ public final class Recomputation implements BlockRunner, Differentiation {
     private final List<Part> parts = new ArrayList<>();
     private final Map<NDArray, Recorded> kept = new IdentityHashMap<>();
     private final Set<NDArray> leaves = Collections.newSetFromMap(new IdentityHashMap<>());
-    private int blocks;
+    private final Map<Block, Boolean> again = new IdentityHashMap<>();
     private boolean used;
 
     /**
@@ -107,7 +109,7 @@ public final class Recomputation implements BlockRunner, Differentiation {
 
     @Override
     public NDArray run(Block block, ParameterStore store, boolean training, NDArray... inputs) {
-        if (blocks++ % every != 0) {
+        if (!again.computeIfAbsent(block, one -> again.size() % every == 0)) { // of two passes in both or in neither
             NDArray[] joined = inputs.clone();
             joined[0] = join(joined[0]); // what comes before is differentiated after it: the order of the plain pass
             return PLAIN.run(block, store, training, joined);
@@ -204,10 +206,20 @@ public final class Recomputation implements BlockRunner, Differentiation {
         }
     }
 
+    /** How many of a block's inputs may have gradients: all but places of tokens, (N, K) int64, which come last. */
+    private static int varying(NDArray[] inputs) {
+        int last = inputs.length - 1;
+        boolean places =
+                last > 0 && inputs[last].getShape().dimension() == 2 && inputs[last].getDataType() == DataType.INT64;
+        return places ? last : inputs.length;
+    }
+
     /** Computes a part from leaves of its own, so that its record ends there. */
     private static Recorded record(Forward forward, NDArray[] inputs, NDManager owner) {
         NDArray[] leaves = new NDArray[inputs.length];
-        for (int k = 0; k < inputs.length; k++) {
+        int varying = varying(inputs);
+        System.arraycopy(inputs, varying, leaves, varying, inputs.length - varying);
+        for (int k = 0; k < varying; k++) {
             leaves[k] = LEAF.callOn(owner, inputs[k]).singletonOrThrow();
         }
         try (GradMode recording = GradMode.on()) {
@@ -224,11 +236,11 @@ public final class Recomputation implements BlockRunner, Differentiation {
         Recorded before = kept.remove(part.result);
         try (NDManager inner = before == null ? scratch.newSubManager() : before.owner) {
             Recorded recorded = before == null ? record(part.again, part.inputs, inner) : before;
-            NDList wanted = new NDList(recorded.inputs);
+            NDList wanted = new NDList(Arrays.copyOf(recorded.inputs, varying(part.inputs)));
             wanted.addAll(part.weights);
             gradients = VECTOR_JACOBIAN.callOn(scratch, recorded.result, seed, wanted);
         }
-        int inputs = part.inputs.length;
+        int inputs = varying(part.inputs);
         for (int k = 0; k < part.weights.size(); k++) {
             sums.add(part.weights.get(k), gradients.get(inputs + k));
         }

@@ -117,7 +117,8 @@ class MethodConfigsTest {
         "microdit, 157965520, 751273360",
         "dit, 130512416, 675129632",
         "ediffi, 130500112, 675111184",
-        "redi, 130549296, 675184944"
+        "redi, 130549296, 675184944",
+        "mdtv2, 150931856, 742263904"
     })
     void parametersAreThoseOfThePapers(String method, long base, long extraLarge) {
         assertThat(total("imagenet-sit-b-2", method)).isEqualTo(base);

@@ -5,10 +5,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.github.maskalign.core.align.SubsetConfig;
+import io.github.maskalign.core.align.SubsetConfig.Order;
+import io.github.maskalign.core.align.SubsetConfig.Rounding;
+import io.github.maskalign.core.align.SubsetConfig.Scope;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
+import io.github.maskalign.core.align.SubsetConfig.SubsetSchedule;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Bottleneck;
 import io.github.maskalign.core.align.TokenMixer.MixerConfig.Conditioning;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.sit.SiTConfig;
 import java.io.IOException;
 import java.io.InputStream;
@@ -19,6 +25,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The operations of a forward pass, against PyTorch's own counter. */
 class ModelFlopsTest {
@@ -84,5 +91,38 @@ class ModelFlopsTest {
         config = config.withPlacement(
                 placement, of.get("route_start").getAsInt(), of.get("route_end").getAsInt());
         return config.withSubset(config.subset().withRatio(golden.get("ratio").getAsDouble()));
+    }
+
+    /** MDTv2's two passes, the second with the mean of the ratios that are drawn. */
+    @ParameterizedTest
+    @ValueSource(strings = {"s", "b"})
+    void twoPassesAreCountedAsPyTorchCountsThem(String size) throws IOException {
+        JsonObject golden;
+        try (InputStream in = ModelFlopsTest.class.getResourceAsStream("/golden/flops-mdtv2/" + size + ".json")) {
+            golden = JsonParser.parseReader(new InputStreamReader(in, StandardCharsets.UTF_8))
+                    .getAsJsonObject();
+        }
+        SiTConfig dit = SiTConfig.of(
+                        32,
+                        2,
+                        4,
+                        golden.get("hidden_size").getAsInt(),
+                        golden.get("depth").getAsInt(),
+                        golden.get("num_heads").getAsInt(),
+                        1000)
+                .withProcess(Process.DDPM);
+        SubsetConfig drawn = dit.subset()
+                .withSparse(golden.get("decoder").getAsInt(), 0)
+                .withRatio(0.3)
+                .withSchedule(SubsetSchedule.UNIFORM_RANGE, 0, 4, 0.2)
+                .withDrawing(Scope.PER_SAMPLE, Rounding.MAE_FLOAT32, Order.SHUFFLED)
+                .withPlacement(SubsetPlacement.MASKED_PASS);
+
+        ModelFlops counted = ModelFlops.of(dit.withSubset(drawn));
+
+        long sample = golden.get("sample_forward").getAsLong();
+        assertThat(counted.sample()).isEqualTo(sample);
+        assertThat(counted.forward())
+                .isEqualTo(sample + golden.get("masked_forward").getAsLong());
     }
 }

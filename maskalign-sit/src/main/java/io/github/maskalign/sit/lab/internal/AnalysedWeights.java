@@ -142,6 +142,11 @@ record AnalysedWeights(String name, long step, Path file, Optional<RunConfig> ru
                         "an analysis measures networks that predict velocities, but this one predicts noise"
                                 + " (diffusion.process DDPM)");
             }
+            if (trained.subset().placement() == SubsetPlacement.MASKED_PASS) {
+                throw new IllegalArgumentException(
+                        "an analysis compares the blocks of a SiT, but this network has others, with long skips"
+                                + " (subset.placement MASKED_PASS)");
+            }
         }
     }
 

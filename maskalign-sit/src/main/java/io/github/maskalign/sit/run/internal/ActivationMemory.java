@@ -1,5 +1,6 @@
 package io.github.maskalign.sit.run.internal;
 
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.sit.SiTConfig;
 import java.util.ArrayList;
@@ -19,7 +20,7 @@ import java.util.List;
  *
  * <p>A projector of width P keeps {@code 4 P} numbers and, with the loss, {@code 3 Z} of float32. With activation
  * checkpointing a recomputed block keeps its result alone (4 D bytes), and the largest of them exists once. Attention
- * weights are never kept. What is left out (embedders, head, the class token's parts) is small.
+ * weights are kept in blocks with a bias by position alone (MASKED_PASS). What is left out (embedders, head, the class token's parts) is small.
  */
 public final class ActivationMemory {
     private static final int FLOAT = 4;
@@ -61,6 +62,9 @@ public final class ActivationMemory {
         int classTokens = config.hasClassToken() ? 1 : 0;
         long all = (long) samples * (config.tokens() + classTokens);
         long some = (long) samples * (kept + classTokens);
+        if (config.subset().placement() == SubsetPlacement.MASKED_PASS) {
+            return longSkips(config, half, samples, kept);
+        }
         List<Part> parts = new ArrayList<>();
         int mixerWidth = config.mixer().width() == 0
                 ? config.model().hiddenSize()
@@ -70,7 +74,7 @@ public final class ActivationMemory {
         }
         for (int i = 0; i < config.model().depth(); i++) {
             boolean away = switch (config.subset().placement()) {
-                case NONE, LOSS_ONLY -> false;
+                case NONE, LOSS_ONLY, MASKED_PASS -> false;
                 case DROP, DROP_REINSERT -> true;
                 case SPARSE ->
                     config.subset().sparse().between(i, config.model().depth());
@@ -104,6 +108,35 @@ public final class ActivationMemory {
             }
         });
         return parts;
+    }
+
+    /** All tokens and, where some are dropped, a second pass. */
+    private static List<Part> longSkips(SiTConfig config, boolean half, int samples, int kept) {
+        List<Part> parts = new ArrayList<>();
+        int last = config.subset().sparse().dense();
+        int each = (config.model().depth() - last) / 2;
+        for (int seen : kept < config.tokens() ? new int[] {config.tokens(), kept} : new int[] {config.tokens()}) {
+            for (int i = 0; i < 2 * each; i++) {
+                parts.add(biased(config, samples, seen, i >= each, half));
+            }
+            if (seen < config.tokens()) {
+                parts.add(biased(config, samples, config.tokens(), false, half));
+            }
+            for (int i = 0; i < last; i++) {
+                parts.add(biased(config, samples, config.tokens(), true, half));
+            }
+        }
+        return parts;
+    }
+
+    /** A block with a bias by position: attention weights, the bias, which differs by sample in a subset, and a long skip. */
+    private static Part biased(SiTConfig config, int samples, long tokens, boolean skip, boolean half) {
+        long width = config.model().hiddenSize();
+        Part plain = block(samples * tokens, width, config.model().mlpRatio(), false, half);
+        long square = config.model().numHeads() * tokens * tokens;
+        long biases = (tokens < config.tokens() ? samples : 1) * square;
+        long more = samples * square + biases + (skip ? samples * tokens * 2 * width : 0);
+        return new Part(plain.inside() + (half ? HALF : FLOAT) * more, plain.result());
     }
 
     private static Part block(long tokens, long width, double ratio, boolean qkNorm, boolean half) {

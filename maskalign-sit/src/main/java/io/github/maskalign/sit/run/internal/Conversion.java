@@ -50,7 +50,7 @@ public record Conversion(StateDict tensors, Map<String, String> metadata, List<S
         return WeightsFamily.find(family)
                 .filter(found -> found == WeightsFamily.REDI || WeightsExport.TARGETS.contains(found))
                 .orElseThrow(() -> new IllegalArgumentException(
-                        "--family must be sit, repa, reg, maskalign, sit-official, irepa, dit or redi but was "
+                        "--family must be sit, repa, reg, maskalign, sit-official, irepa, dit, mdtv2 or redi but was "
                                 + family));
     }
 

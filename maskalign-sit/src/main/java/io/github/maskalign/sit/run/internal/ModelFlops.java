@@ -14,7 +14,8 @@ import io.github.maskalign.sit.SiTConfig.ModelConfig;
  * Floating point operations of a model: two for each multiply-add of its matrix products and convolutions, nothing for the
  * rest, as PyTorch's counter has it. A block of width D on T tokens with MLP ratio 4 takes {@code T (24 D² + 4 T D) + 12 D²}.
  *
- * @param forward of one picture's forward pass in training: with the subset's ratio, and with projectors
+ * @param forward of one picture's forward pass in training: with the subset's ratio or the mean of them, with projectors, and with a
+ *     second pass where there is one
  * @param step of one picture's part of a training step: three times forward, as the backward pass has two products for
  *     each of the forward pass, and what a model computes as its own teacher; without the encoder
  * @param sample of one evaluation of the velocity of one picture: all tokens, no projectors; guidance takes two
@@ -25,15 +26,23 @@ public record ModelFlops(long forward, long step, long sample) {
     /** Counts the operations of a model. */
     public static ModelFlops of(SiTConfig config) {
         SubsetConfig.Dropping dropping = config.subset().dropping();
+        boolean draws = dropping.schedule() == SubsetConfig.SubsetSchedule.UNIFORM_RANGE;
+        double ratio = dropping.ratio() + (draws ? dropping.scheduleWidth() / 2 : 0);
         int kept = config.subset().placement().usesSubset()
-                ? config.subset().drawing().rounding().kept(config.tokens(), dropping.ratio())
+                ? config.subset().drawing().rounding().kept(config.tokens(), ratio)
                 : config.tokens();
-        long forward = trunk(config, kept) + heads(config, kept);
+        boolean twice = config.subset().placement() == SubsetPlacement.MASKED_PASS && ratio > 0;
+        long forward = trunk(config, twice ? config.tokens() : kept)
+                + (twice ? longSkips(config, kept, true) : 0)
+                + heads(config, kept);
         long step = 3 * forward + (config.terms().selfAlign().isPresent() ? teacher(config) : 0);
         return new ModelFlops(forward, step, trunk(config, config.tokens()));
     }
 
     private static long trunk(SiTConfig config, int kept) {
+        if (config.subset().placement() == SubsetPlacement.MASKED_PASS) {
+            return longSkips(config, config.tokens(), false);
+        }
         ModelConfig model = config.model();
         long d = model.hiddenSize();
         long cls = config.hasClassToken() ? 1 : 0;
@@ -58,6 +67,21 @@ public record ModelFlops(long forward, long step, long sample) {
         }
         count += product(1, d, 2 * width) + product(tokensOut(config, kept), width, patch * config.outChannels());
         return count + product(cls, width, config.classTokenWidth());
+    }
+
+    /** A pass of blocks with long skips, whose encoder sees some tokens: with the block that guesses the others. */
+    private static long longSkips(SiTConfig config, int kept, boolean guesses) {
+        ModelConfig model = config.model();
+        long d = model.hiddenSize();
+        int hidden = (int) (d * model.mlpRatio());
+        long all = config.tokens();
+        int last = config.subset().sparse().dense();
+        int half = (model.depth() - last) / 2;
+        long count = embedding(config) + 2 * half * block(kept, d, d, hidden) + half * product(kept, 2 * d, d);
+        count += (guesses ? 1 : 0) * block(all, d, d, hidden);
+        count += last * (block(all, d, d, hidden) + product(all, 2 * d, d));
+        long patch = (long) model.patchSize() * model.patchSize();
+        return count + product(1, d, 2 * d) + product(all, d, patch * config.outChannels());
     }
 
     /** What the moving average computes as a teacher: all tokens, up to its block. */
@@ -86,14 +110,14 @@ public record ModelFlops(long forward, long step, long sample) {
     private static long leaving(SiTConfig config, int kept) {
         return switch (config.subset().placement()) {
             case DROP, DROP_REINSERT -> kept;
-            case NONE, LOSS_ONLY, ROUTE, SPARSE -> config.tokens();
+            case NONE, LOSS_ONLY, ROUTE, SPARSE, MASKED_PASS -> config.tokens();
         };
     }
 
     /** Patch tokens that a block sees, counted from 0. */
     private static long tokensIn(SiTConfig config, int block, int kept) {
         return switch (config.subset().placement()) {
-            case NONE, LOSS_ONLY -> config.tokens();
+            case NONE, LOSS_ONLY, MASKED_PASS -> config.tokens();
             case DROP, DROP_REINSERT -> kept;
             case ROUTE -> {
                 SubsetConfig.Route route = config.route();

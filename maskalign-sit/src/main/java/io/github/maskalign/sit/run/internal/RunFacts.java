@@ -176,6 +176,9 @@ public record RunFacts(
         if (plain && placement == SubsetPlacement.DROP_REINSERT && terms.remove(TERMS.get("mae"))) {
             return with("MaskDiT", terms);
         }
+        if (placement == SubsetPlacement.MASKED_PASS) {
+            return with("MDTv2", terms);
+        }
         if (plain && placement == SubsetPlacement.SPARSE) {
             return with("SPRINT", terms);
         }

@@ -55,6 +55,9 @@ public record FamilyGuess(WeightsFamily family, String evidence) {
         if (keys.contains(Keys.NORM_MEAN)) {
             return new FamilyGuess(WeightsFamily.REPA_E, "it has " + Keys.NORM_MEAN);
         }
+        if (has(keys, Keys.IN_BLOCKS)) {
+            return new FamilyGuess(WeightsFamily.MDTV2, "it has " + Keys.IN_BLOCKS + "i");
+        }
         if (has(keys, Keys.MIXER) || keys.contains(Keys.MASK_TOKEN)) {
             return new FamilyGuess(
                     WeightsFamily.MASKALIGN, "it has " + (has(keys, Keys.MIXER) ? Keys.MIXER + "i" : Keys.MASK_TOKEN));

@@ -33,6 +33,8 @@ public final class Geometry {
     /** Two hundred times the largest published table: the formula's is computed to compare them. */
     private static final long MOST_POSITIONS = 1 << 26;
 
+    private static final String BIASES = "attn.rel_pos_bias.relative_position_bias_table";
+
     private final String origin;
     private final StateDict tensors;
     private final Map<String, Shape> shapes;
@@ -66,18 +68,21 @@ public final class Geometry {
     }
 
     private SiTConfig config() throws CheckpointFormatException {
-        require(Keys.PATCH_WEIGHT, Keys.POSITIONS, Keys.LABELS, "blocks.0.mlp.fc1.weight");
+        boolean skips = has(Keys.IN_BLOCKS + "0.attn.qkv.weight"); // MDTv2
+        String first = skips ? Keys.IN_BLOCKS + "0." : "blocks.0.";
+        require(Keys.PATCH_WEIGHT, Keys.POSITIONS, Keys.LABELS, first + "mlp.fc1.weight");
         Shape embed = shape(Keys.PATCH_WEIGHT, 4);
         int width = size(embed.get(0));
         int patch = size(embed.get(2));
         int classToken = classTokenWidth();
         int grid = grid(width, classToken > 0 ? 1 : 0);
-        int depth = count(Keys.BLOCKS);
+        int decoder = count(Keys.DE_BLOCKS);
+        int depth = skips ? 2 * count(Keys.IN_BLOCKS) + decoder : count(Keys.BLOCKS);
         told = stored.filter(
                 config -> config.model().depth() == depth && config.model().hiddenSize() == width);
         int labels = size(shape(Keys.LABELS, 2).get(0));
         double dropout = told.map(config -> config.model().classDropoutProb()).orElse(PUBLISHED_DROPOUT);
-        int heads = heads(width, depth);
+        int heads = skips ? size(shape(first + BIASES, 2).get(1)) : heads(width, depth);
         SiTConfig config = SiTConfig.of(
                         Math.multiplyExact(grid, patch),
                         patch,
@@ -86,8 +91,7 @@ public final class Geometry {
                         depth,
                         heads,
                         dropout > 0 ? labels - 1 : labels)
-                .withOptions(
-                        ratio("blocks.0.mlp.fc1.weight", width), dropout, has("blocks.0.attn.q_norm.weight"), false)
+                .withOptions(ratio(first + "mlp.fc1.weight", width), dropout, has("blocks.0.attn.q_norm.weight"), false)
                 .withClassToken(classToken)
                 .withMixer(mixer(width));
         config = config.withAlignment(alignDepth(depth), projectorDim(), encoderWidths());
@@ -97,6 +101,10 @@ public final class Geometry {
                 .flatMap(c -> c.terms().features());
         if (features.isPresent()) { // which no tensor shows
             config = config.withTerms(LossTerms.NONE.withFeatures(features.get()));
+        }
+        if (skips) {
+            return config.withSubset(config.subset().withSparse(decoder, 0))
+                    .withPlacement(SubsetPlacement.MASKED_PASS, 0, 0);
         }
         return has(Keys.MASK_TOKEN) ? withMaskToken(config) : config;
     }

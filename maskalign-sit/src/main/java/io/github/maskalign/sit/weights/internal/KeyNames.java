@@ -1,5 +1,6 @@
 package io.github.maskalign.sit.weights.internal;
 
+import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
@@ -19,7 +20,33 @@ public final class KeyNames {
     private static final Pattern PROJECTOR = Pattern.compile("projectors\\.\\d+\\.");
     private static final String IREPA = "projection_layer.";
 
+    /** A buffer of each block of sail-sg/MDT: the rows of its table of biases, by pairs of tokens. */
+    public static final String PAIRS = ".attn.rel_pos_bias.relative_position_index";
+
+    private static final String TABLE = ".attn.rel_pos_bias.relative_position_bias_table";
+
     private KeyNames() {}
+
+    /** Adds to each block with biases the buffer that MDT's own loader wants, of a grid of side G. */
+    public static StateDict withPairs(StateDict tensors, int grid) {
+        int tokens = Math.multiplyExact(grid, grid);
+        long[] rows = new long[Math.multiplyExact(tokens, tokens)];
+        for (int i = 0; i < tokens; i++) {
+            for (int j = 0; j < tokens; j++) {
+                int down = i / grid - j / grid + grid - 1;
+                rows[i * tokens + j] = (long) down * (2 * grid - 1) + i % grid - j % grid + grid - 1;
+            }
+        }
+        TensorSource pairs = TensorSource.of(new Shape(tokens, tokens), rows);
+        Map<String, TensorSource> out = new LinkedHashMap<>();
+        tensors.tensors().forEach((key, tensor) -> {
+            out.put(key, tensor);
+            if (key.endsWith(TABLE)) {
+                out.put(key.substring(0, key.length() - TABLE.length()) + PAIRS, pairs);
+            }
+        });
+        return StateDict.ofTensors(out);
+    }
 
     /** Removes what data-parallel and compiled models put in front of each key. */
     public static StateDict withoutPrefixes(String origin, StateDict tensors) throws CheckpointFormatException {

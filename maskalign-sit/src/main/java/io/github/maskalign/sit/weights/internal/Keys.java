@@ -14,6 +14,8 @@ public final class Keys {
     public static final String MASK_TOKEN = "mask_token";
     static final String DECODER_WEIGHT = "decoder_layer.linear.weight";
     static final String DECODER_BLOCKS = "decoder_blocks.";
+    static final String IN_BLOCKS = "en_inblocks.";
+    static final String DE_BLOCKS = "de_blocks.";
     static final String SPARSE_WEIGHT = "renoise_linear.weight";
     public static final String CLASS_WEIGHT = "cls_projectors2.weight";
     public static final String CLASS_HEAD_WEIGHT = "final_layer.linear_cls.weight";

@@ -127,6 +127,9 @@ public final class ModelMetadata {
         if (config.subset().placement() == SubsetPlacement.SPARSE) {
             json.addProperty("sparse_dense", config.subset().sparse().dense());
         }
+        if (config.subset().placement() == SubsetPlacement.MASKED_PASS) {
+            json.addProperty("long_skip_decoder", config.subset().sparse().dense());
+        }
         if (config.process() == Process.DDPM) {
             json.addProperty(PROCESS, config.process().name());
         }
@@ -187,6 +190,10 @@ public final class ModelMetadata {
         }
         if (json.has("sparse_dense")) {
             config = config.withSparse(integer(json, "sparse_dense"), 0);
+        }
+        if (json.has("long_skip_decoder")) {
+            config = config.withSubset(config.subset().withSparse(integer(json, "long_skip_decoder"), 0))
+                    .withPlacement(SubsetPlacement.MASKED_PASS, 0, 0);
         }
         if (json.has(PROCESS)) {
             config = config.withProcess(Process.valueOf(element(json, PROCESS).getAsString()));
