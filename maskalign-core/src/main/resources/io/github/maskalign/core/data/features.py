@@ -18,3 +18,32 @@ def eigen(symmetric: Tensor) -> List[Tensor]:
 def planes(tokens: Tensor, grid: int, side: int) -> Tensor:
     rows = torch.reshape(torch.transpose(tokens, 1, 2), [tokens.size(0), tokens.size(2), grid, grid])
     return torch.upsample_bilinear2d(rows, [side, side], False, None, None)
+
+
+# Tokens (N, T, Z), standardised by channel, on their grid: (N, Z, grid, grid).
+def on_grid(tokens: Tensor, mean: Tensor, std: Tensor, grid: int) -> Tensor:
+    standard = (torch.to(tokens, 6) - mean) / std
+    return torch.reshape(torch.transpose(standard, 1, 2), [tokens.size(0), tokens.size(2), grid, grid])
+
+
+# 3 x 3, with a margin of zeros.
+def convolved(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return torch.conv2d(x, weight, bias, [1, 1], [1, 1])
+
+
+# Half of a compressor, its encoder or decoder: (N, Z, G, G) by H channels to (N, C, G, G). 12 weights: those of the first
+# convolution, of two convolutions each with its norm, and of the last. 4 statistics: mean and variance of the two norms.
+def half(x: Tensor, weights: List[Tensor], statistics: List[Tensor]) -> Tensor:
+    h = convolved(x, weights[0], weights[1])
+    inner = convolved(h, weights[2], weights[3])
+    inner = torch.batch_norm(inner, weights[4], weights[5], statistics[0], statistics[1], False, 0.1, 1e-5, False)
+    inner = convolved(torch.relu(inner), weights[6], weights[7])
+    inner = torch.batch_norm(inner, weights[8], weights[9], statistics[2], statistics[3], False, 0.1, 1e-5, False)
+    return convolved(torch.relu(h + inner), weights[10], weights[11])
+
+
+# Tokens (N, T, Z) by the encoder of a compressor: (N, T, C).
+def compress(
+    tokens: Tensor, mean: Tensor, std: Tensor, grid: int, weights: List[Tensor], statistics: List[Tensor]
+) -> Tensor:
+    return torch.transpose(torch.flatten(half(on_grid(tokens, mean, std, grid), weights, statistics), 2), 1, 2)
