@@ -79,8 +79,8 @@ final class ConvertCommand implements Callable<Integer> {
             names = "--family",
             paramLabel = "FAMILY",
             description =
-                    "Project to write for: sit, repa, reg, maskalign, sit-official, irepa, dit or redi; what the model is under our"
-                            + " names unless given.")
+                    "Project to write for: sit, repa, reg, maskalign, sit-official, irepa, dit, redi or reglue; what the model is under"
+                            + " our names unless given.")
     @Nullable
     String family;
 

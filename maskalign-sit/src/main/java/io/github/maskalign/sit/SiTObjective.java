@@ -108,7 +108,7 @@ public final class SiTObjective implements Objective {
         inputs = new StepInputs(data, loss, times, subsets, owner.getDevice());
         checkpointing = activationCheckpointing;
         stopping = loss.stoppingTerms();
-        features = new FeatureGroup(config, data.featureBasis());
+        features = new FeatureGroup(config, data.featureBasis(), owner);
         autoStop = stopping.exist() ? new AutoStop(config.terms().autoStop(), this::sides) : null;
     }
 
@@ -317,7 +317,9 @@ public final class SiTObjective implements Objective {
         }
         FeatureGroup.requireServed(config, data, widths);
         if (!widths.isEmpty()) {
-            checkWidths(config, widths);
+            List<Integer> aligned = new ArrayList<>(widths);
+            aligned.set(0, FeatureGroup.lastBlockWidth(config, data, widths.get(0)));
+            checkWidths(config, aligned);
         }
         RepresentationEncoder first = encoders.isEmpty() ? null : encoders.get(0);
         config.terms()

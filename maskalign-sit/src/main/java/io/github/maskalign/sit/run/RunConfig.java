@@ -74,7 +74,8 @@ import java.util.stream.Stream;
             "microdit",
             "dit",
             "ediffi",
-            "redi"
+            "redi",
+            "reglue"
         },
         sections = {"align", "cls", "mixer", "subset", "terms"},
         sized = "model",

@@ -50,6 +50,9 @@ public final class ModelSettings {
             Map.entry("terms.selfAlign", "null"),
             Map.entry("terms.mae", "null"),
             Map.entry("terms.features", "null"),
+            Map.entry("terms.features.factorSteps", "[]"),
+            Map.entry("terms.features.factors", "[]"),
+            Map.entry("terms.features.lastBlocks", "1"),
             Map.entry("terms.autoStop.every", "1000"),
             Map.entry("terms.autoStop.inRow", "1"));
 
