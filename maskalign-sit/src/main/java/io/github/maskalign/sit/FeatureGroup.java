@@ -128,8 +128,7 @@ final class FeatureGroup {
                 : config.encoderWidths().stream().findFirst().orElse(0);
     }
 
-    private static @Nullable Layout layout(
-            SiTConfig config, Features wanted, int width, @Nullable FeatureBasis basis) {
+    private static @Nullable Layout layout(SiTConfig config, Features wanted, int width, @Nullable FeatureBasis basis) {
         if (width == wanted.channels()) {
             return Layout.ALONE;
         }
@@ -152,7 +151,8 @@ final class FeatureGroup {
         }
         int last = lastWidth(config);
         Layout layout = layout(config, wanted, width, data.featureBasis().orElse(null));
-        boolean joined = layout == Layout.WITHIN && width == last * wanted.source().lastBlocks();
+        boolean joined =
+                layout == Layout.WITHIN && width == last * wanted.source().lastBlocks();
         return layout == Layout.IN_FRONT || joined ? last : width;
     }
 

@@ -17,8 +17,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** DiT on DDPM's chain, its loss with all gradients and its samplers, against a derivation from the densities. */
 @Tag("bits")
 class DitGoldenTest {
-    private static final GoldenLoss LOSS = golden ->
-            config(golden).withPlacement(SubsetPlacement.valueOf(golden.metadata().get("placement")), 0, 0);
+    private static final GoldenLoss LOSS = golden -> config(golden)
+            .withPlacement(SubsetPlacement.valueOf(golden.metadata().get("placement")), 0, 0);
 
     static Stream<String> losses() {
         return GoldenCase.names(DitGoldenTest.class, "dit");
@@ -46,13 +46,11 @@ class DitGoldenTest {
         try (NDManager manager = NDManager.newBaseManager();
                 GradMode inference = GradMode.off()) {
             GoldenCase golden = GoldenCase.load(getClass(), "dit-samples", name, manager);
-            GoldenSampler sampler = new GoldenSampler(golden, GoldenLoss.model(config(golden), golden, manager), manager);
+            GoldenSampler sampler =
+                    new GoldenSampler(golden, GoldenLoss.model(config(golden), golden, manager), manager);
             Guidance guidance = new Guidance(
-                    sampler.number("cfg"),
-                    sampler.number("cfg"),
-                    sampler.number("low"),
-                    sampler.number("high"),
-                    (int) sampler.number("guided"));
+                    sampler.number("cfg"), sampler.number("cfg"), sampler.number("low"), sampler.number("high"), (int)
+                            sampler.number("guided"));
 
             NDList end = sampler.end(sampler.config(guidance).withEta(sampler.number("eta")));
 

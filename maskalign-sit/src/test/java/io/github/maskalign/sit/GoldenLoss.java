@@ -33,6 +33,11 @@ interface GoldenLoss {
         return plain;
     }
 
+    /** Returns the path between data and noise. */
+    default Interpolant path(GoldenCase golden) {
+        return Interpolant.LINEAR;
+    }
+
     /** Returns the largest relative error of a part of the loss. */
     default double tolerance(String part) {
         return 2e-5; // float32 against float64; alignment is a sum near zero
@@ -69,15 +74,14 @@ interface GoldenLoss {
         double coeff = Double.parseDouble(golden.metadata().get("coeff"));
         SiTLossInput in = input(golden, plain(golden));
 
-        SiTLosses found = new SiTLoss(model, Interpolant.LINEAR, beta, coeff)
-                .compute(new ParameterStore(manager, false), in, runner);
+        SiTLosses found =
+                new SiTLoss(model, path(golden), beta, coeff).compute(new ParameterStore(manager, false), in, runner);
 
         Map<String, NDArray> expected = golden.under("losses/");
         assertThat(found.parts().keySet()).hasSize(expected.size() - 1);
         found.parts()
-                .forEach((part, value) -> assertThat(relative(value, expected.get(part)))
-                        .as(part)
-                        .isLessThan(tolerance(part)));
+                .forEach((part, value) ->
+                        assertThat(relative(value, expected.get(part))).as(part).isLessThan(tolerance(part)));
         assertThat(relative(found.total(), expected.get("total"))).isLessThan(1e-5);
         NDList gradients = backward.gradients(found.total(), Weights.trainable(model), manager);
         int i = 0;

@@ -73,7 +73,8 @@ class ReglueGoldenTest implements GoldenLoss {
                     .isLessThan(1e-5);
             assertThat(in.targets()).hasSize(1);
             assertThat(in.targets().get(0).toFloatArray())
-                    .isEqualTo(plain.targets().get(0).get(":, :, -" + width + ":").toFloatArray());
+                    .isEqualTo(
+                            plain.targets().get(0).get(":, :, -" + width + ":").toFloatArray());
             return in;
         }
     }

@@ -45,7 +45,8 @@ class SparseGoldenTest {
         try (NDManager manager = NDManager.newBaseManager();
                 GradMode inference = GradMode.off()) {
             GoldenCase golden = GoldenCase.load(getClass(), "sparse-samples", name, manager);
-            GoldenSampler sampler = new GoldenSampler(golden, GoldenLoss.model(config(golden), golden, manager), manager);
+            GoldenSampler sampler =
+                    new GoldenSampler(golden, GoldenLoss.model(config(golden), golden, manager), manager);
             Guidance guidance = sampler.guidance().withUnconditional(Unconditional.PATH_DROP);
 
             NDList end = sampler.end(sampler.config(guidance));

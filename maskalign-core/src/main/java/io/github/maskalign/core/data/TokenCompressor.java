@@ -38,8 +38,7 @@ final class TokenCompressor {
     private static final String FIRST = ENCODER + "0.weight";
     private static final String LAST = ENCODER + "2.weight";
     private static final long MOST_WIDTH = 1 << 13;
-    private static final ScriptFunction COMPRESS =
-            ScriptFunction.of(FeatureBasis.class, "features.py", "compress");
+    private static final ScriptFunction COMPRESS = ScriptFunction.of(FeatureBasis.class, "features.py", "compress");
 
     /** Weights by key, in the order of {@code half} in features.py, then statistics in that of {@code normalised}. */
     private final Map<String, Numbers> tensors;
@@ -63,8 +62,9 @@ final class TokenCompressor {
      */
     static TokenCompressor read(Path file, StateDict tensors) throws IOException {
         Map<String, TensorSource> plain = new LinkedHashMap<>();
-        tensors.tensors().forEach((key, tensor) ->
-                plain.put(key.startsWith(PREFIX) ? key.substring(PREFIX.length()) : key, tensor));
+        tensors.tensors()
+                .forEach((key, tensor) ->
+                        plain.put(key.startsWith(PREFIX) ? key.substring(PREFIX.length()) : key, tensor));
         StateDict all = StateDict.ofTensors(file.toString(), plain);
         Shape first = all.get(FIRST).shape();
         Shape last = all.get(LAST).shape();

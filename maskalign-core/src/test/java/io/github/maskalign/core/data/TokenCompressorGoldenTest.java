@@ -77,7 +77,8 @@ class TokenCompressorGoldenTest {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> read.first(1))
                     .withMessageContaining("all of which are needed, but 1 were asked for");
-            NDArray moved = golden.get("reduction/encoder.model.1.bn2.running_mean").add(1);
+            NDArray moved =
+                    golden.get("reduction/encoder.model.1.bn2.running_mean").add(1);
             Path other = file(golden, Map.of("encoder.model.1.bn2.running_mean", TensorSource.of(moved)));
             assertThat(FeatureBasis.read(other).identity()).isNotEqualTo(compressor.identity());
         }
@@ -93,7 +94,8 @@ class TokenCompressorGoldenTest {
             refused(golden, "encoder.model.2.weight", new Shape(5), "(C, H, 3, 3)");
             refused(golden, "encoder.model.1.conv1.weight", new Shape(1, 1, 3, 3), "encoder.model.1.conv1.weight");
             refused(golden, "std", new Shape(3), "needs as many means and deviations");
-            NDArray negative = golden.get("reduction/encoder.model.1.bn1.running_var").neg();
+            NDArray negative =
+                    golden.get("reduction/encoder.model.1.bn1.running_var").neg();
             assertThatThrownBy(() -> FeatureBasis.read(
                             file(golden, Map.of("encoder.model.1.bn1.running_var", TensorSource.of(negative)))))
                     .isInstanceOf(CheckpointFormatException.class)

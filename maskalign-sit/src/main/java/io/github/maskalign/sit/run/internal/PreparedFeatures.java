@@ -197,8 +197,7 @@ public record PreparedFeatures(PictureSet pictures, Path out, PreparePlan plan) 
             try (NDArray classToken = tokens.classToken();
                     NDArray patches = tokens.patchTokens()) {
                 NDArray few = basis.reduce(patches); // (N, T, C)
-                NDArray none = few.getManager()
-                        .zeros(new Shape(few.getShape().get(0), basis.channels()));
+                NDArray none = few.getManager().zeros(new Shape(few.getShape().get(0), basis.channels()));
                 if (last == 0) {
                     return new EncoderTokens(none, few);
                 }
