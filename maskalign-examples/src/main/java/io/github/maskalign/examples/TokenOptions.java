@@ -111,8 +111,9 @@ final class TokenOptions {
                     "--feature-pictures, --feature-basis and --feature-tokens go with --feature-channels");
         }
         if (featureTokens && features == Features.INT8) {
-            throw CommandFailure.badInput("--feature-tokens needs --features FLOAT16: INT8 has one scale for channels and"
-                    + " tokens, which are of different sizes");
+            throw CommandFailure.badInput(
+                    "--feature-tokens needs --features FLOAT16: INT8 has one scale for channels and"
+                            + " tokens, which are of different sizes");
         }
         if (encoderBlocks < 1) {
             throw CommandFailure.badInput("--encoder-blocks must be at least 1 but was " + encoderBlocks);
@@ -127,13 +128,12 @@ final class TokenOptions {
         if ((featureChannels != null && featureChannels < 1) || (featurePictures != null && featurePictures < 2)) {
             throw CommandFailure.badInput("--feature-channels must be at least 1 and --feature-pictures at least 2");
         }
-        boolean encoderIsTold =
-                encoderFile != null
-                        || encoderIsTorchScript
-                        || encoderSha256 != null
-                        || encoderHeads != 0
-                        || encoderBlocks != 1
-                        || grid != 0;
+        boolean encoderIsTold = encoderFile != null
+                || encoderIsTorchScript
+                || encoderSha256 != null
+                || encoderHeads != 0
+                || encoderBlocks != 1
+                || grid != 0;
         if (encoder == null && encoderIsTold) {
             throw CommandFailure.badInput("--encoder-file, --encoder-torchscript, --encoder-sha256, --encoder-heads,"
                     + " --encoder-blocks and --grid go with --encoder");
@@ -191,6 +191,12 @@ final class TokenOptions {
         }
         ScriptPin pin = new ScriptPin(encoderSha256, trust, "--encoder-sha256 ", "--trust");
         return new TokenSource(
-                encoder, encoderFile, encoderIsTorchScript, encoderHeads, grid == 0 ? side / 16 : grid, encoderBlocks, pin);
+                encoder,
+                encoderFile,
+                encoderIsTorchScript,
+                encoderHeads,
+                grid == 0 ? side / 16 : grid,
+                encoderBlocks,
+                pin);
     }
 }

@@ -73,7 +73,8 @@ class ReglueRunTest {
                         List.of(
                                 "terms.features.reduction=" + compressor("b.safetensors", 4 * 128, 2),
                                 "train.steps=5")))
-                .hasMessageContaining("features " + FeatureBasis.read(root.resolve("b.safetensors")).identity());
+                .hasMessageContaining("features "
+                        + FeatureBasis.read(root.resolve("b.safetensors")).identity());
         assertThatThrownBy(() -> train(stopped, List.of(reduction, "terms.features.factors=[0.5, 0.25]")))
                 .hasMessageContaining("terms.features.factors");
         // without the file: principal components, which are other features
@@ -121,8 +122,7 @@ class ReglueRunTest {
                         + " tokens of width 128");
         Path right = compressor("right.safetensors", 4 * 128, 1);
         assertThatThrownBy(() -> train(
-                        root.resolve("b"),
-                        List.of("terms.features.reduction=" + right, "terms.features.channels=8")))
+                        root.resolve("b"), List.of("terms.features.reduction=" + right, "terms.features.channels=8")))
                 .hasMessageContaining("the compressor makes 16 channels, all of which are needed, but 8");
         assertThatThrownBy(() -> train(root.resolve("c"), List.of("terms.features.lastBlocks=7")))
                 .hasMessageContaining(
@@ -173,7 +173,8 @@ class ReglueRunTest {
         shapes.put("encoder.model.0.bias", new Shape(hidden));
         for (String i : List.of("1", "2")) {
             shapes.put("encoder.model.1.conv" + i + ".weight", new Shape(hidden, hidden, 3, 3));
-            for (String key : List.of("conv%s.bias", "bn%s.weight", "bn%s.bias", "bn%s.running_mean", "bn%s.running_var")) {
+            for (String key :
+                    List.of("conv%s.bias", "bn%s.weight", "bn%s.bias", "bn%s.running_mean", "bn%s.running_var")) {
                 shapes.put("encoder.model.1." + key.replace("%s", i), new Shape(hidden));
             }
         }
