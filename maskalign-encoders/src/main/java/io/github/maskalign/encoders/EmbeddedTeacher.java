@@ -18,8 +18,9 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The teacher that comes with the library. Its tokens are those of its archive, asked for attention or not; its attention is
- * that of the library's own transformer with the archive's weights, which is made when attention is first asked for.
+ * The teacher that comes with the library. Its tokens are those of its archive, asked for attention or not; its attention, and
+ * the joined tokens of several blocks, are those of the library's own transformer with the archive's weights, which is made when
+ * it is first needed.
  */
 final class EmbeddedTeacher implements RepresentationEncoder {
     private static final AttentionSize ATTENTION = new AttentionSize(VitConfig.EMOJI.depth(), VitConfig.EMOJI.heads());
@@ -27,13 +28,19 @@ final class EmbeddedTeacher implements RepresentationEncoder {
     private final TorchScriptEncoder archive;
     private final Preprocessing preprocessing;
     private final Device device;
+    private final int lastBlocks;
     private @Nullable Twin twin;
 
     /** Wraps the encoder of the archive, which is closed with this. */
     EmbeddedTeacher(TorchScriptEncoder archive, Preprocessing preprocessing, Device device) {
+        this(archive, preprocessing, device, 1);
+    }
+
+    private EmbeddedTeacher(TorchScriptEncoder archive, Preprocessing preprocessing, Device device, int lastBlocks) {
         this.archive = archive;
         this.preprocessing = preprocessing;
         this.device = device;
+        this.lastBlocks = lastBlocks;
     }
 
     /** The transformer with the archive's weights. */
@@ -41,21 +48,34 @@ final class EmbeddedTeacher implements RepresentationEncoder {
 
     @Override
     public EncoderTokens encode(NDArray images) {
-        return archive.encode(images);
+        return encode(images, List.of());
     }
 
     @Override
     public EncoderTokens encode(NDArray images, List<Integer> blocks) {
-        if (blocks.isEmpty()) {
+        if (blocks.isEmpty() && lastBlocks == 1) {
             return archive.encode(images);
         }
         ATTENTION.require(blocks);
-        EncoderTokens tokens = archive.encode(images);
-        try (NDManager scratch = images.getManager().newSubManager()) {
-            Map<Integer, NDArray> attention = ofTwin(scratch, images, blocks).attention();
-            attention.values().forEach(logits -> logits.attach(images.getManager()));
+        NDManager owner = images.getManager();
+        try (NDManager scratch = owner.newSubManager()) {
+            EncoderTokens own = ofTwin(scratch, images, blocks);
+            Map<Integer, NDArray> attention = own.attention();
+            attention.values().forEach(logits -> logits.attach(owner));
+            EncoderTokens tokens = lastBlocks == 1 ? archive.encode(images) : own;
+            tokens.classToken().attach(owner);
+            tokens.patchTokens().attach(owner);
             return new EncoderTokens(tokens.classToken(), tokens.patchTokens(), attention);
         }
+    }
+
+    @Override
+    public RepresentationEncoder joined(int blocks) {
+        if (blocks < 1 || blocks > VitConfig.EMOJI.depth()) {
+            throw new IllegalArgumentException("the embedded teacher has " + VitConfig.EMOJI.depth()
+                    + " blocks, but the tokens of the last " + blocks + " were asked for");
+        }
+        return new EmbeddedTeacher(archive, preprocessing, device, blocks);
     }
 
     /** Returns what the library's own transformer says with the archive's weights. */
@@ -68,7 +88,7 @@ final class EmbeddedTeacher implements RepresentationEncoder {
         try (GradMode values = GradMode.off()) {
             NDArray prepared = preprocessing.apply(images);
             prepared.attach(owner);
-            return made.transformer.tokens(new ParameterStore(made.manager, false), prepared, blocks);
+            return made.transformer.tokens(new ParameterStore(made.manager, false), prepared, blocks, lastBlocks);
         }
     }
 
@@ -79,7 +99,7 @@ final class EmbeddedTeacher implements RepresentationEncoder {
 
     @Override
     public int width() {
-        return archive.width();
+        return archive.width() * lastBlocks;
     }
 
     @Override

@@ -55,6 +55,11 @@ final class ReducedPictures implements RepresentationEncoder {
     }
 
     @Override
+    public RepresentationEncoder joined(int blocks) {
+        return new ReducedPictures(encoder.joined(blocks), together);
+    }
+
+    @Override
     public Optional<AttentionSize> attention() {
         return encoder.attention();
     }

@@ -3,6 +3,7 @@ package io.github.maskalign.encoders;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -60,6 +61,38 @@ class EncoderAttentionTest {
                     .isLessThan(1e-5); // two programs in float32 through six blocks
             assertThat(GoldenCase.relativeError(own.classToken(), archive.classToken()))
                     .isLessThan(1e-5);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"64, 32", "64, 128"})
+    void joinedTokensEndWithThoseOfTheLastBlock(int tokens, int side) throws Exception {
+        try (NDManager manager = NDManager.newBaseManager();
+                RepresentationEncoder teacher =
+                        Encoders.embeddedTeacher(tokens, side, Device.cpu()).joined(3)) {
+            NDArray images = pictures(manager, side);
+
+            EncoderTokens joined = teacher.encode(images);
+            EncoderTokens attended = teacher.encode(images, List.of(2));
+
+            assertThat(teacher.width()).isEqualTo(3 * 128);
+            assertThat(joined.patchTokens().getShape()).isEqualTo(new Shape(2, tokens, 3 * 128));
+            assertThat(attended.patchTokens()).isEqualTo(joined.patchTokens());
+            assertThat(attended.attention()).containsOnlyKeys(2);
+            try (RepresentationEncoder plain = Encoders.embeddedTeacher(tokens, side, Device.cpu())) {
+                EncoderTokens last = plain.encode(images);
+                // two programs in float32 through six blocks
+                assertThat(GoldenCase.relativeError(joined.patchTokens().get(":, :, -128:"), last.patchTokens()))
+                        .isLessThan(1e-5);
+                assertThat(GoldenCase.relativeError(joined.classToken().get(":, -128:"), last.classToken()))
+                        .isLessThan(1e-5);
+                assertThat(GoldenCase.relativeError(joined.patchTokens().get(":, :, :128"), last.patchTokens()))
+                        .isGreaterThan(0.1);
+                assertThat(plain.joined(1).encode(images).patchTokens()).isEqualTo(last.patchTokens());
+                assertThatThrownBy(() -> plain.joined(7))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("has 6 blocks, but the tokens of the last 7");
+            }
         }
     }
 

@@ -79,7 +79,7 @@ final class ConvertCommand implements Callable<Integer> {
             names = "--family",
             paramLabel = "FAMILY",
             description =
-                    "Project to write for: sit, repa, reg, maskalign, sit-official, irepa, dit, mdtv2 or redi; what the model is under our"
+                    "Project to write for: sit, repa, reg, maskalign, sit-official, irepa, dit, mdtv2, redi or reglue; what the model is under our"
                             + " names unless given.")
     @Nullable
     String family;

@@ -62,6 +62,7 @@ public final class Main implements Runnable {
                 new TrainTeacherCommand(),
                 new TrainAutoencoderCommand(),
                 new TrainJudgeCommand(),
+                new TrainCompressorCommand(),
                 new StatusCommand(),
                 new ReportCommand(),
                 new CompareCommand(),

@@ -60,6 +60,12 @@ final class TokenOptions {
             description = "Tokens along a side; a sixteenth of the size unless given.")
     int grid = 0;
 
+    @Option(
+            names = "--encoder-blocks",
+            paramLabel = "N",
+            description = "Join the tokens of so many blocks, the last ones (REGLUE: 4); needs published weights.")
+    int encoderBlocks = 1;
+
     @Option(names = "--features", description = "How tokens are kept. One of: ${COMPLETION-CANDIDATES}.")
     Features features = Features.FLOAT16;
 
@@ -83,14 +89,34 @@ final class TokenOptions {
     @Option(
             names = "--feature-basis",
             paramLabel = "FILE",
-            description = "Basis of another set, its features.safetensors, in place of one of these pictures.")
+            description = {
+                "Basis of another set, its features.safetensors, or a compressor of train-compressor (REGLUE: 16 channels), in",
+                "place of a basis of these pictures."
+            })
     @Nullable
     Path featureBasis;
 
+    @Option(
+            names = "--feature-tokens",
+            description = {
+                "Keep the last block's tokens behind the channels, for models that also align or have a class token",
+                "(REGLUE)."
+            })
+    boolean featureTokens;
+
     /** Refuses options that would do nothing. */
     void check() {
-        if (featureChannels == null && (featurePictures != null || featureBasis != null)) {
-            throw CommandFailure.badInput("--feature-pictures and --feature-basis go with --feature-channels");
+        if (featureChannels == null && (featurePictures != null || featureBasis != null || featureTokens)) {
+            throw CommandFailure.badInput(
+                    "--feature-pictures, --feature-basis and --feature-tokens go with --feature-channels");
+        }
+        if (featureTokens && features == Features.INT8) {
+            throw CommandFailure.badInput(
+                    "--feature-tokens needs --features FLOAT16: INT8 has one scale for channels and"
+                            + " tokens, which are of different sizes");
+        }
+        if (encoderBlocks < 1) {
+            throw CommandFailure.badInput("--encoder-blocks must be at least 1 but was " + encoderBlocks);
         }
         if (featureChannels != null && encoder == null) {
             throw CommandFailure.badInput("--feature-channels goes with --encoder, whose tokens it reduces");
@@ -102,11 +128,15 @@ final class TokenOptions {
         if ((featureChannels != null && featureChannels < 1) || (featurePictures != null && featurePictures < 2)) {
             throw CommandFailure.badInput("--feature-channels must be at least 1 and --feature-pictures at least 2");
         }
-        boolean encoderIsTold =
-                encoderFile != null || encoderIsTorchScript || encoderSha256 != null || encoderHeads != 0 || grid != 0;
+        boolean encoderIsTold = encoderFile != null
+                || encoderIsTorchScript
+                || encoderSha256 != null
+                || encoderHeads != 0
+                || encoderBlocks != 1
+                || grid != 0;
         if (encoder == null && encoderIsTold) {
-            throw CommandFailure.badInput("--encoder-file, --encoder-torchscript, --encoder-sha256, --encoder-heads and"
-                    + " --grid go with --encoder");
+            throw CommandFailure.badInput("--encoder-file, --encoder-torchscript, --encoder-sha256, --encoder-heads,"
+                    + " --encoder-blocks and --grid go with --encoder");
         }
     }
 
@@ -137,7 +167,8 @@ final class TokenOptions {
         return new PreparedFeatures.Choice(
                 featureChannels,
                 featurePictures == null ? PreparedFeatures.PUBLISHED_PICTURES : featurePictures,
-                featureBasis);
+                featureBasis,
+                featureTokens);
     }
 
     FloatCode code() {
@@ -160,6 +191,12 @@ final class TokenOptions {
         }
         ScriptPin pin = new ScriptPin(encoderSha256, trust, "--encoder-sha256 ", "--trust");
         return new TokenSource(
-                encoder, encoderFile, encoderIsTorchScript, encoderHeads, grid == 0 ? side / 16 : grid, pin);
+                encoder,
+                encoderFile,
+                encoderIsTorchScript,
+                encoderHeads,
+                grid == 0 ? side / 16 : grid,
+                encoderBlocks,
+                pin);
     }
 }

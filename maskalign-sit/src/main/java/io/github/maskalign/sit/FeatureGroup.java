@@ -1,7 +1,6 @@
 package io.github.maskalign.sit;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
@@ -12,7 +11,9 @@ import io.github.maskalign.core.random.Draws.RandomStream;
 import io.github.maskalign.sit.LossTerms.Features;
 import io.github.maskalign.sit.SiTLoss.SiTLossInput;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /** Puts the features of {@code terms.features} behind the latents of a batch; does nothing for a model without them. */
@@ -20,16 +21,31 @@ final class FeatureGroup {
     private final SiTConfig config;
     private final @Nullable Features term;
     private final @Nullable FeatureBasis basis;
-    private final NDManager owner;
-    private @Nullable NDList arrays;
+    private final @Nullable NDManager owner;
+    private @Nullable UnaryOperator<NDArray> reduction;
+
+    /** How the numbers of a token hold its features. */
+    private enum Layout {
+        /** They are all that there is. */
+        ALONE,
+        /** They come first, and behind them what is aligned with and holds the class token. */
+        IN_FRONT,
+        /** The basis makes them of the whole token, whose last numbers are those of the encoder's last block. */
+        WITHIN
+    }
+
+    /** As the other constructor, without arrays that are kept. */
+    FeatureGroup(SiTConfig config, Optional<FeatureBasis> basis) {
+        this(config, basis, null);
+    }
 
     /**
      * Creates the group.
      *
      * @param basis that of the data, if they have one; as many of its channels are used as the model has
-     * @param owner owner of the basis's arrays, where the loss is computed; they are brought there once
+     * @param owner owner of the basis's arrays; null makes them for each batch
      */
-    FeatureGroup(SiTConfig config, Optional<FeatureBasis> basis, NDManager owner) {
+    FeatureGroup(SiTConfig config, Optional<FeatureBasis> basis, @Nullable NDManager owner) {
         this.config = config;
         this.owner = owner;
         term = config.terms().features().orElse(null);
@@ -49,7 +65,8 @@ final class FeatureGroup {
     }
 
     /**
-     * Returns a batch whose clean samples have features behind the latents, or zeros where its step does without them.
+     * Returns a batch whose clean samples have features behind the latents, or zeros where its step does without them, and whose
+     * targets are the tokens of the encoder's last block alone.
      *
      * @param in latents (N, C, H, W), and the tokens (N, 1+T, Z) of the first encoder unless the step does without features
      */
@@ -60,33 +77,83 @@ final class FeatureGroup {
         }
         NDArray latents = in.clean();
         Shape shape = latents.getShape();
-        boolean alone = !config.align().enabled() && !config.hasClassToken();
         NDArray planes = in.context().featuresDropped()
                 ? latents.getManager().zeros(new Shape(shape.get(0), wanted.channels(), shape.get(2), shape.get(3)))
                 : planes(in.targets().get(0), wanted, Math.toIntExact(shape.get(3)));
         SiTLossInput joined = in.withClean(latents.concat(planes, 1)); // (N, C + C_f, H, W)
-        return alone ? joined.withTargets(List.of()) : joined;
+        return joined.withTargets(lastWidth(config) == 0 ? List.of() : lastBlock(in.targets()));
+    }
+
+    /** The tokens of the last block, where features or those of earlier blocks are in front of them. */
+    private List<NDArray> lastBlock(List<NDArray> targets) {
+        int width = lastWidth(config);
+        if (targets.isEmpty() || targets.get(0).getShape().get(2) <= width) {
+            return targets;
+        }
+        NDArray whole = targets.get(0);
+        NDArray last = whole.get(new NDIndex(":, :, -" + width + ":")); // (N, 1+T, Z)
+        return targets.stream().map(t -> t == whole ? last : t).toList(); // one encoder may serve several projectors
     }
 
     private NDArray planes(NDArray tokens, Features wanted, int side) {
         NDArray patches = tokens.get(new NDIndex(":, 1:")); // (N, T, Z)
-        FeatureBasis known = basis;
-        boolean reduced = patches.getShape().get(2) == wanted.channels();
-        if (!reduced && known == null) {
-            throw new IllegalArgumentException("terms.features needs a basis for tokens of width "
-                    + patches.getShape().get(2));
+        int width = Math.toIntExact(patches.getShape().get(2));
+        Layout layout = layout(config, wanted, width, basis);
+        if (layout == null) {
+            throw new IllegalArgumentException("terms.features needs a basis for tokens of width " + width);
         }
-        NDArray few = reduced || known == null ? patches : reduced(patches, known); // (N, T, C_f)
+        NDArray few = switch (layout) { // (N, T, C_f)
+            case ALONE -> patches;
+            case IN_FRONT -> patches.get(new NDIndex(":, :, :" + wanted.channels()));
+            case WITHIN -> reduced(patches);
+        };
         return FeatureBasis.planes(few, side);
     }
 
-    private NDArray reduced(NDArray patches, FeatureBasis known) {
-        NDList there = arrays;
-        if (there == null) {
-            there = known.arrays(owner);
-            arrays = there;
+    private NDArray reduced(NDArray patches) {
+        FeatureBasis known = Objects.requireNonNull(basis);
+        if (owner == null) {
+            return known.reduce(patches);
         }
-        return known.reduce(patches, there);
+        if (reduction == null) {
+            reduction = known.on(owner);
+        }
+        return reduction.apply(patches);
+    }
+
+    /** Returns the width of what a model aligns with or takes its class token from; 0 if it does neither. */
+    private static int lastWidth(SiTConfig config) {
+        return config.hasClassToken()
+                ? config.classTokenWidth()
+                : config.encoderWidths().stream().findFirst().orElse(0);
+    }
+
+    private static @Nullable Layout layout(SiTConfig config, Features wanted, int width, @Nullable FeatureBasis basis) {
+        if (width == wanted.channels()) {
+            return Layout.ALONE;
+        }
+        if (basis != null && basis.width() == width) {
+            return Layout.WITHIN;
+        }
+        int last = lastWidth(config);
+        return last > 0 && width == wanted.channels() + last ? Layout.IN_FRONT : null;
+    }
+
+    /**
+     * Returns the width of the encoder's last block, where its tokens have features or those of earlier blocks in front.
+     *
+     * @param width width of the tokens
+     */
+    static int lastBlockWidth(SiTConfig config, TrainingData data, int width) {
+        Features wanted = config.terms().features().orElse(null);
+        if (wanted == null) {
+            return width;
+        }
+        int last = lastWidth(config);
+        Layout layout = layout(config, wanted, width, data.featureBasis().orElse(null));
+        boolean joined =
+                layout == Layout.WITHIN && width == last * wanted.source().lastBlocks();
+        return layout == Layout.IN_FRONT || joined ? last : width;
     }
 
     /**
@@ -97,18 +164,25 @@ final class FeatureGroup {
      */
     static void requireServed(SiTConfig config, TrainingData data, List<Integer> widths) {
         Features wanted = config.terms().features().orElse(null);
-        if (wanted == null || widths.isEmpty() || widths.get(0) == wanted.channels()) {
+        if (wanted == null || widths.isEmpty()) {
             return;
         }
-        FeatureBasis basis = data.featureBasis()
-                .orElseThrow(() ->
-                        new IllegalArgumentException("terms.features needs the encoder's tokens in " + wanted.channels()
-                                + " channels, but the data have no basis for that: prepare them with --feature-channels "
-                                + wanted.channels()));
-        if (basis.width() != widths.get(0) || basis.channels() < wanted.channels()) {
+        int width = widths.get(0);
+        FeatureBasis basis = data.featureBasis().orElse(null);
+        Layout layout = layout(config, wanted, width, basis);
+        if (layout == Layout.ALONE || layout == Layout.IN_FRONT) {
+            return;
+        }
+        if (basis == null) {
+            throw new IllegalArgumentException("terms.features needs the encoder's tokens in " + wanted.channels()
+                    + " channels, but the data have no basis for that: prepare them with --feature-channels "
+                    + wanted.channels() + ", or name a file that makes them as terms.features.reduction");
+        }
+        if (layout == null || basis.channels() < wanted.channels()) {
             throw new IllegalArgumentException("terms.features.channels " + wanted.channels() + " of tokens of width "
-                    + widths.get(0) + " are not in the data's basis, which has " + basis.channels()
+                    + width + " are not in the data's basis, which has " + basis.channels()
                     + " channels of tokens of width " + basis.width());
         }
+        basis.first(wanted.channels());
     }
 }

@@ -12,6 +12,7 @@ import io.github.maskalign.core.config.ConfigKey.Range;
 import io.github.maskalign.core.train.AutoStop;
 import io.github.maskalign.core.train.LossSchedule;
 import io.github.maskalign.core.train.LossSchedule.Course;
+import io.github.maskalign.core.train.LossStages;
 import io.github.maskalign.sit.SiTLoss.SiTLossInput.Context;
 import java.util.ArrayList;
 import java.util.List;
@@ -268,13 +269,15 @@ public record LossTerms(
      * A second group of channels, behind the latent's in input and output: an encoder's patch tokens in few channels ({@link
      * io.github.maskalign.core.data.FeatureBasis}), bilinearly enlarged to the latent's size, noised at the same t.
      * {@code coeff · mean((v̂_f − v*_f)²)} over the group is added to the loss of the latent's own channels, which is their mean
-     * alone. Source: ReDi, {@code transport.py}.
+     * alone. Source: ReDi, {@code transport.py}; REGLUE (arXiv 2512.16636), {@code loss.py}.
      *
-     * @param channels channels C_f of the group; 8 as published
+     * @param channels channels C_f of the group; 8 in ReDi, 16 in REGLUE
      * @param coeff weight; 1 as published
      * @param drop probability that a step does without the features: the whole batch has zeros in their place, so that the model
-     *     sees their noise alone, and their loss is off; 0.2 as published, for guidance of kind NO_FEATURES
+     *     sees their noise alone, and their loss is off; 0.2 as ReDi published, for guidance of kind NO_FEATURES; REGLUE has 0
      * @param weight how the weight changes over the run
+     * @param stages a factor of the weight that changes at some steps; REGLUE's XL has such
+     * @param source what of the encoder the features are made from
      */
     public record Features(
             @Range(min = 1, max = SiTConfig.ModelConfig.MOST_WIDTH) @Default("8")
@@ -285,7 +288,9 @@ public record LossTerms(
             @Range(min = 0, max = 1, maxExclusive = true) @Default("0.2")
             double drop,
 
-            @Inline LossSchedule weight) {
+            @Inline LossSchedule weight,
+            @Inline LossStages stages,
+            @Inline FeatureSource source) {
         /** @throws IllegalArgumentException if a number is out of its range */
         public Features {
             SiTConfig.ModelConfig.within("terms.features.channels", channels, 1, SiTConfig.ModelConfig.MOST_WIDTH);
@@ -299,7 +304,11 @@ public record LossTerms(
 
         /** Features as ReDi has them, in so many channels. */
         public static Features of(int channels) {
-            return new Features(channels, 1, 0.2, LossSchedule.ALWAYS);
+            return new Features(channels, 1, 0.2, LossSchedule.ALWAYS, LossStages.NONE, FeatureSource.LAST_BLOCK);
+        }
+
+        private double weight(Context context) {
+            return context.featuresDropped() ? 0 : coeff * context.factor(weight) * stages.at(context.step());
         }
     }
 
@@ -372,10 +381,7 @@ public record LossTerms(
             case "selfAlign" ->
                 selfAlign.map(t -> t.coeff() * context.factor(t.weight())).orElse(0.0);
             case "mae" -> mae.map(t -> t.coeff() * context.factor(t.weight())).orElse(0.0);
-            case "features" ->
-                features.filter(t -> !context.featuresDropped())
-                        .map(t -> t.coeff() * context.factor(t.weight()))
-                        .orElse(0.0);
+            case "features" -> features.map(t -> t.weight(context)).orElse(0.0);
             default -> throw new IllegalArgumentException("no term is called " + name);
         };
     }

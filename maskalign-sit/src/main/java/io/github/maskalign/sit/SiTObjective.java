@@ -325,7 +325,9 @@ public final class SiTObjective implements Objective {
         }
         FeatureGroup.requireServed(config, data, widths);
         if (!widths.isEmpty()) {
-            checkWidths(config, widths);
+            List<Integer> aligned = new ArrayList<>(widths);
+            aligned.set(0, FeatureGroup.lastBlockWidth(config, data, widths.get(0)));
+            checkWidths(config, aligned);
         }
         RepresentationEncoder first = encoders.isEmpty() ? null : encoders.get(0);
         config.terms()

@@ -1,17 +1,9 @@
 package io.github.maskalign.sit;
 
-import ai.djl.ndarray.NDManager;
-import com.google.gson.JsonParser;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
-import io.github.maskalign.core.diffusion.Interpolant;
-import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.golden.GoldenCase;
-import io.github.maskalign.core.nn.internal.BlockRunner;
-import io.github.maskalign.core.nn.internal.Recomputation;
-import io.github.maskalign.core.script.Autograd;
-import io.github.maskalign.core.script.Autograd.Differentiation;
-import io.github.maskalign.sit.parity.internal.ParityConfig;
+import io.github.maskalign.sit.SiTLoss.SiTLossInput;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,7 +11,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** MDTv2's loss of two passes with all gradients, and its sampler, against a derivation that runs each sample alone. */
 @Tag("bits")
-class MdtGoldenTest {
+class MdtGoldenTest implements GoldenLoss {
     static Stream<String> losses() {
         return GoldenCase.names(MdtGoldenTest.class, "mdtv2");
     }
@@ -31,37 +23,49 @@ class MdtGoldenTest {
     @ParameterizedTest
     @MethodSource("losses")
     void lossAndGradientsMatch(String name) {
-        verify(name, BlockRunner.PLAIN, Autograd::gradients);
+        verify(getClass(), "mdtv2", name, Way.KEPT);
     }
 
     @ParameterizedTest
     @MethodSource("losses")
     void recomputedGradientsMatch(String name) {
-        Recomputation blocks = new Recomputation();
-        verify(name, blocks, blocks);
+        verify(getClass(), "mdtv2", name, Way.RECOMPUTED);
     }
 
     @ParameterizedTest
     @MethodSource("samples")
     void samplersEndWhereTheReferenceEnds(String name) {
-        GoldenChain.verify("mdtv2-samples", name, MdtGoldenTest::config);
+        GoldenSampler.verifyChain(getClass(), "mdtv2-samples", name, MdtGoldenTest::network);
     }
 
-    private static void verify(String name, BlockRunner runner, Differentiation backward) {
-        try (NDManager manager = NDManager.newBaseManager();
-                GradMode recording = GradMode.on()) {
-            GoldenCase golden = GoldenCase.load(MdtGoldenTest.class, "mdtv2", name, manager);
-            double cap = Double.parseDouble(golden.metadata().get("min_snr"));
-            SiTConfig config = config(golden);
-            new GoldenLoss(golden, manager)
-                    .verify(config.withTerms(config.terms().withMinSnr(cap)), Interpolant.LINEAR, runner, backward);
+    @Override
+    public SiTConfig config(GoldenCase golden) {
+        SiTConfig config = network(golden);
+        double cap = Double.parseDouble(golden.metadata().get("min_snr"));
+        return config.withTerms(config.terms().withMinSnr(cap));
+    }
+
+    @Override
+    public SiTLossInput input(GoldenCase golden, SiTLossInput plain) {
+        SiTLossInput.Context context = plain.context();
+        if (golden.has("inputs/masked_noise")) {
+            context = context.withMaskedPass(new SiTLossInput.MaskedPass(
+                    golden.get("inputs/masked_noise"), golden.get("inputs/keep"), golden.get("inputs/masked_dropped")));
         }
+        return new SiTLossInput(
+                plain.clean(),
+                plain.noise(),
+                plain.t(),
+                plain.y(),
+                plain.targets(),
+                null,
+                null,
+                golden.get("inputs/dropped"),
+                context);
     }
 
-    private static SiTConfig config(GoldenCase golden) {
-        SiTConfig plain = ParityConfig.of(
-                        JsonParser.parseString(golden.metadata().get("config")).getAsJsonObject())
-                .withProcess(Process.DDPM);
+    private static SiTConfig network(GoldenCase golden) {
+        SiTConfig plain = GoldenLoss.parity(golden).withProcess(Process.DDPM);
         int decoder = Integer.parseInt(golden.metadata().get("decoder"));
         return plain.withSubset(plain.subset().withSparse(decoder, 0)).withPlacement(SubsetPlacement.MASKED_PASS, 0, 0);
     }

@@ -34,6 +34,21 @@ public interface RepresentationEncoder extends AutoCloseable {
         throw new IllegalArgumentException("this encoder does not hand out its attention");
     }
 
+    /**
+     * Returns the same encoder with wider tokens: those of its last blocks joined, in their order, each behind the closing norm,
+     * so that the last numbers of a token are those of the last block. It takes this one's place: one of the two is closed.
+     *
+     * @param blocks how many blocks; 1 for this encoder as it is
+     * @throws IllegalArgumentException if the encoder does not hand out so many
+     */
+    default RepresentationEncoder joined(int blocks) {
+        if (blocks == 1) {
+            return this;
+        }
+        throw new IllegalArgumentException(
+                "this encoder hands out the tokens of its last block alone, not of the last " + blocks);
+    }
+
     /** Returns of how many blocks and heads the encoder hands out attention; empty if of none. */
     default Optional<AttentionSize> attention() {
         return Optional.empty();

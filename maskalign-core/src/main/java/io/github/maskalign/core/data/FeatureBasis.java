@@ -25,15 +25,20 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The few channels in which a model such as ReDi generates an encoder's tokens beside the latents: principal components of
- * tokens that are standardised by channel.
+ * The few channels in which a model generates an encoder's tokens beside the latents: of tokens that are standardised by
+ * channel the principal components, as in ReDi, or what a frozen network of convolutions makes of them, as in REGLUE.
  *
- * <pre>y = P ((x − mean) / std),  P (C, Z) of orthonormal rows, those of the largest variance first</pre>
+ * <pre>y = P ((x − mean) / std),  P (C, Z) of orthonormal rows, those of the largest variance first
+ * y = Conv(ReLU(h + f(h))), h = Conv((x − mean) / std),  f of two convolutions with norms, on the grid of the tokens</pre>
  *
- * <p>In a file it is safetensors with {@code mean} (Z), {@code std} (Z) and {@code components} (C, Z), float32. Source: ReDi's
- * {@code calc_pca.py} (arXiv 2504.16064), which standardises by the population's deviation and does not whiten.
+ * <p>In a file it is safetensors with {@code mean} (Z), {@code std} (Z) and {@code components} (C, Z), float32, or in place of the
+ * components REGLUE's compressor under its keys, {@code encoder.model.0.weight} (H, Z, 3, 3) to {@code encoder.model.2.bias} (C).
+ * Source: ReDi's {@code calc_pca.py} (arXiv 2504.16064), which standardises by the population's deviation and does not whiten;
+ * REGLUE's {@code compressor.py} (arXiv 2512.16636).
  *
  * <p>Immutable.
  */
@@ -51,7 +56,8 @@ public final class FeatureBasis {
 
     private final float[] mean;
     private final float[] std;
-    private final float[] components; // (C, Z)
+    private final float[] components; // (C, Z); of none with a compressor
+    private final @Nullable TokenCompressor compressor;
     private final Map<String, String> facts;
 
     /**
@@ -74,6 +80,28 @@ public final class FeatureBasis {
                             + " has " + mean.length + " means, " + std.length + " deviations and " + components.length
                             + " numbers of components");
         }
+        requireNumbers(mean, std, components);
+        this.mean = mean.clone();
+        this.std = std.clone();
+        this.components = components.clone();
+        this.facts = Map.copyOf(facts);
+        compressor = null;
+    }
+
+    private FeatureBasis(float[] mean, float[] std, TokenCompressor compressor, Map<String, String> facts) {
+        if (mean.length != compressor.width() || std.length != mean.length) {
+            throw new IllegalArgumentException("a compressor of tokens of width " + compressor.width()
+                    + " needs as many means and deviations but has " + mean.length + " and " + std.length);
+        }
+        requireNumbers(mean, std);
+        this.mean = mean.clone();
+        this.std = std.clone();
+        this.components = new float[0];
+        this.facts = Map.copyOf(facts);
+        this.compressor = compressor;
+    }
+
+    private static void requireNumbers(float[] mean, float[] std, float... components) {
         for (float[] numbers : List.of(mean, std, components)) {
             for (float x : numbers) {
                 if (!Float.isFinite(x) || (numbers == std && x <= 0)) {
@@ -82,10 +110,6 @@ public final class FeatureBasis {
                 }
             }
         }
-        this.mean = mean.clone();
-        this.std = std.clone();
-        this.components = components.clone();
-        this.facts = Map.copyOf(facts);
     }
 
     /** Returns the width Z of the tokens. */
@@ -95,7 +119,7 @@ public final class FeatureBasis {
 
     /** Returns the number C of channels. */
     public int channels() {
-        return components.length / mean.length;
+        return compressor == null ? components.length / mean.length : compressor.channels();
     }
 
     /** Returns what the basis was made from, by name. */
@@ -105,17 +129,28 @@ public final class FeatureBasis {
 
     /** Returns a hash of all numbers, as 64 hexadecimal digits. */
     public String identity() {
-        ByteBuffer bytes = ByteBuffer.allocate(Float.BYTES * (2 * mean.length + components.length));
+        int plain = Float.BYTES * (2 * mean.length + components.length);
+        ByteBuffer bytes = ByteBuffer.allocate(plain + (compressor == null ? 0 : compressor.bytes()));
         bytes.asFloatBuffer().put(mean).put(std).put(components);
+        if (compressor != null) {
+            compressor.putInto(bytes.position(plain));
+        }
         return Digests.sha256(bytes.array());
     }
 
     /**
      * Returns the first channels alone.
      *
-     * @throws IllegalArgumentException if there are fewer
+     * @throws IllegalArgumentException if there are fewer, or if they are a compressor's, which are of use together alone
      */
     public FeatureBasis first(int channels) {
+        if (compressor != null) {
+            if (channels != channels()) {
+                throw new IllegalArgumentException("the compressor makes " + channels()
+                        + " channels, all of which are needed, but " + channels + " were asked for");
+            }
+            return this;
+        }
         if (channels < 1 || channels > channels()) {
             throw new IllegalArgumentException(
                     "the basis has " + channels() + " channels but " + channels + " were asked for");
@@ -127,7 +162,9 @@ public final class FeatureBasis {
     public FeatureBasis with(Map<String, String> more) {
         Map<String, String> all = new TreeMap<>(facts);
         all.putAll(more);
-        return new FeatureBasis(mean, std, components, all);
+        return compressor == null
+                ? new FeatureBasis(mean, std, components, all)
+                : new FeatureBasis(mean, std, compressor, all);
     }
 
     /**
@@ -137,34 +174,37 @@ public final class FeatureBasis {
      * @return tokens (N, T, C), float32, on the same manager
      */
     public NDArray reduce(NDArray tokens) {
-        try (NDManager scratch = tokens.getManager().newSubManager()) {
-            return reduce(tokens, arrays(scratch));
+        NDManager manager = tokens.getManager();
+        try (NDManager scratch = manager.newSubManager()) {
+            NDArray few = on(scratch).apply(tokens);
+            few.attach(manager);
+            return few;
         }
     }
 
-    /** Returns the basis as arrays of a manager, mean, deviation and components, for {@link #reduce(NDArray, NDList)}. */
-    public NDList arrays(NDManager owner) {
-        Shape width = new Shape(mean.length);
-        return new NDList(
-                OwnedArrays.of(owner, width, mean),
-                OwnedArrays.of(owner, width, std),
-                OwnedArrays.of(owner, new Shape(channels(), mean.length), components));
+    /**
+     * Returns {@link #reduce} for many calls: its arrays are made once.
+     *
+     * @param owner owner of these arrays, on whose device tokens must be
+     */
+    public UnaryOperator<NDArray> on(NDManager owner) {
+        NDArray m = OwnedArrays.of(owner, new Shape(mean.length), mean);
+        NDArray s = OwnedArrays.of(owner, new Shape(mean.length), std);
+        if (compressor != null) {
+            TokenCompressor.Placed network = compressor.on(owner);
+            return tokens -> network.compress(tokens, m, s, grid(checked(tokens)));
+        }
+        NDArray p = OwnedArrays.of(owner, new Shape(channels(), mean.length), components);
+        return tokens -> ALONG.callForOne(checked(tokens), m, s, p);
     }
 
-    /**
-     * Returns tokens in the channels of the basis without bringing it to their device.
-     *
-     * @param tokens tokens (N, T, Z)
-     * @param arrays what {@link #arrays} gave, on the device of the tokens
-     * @return tokens (N, T, C), float32, on the manager of the tokens
-     */
-    public NDArray reduce(NDArray tokens, NDList arrays) {
+    private NDArray checked(NDArray tokens) {
         Shape shape = tokens.getShape();
         if (shape.dimension() != 3 || shape.get(2) != mean.length) {
             throw new IllegalArgumentException(
                     "the basis takes tokens (N, T, " + mean.length + ") but was given " + shape);
         }
-        return ALONG.callForOne(tokens, arrays.get(0), arrays.get(1), arrays.get(2));
+        return tokens;
     }
 
     /**
@@ -175,12 +215,16 @@ public final class FeatureBasis {
      * @return planes (N, C, side, side), on the same manager
      */
     public static NDArray planes(NDArray tokens, int side) {
+        return PLANES.callForOne(tokens, grid(tokens), side);
+    }
+
+    private static int grid(NDArray tokens) {
         Shape shape = tokens.getShape();
         int grid = shape.dimension() == 3 ? (int) Math.round(Math.sqrt(shape.get(1))) : 0;
         if (grid == 0 || (long) grid * grid != shape.get(1)) {
             throw new IllegalArgumentException("tokens must be (N, G², C) but were " + shape);
         }
-        return PLANES.callForOne(tokens, grid, side);
+        return grid;
     }
 
     /** Writes or replaces a file. */
@@ -189,7 +233,11 @@ public final class FeatureBasis {
         Map<String, TensorSource> tensors = new TreeMap<>();
         tensors.put("mean", TensorSource.of(width, mean));
         tensors.put("std", TensorSource.of(width, std));
-        tensors.put("components", TensorSource.of(new Shape(channels(), mean.length), components));
+        if (compressor == null) {
+            tensors.put("components", TensorSource.of(new Shape(channels(), mean.length), components));
+        } else {
+            tensors.putAll(compressor.tensors());
+        }
         SafetensorsWriter.write(file, StateDict.ofTensors(tensors), facts);
     }
 
@@ -201,6 +249,13 @@ public final class FeatureBasis {
     public static FeatureBasis read(Path file) throws IOException {
         try (WeightsFile opened = WeightsFile.open(file)) {
             StateDict tensors = opened.stateDict();
+            if (TokenCompressor.isIn(tensors)) {
+                return new FeatureBasis(
+                        tensors.get("mean").floats(),
+                        tensors.get("std").floats(),
+                        TokenCompressor.read(file, tensors),
+                        opened.metadata());
+            }
             if (!tensors.keys().equals(Set.of("mean", "std", "components"))) {
                 throw new CheckpointFormatException(
                         file, "it must hold mean, std and components but holds " + tensors.keys());

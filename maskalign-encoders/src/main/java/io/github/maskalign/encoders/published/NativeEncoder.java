@@ -46,6 +46,7 @@ public final class NativeEncoder implements RepresentationEncoder {
     private final Vit transformer;
     private final ParameterStore store;
     private final Preprocessing preprocessing;
+    private final int lastBlocks;
 
     /**
      * What to open.
@@ -74,10 +75,11 @@ public final class NativeEncoder implements RepresentationEncoder {
         }
     }
 
-    private NativeEncoder(NDManager manager, Vit transformer, Preprocessing preprocessing) {
+    private NativeEncoder(NDManager manager, Vit transformer, Preprocessing preprocessing, int lastBlocks) {
         this.manager = manager;
         this.transformer = transformer;
         this.preprocessing = preprocessing;
+        this.lastBlocks = lastBlocks;
         store = new ParameterStore(manager, false);
     }
 
@@ -109,7 +111,7 @@ public final class NativeEncoder implements RepresentationEncoder {
             transformer.initialize(manager, DataType.FLOAT32, picture);
             copy(tensors, transformer, file);
             Preprocessing usual = InputConditioner.of(section, family.preprocessing(), file);
-            return new NativeEncoder(manager, transformer, preprocessing(usual, options, config.patchSize()));
+            return new NativeEncoder(manager, transformer, preprocessing(usual, options, config.patchSize()), 1);
         } catch (IOException | RuntimeException e) {
             manager.close();
             throw e;
@@ -181,7 +183,7 @@ public final class NativeEncoder implements RepresentationEncoder {
                 NDManager scratch = owner.newSubManager()) {
             NDArray x = standardised.duplicate();
             x.attach(scratch); // results belong to the manager of their first input
-            EncoderTokens tokens = transformer.tokens(store, x, attended);
+            EncoderTokens tokens = transformer.tokens(store, x, attended, lastBlocks);
             tokens.classToken().attach(owner);
             tokens.patchTokens().attach(owner);
             tokens.attention().values().forEach(logits -> logits.attach(owner));
@@ -202,6 +204,12 @@ public final class NativeEncoder implements RepresentationEncoder {
     }
 
     @Override
+    public NativeEncoder joined(int blocks) {
+        transformer.requireBlocks(blocks);
+        return new NativeEncoder(manager, transformer, preprocessing, blocks);
+    }
+
+    @Override
     public Optional<AttentionSize> attention() {
         return Optional.of(transformer.attention());
     }
@@ -213,7 +221,7 @@ public final class NativeEncoder implements RepresentationEncoder {
 
     @Override
     public int width() {
-        return config().width();
+        return config().width() * lastBlocks;
     }
 
     @Override

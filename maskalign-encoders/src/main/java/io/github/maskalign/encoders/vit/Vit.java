@@ -1,6 +1,7 @@
 package io.github.maskalign.encoders.vit;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -114,24 +115,43 @@ public final class Vit extends AbstractBlock {
         }
     }
 
+    /** Returns the tokens of the last block alone; see the other method. */
+    public EncoderTokens tokens(ParameterStore store, NDArray image, List<Integer> attended) {
+        return tokens(store, image, attended, 1);
+    }
+
     /**
      * Returns the tokens and the attention of some blocks, which is computed for these alone.
      *
      * @param store where the parameters' arrays come from
      * @param image standardised pictures (N, 3, H, W), float32
      * @param attended blocks whose attention is wanted, from 1
+     * @param last the tokens of so many blocks are joined, the last ones in their order, each behind the closing norm
      * @return tokens on the manager of {@code image}, with zeros for a class token that there is not
      * @throws IllegalArgumentException for another shape of pictures, or a block that there is not
      */
-    public EncoderTokens tokens(ParameterStore store, NDArray image, List<Integer> attended) {
+    public EncoderTokens tokens(ParameterStore store, NDArray image, List<Integer> attended, int last) {
         attention().require(attended);
+        requireBlocks(last);
         Map<Integer, NDArray> attention = new LinkedHashMap<>();
-        NDList out = forward(store, new NDList(image), false, attended, attention);
+        NDList out = forward(store, new NDList(image), false, attended, attention, last);
         NDArray patches = out.get(out.size() - 1);
         Shape shape = patches.getShape();
         NDArray classToken =
                 out.size() == 2 ? out.get(0) : patches.getManager().zeros(new Shape(shape.get(0), shape.get(2)));
         return new EncoderTokens(classToken, patches, attention);
+    }
+
+    /** @throws IllegalArgumentException if the tokens of so many blocks cannot be joined; says why */
+    public void requireBlocks(int last) {
+        if (last < 1 || last > config.depth()) {
+            throw new IllegalArgumentException("the tokens of the last 1 to " + config.depth()
+                    + " blocks, all that there are, can be joined, but " + last + " were asked for");
+        }
+        if (last > 1 && pool != null) {
+            throw new IllegalArgumentException(
+                    "the tokens of several blocks cannot be joined where a pooling head gives the class token");
+        }
     }
 
     /** Returns of how many blocks and heads there is attention. */
@@ -142,7 +162,7 @@ public final class Vit extends AbstractBlock {
     @Override
     protected NDList forwardInternal(
             ParameterStore store, NDList inputs, boolean training, @Nullable PairList<String, Object> params) {
-        return forward(store, inputs, training, List.of(), new LinkedHashMap<>());
+        return forward(store, inputs, training, List.of(), new LinkedHashMap<>(), 1);
     }
 
     private NDList forward(
@@ -150,7 +170,8 @@ public final class Vit extends AbstractBlock {
             NDList inputs,
             boolean training,
             List<Integer> attended,
-            Map<Integer, NDArray> attention) {
+            Map<Integer, NDArray> attention,
+            int last) {
         Shape image = inputs.get(0).getShape();
         int p = config.patchSize();
         if (image.dimension() != 4 || image.get(1) != 3 || image.get(2) % p != 0 || image.get(3) % p != 0) {
@@ -162,16 +183,18 @@ public final class Vit extends AbstractBlock {
             x = normBefore.forward(store, x, training);
         }
         NDList turned = angles == null ? new NDList() : angles.forward(store, inputs, training);
+        NDList joined = new NDList();
         for (int i = 0; i < blocks.size(); i++) {
             NDList in = new NDList(x).addAll(turned);
             if (attended.contains(i + 1)) {
                 attention.put(i + 1, blocks.get(i).attentionLogits(store, in));
             }
             x = blocks.get(i).forward(store, in, training);
+            if (i >= blocks.size() - last) {
+                joined.addAll(normAfter == null ? x : normAfter.forward(store, x, training));
+            }
         }
-        if (normAfter != null) {
-            x = normAfter.forward(store, x, training);
-        }
+        x = last == 1 ? joined : new NDList(NDArrays.concat(joined, 2)); // (N, 1 + R + T, last D)
         if (pool != null) {
             return pool.forward(store, x, training).addAll(x);
         }

@@ -86,7 +86,7 @@ class VitAttentionGoldenTest {
         }
     }
 
-    private static Vit vit(GoldenCase golden, NDManager manager) {
+    static Vit vit(GoldenCase golden, NDManager manager) {
         boolean classToken = golden.has("weights/cls_token");
         VitParts parts = new VitParts(
                 classToken,

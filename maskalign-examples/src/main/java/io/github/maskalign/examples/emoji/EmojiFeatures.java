@@ -35,23 +35,36 @@ final class EmojiFeatures {
     private static final int BATCH = 64;
 
     private final EmojiSet set;
-    private final int grid;
+    private final Tokens tokens;
     private final int channels;
     private final Path file;
 
     /**
-     * Describes a basis.
+     * Which tokens of the teacher.
      *
      * @param grid tokens along a side
+     * @param lastBlocks of how many blocks they are joined, the last ones
+     */
+    record Tokens(int grid, int lastBlocks) {
+        @Override
+        public String toString() {
+            return "grid " + grid + (lastBlocks == 1 ? "" : " blocks " + lastBlocks);
+        }
+    }
+
+    /**
+     * Describes a basis.
+     *
+     * @param tokens what it is a basis of
      * @param channels channels of the basis
      * @param cache the folder of the drawings
      */
-    EmojiFeatures(EmojiSet set, int grid, int channels, Path cache) {
+    EmojiFeatures(EmojiSet set, Tokens tokens, int channels, Path cache) {
         this.set = set;
-        this.grid = grid;
+        this.tokens = tokens;
         this.channels = channels;
         CRC32 crc = new CRC32();
-        crc.update((set.content() + " grid " + grid + " channels " + channels).getBytes(StandardCharsets.UTF_8));
+        crc.update((set.content() + " " + tokens + " channels " + channels).getBytes(StandardCharsets.UTF_8));
         file = cache.resolve(String.format(Locale.ROOT, "emoji-features-%08x.safetensors", crc.getValue()));
     }
 
@@ -88,7 +101,10 @@ final class EmojiFeatures {
                         .getAsJsonObject()
                         .get("sha256")
                         .getAsString());
-        facts.put("grid", Integer.toString(grid));
+        facts.put("grid", Integer.toString(tokens.grid));
+        if (tokens.lastBlocks > 1) {
+            facts.put("blocks", Integer.toString(tokens.lastBlocks));
+        }
         facts.put("pictures", Integer.toString(Math.min(MOST_PICTURES, set.size())));
         return facts;
     }
@@ -98,7 +114,8 @@ final class EmojiFeatures {
         int values = 3 * side * side;
         int count = Math.min(MOST_PICTURES, set.size());
         EpochOrder order = new EpochOrder(new Draws(0), set.size());
-        try (RepresentationEncoder teacher = Encoders.embeddedTeacher(grid * grid, side, Device.cpu());
+        try (RepresentationEncoder teacher = Encoders.embeddedTeacher(tokens.grid * tokens.grid, side, Device.cpu())
+                        .joined(tokens.lastBlocks);
                 NDManager manager = NDManager.newBaseManager(Device.cpu());
                 GradMode constants = GradMode.off()) {
             FeatureBasis.Fit fit = new FeatureBasis.Fit(teacher.width());

@@ -86,7 +86,12 @@ public final class EmojiTrainingSource implements TrainingSource {
     private static TrainingData withFeatures(BufferedData data, RunConfig config, EmojiSet set, Path cache)
             throws IOException {
         SiTConfig model = RunPlan.model(config);
-        if (model.featureChannels() == 0) {
+        boolean made = config.method()
+                .terms()
+                .features()
+                .filter(features -> features.source().reduction().isEmpty())
+                .isPresent();
+        if (!made) {
             return data;
         }
         if (config.encoder().kind() != EncoderSection.Kind.EMBEDDED) {
@@ -96,7 +101,8 @@ public final class EmojiTrainingSource implements TrainingSource {
                             + config.encoder().kind());
         }
         EncoderChoice.requireFits(config, model, set.config().size());
-        return new BasedData(data, new EmojiFeatures(set, model.grid(), model.featureChannels(), cache).open());
+        EmojiFeatures.Tokens tokens = new EmojiFeatures.Tokens(model.grid(), RunPlan.lastBlocks(config));
+        return new BasedData(data, new EmojiFeatures(set, tokens, model.featureChannels(), cache).open());
     }
 
     private static ImageTensorData pixels(EmojiSet set, Draws draws) {
@@ -121,6 +127,7 @@ public final class EmojiTrainingSource implements TrainingSource {
                 && RunPlan.model(config).grid()
                         == EmojiLatents.GRID // other grids are encoded while training, or refused
                 && !attends
+                && RunPlan.lastBlocks(config) == 1
                 && config.encoders().size() == 1;
         boolean images = !tokens && encoder != EncoderSection.Kind.NONE;
         EmojiLatents latents = new EmojiLatents(set, how.cache(), tokens, images);

@@ -43,11 +43,13 @@ public final class ObjectiveRun {
     private static final Logger LOG = LoggerFactory.getLogger(ObjectiveRun.class);
     private static final int LOG_EVERY = 10;
     private static final double WARMUP = 0.05;
+    private static final List<String> FREE = List.of("name:", "device:", "saveEvery:");
 
     private final String family;
     private final Bound<?> config;
     private final Path folder;
     private final String version;
+    private Device device = Device.cpu();
     private Progress.Display display = Progress.Display.LOG;
     private volatile @Nullable TrainLoop running;
     private volatile boolean stopRequested;
@@ -65,7 +67,7 @@ public final class ObjectiveRun {
      * Describes a run.
      *
      * @param family what kind of model it trains, which its checkpoints state
-     * @param config how; all its keys but {@code name} and {@code saveEvery} decide which checkpoints it can go on from
+     * @param config how; all its keys but {@code name}, {@code device} and {@code saveEvery} decide which checkpoints it can go on from
      * @param folder the run's folder, which exists
      * @param version version of this program
      */
@@ -81,6 +83,12 @@ public final class ObjectiveRun {
         display = wanted;
     }
 
+    /** Trains there instead of on the CPU. */
+    public ObjectiveRun on(Device where) {
+        device = where;
+        return this;
+    }
+
     /**
      * Trains until the last step, or until somebody asks to stop; publishes after the last step.
      *
@@ -89,7 +97,7 @@ public final class ObjectiveRun {
     public StopReason run(TrainConfig train, OptimConfig optim, Model model) throws IOException {
         Files.createDirectories(folder);
         try (RunLock lock = RunLock.acquire(folder);
-                NDManager manager = NDManager.newBaseManager(Device.cpu())) {
+                NDManager manager = NDManager.newBaseManager(device)) {
             Objective objective = model.open(manager);
             try (TrainState state = new TrainState(manager, objective.parameters(), optim)) {
                 RunIdentity identity = RunIdentity.of(
@@ -155,7 +163,7 @@ public final class ObjectiveRun {
         Map<String, String> out = new LinkedHashMap<>();
         for (String line : config.yaml().split("\n", -1)) {
             int colon = line.indexOf(':');
-            if (colon > 0 && !line.startsWith("name:") && !line.startsWith("saveEvery:")) {
+            if (colon > 0 && FREE.stream().noneMatch(line::startsWith)) {
                 out.put(
                         line.substring(0, colon).trim(),
                         line.substring(colon + 1).trim());

@@ -75,7 +75,8 @@ import java.util.stream.Stream;
             "dit",
             "ediffi",
             "redi",
-            "mdtv2"
+            "mdtv2",
+            "reglue"
         },
         sections = {"align", "cls", "mixer", "subset", "terms"},
         sized = "model",

@@ -53,6 +53,9 @@ public final class ModelSettings {
             Map.entry("terms.minSnr", "0.0"),
             Map.entry("optim.kind", "ADAMW"),
             Map.entry("optim.beta3", "0.99"),
+            Map.entry("terms.features.factorSteps", "[]"),
+            Map.entry("terms.features.factors", "[]"),
+            Map.entry("terms.features.lastBlocks", "1"),
             Map.entry("terms.autoStop.every", "1000"),
             Map.entry("terms.autoStop.inRow", "1"));
 

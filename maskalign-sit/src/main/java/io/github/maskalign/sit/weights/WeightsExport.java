@@ -68,7 +68,7 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
      * Exports weights.
      *
      * @param weights weights of any family
-     * @param family one of {@link #TARGETS}, or REDI for a model with features and without a class token
+     * @param family one of {@link #TARGETS}, or for a model with features REDI, or with a class token too REGLUE
      * @param extra what becomes of a mixer if the family has none
      * @throws IllegalArgumentException for another family
      * @throws CheckpointFormatException if the family has no such model, with all reasons
@@ -125,10 +125,11 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
     /** Why a project has no such model. */
     private static List<String> problems(SiTConfig config, WeightsFamily family) {
         boolean redi = family == WeightsFamily.REDI;
-        if (!TARGETS.contains(family) && !(redi && config.featureChannels() > 0)) {
+        boolean grouped = redi || family == WeightsFamily.REGLUE;
+        if (!TARGETS.contains(family) && !(grouped && config.featureChannels() > 0)) {
             throw new IllegalArgumentException(
                     "weights can be exported as sit, repa, reg, maskalign, sit-official, irepa, dit or mdtv2, and those with features as"
-                            + " redi, but not as "
+                            + " redi or reglue, but not as "
                             + family.id());
         }
         List<String> problems = new ArrayList<>();
@@ -160,7 +161,7 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
                 || family == WeightsFamily.SIT_OFFICIAL
                 || family == WeightsFamily.IREPA;
         boolean convolves = !config.encoderWidths().isEmpty() && config.align().projector() == ProjectorKind.CONV;
-        if (convolves && (family == WeightsFamily.REPA || family == WeightsFamily.REG)) {
+        if (convolves && (grouped && !redi || family == WeightsFamily.REPA || family == WeightsFamily.REG)) {
             problems.add(family.id()
                     + " has projectors of linear layers, and these weights have convolutions: irepa has" + " them too");
         }
@@ -168,11 +169,11 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
             problems.add(family.id() + " has no class token, and these weights generate one of width "
                     + config.classTokenWidth());
         }
-        if (family == WeightsFamily.REG && !config.hasClassToken()) {
-            problems.add("reg needs a class token, which these weights do not have");
+        boolean withToken = family == WeightsFamily.REG || family == WeightsFamily.REGLUE;
+        if (withToken && !config.hasClassToken()) {
+            problems.add(family.id() + " needs a class token, which these weights do not have");
         }
-        boolean withProjectors =
-                family == WeightsFamily.REPA || family == WeightsFamily.REG || family == WeightsFamily.IREPA;
+        boolean withProjectors = withToken || family == WeightsFamily.REPA || family == WeightsFamily.IREPA;
         if (withProjectors && config.encoderWidths().isEmpty()) {
             problems.add(
                     family.id()
@@ -184,7 +185,7 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
     /**
      * Returns the family as which these weights are written without a change: {@code dit} or {@code sit} for networks of noise,
      * otherwise {@code maskalign} with a mixer, {@code repa}
-     * with projectors, {@code reg} with a class token too, and {@code sit} for all else, for projectors that are convolutions,
+     * with projectors, {@code reg} with a class token too, {@code reglue} with features besides, and {@code sit} for all else, for projectors that are convolutions,
      * for blocks with long skips, and for the other time axis.
      */
     public static WeightsFamily naturalFamily(SiTWeights weights) {
@@ -203,6 +204,9 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
         if (config.encoderWidths().isEmpty() || config.align().projector() == ProjectorKind.CONV) {
             return WeightsFamily.SIT;
         }
-        return config.hasClassToken() ? WeightsFamily.REG : WeightsFamily.REPA;
+        if (!config.hasClassToken()) {
+            return WeightsFamily.REPA;
+        }
+        return config.featureChannels() > 0 ? WeightsFamily.REGLUE : WeightsFamily.REG;
     }
 }

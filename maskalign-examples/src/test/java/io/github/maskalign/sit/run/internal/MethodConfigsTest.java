@@ -118,7 +118,8 @@ class MethodConfigsTest {
         "dit, 130512416, 675129632",
         "ediffi, 130500112, 675111184",
         "redi, 130549296, 675184944",
-        "mdtv2, 150931856, 742263904"
+        "mdtv2, 150931856, 742263904",
+        "reglue, 139126864, 685164880"
     })
     void parametersAreThoseOfThePapers(String method, long base, long extraLarge) {
         assertThat(total("imagenet-sit-b-2", method)).isEqualTo(base);

@@ -48,9 +48,11 @@ public record Conversion(StateDict tensors, Map<String, String> metadata, List<S
      */
     public static WeightsFamily target(String family) {
         return WeightsFamily.find(family)
-                .filter(found -> found == WeightsFamily.REDI || WeightsExport.TARGETS.contains(found))
+                .filter(found -> found == WeightsFamily.REDI
+                        || found == WeightsFamily.REGLUE
+                        || WeightsExport.TARGETS.contains(found))
                 .orElseThrow(() -> new IllegalArgumentException(
-                        "--family must be sit, repa, reg, maskalign, sit-official, irepa, dit, mdtv2 or redi but was "
+                        "--family must be sit, repa, reg, maskalign, sit-official, irepa, dit, mdtv2, redi or reglue but was "
                                 + family));
     }
 

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 /** Opens the encoder of a config and checks that it fits the model: one token for each of the model's patches. */
 public final class EncoderChoice {
     private static final int TEACHER_WIDTH = 128;
+    private static final int TEACHER_BLOCKS = 6;
 
     private EncoderChoice() {}
 
@@ -67,15 +68,16 @@ public final class EncoderChoice {
             case TORCHSCRIPT -> torchScript(section, name(index), grid, pictureSide, device);
             case NATIVE -> published(config, index, grid, pictureSide, device);
         };
-        if (encoder != null) {
-            try {
-                check(encoder, index, config);
-            } catch (IllegalArgumentException e) {
-                encoder.close();
-                throw e;
-            }
+        if (encoder == null) {
+            return null;
         }
-        return encoder;
+        try {
+            check(encoder, index, config);
+            return index == 0 ? joined(encoder, config) : encoder;
+        } catch (IllegalArgumentException e) {
+            encoder.close();
+            throw e;
+        }
     }
 
     private static RepresentationEncoder torchScript(
@@ -107,8 +109,20 @@ public final class EncoderChoice {
      * @throws IllegalArgumentException if they do not; names the keys
      */
     public static void requireFits(RunConfig config, SiTConfig model, int pictureSide) {
+        requireBlocks(config.encoder().kind(), RunPlan.lastBlocks(config));
         for (int i = 0; i < config.encoders().size(); i++) {
             requireFits(config.encoders().get(i), name(i), config, model, pictureSide);
+        }
+    }
+
+    /** Checks that the first encoder hands out the tokens of so many blocks. */
+    private static void requireBlocks(EncoderSection.Kind kind, int blocks) {
+        boolean embedded = kind == EncoderSection.Kind.EMBEDDED;
+        int most = embedded ? TEACHER_BLOCKS : 1;
+        if ((embedded || kind == EncoderSection.Kind.TORCHSCRIPT) && blocks > most) {
+            throw new IllegalArgumentException("terms.features.lastBlocks must be at most " + most
+                    + " with encoder.kind " + kind + " but was " + blocks
+                    + (embedded ? "" : ": published weights with encoder.kind NATIVE hand out earlier blocks"));
         }
     }
 
@@ -138,6 +152,15 @@ public final class EncoderChoice {
         } else if (pictureSide % grid != 0) {
             throw new IllegalArgumentException(given + ", into which pictures of " + pictureSide
                     + " pixels cannot be cut for " + name + ".kind " + kind);
+        }
+    }
+
+    /** The first encoder with the tokens of as many blocks as the features are made from. */
+    private static RepresentationEncoder joined(RepresentationEncoder encoder, RunConfig config) {
+        try {
+            return encoder.joined(RunPlan.lastBlocks(config));
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("terms.features.lastBlocks: " + e.getMessage(), e);
         }
     }
 

@@ -80,9 +80,11 @@ public final class PrepareRun implements AutoCloseable {
      * @param torchScript whether the file is TorchScript
      * @param heads attention heads; 0 for those of the published size
      * @param grid tokens along a side
+     * @param blocks of how many of its last blocks the tokens are joined
      * @param pin what the user says of the file
      */
-    public record TokenSource(String name, Path file, boolean torchScript, int heads, int grid, ScriptPin pin) {
+    public record TokenSource(
+            String name, Path file, boolean torchScript, int heads, int grid, int blocks, ScriptPin pin) {
         private RepresentationEncoder open(int side, Precision precision, Device device) throws IOException {
             if (torchScript) {
                 Preprocessing usual = Preprocessing.named(name);
@@ -144,8 +146,13 @@ public final class PrepareRun implements AutoCloseable {
                 settings.put("encoder_grid", Integer.toString(source.grid));
                 settings.put("encoder_sha256", Digests.sha256(source.file));
                 tokens = source.open(side, encoding.precision, device);
+                int last = tokens.width();
+                if (source.blocks > 1) {
+                    settings.put("encoder_blocks", Integer.toString(source.blocks));
+                    tokens = joined(tokens, source.blocks);
+                }
                 if (encoding.features != null) {
-                    tokens = reduced.over(tokens, encoding.features, settings, device);
+                    tokens = reduced.over(tokens, last, encoding.features, settings, device);
                 }
             }
             return new AutoencoderPictures(vae, tokens, device, side, encoding.storage, settings);
@@ -155,6 +162,14 @@ public final class PrepareRun implements AutoCloseable {
                 tokens.close();
             }
             throw e;
+        }
+    }
+
+    private static RepresentationEncoder joined(RepresentationEncoder encoder, int blocks) {
+        try {
+            return encoder.joined(blocks);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("--encoder-blocks: " + e.getMessage(), e);
         }
     }
 

@@ -3,6 +3,7 @@ package io.github.maskalign.sit.run.internal;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.data.FeatureBasis;
@@ -45,20 +46,22 @@ public record PreparedFeatures(PictureSet pictures, Path out, PreparePlan plan) 
      *
      * @param channels their number
      * @param pictures pictures that the basis is made of, at most
-     * @param basis file of a basis in its place; null makes one
+     * @param basis file of a basis, or of a compressor, in its place; null makes one
+     * @param beside whether the tokens of the encoder's last block are kept too, behind the channels
      */
     public record Choice(
-            int channels, int pictures, @Nullable Path basis) {}
+            int channels, int pictures, @Nullable Path basis, boolean beside) {}
 
     /**
      * Returns an encoder that gives an encoder's patch tokens in the basis, and adds what they depend on to the settings.
      *
      * @param encoder is closed with the result
+     * @param last width of the tokens of its last block
      * @param settings what the tokens depend on, by name
      * @throws PrepareException if the folder has another basis, or the named one is for other tokens
      */
     RepresentationEncoder over(
-            RepresentationEncoder encoder, Choice choice, Map<String, String> settings, Device device)
+            RepresentationEncoder encoder, int last, Choice choice, Map<String, String> settings, Device device)
             throws IOException {
         FeatureBasis basis = basis(encoder, choice, settings, device);
         if (basis.width() != encoder.width()) {
@@ -66,7 +69,10 @@ public record PreparedFeatures(PictureSet pictures, Path out, PreparePlan plan) 
                     "the basis is for tokens of width " + basis.width() + " but the encoder's have " + encoder.width());
         }
         settings.put(FeatureBasis.SETTING, basis.identity());
-        return new Reduced(encoder, basis);
+        if (choice.beside) {
+            settings.put("feature_tokens", "beside");
+        }
+        return new Reduced(encoder, basis, choice.beside ? last : 0);
     }
 
     private FeatureBasis basis(
@@ -178,22 +184,35 @@ public record PreparedFeatures(PictureSet pictures, Path out, PreparePlan plan) 
         public void close() {}
     }
 
-    /** An encoder whose patch tokens are in a basis; it has no class token. */
-    private record Reduced(RepresentationEncoder encoder, FeatureBasis basis) implements RepresentationEncoder {
+    /**
+     * An encoder whose patch tokens are in a basis.
+     *
+     * @param last so many numbers of the tokens come behind the channels, the last ones; 0 for none, and no class token either
+     */
+    private record Reduced(RepresentationEncoder encoder, FeatureBasis basis, int last)
+            implements RepresentationEncoder {
         @Override
         public EncoderTokens encode(NDArray images) {
             EncoderTokens tokens = encoder.encode(images);
             try (NDArray classToken = tokens.classToken();
                     NDArray patches = tokens.patchTokens()) {
                 NDArray few = basis.reduce(patches); // (N, T, C)
-                long n = few.getShape().get(0);
-                return new EncoderTokens(few.getManager().zeros(new Shape(n, basis.channels())), few);
+                NDArray none = few.getManager().zeros(new Shape(few.getShape().get(0), basis.channels()));
+                if (last == 0) {
+                    return new EncoderTokens(none, few);
+                }
+                try (NDArray first = none;
+                        NDArray reduced = few;
+                        NDArray lastClass = classToken.get(new NDIndex(":, -" + last + ":"));
+                        NDArray lastPatches = patches.get(new NDIndex(":, :, -" + last + ":"))) {
+                    return new EncoderTokens(first.concat(lastClass, 1), reduced.concat(lastPatches, 2));
+                }
             }
         }
 
         @Override
         public int width() {
-            return basis.channels();
+            return basis.channels() + last;
         }
 
         @Override
@@ -203,7 +222,7 @@ public record PreparedFeatures(PictureSet pictures, Path out, PreparePlan plan) 
 
         @Override
         public boolean hasClassToken() {
-            return false;
+            return last > 0 && encoder.hasClassToken();
         }
 
         @Override

@@ -1,6 +1,7 @@
 package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.align.TokenSubsetSampler;
+import io.github.maskalign.core.data.FeatureBasis;
 import io.github.maskalign.core.data.LatentData;
 import io.github.maskalign.core.data.PreparedSamples;
 import io.github.maskalign.core.data.ReadAheadData;
@@ -82,7 +83,35 @@ public record RunData(
             case LATENTS -> latents(config, draws, ranks);
             case FOLDER -> FolderPictures.open(config, cache, draws, display);
         };
-        return config.data().readAhead() == 0 ? plain : plain.ahead(config, ranks);
+        RunData whole = plain.reduced(config);
+        return config.data().readAhead() == 0 ? whole : whole.ahead(config, ranks);
+    }
+
+    /** Returns these data with what the config names to make features of the encoder's tokens. */
+    private RunData reduced(RunConfig config) throws IOException {
+        Path file = config.method()
+                .terms()
+                .features()
+                .flatMap(features -> features.source().reduction())
+                .orElse(null);
+        if (file == null || !(data instanceof BufferedData samples)) {
+            return this;
+        }
+        try {
+            FeatureBasis basis = FeatureBasis.read(file);
+            LOG.info("{} makes {} channels of tokens of width {}", file, basis.channels(), basis.width());
+            return new RunData(
+                    new BasedData(samples, basis),
+                    pictureSide,
+                    attribution,
+                    identity + " features " + basis.identity(),
+                    pictures,
+                    classes,
+                    resources);
+        } catch (IOException | RuntimeException e) {
+            close();
+            throw e;
+        }
     }
 
     /** Returns these data with a thread that prepares the batches of this process. */
@@ -184,7 +213,11 @@ public record RunData(
                 throw new IllegalArgumentException("encoder.kind is CACHED but " + path
                         + " holds no encoder tokens; prepare it with --encoder, or choose another kind");
             }
-            require("encoder.width", layout.tokenWidth(), config.encoder().width(), path);
+            int width = config.encoder().width();
+            int channels = RunPlan.model(config).featureChannels();
+            boolean wider = layout.tokenWidth() == channels + width // features in front
+                    || layout.tokenWidth() == RunPlan.lastBlocks(config) * width; // earlier blocks
+            require("encoder.width", wider ? width : layout.tokenWidth(), width, path);
             int tokens = RunPlan.model(config).tokens();
             if (layout.tokens() != tokens + 1) {
                 throw new IllegalArgumentException(path + " holds " + layout.tokens()

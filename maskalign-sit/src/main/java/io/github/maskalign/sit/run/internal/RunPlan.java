@@ -40,6 +40,7 @@ public final class RunPlan {
             "data.imagesFolder",
             "data.latentsFolder",
             "data.readAhead",
+            "terms.features.reduction", // as above
             "encoder.trust");
 
     /** Keys that may be given a value when a run goes on: a hash is pinned, which changes no number. */
@@ -78,6 +79,15 @@ public final class RunPlan {
                 config.diffusion().process());
         config.subset().requireTokensLeft(model.tokens());
         return model;
+    }
+
+    /** Returns of how many of the encoder's blocks the tokens are joined, for features that are made from them. */
+    public static int lastBlocks(RunConfig config) {
+        return config.method()
+                .terms()
+                .features()
+                .map(features -> features.source().lastBlocks())
+                .orElse(1);
     }
 
     /**
