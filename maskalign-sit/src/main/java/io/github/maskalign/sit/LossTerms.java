@@ -31,6 +31,7 @@ import org.jspecify.annotations.Nullable;
  * @param selfAlign an earlier block follows a later one of the model's moving average, which sees less noise (SRA)
  * @param mae dropped patches are painted in (MaskDiT)
  * @param features few channels of an encoder's tokens are generated beside the latent (ReDi)
+ * @param endToEnd the autoencoder is trained along (REPA-E)
  * @param autoStop when terms with schedule AUTO, alignment and attention, stop
  */
 public record LossTerms(
@@ -41,9 +42,11 @@ public record LossTerms(
         @Default("null") Optional<SelfAlign> selfAlign,
         @Default("null") Optional<Mae> mae,
         @Default("null") Optional<Features> features,
+        @Default("null") Optional<EndToEnd> endToEnd,
         @Default("{}") AutoStop.Rule autoStop) {
     /** No further term: SiT, REPA, REG, MaskAlign. */
     public static final LossTerms NONE = new LossTerms(
+            Optional.empty(),
             Optional.empty(),
             Optional.empty(),
             Optional.empty(),
@@ -62,13 +65,28 @@ public record LossTerms(
             Optional<SelfAlign> selfAlign,
             Optional<Mae> mae,
             AutoStop.Rule autoStop) {
-        this(layerSync, dispersive, contrastive, attention, selfAlign, mae, Optional.empty(), autoStop);
+        this(
+                layerSync,
+                dispersive,
+                contrastive,
+                attention,
+                selfAlign,
+                mae,
+                Optional.empty(),
+                Optional.empty(),
+                autoStop);
     }
 
     /** Returns these terms with features beside the latent. */
     public LossTerms withFeatures(Features group) {
         return new LossTerms(
-                layerSync, dispersive, contrastive, attention, selfAlign, mae, Optional.of(group), autoStop);
+                layerSync, dispersive, contrastive, attention, selfAlign, mae, Optional.of(group), endToEnd, autoStop);
+    }
+
+    /** Returns these terms with an autoencoder that is trained along. */
+    public LossTerms withEndToEnd(EndToEnd side) {
+        return new LossTerms(
+                layerSync, dispersive, contrastive, attention, selfAlign, mae, features, Optional.of(side), autoStop);
     }
 
     /**

@@ -93,6 +93,7 @@ public record SiTConfig(
         if (process == Process.DDPM) {
             ChainFit.require(cls, learnSigma, terms);
         }
+        EndToEnd.requireFits(align, cls, mixer, subset, terms, process);
         if (terms.mae().isPresent()) {
             SubsetFit.requireMasked(model, subset);
         }

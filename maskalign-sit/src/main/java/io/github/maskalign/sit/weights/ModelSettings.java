@@ -50,6 +50,7 @@ public final class ModelSettings {
             Map.entry("terms.selfAlign", "null"),
             Map.entry("terms.mae", "null"),
             Map.entry("terms.features", "null"),
+            Map.entry("terms.endToEnd", "null"),
             Map.entry("terms.autoStop.every", "1000"),
             Map.entry("terms.autoStop.inRow", "1"));
 
@@ -64,8 +65,8 @@ public final class ModelSettings {
     }
 
     /**
-     * Returns the method that a model is made for: {@code sit}, {@code repa}, {@code reg} or {@code maskalign}, and {@code dit} for
-     * all that predict noise.
+     * Returns the method that a model is made for: {@code sit}, {@code repa}, {@code repa-e}, {@code reg} or {@code maskalign}, and
+     * {@code dit} for all that predict noise.
      */
     public static String family(SiTConfig config) {
         if (config.process() == Process.DDPM) {
@@ -73,6 +74,9 @@ public final class ModelSettings {
         }
         if (config.mixer().layers() > 0 || config.subset().placement() != SubsetPlacement.NONE) {
             return "maskalign";
+        }
+        if (config.terms().endToEnd().isPresent()) {
+            return "repa-e";
         }
         return config.hasClassToken() ? "reg" : config.encoderWidths().isEmpty() ? "sit" : "repa";
     }

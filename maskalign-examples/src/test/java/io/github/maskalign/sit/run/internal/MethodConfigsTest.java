@@ -117,7 +117,8 @@ class MethodConfigsTest {
         "microdit, 157965520, 751273360",
         "dit, 130512416, 675129632",
         "ediffi, 130500112, 675111184",
-        "redi, 130549296, 675184944"
+        "redi, 130549296, 675184944",
+        "repa-e, 137845016, 683242520"
     })
     void parametersAreThoseOfThePapers(String method, long base, long extraLarge) {
         assertThat(total("imagenet-sit-b-2", method)).isEqualTo(base);
