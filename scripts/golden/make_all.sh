@@ -15,7 +15,7 @@ if [[ $# -gt 1 || ($# -eq 1 && $1 != --check) ]]; then
 fi
 
 cd "$here"
-for script in selfcheck parity_cases parity_config_cases core_cases qk_norm_cases parity_kind_cases draws_cases optimizer_cases adan_cases sampler_cases transport_cases joint_cases placement_cases family_terms_cases family_loss_cases auto_stop_cases align_depths_cases sparse_cases redi_cases reglue_cases masked_cases micro_cases self_align_cases route_guidance_cases dit_cases mdtv2_cases flop_cases checkpoint_cases vit_cases judge_cases vit_attention_cases vit_joined_cases preprocess_cases torchscript_samples encoder_cases teacher_cases export_samples image_cases safetensors_samples vae_cases patch_autoencoder_cases npy_cases text_cases metric_cases analysis_cases inception_cases repa_layout_cases picture_zip_cases; do
+for script in selfcheck parity_cases parity_config_cases core_cases qk_norm_cases parity_kind_cases draws_cases optimizer_cases adan_cases sampler_cases transport_cases joint_cases placement_cases family_terms_cases family_loss_cases auto_stop_cases align_depths_cases sparse_cases redi_cases repae_cases reglue_cases masked_cases micro_cases self_align_cases route_guidance_cases dit_cases mdtv2_cases flop_cases checkpoint_cases vit_cases judge_cases vit_attention_cases vit_joined_cases preprocess_cases torchscript_samples encoder_cases teacher_cases export_samples image_cases safetensors_samples vae_cases patch_autoencoder_cases npy_cases text_cases metric_cases analysis_cases inception_cases repa_layout_cases picture_zip_cases; do
     "$python" "$script.py"
 done
 "$python" -W ignore torchfile_samples.py stream

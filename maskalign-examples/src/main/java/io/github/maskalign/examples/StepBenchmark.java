@@ -58,6 +58,11 @@ public final class StepBenchmark implements AutoCloseable {
         }
         manager = NDManager.newBaseManager(config.runtime().device(0, Map.of()));
         SiTConfig model = RunPlan.model(config);
+        if (model.terms().endToEnd().isPresent()) {
+            throw new IllegalArgumentException(
+                    "bench measures steps on random latents, and terms.endToEnd makes its own of"
+                            + " pictures: measure another method, or look at seconds of a run in its stats.jsonl");
+        }
         int side = model.model().inputSize();
         Shape latent = new Shape(model.latentChannels(), side, side);
         SiTTraining.Builder training = SiTTraining.builder()

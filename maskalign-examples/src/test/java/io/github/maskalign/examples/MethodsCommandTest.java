@@ -115,8 +115,23 @@ class MethodsCommandTest {
         assertThat(maskalign.run("info", own)).as(maskalign::err).isZero();
     }
 
+    /** Configs of pixels, which repa-e does not train on. */
+    static List<String> methodsOfPixels() {
+        return methods().stream().filter(method -> !method.equals("repa-e")).toList();
+    }
+
+    @Test
+    void newConfigRefusesAMethodThatNeedsAnAutoencoder() {
+        Path file = folder.resolve("a.yaml");
+
+        assertThat(maskalign.run("new-config", "--size=64", "--method=repa-e", "--out", file))
+                .isEqualTo(2);
+        assertThat(maskalign.err()).contains("terms.endToEnd trains an autoencoder", "choose data.space LATENTS");
+        assertThat(file).doesNotExist();
+    }
+
     @ParameterizedTest
-    @MethodSource("methods")
+    @MethodSource("methodsOfPixels")
     void newConfigWritesAConfigOfEachMethod(String method) {
         Path file = folder.resolve("a.yaml");
 

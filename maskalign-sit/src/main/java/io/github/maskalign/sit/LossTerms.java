@@ -34,6 +34,7 @@ import org.jspecify.annotations.Nullable;
  * @param features few channels of an encoder's tokens are generated beside the latent (ReDi)
  * @param minSnr cap γ of the weight min(SNR, γ) / SNR that the error of the noise has at each step of DDPM's chain, so that
  *     steps with little noise count less (Min-SNR, arXiv 2303.09556); 0 weights all alike; 5 in MDTv2
+ * @param endToEnd the autoencoder is trained along (REPA-E)
  * @param autoStop when terms with schedule AUTO, alignment and attention, stop
  */
 public record LossTerms(
@@ -45,6 +46,7 @@ public record LossTerms(
         @Default("null") Optional<Mae> mae,
         @Default("null") Optional<Features> features,
         @NonNegative @Default("0.0") double minSnr,
+        @Default("null") Optional<EndToEnd> endToEnd,
         @Default("{}") AutoStop.Rule autoStop) {
     /** No further term: SiT, REPA, REG, MaskAlign. */
     public static final LossTerms NONE = new LossTerms(
@@ -56,6 +58,7 @@ public record LossTerms(
             Optional.empty(),
             Optional.empty(),
             0,
+            Optional.empty(),
             AutoStop.Rule.USUAL);
 
     /** @throws IllegalArgumentException if a number is out of its range */
@@ -74,18 +77,53 @@ public record LossTerms(
             Optional<SelfAlign> selfAlign,
             Optional<Mae> mae,
             AutoStop.Rule autoStop) {
-        this(layerSync, dispersive, contrastive, attention, selfAlign, mae, Optional.empty(), 0, autoStop);
+        this(
+                layerSync,
+                dispersive,
+                contrastive,
+                attention,
+                selfAlign,
+                mae,
+                Optional.empty(),
+                0,
+                Optional.empty(),
+                autoStop);
     }
 
     /** Returns these terms with features beside the latent. */
     public LossTerms withFeatures(Features group) {
         return new LossTerms(
-                layerSync, dispersive, contrastive, attention, selfAlign, mae, Optional.of(group), minSnr, autoStop);
+                layerSync,
+                dispersive,
+                contrastive,
+                attention,
+                selfAlign,
+                mae,
+                Optional.of(group),
+                minSnr,
+                endToEnd,
+                autoStop);
     }
 
     /** Returns these terms with another cap of the weight of the noise's error; 0 for none. */
     public LossTerms withMinSnr(double cap) {
-        return new LossTerms(layerSync, dispersive, contrastive, attention, selfAlign, mae, features, cap, autoStop);
+        return new LossTerms(
+                layerSync, dispersive, contrastive, attention, selfAlign, mae, features, cap, endToEnd, autoStop);
+    }
+
+    /** Returns these terms with an autoencoder that is trained along. */
+    public LossTerms withEndToEnd(EndToEnd side) {
+        return new LossTerms(
+                layerSync,
+                dispersive,
+                contrastive,
+                attention,
+                selfAlign,
+                mae,
+                features,
+                minSnr,
+                Optional.of(side),
+                autoStop);
     }
 
     /**

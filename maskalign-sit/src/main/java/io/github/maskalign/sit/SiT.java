@@ -37,6 +37,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -77,6 +78,7 @@ public final class SiT extends AbstractBlock {
     private final List<Block> projectors = new ArrayList<>();
     private final SelfTeacher.@Nullable Head selfHead;
     private final FinalLayer finalLayer;
+    private final @Nullable LatentBatchNorm latentNorm;
 
     private final boolean rounds;
     private final int exactBlock; // number of the block that is float32 whatever the others are; -1 if there is none
@@ -155,6 +157,10 @@ public final class SiT extends AbstractBlock {
                 ? addChildBlock("ap_head", new SelfTeacher.Head(width, precision))
                 : null;
         finalLayer = addChildBlock("final_layer", new FinalLayer(config, precision));
+        latentNorm = config.terms()
+                .endToEnd()
+                .map(side -> addChildBlock("bn", new LatentBatchNorm(config.latentChannels(), side.momentum())))
+                .orElse(null);
 
         dropLabels = ScriptFunction.of(SiT.class, "sit.py", "drop_labels").bind("null_label", config.nullLabel());
         sharedCondition = ScriptFunction.of(AdaLnZeroBlock.class, "block.py", "shared_condition")
@@ -381,6 +387,33 @@ public final class SiT extends AbstractBlock {
         return x;
     }
 
+    /** Returns the norm of the latents of a model that is trained end to end; null for any other. */
+    @Nullable
+    LatentBatchNorm latentNorm() {
+        return latentNorm;
+    }
+
+    /** Returns what the projectors make of the hidden tokens (N, T, Z) of all tokens; nothing behind the last tap is computed. */
+    List<NDArray> projected(ParameterStore store, SiTInput in) {
+        in.requireFits(config);
+        NDList embedded = embed(store, in, false, BlockRunner.PLAIN);
+        NDArray x = embedded.get(0);
+        NDArray[] out = new NDArray[projectors.size()];
+        int last = IntStream.range(0, out.length)
+                .map(config.align()::depthOf)
+                .max()
+                .orElse(0);
+        for (int i = 1; i <= last; i++) {
+            x = one(blocks.get(i - 1), store, true, x, embedded.get(1));
+            for (int k = 0; k < out.length; k++) {
+                if (config.align().depthOf(k) == i) {
+                    out[k] = one(projectors.get(k), store, true, x);
+                }
+            }
+        }
+        return List.of(out);
+    }
+
     private int selfBlock() {
         return config.terms().selfAlign().map(LossTerms.SelfAlign::block).orElse(0);
     }
@@ -464,6 +497,9 @@ public final class SiT extends AbstractBlock {
         }
         Shape last = new Shape(n, tokens.get(1), config.headWidth());
         finalLayer.initialize(manager, dataType, last, c);
+        if (latentNorm != null) {
+            latentNorm.initialize(manager, dataType, x);
+        }
     }
 
     @Override

@@ -99,6 +99,7 @@ public record SiTConfig(
         if (subset.placement() == SubsetPlacement.MASKED_PASS) {
             SubsetFit.requireMaskedPass(model, align, cls, mixer, subset, terms);
         }
+        EndToEnd.requireFits(align, cls, mixer, subset, terms, process);
         if (terms.mae().isPresent()) {
             SubsetFit.requireMasked(model, subset);
         }

@@ -163,12 +163,16 @@ public final class SiTObjective implements Objective {
 
     @Override
     public StepLosses loss(NDManager scratch, long step, long first, int count) {
+        if (model.config().terms().endToEnd().isPresent()) {
+            throw new IllegalStateException(
+                    "terms.endToEnd trains an autoencoder along, which EndToEndObjective does and not this objective");
+        }
         Drawn drawn = drawn(scratch, step, first, count);
         return computed(drawn, SiTLosses::total, true);
     }
 
     /** Computes the loss, of which some number is differentiated. */
-    private StepLosses computed(Drawn drawn, Function<SiTLosses, NDArray> root, boolean logged) {
+    StepLosses computed(Drawn drawn, Function<SiTLosses, NDArray> root, boolean logged) {
         round(drawn.input.context().step());
         Recomputation blocks = blocks();
         SiTLosses losses = loss.compute(store, drawn.input, blocks == null ? BlockRunner.PLAIN : blocks);
@@ -179,7 +183,7 @@ public final class SiTObjective implements Objective {
     }
 
     /** Rounds the weights once a step: they change between steps alone. */
-    private void round(long step) {
+    void round(long step) {
         if (rounded != null && step != roundedAt) {
             rounded.refresh();
             roundedAt = step;
@@ -213,6 +217,11 @@ public final class SiTObjective implements Objective {
         return drawn(scratch, step, first, count).input;
     }
 
+    /** Returns where the model's arrays come from. */
+    ParameterStore store() {
+        return store;
+    }
+
     /** Returns the loss over the model. */
     public SiTLoss loss() {
         return loss;
@@ -223,10 +232,14 @@ public final class SiTObjective implements Objective {
         return data;
     }
 
-    /** A batch, and what reading its samples took. */
-    private record Drawn(SiTLossInput input, double dataSeconds) {}
+    /**
+     * A batch, and what reading its samples took.
+     *
+     * @param arrays what was read and drawn, see {@link StepInputs#of}
+     */
+    record Drawn(SiTLossInput input, Map<String, NDArray> arrays, double dataSeconds) {}
 
-    private Drawn drawn(NDManager scratch, long step, long first, int count) {
+    Drawn drawn(NDManager scratch, long step, long first, int count) {
         long start = System.nanoTime();
         try (GradMode constants = GradMode.off()) {
             Map<String, NDArray> arrays = inputs.of(scratch, step, first, count);
@@ -234,7 +247,7 @@ public final class SiTObjective implements Objective {
             double dataSeconds =
                     (System.nanoTime() - start) * 1e-9; // the encoder is part of the work, not of the waiting
             SiTLossInput encoded = features.add(withEncoder(drawn, arrays));
-            return new Drawn(withTeacher(encoded, arrays), dataSeconds);
+            return new Drawn(withTeacher(encoded, arrays), arrays, dataSeconds);
         }
     }
 

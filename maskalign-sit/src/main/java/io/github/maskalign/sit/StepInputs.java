@@ -78,9 +78,8 @@ final class StepInputs {
 
     /**
      * Returns the arrays of a batch by name: {@code latents}, {@code labels}, {@code noise} and {@code t}; {@code images},
-     * {@code tokens}, {@code classNoise}, {@code keep}, {@code dropped}, {@code maskedNoise}, {@code maskedDropped}, {@code pathDropped} and {@code
-     * teacherTime} if
-     * data and model have them.
+     * {@code tokens}, {@code classNoise}, {@code keep}, {@code dropped}, {@code maskedNoise}, {@code maskedDropped}, {@code
+     * pathDropped}, {@code teacherTime} and {@code posterior} if data and model have them.
      *
      * @param owner owner of the arrays
      */
@@ -144,6 +143,9 @@ final class StepInputs {
         if (width > 0) {
             block.add(
                     "classNoise", new Shape(count, width), draws.normal(RandomStream.CLASS_NOISE, first, count, width));
+        }
+        if (config.terms().endToEnd().isPresent()) {
+            block.add("posterior", latents, draws.normal(RandomStream.POSTERIOR, first, count, values));
         }
         drop(block, "dropped", RandomStream.LABEL_DROP, config.model().classDropoutProb(), place.samples);
         if (config.subset().placement() == SubsetPlacement.SPARSE) {

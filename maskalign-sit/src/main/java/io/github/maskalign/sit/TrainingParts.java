@@ -61,6 +61,11 @@ final class TrainingParts {
     }
 
     private void openAll(TrainingPlan plan) throws IOException {
+        if (plan.model().terms().endToEnd().isPresent()) {
+            throw new IllegalArgumentException(
+                    "terms.endToEnd trains an autoencoder along, which this training does not"
+                            + " have: a run of a config does, sit.run.TrainingRun");
+        }
         Path folder = plan.folder;
         if (folder != null) {
             opened.push(RunLock.acquire(folder));

@@ -9,9 +9,11 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.UnaryOperator;
 import java.util.stream.DoubleStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -57,6 +59,7 @@ public final class AdamW {
     private static final float LARGEST_DIFFERENCE = 1e-6f;
     private static final Logger LOG = LoggerFactory.getLogger(AdamW.class);
     private static final String FILE = "optimizer.py";
+    private static final ScriptFunction SCALED = ScriptFunction.of(AdamW.class, FILE, "scaled");
     private static final ScriptFunction FUSED_DIFFERENCE = ScriptFunction.of(AdamW.class, FILE, "fused_difference");
 
     private final OptimConfig config;
@@ -74,15 +77,17 @@ public final class AdamW {
     private final NDList expAvgSq;
     private final NDList averages = new NDList();
     private final NDArray decays;
+    private final Map<String, List<Integer>> groups = new LinkedHashMap<>(); // places of the gradients clipped together
 
     /**
      * What one call did.
      *
      * @param applied whether anything was changed
-     * @param gradNorm global norm of the gradients before clipping
+     * @param gradNorm global norm of the gradients of the main group before clipping
      * @param losses values of the given losses
+     * @param otherNorms the same of the other groups, by their names in logs
      */
-    record Report(boolean applied, double gradNorm, double[] losses) {}
+    record Report(boolean applied, double gradNorm, double[] losses, Map<String, Double> otherNorms) {}
 
     /**
      * Prepares updates of a state's weights.
@@ -147,6 +152,15 @@ public final class AdamW {
 
     /** As the other constructor, in some form. */
     AdamW(OptimConfig config, TrainState state, Form form) {
+        this(config, state, form, key -> "");
+    }
+
+    /** As the other constructor, with weights that are clipped apart, see {@link Objective#clippedWith}. */
+    AdamW(OptimConfig config, TrainState state, UnaryOperator<String> clippedWith) {
+        this(config, state, Form.of(state), clippedWith);
+    }
+
+    private AdamW(OptimConfig config, TrainState state, Form form, UnaryOperator<String> clippedWith) {
         this.config = config;
         this.state = state;
         List<String> trainedKeys = state.trainedKeys();
@@ -158,8 +172,18 @@ public final class AdamW {
         // an array may stand in one list of a call only, so each list has its own handles of the weights
         trained = handles(trainedKeys);
         decayed = decays ? handles(decayedKeys) : handles(trainedKeys.subList(0, 1));
+        for (int i = 0; i < trainedKeys.size(); i++) {
+            groups.computeIfAbsent(clippedWith.apply(trainedKeys.get(i)), name -> new ArrayList<>())
+                    .add(i);
+        }
         List<String> averagedKeys = new ArrayList<>(trainedKeys); // and behind them the frozen ones
-        state.weights().keySet().stream()
+        averagedKeys.retainAll(state.ema().keySet());
+        int shared = averagedKeys.size();
+        if (!trainedKeys.subList(0, shared).equals(averagedKeys) || !groups.containsKey("")) {
+            throw new IllegalArgumentException("the trained weights with averages must come first, and some must be of"
+                    + " the main group, but the keys were " + trainedKeys);
+        }
+        state.ema().keySet().stream()
                 .filter(key -> !state.expAvg().containsKey(key))
                 .forEach(averagedKeys::add);
         averaged = handles(averagedKeys);
@@ -194,6 +218,7 @@ public final class AdamW {
                 .bind("beta2", config.adam().beta2())
                 .bind("eps", config.adam().eps())
                 .bind("weight_decay", decays ? config.adam().weightDecay() : 0.0)
+                .bind("shared", shared)
                 .bind("block", form.block())
                 .bind("group", form.group())
                 .bind("fused", form.fused());
@@ -207,12 +232,24 @@ public final class AdamW {
      * @param step manager of temporary arrays
      */
     Report step(NDList gradients, NDList losses, NDManager step) {
+        return step(gradients, losses, step, () -> {});
+    }
+
+    /**
+     * As the other method.
+     *
+     * @param before run before anything is changed, if something is
+     */
+    Report step(NDList gradients, NDList losses, NDManager step, Runnable before) {
         if (gradients.size() != trained.size()) {
             throw new IllegalArgumentException("there are " + trained.size() + " trained weights but "
                     + gradients.size() + " gradients were given");
         }
         try (GradMode values = GradMode.off();
                 NDManager scratch = step.newSubManager()) {
+            if (groups.size() > 1) {
+                return stepOfGroups(gradients, losses, scratch, before);
+            }
             NDList measured = measures.callOn(scratch, gradients, losses);
             double[] read = measured.get(0).toDoubleArray();
             double norm = read[0];
@@ -220,11 +257,48 @@ public final class AdamW {
             double[] found = Arrays.copyOfRange(read, 2, read.length);
             boolean applied = Double.isFinite(norm) && Double.isFinite(found[0]);
             if (applied) {
+                before.run();
                 update(scratch, gradients, measured.get(1), config.clipNorm() > 0 && factor < 1); // 1 changes no bit
             }
             state.advance(applied);
-            return new Report(applied, norm, found);
+            return new Report(applied, norm, found, Map.of());
         }
+    }
+
+    /** Clips each group by its own norm, then updates all as one: AdamW looks at each number by itself. */
+    private Report stepOfGroups(NDList gradients, NDList losses, NDManager scratch, Runnable before) {
+        NDList clipped = new NDList(gradients);
+        Map<String, Double> norms = new LinkedHashMap<>();
+        double[] found = {};
+        NDArray coefficient = null;
+        for (Map.Entry<String, List<Integer>> group : groups.entrySet()) {
+            NDList own = new NDList();
+            group.getValue().forEach(i -> own.add(gradients.get(i)));
+            NDList measured = measures.callOn(scratch, own, losses);
+            double[] read = measured.get(0).toDoubleArray();
+            norms.put(group.getKey(), read[0]);
+            found = Arrays.copyOfRange(read, 2, read.length);
+            coefficient = measured.get(1);
+            if (config.clipNorm() > 0 && read[1] < 1) {
+                NDList scaled = SCALED.callOn(scratch, own, coefficient);
+                for (int k = 0; k < scaled.size(); k++) {
+                    clipped.set(group.getValue().get(k), scaled.get(k));
+                }
+            }
+        }
+        boolean applied = norms.values().stream().allMatch(Double::isFinite) && Double.isFinite(found[0]);
+        if (applied) {
+            before.run();
+            update(scratch, clipped, Objects.requireNonNull(coefficient), false);
+        }
+        state.advance(applied);
+        Map<String, Double> others = new LinkedHashMap<>();
+        norms.forEach((name, norm) -> {
+            if (!name.isEmpty()) {
+                others.put("grad_norm/" + name, norm);
+            }
+        });
+        return new Report(applied, Objects.requireNonNull(norms.get("")), found, others);
     }
 
     private void update(NDManager scratch, NDList gradients, NDArray coefficient, boolean clipped) {

@@ -78,7 +78,7 @@ public final class MetricListener implements TrainListener {
     public void onStep(StepResult result, TrainState state) {
         boolean due = result.step() % every == 0
                 || !result.applied()
-                || !result.measured().isEmpty();
+                || result.measured().keySet().stream().anyMatch(name -> !name.startsWith("grad_norm/"));
         unrecorded = due ? null : result;
         if (due) {
             record(result, state);

@@ -57,6 +57,25 @@ public interface Objective {
      */
     StepLosses loss(NDManager scratch, long step, long firstPosition, int count);
 
+    /** Returns whether a weight has moving averages; the trained ones that have none are the last of {@link #parameters}. */
+    default boolean isAveraged(String key) {
+        return true;
+    }
+
+    /**
+     * Returns the name of the weights that a trained weight is clipped with: each group by its own norm, as if it had an
+     * optimiser of its own. The main group is the empty text; norms of others are logged as {@code grad_norm/NAME}.
+     */
+    default String clippedWith(String key) {
+        return "";
+    }
+
+    /**
+     * Called when the numbers of a step are known to be finite, right before its update: for weights without a gradient that
+     * the objective moves by itself, such as the statistics of a norm. A step that is skipped does not call it.
+     */
+    default void beforeUpdate() {}
+
     /** Returns the terms of the loss that stop by themselves, always the same object; empty if none does. */
     default Optional<AutoStop> autoStop() {
         return Optional.empty();

@@ -5,6 +5,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.core.files.CheckpointFormatException;
 import io.github.maskalign.core.files.SafetensorsFile;
+import io.github.maskalign.core.files.SafetensorsWriter;
 import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.internal.Checkpoint;
 import io.github.maskalign.core.files.internal.Checkpoint.Snapshot;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -35,7 +37,7 @@ import org.slf4j.LoggerFactory;
  * RUN/snapshot-0000400.safetensors
  * </pre>
  *
- * <p>With {@link OptimConfig#extraEmaDecays} there is an {@code ema-0_999} and a {@code snapshot-ema0.999-0000400} too for
+ * <p>Weights without averages can be written beside each snapshot, see {@link #withPart}. With {@link OptimConfig#extraEmaDecays} there is an {@code ema-0_999} and a {@code snapshot-ema0.999-0000400} too for
  * each. Keys are those of the weights in all of them. Hold the run's {@code RunLock} while using an instance.
  */
 public final class RunCheckpoints {
@@ -48,6 +50,7 @@ public final class RunCheckpoints {
     private final CheckpointDir states;
     private final Optional<Path> initFrom;
     private final Predicate<String> mayDiffer;
+    private final @Nullable String part;
     private volatile @Nullable Path newest;
 
     private RunCheckpoints(
@@ -55,12 +58,14 @@ public final class RunCheckpoints {
             RunIdentity identity,
             CheckpointDir states,
             Optional<Path> initFrom,
-            Predicate<String> mayDiffer) {
+            Predicate<String> mayDiffer,
+            @Nullable String part) {
         this.runFolder = runFolder;
         this.identity = identity;
         this.states = states;
         this.initFrom = initFrom;
         this.mayDiffer = mayDiffer;
+        this.part = part;
     }
 
     /**
@@ -82,7 +87,7 @@ public final class RunCheckpoints {
             throws IOException {
         CheckpointDir states = CheckpointDir.open(runFolder.resolve("checkpoints"), keepLast, keepEvery);
         AtomicFile.removeLeftovers(runFolder);
-        return new RunCheckpoints(runFolder, identity, states, Optional.empty(), key -> false);
+        return new RunCheckpoints(runFolder, identity, states, Optional.empty(), key -> false, null);
     }
 
     /**
@@ -93,7 +98,20 @@ public final class RunCheckpoints {
      *     or the file and the model not; a new token mixer, for example
      */
     public RunCheckpoints initFrom(Path snapshot, Predicate<String> weightsMayDiffer) {
-        return new RunCheckpoints(runFolder, identity, states, Optional.of(snapshot), weightsMayDiffer);
+        return new RunCheckpoints(runFolder, identity, states, Optional.of(snapshot), weightsMayDiffer, part);
+    }
+
+    /**
+     * Returns the same files with one more beside each snapshot, {@code RUN/NAME/NAME-0000400.safetensors}: the weights whose
+     * keys begin with {@code NAME.}, as they are and not averaged, without that beginning. The folder must exist.
+     */
+    public RunCheckpoints withPart(String name) {
+        return new RunCheckpoints(runFolder, identity, states, initFrom, mayDiffer, name);
+    }
+
+    /** Returns the file of a part of the weights that belongs to a snapshot, see {@link #withPart}. */
+    public static Path partFile(Path runFolder, String name, long step) {
+        return runFolder.resolve(name).resolve(String.format(Locale.ROOT, "%s-%07d.safetensors", name, step));
     }
 
     /** Returns the file of the snapshot of a step, written or not. */
@@ -155,6 +173,16 @@ public final class RunCheckpoints {
         metadata.put("step", Long.toString(state.step()));
         metadata.put("weights", "ema");
         List<Path> files = new ArrayList<>();
+        String name = part;
+        if (name != null) { // first, so that every snapshot has it
+            Map<String, NDArray> own = new LinkedHashMap<>();
+            state.files().getOrDefault(StateArrays.WEIGHTS, Map.of()).forEach((key, array) -> {
+                if (key.startsWith(name + ".")) {
+                    own.put(key.substring(name.length() + 1), array);
+                }
+            });
+            SafetensorsWriter.write(partFile(runFolder, name, state.step()), StateDict.of(own), Map.of("format", "pt"));
+        }
         files.add(Snapshot.write(runFolder, state.step(), average(state, StateArrays.EMA), metadata)
                 .path());
         for (double decay : state.extraDecays()) {
@@ -172,7 +200,9 @@ public final class RunCheckpoints {
 
     /** Tells whether all snapshots of a step are there. */
     boolean hasSnapshots(StateArrays state) {
+        String name = part;
         return Files.exists(snapshotFile(state.step()))
+                && (name == null || Files.exists(partFile(runFolder, name, state.step())))
                 && state.extraDecays().stream()
                         .allMatch(decay -> Files.exists(runFolder.resolve(Snapshot.fileName(state.step(), decay))));
     }
@@ -305,6 +335,7 @@ public final class RunCheckpoints {
             AutoStop.Memory autoStop,
             Map<String, Map<String, NDArray>> files) {
         static final String EMA = "ema";
+        static final String WEIGHTS = "weights";
 
         /** Returns the name of the file of a further average, such as {@code ema-0_999}: names have no dots. */
         static String fileOf(double decay) {
@@ -314,7 +345,7 @@ public final class RunCheckpoints {
         /** Returns the state's own arrays; they change with it. */
         static StateArrays of(TrainState state) {
             Map<String, Map<String, NDArray>> all = new LinkedHashMap<>();
-            all.put("weights", state.weights());
+            all.put(WEIGHTS, state.weights());
             all.put(EMA, state.ema());
             state.extraEma().forEach((decay, arrays) -> all.put(fileOf(decay), arrays));
             all.put("exp_avg", state.expAvg());

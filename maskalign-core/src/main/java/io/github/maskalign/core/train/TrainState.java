@@ -16,12 +16,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /**
  * All that a run remembers: weights, their moving averages, the optimiser's moments, and how far it has come.
  *
  * <p>The weights stay in the block's parameters and in the manager they came from; the state owns the rest.
- * Averages cover every weight, frozen ones included; moments exist for those that are trained. Random
+ * Averages cover every weight, frozen ones included, unless an objective leaves some out; moments exist for those that are trained. Random
  * draws and the order of the data follow from the step, so nothing else has to be kept.
  */
 public final class TrainState implements AutoCloseable {
@@ -69,6 +70,20 @@ public final class TrainState implements AutoCloseable {
      * @throws IllegalArgumentException if a parameter is not initialised, not float32, or given twice
      */
     public TrainState(NDManager parent, Map<String, Parameter> parameters, OptimConfig optim) {
+        this(parent, parameters, optim, key -> true);
+    }
+
+    /**
+     * Starts a run at step 0 whose averages leave weights out.
+     *
+     * @param parent manager under which the state opens its own
+     * @param parameters initialised float32 parameters by state-dict key; at least one must require gradients
+     * @param optim settings of the optimiser, of which its kind and the decays of the further averages are looked at
+     * @param averaged which keys have averages, see {@link Objective#isAveraged}; at least one
+     * @throws IllegalArgumentException if a parameter is not initialised, not float32, or given twice
+     */
+    public TrainState(
+            NDManager parent, Map<String, Parameter> parameters, OptimConfig optim, Predicate<String> averaged) {
         List<Double> extraEmaDecays = optim.extraEmaDecays();
         boolean adan = optim.adam().kind() == OptimConfig.Kind.ADAN;
         check(parameters);
@@ -78,9 +93,12 @@ public final class TrainState implements AutoCloseable {
             parameters.forEach((key, parameter) -> {
                 NDArray weight = parameter.getArray();
                 weights.put(key, weight);
-                ema.put(key, owned(weight.duplicate()));
-                for (double decay : extraEmaDecays) {
-                    extraEma.computeIfAbsent(decay, d -> new LinkedHashMap<>()).put(key, owned(weight.duplicate()));
+                if (averaged.test(key)) {
+                    ema.put(key, owned(weight.duplicate()));
+                    for (double decay : extraEmaDecays) {
+                        extraEma.computeIfAbsent(decay, d -> new LinkedHashMap<>())
+                                .put(key, owned(weight.duplicate()));
+                    }
                 }
                 if (parameter.requiresGradient()) {
                     expAvg.put(key, owned(weight.zerosLike()));
@@ -114,9 +132,16 @@ public final class TrainState implements AutoCloseable {
         return Collections.unmodifiableMap(weights);
     }
 
-    /** Returns the moving average of every weight by key. */
+    /** Returns the moving average of every weight that has one, by key. */
     public Map<String, NDArray> ema() {
         return Collections.unmodifiableMap(ema);
+    }
+
+    /** Returns the weights to use: the moving average where there is one, and where not the weight itself. */
+    public Map<String, NDArray> shown() {
+        Map<String, NDArray> out = new LinkedHashMap<>(weights);
+        out.putAll(ema);
+        return Collections.unmodifiableMap(out);
     }
 
     /** Returns the moving averages besides the first: by decay, then by key. */
@@ -153,8 +178,10 @@ public final class TrainState implements AutoCloseable {
 
     /** Makes the moving averages equal to the weights again, as after loading weights to start from. */
     public void restartAverage() {
-        InPlace.copy(new NDList(weights.values()), new NDList(ema.values()));
-        extraEma.values().forEach(average -> InPlace.copy(new NDList(weights.values()), new NDList(average.values())));
+        NDList averaged = new NDList();
+        ema.keySet().forEach(key -> averaged.add(weight(key)));
+        InPlace.copy(averaged, new NDList(ema.values()));
+        extraEma.values().forEach(average -> InPlace.copy(averaged, new NDList(average.values())));
     }
 
     /** Frees what the state owns; the weights stay. */

@@ -86,7 +86,7 @@ public final class TrainStep {
         this.plan = plan;
         this.agreement = agreement;
         buckets = new GradientBuckets(agreement.ranks(), GradientBuckets.DEFAULT_BYTES);
-        optimizer = new AdamW(config, state);
+        optimizer = new AdamW(config, state, objective::clippedWith);
         if (agreement.ranks().size() > 1 && agreement.ranks().sumsAside()) {
             objective.preferGradual();
         }
@@ -110,15 +110,17 @@ public final class TrainStep {
         double lr = config.lrAt(state.step());
         try (NDManager step = state.manager().newSubManager()) {
             step.setName("step " + state.step());
-            Map<String, Double> measured = objective
+            Map<String, Double> measured = new LinkedHashMap<>(objective
                     .autoStop()
                     .map(stop -> inMemory("comparing gradients", () -> angle.look(stop, state)))
-                    .orElse(Map.of());
+                    .orElse(Map.of()));
             Gathered sum = agreement.together(() -> inMemory("computing the gradients", () -> gather(step)));
             exchange(sum);
             long gathered = System.nanoTime();
-            AdamW.Report report =
-                    inMemory("using the gradients", () -> optimizer.step(sum.gradients, sum.losses, step));
+            AdamW.Report report = inMemory(
+                    "using the gradients",
+                    () -> optimizer.step(sum.gradients, sum.losses, step, objective::beforeUpdate));
+            measured.putAll(report.otherNorms());
             long updated = System.nanoTime();
             String culprit = report.applied() ? null : culprit(sum, report, step);
             Map<String, Double> parts = new LinkedHashMap<>();

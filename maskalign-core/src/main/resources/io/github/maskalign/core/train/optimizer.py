@@ -23,6 +23,11 @@ def measures(gradients: List[Tensor], losses: List[Tensor], max_norm: float) -> 
     return [torch.to(torch.stack(read, 0), 7), coefficient]
 
 
+# Gradients times the factor of their clipping, in new memory.
+def scaled(gradients: List[Tensor], coefficient: Tensor) -> List[Tensor]:
+    return torch._foreach_mul(gradients, coefficient)
+
+
 # One AdamW update in torch.optim's order of operations; `update` counts from 1. Every list that is changed in
 # place is an argument, or is used again by the caller: otherwise it would be removed with its update.
 def adamw(
@@ -96,7 +101,7 @@ def average_block(weights: Tensor, averages: List[Tensor], decays: List[float], 
 def by_blocks(
     trained: List[Tensor], exp_avg: List[Tensor], exp_avg_sq: List[Tensor], gradients: List[Tensor],
     averaged: List[Tensor], averages: List[Tensor], decays: List[float], coefficient: Tensor, clipped: bool,
-    lr: float, update: int, beta1: float, beta2: float, eps: float, block: int
+    lr: float, update: int, beta1: float, beta2: float, eps: float, shared: int, block: int
 ) -> None:
     bias_correction1 = 1 - beta1 ** float(update)
     bias_correction2_sqrt = torch.sqrt(1 - beta2 ** float(update))
@@ -120,8 +125,9 @@ def by_blocks(
             torch.div_(denominator, bias_correction2_sqrt)
             torch.add_(denominator, eps)
             torch.addcdiv_(p, m, denominator, value=(lr / bias_correction1) * -1)
-            average_block(p, averages, decays, i, start, end)
-    for i in range(len(trained), len(averaged)):
+            if i < shared:
+                average_block(p, averages, decays, i, start, end)
+    for i in range(shared, len(averaged)):
         weights = torch.view(averaged[i], [-1])
         for start in range(0, weights.size(0), block):
             end = start + block
@@ -178,21 +184,21 @@ def by_groups(
 
 
 # AdamW and the moving averages of one step. `trained`, `decayed` and `averaged` are views of the same weights: those that
-# have a gradient, those that decay, and all of them, those with a gradient in front. `block` elements are updated at a time;
+# have a gradient, those that decay, and those that have averages: the first `shared` of those with a gradient, then those without. `block` elements are updated at a time;
 # 0 takes each operation over groups of arrays of `group` elements, which is for devices that would otherwise wait for
 # kernels to start. Nothing is read. Returns a number only because a function has to return something.
 def update_weights(
     trained: List[Tensor], decayed: List[Tensor], exp_avg: List[Tensor], exp_avg_sq: List[Tensor],
     averaged: List[Tensor], averages: List[Tensor], gradients: List[Tensor], coefficient: Tensor, decays: Tensor,
     clipped: bool, lr: float, update: int, beta1: float, beta2: float, eps: float, weight_decay: float,
-    block: int, group: int, fused: bool
+    shared: int, block: int, group: int, fused: bool
 ) -> Tensor:
     if weight_decay != 0.0:
         torch._foreach_mul_(decayed, 1 - lr * weight_decay)
     if block > 0:
         by_blocks(
             trained, exp_avg, exp_avg_sq, gradients, averaged, averages, numbers(decays), coefficient, clipped,
-            lr, update, beta1, beta2, eps, block)
+            lr, update, beta1, beta2, eps, shared, block)
     else:
         by_groups(
             trained, exp_avg, exp_avg_sq, gradients, averaged, averages, numbers(decays), coefficient, clipped,

@@ -8,6 +8,7 @@ import io.github.maskalign.core.files.internal.OwnedArrays;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * An autoencoder between pictures and latents, such as Stable Diffusion's. Never records gradients; belongs to one
@@ -41,6 +42,11 @@ public interface Autoencoder extends AutoCloseable {
     /** Returns how its latents become those a model is trained on. */
     default LatentScaling scaling() {
         return LatentScaling.STABLE_DIFFUSION;
+    }
+
+    /** Returns the networks, for whoever trains them on; empty if their weights cannot be trained here. */
+    default Optional<TrainableAutoencoder> trainable() {
+        return Optional.empty();
     }
 
     /** Returns the file the weights are from. */

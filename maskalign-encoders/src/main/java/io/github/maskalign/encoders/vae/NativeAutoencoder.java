@@ -26,6 +26,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * diffusers' {@code AutoencoderKL} as DJL blocks, with its published weights.
@@ -221,6 +222,11 @@ public final class NativeAutoencoder implements Autoencoder {
             image.attach(owner);
             return image;
         }
+    }
+
+    @Override
+    public Optional<TrainableAutoencoder> trainable() {
+        return Optional.of(TrainableAutoencoder.of(encoder, decoder, store, Optional.of(config.toJson())));
     }
 
     /** Returns the number of trained numbers. */

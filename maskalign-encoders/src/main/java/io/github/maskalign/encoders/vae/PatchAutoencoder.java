@@ -25,6 +25,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * A small autoencoder that computes on patches of 4 × 4 pixels, such as the one that comes with the library: pictures
@@ -201,6 +202,12 @@ public final class PatchAutoencoder implements Autoencoder {
         try (GradMode off = GradMode.off()) {
             return decoder.forward(store, new NDList(latents), false).singletonOrThrow();
         }
+    }
+
+    @Override
+    public Optional<TrainableAutoencoder> trainable() {
+        return Optional.of(
+                new TrainableAutoencoder(encoder, decoder, parameters(encoder, decoder), store, Optional.empty()));
     }
 
     @Override

@@ -123,7 +123,9 @@ public final class EmojiTrainingSource implements TrainingSource {
             throws IOException {
         EncoderSection.Kind encoder = config.encoder().kind();
         boolean attends = config.method().terms().attention().isPresent(); // which is not kept
+        boolean trains = config.method().terms().endToEnd().isPresent(); // the autoencoder, on the drawings
         boolean tokens = encoder == EncoderSection.Kind.EMBEDDED
+                && !trains
                 && RunPlan.model(config).grid()
                         == EmojiLatents.GRID // other grids are encoded while training, or refused
                 && !attends

@@ -41,10 +41,14 @@ class GpuRunsTest {
     void trainsAndGoesOn(String method, RunPrecision precision) throws IOException {
         List<String> settings =
                 with(CountedRun.TINY, "method=" + method, "runtime.precision=" + precision, "train.steps=3");
+        String config = "emoji-32.yaml";
+        if (method.equals("repa-e")) { // pixels have no autoencoder
+            config = "quickstart.yaml";
+            settings = with(settings, "data.classes=[]", "model.patchSize=2");
+        }
 
-        assertThat(CountedRun.train("emoji-32.yaml", root, 1, settings).reason())
-                .isEqualTo(StopReason.STOP_REQUESTED);
-        CountedRun rest = CountedRun.train("emoji-32.yaml", root, 0, settings);
+        assertThat(CountedRun.train(config, root, 1, settings).reason()).isEqualTo(StopReason.STOP_REQUESTED);
+        CountedRun rest = CountedRun.train(config, root, 0, settings);
 
         assertThat(rest.reason()).isEqualTo(StopReason.COMPLETED);
         List<String> lines = Files.readAllLines(root.resolve("stats.jsonl"));

@@ -29,6 +29,7 @@ import io.github.maskalign.sit.SiTConfig.AlignConfig;
 import io.github.maskalign.sit.SiTConfig.ClassTokenConfig;
 import io.github.maskalign.sit.SiTConfig.ModelConfig;
 import io.github.maskalign.sit.SiTVariant;
+import io.github.maskalign.sit.run.internal.EndToEndRun;
 import io.github.maskalign.sit.run.internal.LocalGpu;
 import io.github.maskalign.sit.run.internal.RunPrecision;
 import io.github.maskalign.sit.run.internal.SampleSettings.AutoencoderChoice;
@@ -76,7 +77,8 @@ import java.util.stream.Stream;
             "ediffi",
             "redi",
             "mdtv2",
-            "reglue"
+            "reglue",
+            "repa-e"
         },
         sections = {"align", "cls", "mixer", "subset", "terms"},
         sized = "model",
@@ -143,6 +145,7 @@ public record RunConfig(
                             : "encoder.kind must be NONE while align.enabled and cls.enabled are false but was "
                                     + encoder.kind());
         }
+        method.terms.endToEnd().ifPresent(term -> EndToEndRun.requireFits(data));
         if (encoder.kind() == EncoderSection.Kind.CACHED && data.kind() != DataSection.Kind.LATENTS) {
             throw new IllegalArgumentException(
                     "encoder.kind CACHED needs prepared latents, but data.kind was " + data.kind());

@@ -16,6 +16,7 @@ import io.github.maskalign.core.files.internal.RunLock;
 import io.github.maskalign.core.metrics.MetricSink.MetricSinks;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.train.MetricListener;
+import io.github.maskalign.core.train.Objective;
 import io.github.maskalign.core.train.RunCheckpoints;
 import io.github.maskalign.core.train.RunIdentity;
 import io.github.maskalign.core.train.StepResult;
@@ -31,6 +32,7 @@ import io.github.maskalign.sit.SiTTraining;
 import io.github.maskalign.sit.run.internal.ClassNames;
 import io.github.maskalign.sit.run.internal.DeterministicMode;
 import io.github.maskalign.sit.run.internal.EncoderChoice;
+import io.github.maskalign.sit.run.internal.EndToEndRun;
 import io.github.maskalign.sit.run.internal.EvaluationListener;
 import io.github.maskalign.sit.run.internal.InitialWeights;
 import io.github.maskalign.sit.run.internal.LatentNorm;
@@ -192,6 +194,7 @@ public final class TrainingRun {
     public StopReason run(Agreement agreement) throws IOException {
         RunConfig run = config.value();
         Communicator ranks = agreement.ranks();
+        EndToEndRun.requireRanks(run, ranks.size());
         agreement.requireSame("the digest of the config", HexFormat.of().parseHex(config.hash()));
         try (DeterministicMode mode =
                         agreement.together(() -> DeterministicMode.of(run.runtime(), settings.environment));
@@ -206,14 +209,19 @@ public final class TrainingRun {
                                 : EncoderChoice.open(
                                         run, RunPlan.model(run), data.pictureSide(), manager.getDevice())));
                 Sinks sinks = new Sinks()) {
-            SiTObjective objective = agreement.together(() -> objective(run, data, encoder.opened(), manager));
-            try (TrainState state =
-                    new TrainState(manager, objective.parameters(), run.optim())) {
+            SiTObjective transformer = agreement.together(() -> objective(run, data, encoder.opened(), manager));
+            try (Side side = agreement.together(() -> Side.of(run, data, transformer, manager));
+                    TrainState state = new TrainState(
+                            manager,
+                            side.objective().parameters(),
+                            run.optim(),
+                            side.objective()::isAveraged)) {
+                Objective objective = side.objective();
                 Optional<RunCheckpoints> checkpoints = Optional.empty();
                 List<TrainListener> listeners = List.of();
                 if (ranks.isRoot()) {
                     Map<String, String> provenance = Provenance.of(run, settings.version, ranks, settings.environment);
-                    checkpoints = Optional.of(checkpoints(data, provenance));
+                    checkpoints = Optional.of(checkpoints(data, provenance, side));
                     listeners = listeners(data, provenance, manager, sinks, ranks);
                 }
                 TrainLoop ranked =
@@ -271,15 +279,22 @@ public final class TrainingRun {
         return training.optEncoders(encoders).buildObjective(manager);
     }
 
-    private RunCheckpoints checkpoints(RunData data, Map<String, String> provenance) throws IOException {
+    private RunCheckpoints checkpoints(RunData data, Map<String, String> provenance, Side side) throws IOException {
         RunConfig run = config.value();
         SiTConfig model = RunPlan.model(run);
-        RunIdentity identity = RunIdentity.of(ModelSettings.family(model), identity(run, data), provenance)
+        Map<String, String> settled = identity(run, data);
+        settled.putAll(side.identity());
+        RunIdentity identity = RunIdentity.of(ModelSettings.family(model), settled, provenance)
                 .withExact(run.runtime().deterministic() ? Provenance.EXACT : Set.of())
                 .withLater(Provenance.LATER)
                 .withAddable(RunPlan.ADDABLE);
-        RunCheckpoints own = RunCheckpoints.open(
-                folder, identity, run.train().saving().keepLast(), run.train().keepEvery());
+        RunCheckpoints own = side.in(
+                RunCheckpoints.open(
+                        folder,
+                        identity,
+                        run.train().saving().keepLast(),
+                        run.train().keepEvery()),
+                folder);
         InitialWeights initial = settings.initial;
         return initial == null ? own : initial.in(own, folder, model);
     }
@@ -330,6 +345,37 @@ public final class TrainingRun {
     /** Asks the run to end after its step, saving its state; may be called from any thread, at any time. */
     public void requestStop() {
         stopping.request();
+    }
+
+    /** What is trained: the transformer, and with {@code terms.endToEnd} the autoencoder beside it. */
+    private record Side(Objective objective, @Nullable EndToEndRun trained) implements AutoCloseable {
+        static Side of(RunConfig run, RunData data, SiTObjective transformer, NDManager manager) throws IOException {
+            if (!EndToEndRun.isMeant(run)) {
+                return new Side(transformer, null);
+            }
+            EndToEndRun opened = EndToEndRun.open(run, data.pictureSide(), manager);
+            try {
+                return new Side(opened.objective(transformer, manager), opened);
+            } catch (IOException | RuntimeException e) {
+                opened.close();
+                throw e;
+            }
+        }
+
+        Map<String, String> identity() throws IOException {
+            return trained == null ? Map.of() : trained.identity();
+        }
+
+        RunCheckpoints in(RunCheckpoints files, Path folder) throws IOException {
+            return trained == null ? files : trained.in(files, folder);
+        }
+
+        @Override
+        public void close() {
+            if (trained != null) {
+                trained.close();
+            }
+        }
     }
 
     /** The encoders, if there are any. */

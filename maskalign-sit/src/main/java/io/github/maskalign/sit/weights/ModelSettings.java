@@ -56,6 +56,7 @@ public final class ModelSettings {
             Map.entry("terms.features.factorSteps", "[]"),
             Map.entry("terms.features.factors", "[]"),
             Map.entry("terms.features.lastBlocks", "1"),
+            Map.entry("terms.endToEnd", "null"),
             Map.entry("terms.autoStop.every", "1000"),
             Map.entry("terms.autoStop.inRow", "1"));
 
@@ -70,8 +71,8 @@ public final class ModelSettings {
     }
 
     /**
-     * Returns the method that a model is made for: {@code sit}, {@code repa}, {@code reg} or {@code maskalign}, {@code mdtv2} for
-     * blocks with long skips, and {@code dit} for all others that predict noise.
+     * Returns the method that a model is made for: {@code sit}, {@code repa}, {@code repa-e}, {@code reg} or {@code maskalign}, {@code
+     * mdtv2} for blocks with long skips, and {@code dit} for all others that predict noise.
      */
     public static String family(SiTConfig config) {
         if (config.subset().placement() == SubsetPlacement.MASKED_PASS) {
@@ -82,6 +83,9 @@ public final class ModelSettings {
         }
         if (config.mixer().layers() > 0 || config.subset().placement() != SubsetPlacement.NONE) {
             return "maskalign";
+        }
+        if (config.terms().endToEnd().isPresent()) {
+            return "repa-e";
         }
         return config.hasClassToken() ? "reg" : config.encoderWidths().isEmpty() ? "sit" : "repa";
     }

@@ -119,7 +119,8 @@ class MethodConfigsTest {
         "ediffi, 130500112, 675111184",
         "redi, 130549296, 675184944",
         "mdtv2, 150931856, 742263904",
-        "reglue, 139126864, 685164880"
+        "reglue, 139126864, 685164880",
+        "repa-e, 137845016, 683242520"
     })
     void parametersAreThoseOfThePapers(String method, long base, long extraLarge) {
         assertThat(total("imagenet-sit-b-2", method)).isEqualTo(base);

@@ -117,6 +117,11 @@ record AnalysedWeights(String name, long step, Path file, Optional<RunConfig> ru
     }
 
     private static AnalysedWeights inRun(TrainedWeights found) {
+        if (found.config().method().terms().endToEnd().isPresent()) {
+            throw new IllegalArgumentException(
+                    found.folder() + " was trained with terms.endToEnd: its latents are those of"
+                            + " the autoencoder that was trained along, which an analysis of the data's does not know");
+        }
         Path file = found.weights().toAbsolutePath();
         Matcher inName = NUMBER.matcher(String.valueOf(file.getFileName()));
         Matcher inFolder = NUMBER.matcher(String.valueOf(file.resolveSibling("").getFileName()));

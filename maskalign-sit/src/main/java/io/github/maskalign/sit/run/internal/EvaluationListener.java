@@ -156,7 +156,7 @@ public final class EvaluationListener implements TrainListener {
         long step = state.step();
         long start = System.nanoTime();
         try {
-            EvaluationResult result = scoring.of(state.ema(), () -> goOn(start));
+            EvaluationResult result = scoring.of(state.shown(), () -> goOn(start));
             double seconds = (System.nanoTime() - start) * 1e-9;
             if (sink != null) {
                 Map<String, Double> values = values(result, seconds);

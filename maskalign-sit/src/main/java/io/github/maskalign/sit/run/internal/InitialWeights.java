@@ -68,7 +68,9 @@ public record InitialWeights(Path source, boolean projectorsMayDiffer) {
         if (head) {
             LOG.info("the head of self-alignment starts fresh");
         }
-        return key -> (head && key.startsWith(Keys.SELF_HEAD))
+        boolean endToEnd = model.terms().endToEnd().isPresent();
+        return key -> (endToEnd && (key.startsWith(Keys.NORM) || EndToEndRun.isBesideTheModel(key)))
+                || (head && key.startsWith(Keys.SELF_HEAD))
                 || (freshMixer && key.startsWith("mixer."))
                 || (projectorsMayDiffer && key.startsWith("projectors."));
     }

@@ -66,6 +66,9 @@ public final class MemoryListener implements TrainListener {
         put("averages", fixed.averages());
         put("update", fixed.update());
         put("activations", activations);
+        if (EndToEndRun.isMeant(config)) {
+            LOG.info("memory: what the autoencoder keeps for its gradients is not among the following activations");
+        }
         LOG.info(
                 "memory: weights {}, gradients {}, moments {}, {} {}, update {}, activations of {} {} about {}; together about {}{}",
                 MemoryShortage.text(fixed.weights()),

@@ -9,6 +9,7 @@ import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTConfig.AlignConfig;
 import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
 import io.github.maskalign.sit.SiTConfig.ModelConfig;
+import java.util.stream.IntStream;
 
 /**
  * Floating point operations of a model: two for each multiply-add of its matrix products and convolutions, nothing for the
@@ -35,7 +36,8 @@ public record ModelFlops(long forward, long step, long sample) {
         long forward = trunk(config, twice ? config.tokens() : kept)
                 + (twice ? longSkips(config, kept, true) : 0)
                 + heads(config, kept);
-        long step = 3 * forward + (config.terms().selfAlign().isPresent() ? teacher(config) : 0);
+        long step = 3 * forward + (config.terms().selfAlign().isPresent() ? teacher(config) : 0)
+                + (config.terms().endToEnd().isPresent() ? 2 * seenByTheAutoencoder(config) : 0);
         return new ModelFlops(forward, step, trunk(config, config.tokens()));
     }
 
@@ -93,6 +95,17 @@ public record ModelFlops(long forward, long step, long sample) {
         return embedding(config)
                 + mixer(config.mixer(), tokens, tokens, d)
                 + blocks * block(tokens, d, d, (int) (d * model.mlpRatio()));
+    }
+
+    /** The pass through which an autoencoder that is trained along is aligned, whose weights have no gradients. */
+    private static long seenByTheAutoencoder(SiTConfig config) {
+        ModelConfig model = config.model();
+        long d = model.hiddenSize();
+        int taps = config.encoderWidths().size();
+        int last = IntStream.range(0, taps).map(config.align()::depthOf).max().orElse(0);
+        return embedding(config)
+                + last * block(config.tokens(), d, d, (int) (d * model.mlpRatio()))
+                + projectors(config, config.tokens());
     }
 
     private static long embedding(SiTConfig config) {

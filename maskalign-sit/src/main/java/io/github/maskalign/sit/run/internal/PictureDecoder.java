@@ -17,6 +17,7 @@ import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunConfig.DataSection;
 import io.github.maskalign.sit.run.internal.SampleSettings.AutoencoderChoice;
 import java.io.IOException;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -102,6 +103,19 @@ public final class PictureDecoder implements AutoCloseable {
         Autoencoder opened = AutoencoderChoice.of(data.vae().get()).opening().open(device, Precision.FLOAT32);
         LatentScaling scaling = LatentNorm.of(data).latentScaling();
         return fitting(of(opened, scaling, RunPlan.pixels(run), USUAL_BATCH, USUAL_TILE), run);
+    }
+
+    /**
+     * Opens the decoder of a run that goes on.
+     *
+     * @param weights the run's weights by key, of which those of an autoencoder that is trained along are taken
+     */
+    static PictureDecoder open(RunConfig run, Device device, Map<String, NDArray> weights) throws IOException {
+        if (!EndToEndRun.isMeant(run)) {
+            return open(run, device);
+        }
+        Autoencoder own = EndToEndRun.opened(run, device, weights);
+        return fitting(of(own, EndToEndRun.scaling(weights), RunPlan.pixels(run), USUAL_BATCH, USUAL_TILE), run);
     }
 
     private static PictureDecoder fitting(PictureDecoder decoder, RunConfig run) {

@@ -147,11 +147,11 @@ public final class PictureListener implements TrainListener {
                 config.runtime().previewPictures(), model.model().numClasses());
         try {
             float[] latents;
-            try (Preview preview = new Preview(manager, config, state.ema(), config.sample(), BATCH)) {
+            try (Preview preview = new Preview(manager, config, state.shown(), config.sample(), BATCH)) {
                 latents = preview.draw(labels, 0, config.seed(), SampleListener.NONE);
             }
             Pictures pictures;
-            try (PictureDecoder decoder = PictureDecoder.open(config, manager.getDevice())) {
+            try (PictureDecoder decoder = PictureDecoder.open(config, manager.getDevice(), state.shown())) {
                 pictures = decoder.decode(manager, model, latents, labels.length);
             }
             SampleGrid fitting = SampleGrid.fitting(pictures);

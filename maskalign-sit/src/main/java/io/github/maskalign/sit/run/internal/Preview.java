@@ -12,6 +12,7 @@ import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTVelocityField;
 import io.github.maskalign.sit.run.RunConfig;
+import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
@@ -40,7 +41,9 @@ final class Preview implements AutoCloseable {
         try (GradMode off = GradMode.off()) {
             SiT model = new SiT(config, run.runtime().precision().ofBlocks());
             model.initialize(manager);
-            Weights.copyInto(model, weights);
+            Map<String, NDArray> own = new LinkedHashMap<>(weights);
+            own.keySet().removeIf(EndToEndRun::isBesideTheModel);
+            Weights.copyInto(model, own);
             field = new SiTVelocityField(model, new ParameterStore(manager, false));
             sampling = new LatentSampling(config, run.diffusion().path(), how, batch);
         } catch (RuntimeException e) {

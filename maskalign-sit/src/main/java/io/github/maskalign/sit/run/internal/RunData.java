@@ -151,7 +151,7 @@ public record RunData(
         PreparedSamples set = openLatents(config);
         try {
             checkFits(config, set);
-            boolean encodes = needsPictures(config.encoder().kind());
+            boolean encodes = needsPictures(config.encoder().kind()) || EndToEndRun.isMeant(config);
             boolean cached = config.encoder().kind() == EncoderSection.Kind.CACHED;
             TokenSubsetSampler subsets = new TokenSubsetSampler(
                     config.subset(), draws, config.train().steps());

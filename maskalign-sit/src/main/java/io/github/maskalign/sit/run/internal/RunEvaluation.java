@@ -90,7 +90,7 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
     public EvaluationResult of(Map<String, NDArray> weights, Runnable watch) throws IOException {
         SiTConfig model = RunPlan.model(run);
         try (NDManager scratch = parent.newSubManager();
-                PictureDecoder decoder = PictureDecoder.open(run, parent.getDevice());
+                PictureDecoder decoder = PictureDecoder.open(run, parent.getDevice(), weights);
                 FeatureExtractor extractor = open(decoder)) {
             FeatureSpace space = extractor.space();
             FeatureRun features = new FeatureRun(scratch, extractor, section.batch(), Progress.Display.LOG, watch);

@@ -41,7 +41,10 @@ public final class RunPlan {
             "data.latentsFolder",
             "data.readAhead",
             "terms.features.reduction", // as above
-            "encoder.trust");
+            "encoder.trust",
+            "terms.endToEnd.vgg", // hashes of these three files are part of the identity
+            "terms.endToEnd.lpips",
+            "terms.endToEnd.discriminator");
 
     /** Keys that may be given a value when a run goes on: a hash is pinned, which changes no number. */
     public static final Set<String> ADDABLE = Set.of("encoder.sha256");

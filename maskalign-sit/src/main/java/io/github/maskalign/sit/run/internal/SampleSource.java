@@ -86,6 +86,10 @@ public record SampleSource(
         Interpolant path = config.diffusion().path();
         PixelScaling pixels = RunPlan.pixels(config);
         AutoencoderChoice own = data.embedded() ? AutoencoderChoice.EMBEDDED : null;
+        if (EndToEndRun.isMeant(config)) {
+            scaling = EndToEndRun.scaling(file.tensors());
+            own = EndToEndRun.trained(config, run.folder(), run.weights());
+        }
         return new SampleSource(
                 model, precision, path, config.sample(), scaling, own, pixels, run.folder(), manager -> {
                     SiT sit = new SiT(model, precision.ofBlocks());
