@@ -10,7 +10,6 @@ import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.data.TrainingData;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
 import io.github.maskalign.core.data.internal.PreparingData;
-import io.github.maskalign.core.data.internal.SampleBuffer;
 import io.github.maskalign.core.data.internal.SampleBuffer.BufferedData;
 import io.github.maskalign.core.data.internal.SampleBuffer.SampleRange;
 import io.github.maskalign.core.diffusion.DiffusionConfig;
@@ -114,9 +113,7 @@ final class StepInputs {
         Shape latents = new Shape(range.count(), config.latentChannels(), side, side);
         PackedArrays.Builder block = PackedArrays.builder();
         if (samples != null) {
-            SampleBuffer read = samples.read(range.first(), range.count());
-            read.addTo(block);
-            latents = read.latentShape();
+            latents = samples.addTo(block, range.first(), range.count());
         }
         draw(block, place, FeatureGroup.shape(config, latents));
         return block.pack(device);

@@ -8,8 +8,10 @@ import io.github.maskalign.core.data.internal.SampleLayout;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.Draws.RandomStream;
 import io.github.maskalign.core.random.internal.SplitMix64;
+import io.github.maskalign.core.script.internal.PackedArrays;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.FloatBuffer;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -25,6 +27,9 @@ import org.jspecify.annotations.Nullable;
  * (arXiv 2410.06940); scale 0.18215 and bias 0 for Stable Diffusion's latents.
  */
 public final class LatentData implements BufferedData {
+    /** Samples whose tokens a thread reads with the same array. */
+    private static final int TOGETHER = 8;
+
     private final PreparedSamples samples;
     private final Draws draws;
     private final EpochOrder order;
@@ -141,39 +146,115 @@ public final class LatentData implements BufferedData {
     /** {@inheritDoc} @throws UncheckedIOException if a shard cannot be read */
     @Override
     public SampleBuffer read(long first, int count) {
+        SampleBuffer buffer = readAllBut(first, count);
+        if (choice == null) {
+            return buffer;
+        }
+        Tokens tokens = tokens(choice, first, count);
+        float[] values = new float[BufferedData.values(count, tokens.each)];
+        tokens.read(FloatBuffer.wrap(values));
+        return buffer.withTokens(values, tokens.shape());
+    }
+
+    /**
+     * {@inheritDoc} The tokens, most of the bytes, are read into the block itself.
+     *
+     * @throws UncheckedIOException if a shard cannot be read; packing throws it too
+     */
+    @Override
+    public Shape addTo(PackedArrays.Builder block, long first, int count) {
+        SampleBuffer buffer = readAllBut(first, count);
+        buffer.addTo(block);
+        if (choice != null) {
+            Tokens tokens = tokens(choice, first, count);
+            BufferedData.values(count, tokens.each); // refuses a batch that is too large
+            block.add("tokens", tokens.shape(), tokens::read);
+        }
+        return buffer.latentShape();
+    }
+
+    /** Reads all but the tokens. */
+    private SampleBuffer readAllBut(long first, int count) {
         SampleLayout layout = samples.layout();
         int values = layout.momentValues() / 2;
         float[] latents = new float[BufferedData.values(count, values)];
         long[] labels = new long[count];
         byte[] pixels = new byte[images ? BufferedData.values(count, layout.imageBytes()) : 0];
-        boolean tokens = choice != null;
-        int[][] rows = choice == null ? null : choice.rows(first, count).orElse(null);
-        int chosen = rows == null ? layout.tokens() : rows[0].length;
-        int tokenValues = tokens ? Math.multiplyExact(chosen, layout.tokenWidth()) : 0;
-        float[] features = new float[BufferedData.values(count, tokenValues)];
         IntStream.range(0, count).parallel().forEach(i -> {
             int index = order.indexAt(first + i);
             labels[i] = label(index);
-            try {
+            reading(index, () -> {
                 latent(index, first + i, latents, i * values);
                 if (images) {
                     samples.readImage(index, pixels, i * layout.imageBytes());
                 }
-                if (rows != null) {
-                    samples.readTokens(index, rows[i], features, i * tokenValues);
-                } else if (tokens) {
-                    samples.readTokens(index, features, i * tokenValues);
-                }
-            } catch (IOException e) {
-                throw new UncheckedIOException(
-                        "sample " + index + " (" + samples.name(index) + ") cannot be read: " + e.getMessage(), e);
-            }
+            });
         });
         SampleBuffer buffer = new SampleBuffer(latents, new Shape(count).addAll(layout.latentShape()), labels);
-        if (images) {
-            buffer = buffer.withImages(pixels, new Shape(count, 3, layout.imageSide(), layout.imageSide()));
+        return images
+                ? buffer.withImages(pixels, new Shape(count, 3, layout.imageSide(), layout.imageSide()))
+                : buffer;
+    }
+
+    private Tokens tokens(TokenChoice of, long first, int count) {
+        int[][] rows = of.rows(first, count).orElse(null);
+        int chosen = rows == null ? samples.layout().tokens() : rows[0].length;
+        return new Tokens(
+                first, count, rows, chosen, Math.multiplyExact(chosen, samples.layout().tokenWidth()));
+    }
+
+    /** The tokens of a batch: which, and how many numbers those of a sample have. */
+    private final class Tokens {
+        private final long first;
+        private final int count;
+        private final int @Nullable [][] rows;
+        private final int chosen;
+        private final int each;
+
+        Tokens(long first, int count, int @Nullable [][] rows, int chosen, int each) {
+            this.first = first;
+            this.count = count;
+            this.rows = rows;
+            this.chosen = chosen;
+            this.each = each;
         }
-        return tokens ? buffer.withTokens(features, new Shape(count, chosen, layout.tokenWidth())) : buffer;
+
+        Shape shape() {
+            return new Shape(count, chosen, samples.layout().tokenWidth());
+        }
+
+        /** Reads those of all samples, some samples at a time for each thread. */
+        void read(FloatBuffer target) {
+            IntStream.range(0, (count + TOGETHER - 1) / TOGETHER).parallel().forEach(part -> {
+                float[] one = new float[each];
+                for (int i = part * TOGETHER; i < Math.min(count, (part + 1) * TOGETHER); i++) {
+                    int[] wanted = rows == null ? null : rows[i];
+                    int index = order.indexAt(first + i);
+                    reading(index, () -> {
+                        if (wanted == null) {
+                            samples.readTokens(index, one, 0);
+                        } else {
+                            samples.readTokens(index, wanted, one, 0);
+                        }
+                    });
+                    target.put(i * each, one);
+                }
+            });
+        }
+    }
+
+    @FunctionalInterface
+    private interface Reading {
+        void run() throws IOException;
+    }
+
+    private void reading(int index, Reading reading) {
+        try {
+            reading.run();
+        } catch (IOException e) {
+            throw new UncheckedIOException(
+                    "sample " + index + " (" + samples.name(index) + ") cannot be read: " + e.getMessage(), e);
+        }
     }
 
     private void latent(int index, long position, float[] target, int from) throws IOException {

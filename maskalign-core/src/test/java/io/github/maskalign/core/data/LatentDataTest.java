@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -17,11 +18,18 @@ import io.github.maskalign.core.data.internal.SampleLayout.FloatCode;
 import io.github.maskalign.core.data.internal.ShardSet;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.Draws.RandomStream;
+import io.github.maskalign.core.script.internal.PackedArrays;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class LatentDataTest {
     private static final SampleLayout LAYOUT = new SampleLayout(2, 3, FloatCode.FLOAT32, 5, 4, 3, FloatCode.FLOAT32);
@@ -117,6 +125,58 @@ class LatentDataTest {
                     assertThat(chosen.get(i, k).toFloatArray()).isEqualTo(Arrays.copyOfRange(all, from, from + 3));
                 }
             }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aBlockHoldsWhatABatchHolds(boolean chosen) throws Exception {
+        Prepared.write(folder, LAYOUT, 7, 12);
+        int[][] rows = new int[19][];
+        for (int i = 0; i < rows.length; i++) {
+            rows[i] = new int[] {0, 1 + i % 3};
+        }
+        try (ShardSet set = ShardSet.open(folder);
+                NDManager manager = NDManager.newBaseManager()) {
+            TokenChoice choice = chosen ? (first, count) -> Optional.of(rows) : TokenChoice.ALL;
+            LatentData data = new LatentData(set, DRAWS, 1, 0).withImages().withTokens(choice);
+            PackedArrays.Builder block = PackedArrays.builder();
+
+            Shape latents = data.addTo(block, 2, rows.length);
+            Map<String, NDArray> found;
+            try (PackedArrays packed = block.pack(Device.cpu())) {
+                found = packed.unpack(manager);
+            }
+
+            TrainingBatch batch = data.batch(manager, 2, rows.length);
+            assertThat(latents).isEqualTo(batch.latents().getShape());
+            assertThat(found.keySet()).containsExactly("latents", "labels", "images", "tokens");
+            assertThat(found.get("latents")).isEqualTo(batch.latents());
+            assertThat(found.get("labels")).isEqualTo(batch.labels());
+            assertThat(found.get("images")).isEqualTo(batch.images());
+            assertThat(found.get("tokens").getShape()).isEqualTo(new Shape(19, chosen ? 2 : 4, 3));
+            assertThat(found.get("tokens")).isEqualTo(batch.tokens());
+        }
+    }
+
+    @Test
+    void aSampleThatCannotBeReadIsNamedWhenTheBlockIsPacked() throws Exception {
+        Prepared.write(folder, LAYOUT, 7);
+        try (ShardSet set = ShardSet.open(folder)) {
+            PreparedSamples broken = (PreparedSamples) Proxy.newProxyInstance(
+                    getClass().getClassLoader(), new Class<?>[] {PreparedSamples.class}, (proxy, method, arguments) -> {
+                        if (method.getName().equals("readTokens")) {
+                            throw new IOException("the disk is gone");
+                        }
+                        return method.invoke(set, arguments);
+                    });
+            LatentData data = new LatentData(broken, DRAWS, 1, 0).withTokens(TokenChoice.ALL);
+            PackedArrays.Builder block = PackedArrays.builder();
+            data.addTo(block, 0, 3);
+
+            assertThatThrownBy(() -> block.pack(Device.cpu()))
+                    .isInstanceOf(UncheckedIOException.class)
+                    .hasMessageContaining("cannot be read: the disk is gone");
         }
     }
 

@@ -1,7 +1,9 @@
 package io.github.maskalign.core.data.internal;
 
+import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.data.FeatureBasis;
 import io.github.maskalign.core.data.internal.SampleBuffer.BufferedData;
+import io.github.maskalign.core.script.internal.PackedArrays;
 import java.util.Optional;
 
 /**
@@ -14,6 +16,11 @@ public record BasedData(BufferedData samples, FeatureBasis basis) implements Buf
     @Override
     public SampleBuffer read(long first, int count) {
         return samples.read(first, count);
+    }
+
+    @Override
+    public Shape addTo(PackedArrays.Builder block, long first, int count) {
+        return samples.addTo(block, first, count);
     }
 
     @Override

@@ -113,6 +113,18 @@ public final class SampleBuffer {
         SampleBuffer read(long first, int count);
 
         /**
+         * Reads the same samples into a block, under the names of {@link TrainingBatch}'s arrays; some of them not before the
+         * block is packed, on the same thread.
+         *
+         * @return the shape of the latents (N, C, H, W)
+         */
+        default Shape addTo(PackedArrays.Builder block, long first, int count) {
+            SampleBuffer read = read(first, count);
+            read.addTo(block);
+            return read.latentShape();
+        }
+
+        /**
          * Returns how many numbers a batch has.
          *
          * @param each numbers of one sample

@@ -12,6 +12,7 @@ import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.script.ScriptFunction;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -19,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import java.util.stream.LongStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -136,6 +138,20 @@ public final class PackedArrays implements AutoCloseable {
                     DataType.FLOAT32,
                     values.length,
                     m -> m.asFloatBuffer().put(values));
+        }
+
+        /**
+         * Adds a FLOAT32 array whose values {@link #pack} asks for.
+         *
+         * @param filler writes all elements, row-major, into the block's memory; any position may be left behind
+         */
+        public Builder add(String name, Shape shape, Consumer<FloatBuffer> filler) {
+            return add(
+                    name,
+                    shape,
+                    DataType.FLOAT32,
+                    Math.toIntExact(shape.size()),
+                    m -> filler.accept(m.asFloatBuffer()));
         }
 
         /** Adds a FLOAT64 array. */
