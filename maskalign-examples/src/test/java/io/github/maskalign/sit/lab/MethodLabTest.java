@@ -86,7 +86,7 @@ class MethodLabTest {
                 .forEach(row -> variants.add(row.getAsJsonObject().get("variant").getAsString()));
         assertThat(variants).containsExactlyInAnyOrder(method, other);
         requireFinite("results", results, OF_ONE_SEED);
-        assertThat(Files.readString(out.resolve("comparison.html"))).doesNotContain("NaN", "Infinity");
+        assertThat(text(out.resolve("comparison.html"))).doesNotContain("NaN", "Infinity");
 
         run("sample", run, "--num=6", "--steps=2", "--folder=" + run.resolve("samples"));
         run(
@@ -100,7 +100,7 @@ class MethodLabTest {
         requireFinite("evaluation", scores, OF_FEW_SAMPLES);
 
         JsonObject found = analyse(run);
-        JsonObject at = time(found);
+        JsonObject at = time(found, 0);
         boolean aligns = found.getAsJsonArray("checkpoints")
                 .get(0)
                 .getAsJsonObject()
@@ -116,9 +116,103 @@ class MethodLabTest {
                         .containsExactly("tap", "similarity", "spatial", "probe"));
 
         run("report", run, "--out=" + root.resolve("page.html"));
-        assertThat(Files.readString(root.resolve("page.html")))
+        String page = text(root.resolve("page.html"));
+        assertThat(page)
                 .contains("<h2>Analysis of ", "Likeness to the encoder")
+                .contains("<tr><th scope=\"row\">" + (method.equals("dit") ? "noise loss" : "velocity loss"))
                 .doesNotContain("NaN", "Infinity");
+        assertThat(page.contains("velocity loss</th>")).isNotEqualTo(method.equals("dit"));
+    }
+
+    /** Alignment on DiT, and beside generated features: all parts, and the same pictures for both. */
+    @Test
+    void anAlignmentIsAnalysedInFullWhateverItsModelPredicts() throws IOException {
+        Path cells = compare(
+                        "repa-dit",
+                        List.of("method=repa", "diffusion.process=DDPM", "sample.method=DDPM"),
+                        "redi-repa",
+                        List.of("method=redi", "align.enabled=true"))
+                .resolve("cells");
+
+        JsonObject found = analyse(cells.resolve("repa-dit-seed0"), cells.resolve("redi-repa-seed0"));
+
+        List<Set<String>> losses = List.of(Set.of("noiseLoss", "vlbLoss"), Set.of("velocityLoss", "featuresLoss"));
+        for (int i = 0; i < 2; i++) {
+            JsonObject at = time(found, i);
+            assertThat(at.keySet()).containsAll(losses.get(i)).contains("gradients", "stability", "taps", "conflict");
+            JsonObject gradients = at.getAsJsonObject("gradients");
+            assertThat(gradients.getAsJsonObject("factors")
+                            .get("productDeviation")
+                            .getAsDouble())
+                    .isLessThan(1e-4); // float32
+            assertThat(gradients.getAsJsonObject("controls").keySet())
+                    .containsExactly(
+                            "permutedTargets",
+                            "untrainedEncoder",
+                            "mirroredPictures",
+                            "untrainedModel",
+                            "denoisingGradient");
+        }
+        assertThat(found.getAsJsonArray("checkpoints")
+                        .get(0)
+                        .getAsJsonObject()
+                        .get("process")
+                        .getAsString())
+                .isEqualTo("DDPM");
+        assertThat(found.getAsJsonArray("relations")).isNotEmpty(); // of one run's map and the other's
+    }
+
+    @Test
+    void eachEncoderAndEachDepthHasItsOwnNumbers() throws IOException {
+        Path cells = compare(
+                        "two",
+                        List.of("method=repa", "moreEncoders=[{kind: EMBEDDED, width: 128}]", "align.depths=[1, 3]"),
+                        "depths",
+                        List.of("method=repa", "align.depths=[1, 3]"))
+                .resolve("cells");
+        Analysis two = analysis(cells.resolve("two-seed0")).withParts(EnumSet.of(Part.GRADIENTS, Part.SIMILARITY));
+
+        JsonObject first = json(two.write(root.resolve("first")));
+        JsonObject all = json(two.withEncoders("all").write(root.resolve("all")));
+        JsonObject second = json(two.withEncoders("2").write(root.resolve("second")));
+        JsonObject depths = analyse(cells.resolve("depths-seed0"));
+
+        assertThat(names(first)).containsExactly("two-seed0, step 2, encoder 1");
+        assertThat(names(all)).containsExactly("two-seed0, step 2, encoder 1", "two-seed0, step 2, encoder 2");
+        assertThat(taps(all)).containsExactly(1, 3);
+        assertThat(time(all, 0)).isEqualTo(time(first, 0)).isNotEqualTo(time(all, 1));
+        assertThat(time(all, 1)).isEqualTo(time(second, 0));
+        assertThat(all.getAsJsonArray("moreEncoders")).hasSize(1);
+        assertThat(names(depths)).containsExactly("depths-seed0, step 2, depth 1", "depths-seed0, step 2, depth 3");
+        assertThat(taps(depths)).containsExactly(1, 3);
+        assertThat(time(depths, 0).getAsJsonArray("taps")).hasSize(5);
+        assertThat(time(depths, 1).getAsJsonArray("taps")).as("looked at once").isEmpty();
+        assertThat(time(depths, 0).getAsJsonArray("conflict")).hasSize(2); // embedders, and the block up to the tap
+        assertThat(time(depths, 1).getAsJsonArray("conflict")).hasSize(4);
+
+        assertThat(command.run("analyze", cells.resolve("two-seed0"), "--encoder=3", "--pictures=24"))
+                .isEqualTo(2);
+        assertThat(command.err())
+                .contains("--encoder must be all or the number of an encoder, 1 to 2 (2 is moreEncoders[0]), but was 3");
+    }
+
+    private static List<String> names(JsonObject found) {
+        List<String> names = new ArrayList<>();
+        found.getAsJsonArray("checkpoints")
+                .forEach(one -> names.add(one.getAsJsonObject().get("name").getAsString()));
+        return names;
+    }
+
+    private static List<Integer> taps(JsonObject found) {
+        List<Integer> taps = new ArrayList<>();
+        found.getAsJsonArray("checkpoints")
+                .forEach(one -> taps.add(one.getAsJsonObject().get("tap").getAsInt()));
+        return taps;
+    }
+
+    /** What a page says, without its pictures. */
+    private static String text(Path page) throws IOException {
+        return Files.readString(page).replaceAll("data:image/[^\"]*", "");
     }
 
     private Path compare(String name, List<String> set, String other, List<String> otherSet) throws IOException {
@@ -129,9 +223,9 @@ class MethodLabTest {
                         Path.of("..", "configs", "emoji-32.yaml").toAbsolutePath(),
                         Path.of("target", "emoji-cache").toAbsolutePath(),
                         name,
-                        String.join(", ", set),
+                        "\"" + String.join("\", \"", set) + "\"",
                         other,
-                        String.join(", ", otherSet)));
+                        "\"" + String.join("\", \"", otherSet) + "\""));
         Path out = root.resolve("out");
         run("compare", plan, "--out=" + out);
         return out;
@@ -141,18 +235,21 @@ class MethodLabTest {
         assertThat(command.run(arguments)).as(command.err()).isZero();
     }
 
-    private static JsonObject analyse(Path run) throws IOException {
-        return json(Analysis.of(List.of(run))
+    private static Analysis analysis(Path... runs) {
+        return Analysis.of(List.of(runs))
                 .withPictures(24)
                 .withTimes(List.of(0.5))
                 .withWork(24, 20)
-                .withSurroundings(Path.of("target", "emoji-cache"), Progress.Display.LOG)
-                .write(run.resolve("analysis")));
+                .withSurroundings(Path.of("target", "emoji-cache"), Progress.Display.LOG);
     }
 
-    private static JsonObject time(JsonObject found) {
+    private static JsonObject analyse(Path... runs) throws IOException {
+        return json(analysis(runs).write(runs[0].resolve("analysis")));
+    }
+
+    private static JsonObject time(JsonObject found, int checkpoint) {
         JsonObject at = found.getAsJsonArray("checkpoints")
-                .get(0)
+                .get(checkpoint)
                 .getAsJsonObject()
                 .getAsJsonArray("times")
                 .get(0)

@@ -30,7 +30,7 @@ public final class ReportCharts {
     private static final String ERROR = "_se";
 
     /** Errors and spreads, which stand beside their scores, and what an evaluation took. */
-    private static final Pattern NO_SCORE = Pattern.compile("(.*)_s[ed]|eval/samples|eval/seconds|eval/protocol");
+    private static final Pattern NO_SCORE = Pattern.compile("(.*)_s[ed]|eval/samples|eval/seconds|eval/protocol(?:_.*)?");
 
     private final List<RunGroup> groups;
     private final List<ReportedRun> runs;

@@ -9,10 +9,14 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.AlignmentLoss;
+import io.github.maskalign.core.align.SubsetConfig;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.analysis.Measured;
 import io.github.maskalign.core.analysis.PositionScores;
 import io.github.maskalign.core.analysis.PositionScores.Preference;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.internal.OwnedArrays;
@@ -23,6 +27,7 @@ import io.github.maskalign.core.random.internal.SplitMix64;
 import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTInput;
 import io.github.maskalign.sit.SiTLoss.Aligned;
 import io.github.maskalign.sit.SiTLoss.SiTLossInput;
 import io.github.maskalign.sit.SiTOutput;
@@ -37,6 +42,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
@@ -281,6 +287,59 @@ class ModelPassTest {
             assertThat(seen).isEqualTo(18); // floor(0.75 * 25), the rule of training
         }
         assertThat(found.pooled()).isEmpty();
+    }
+
+    /** Parts that decide what all tokens give must stay when a model is looked at: the path of SPARSE, the painting decoder. */
+    @Test
+    void theAnalysedModelPredictsWhatTheTrainedOneDoes() {
+        SiTConfig plain = SiTConfig.of(6, 1, 3, 16, 5, 2, 4).withAlignment(2, 24, List.of(WIDTH));
+        SubsetConfig decoded = new SubsetConfig(
+                SubsetPlacement.DROP_REINSERT,
+                SubsetConfig.defaults().dropping(),
+                SubsetConfig.defaults().drawing(),
+                SubsetConfig.defaults().route(),
+                SubsetConfig.defaults().sparse(),
+                Optional.of(new SubsetConfig.Decoder(2, 8, 2)));
+        for (SiTConfig config : List.of(
+                plain,
+                plain.withPlacement(SubsetPlacement.DROP_REINSERT, 0, 0),
+                plain.withPlacement(SubsetPlacement.ROUTE, 1, 3),
+                plain.withSparse(1, 0.1),
+                plain.withSubset(decoded),
+                plain.withProcess(Process.DDPM))) {
+            SiT trained = new SiT(config, Precision.FLOAT32);
+            SiT analysed = new SiT(AnalysedWeights.dropping(config), Precision.FLOAT32);
+            Engine.getInstance().setRandomSeed(8);
+            trained.initialize(manager);
+            analysed.initialize(manager);
+            Map<String, NDArray> own = Weights.of(analysed);
+            SplitMix64 draw = new SplitMix64(9);
+            try (GradMode editing = GradMode.off()) {
+                Weights.of(trained).forEach((key, array) -> {
+                    float[] values = new float[(int) array.size()];
+                    for (int i = 0; i < values.length; i++) {
+                        values[i] = (float) (0.2 * draw.nextGaussian());
+                    }
+                    array.set(values);
+                    if (own.containsKey(key)) {
+                        own.get(key).set(values);
+                    }
+                });
+            }
+            SiTInput in = new SiTInput(
+                    normal(new Shape(2, 3, 6, 6), 0, 1, 3),
+                    manager.create(new float[] {0.3f, 0.7f}),
+                    manager.create(new long[] {1, 2}),
+                    null,
+                    null,
+                    null);
+            ParameterStore store = new ParameterStore(manager, false);
+
+            float[] expected = trained.forward(store, in, false).velocity().toFloatArray();
+            float[] found = analysed.forward(store, in, false).velocity().toFloatArray();
+
+            assertThat(found).as(config.subset().placement().name()).containsExactly(expected);
+        }
     }
 
     /** Without the position table nothing tells one place of independent noise from another: chance is all there is. */
