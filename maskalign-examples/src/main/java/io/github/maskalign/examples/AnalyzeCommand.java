@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
             "Measures what the alignment of runs does: where its gradient prefers to be, with factors and controls; how",
             "much its loss rises under masks; how alike each block's tokens are to the encoder's and to their",
             "neighbours; what a linear probe reads from them; whether alignment and denoising agree.",
+            "Models of all methods are taken: what needs an alignment is left out of one without, and a note says so.",
             "Every number has an interval and what chance alone gives. Writes analysis.json and pictures of the maps,",
             "which 'report RUN' shows. docs/howto/analyze.md says what each number means."
         },
@@ -88,6 +89,12 @@ final class AnalyzeCommand implements Callable<Integer>, UsesEngine {
             description = "Of run folders: newest, all, or steps with commas between.")
     String checkpoints = "newest";
 
+    @Option(
+            names = "--encoder",
+            paramLabel = "WHICH",
+            description = "Of a run with several: the number of one, from 1, or all.")
+    String encoder = "1";
+
     @Option(names = "--out", paramLabel = "DIR", description = "Folder of the results; RUN/analysis unless given.")
     @Nullable
     Path out;
@@ -110,6 +117,7 @@ final class AnalyzeCommand implements Callable<Integer>, UsesEngine {
                 .withSeed(seed)
                 .withWork(batch, 1000)
                 .withCheckpoints(checkpoints)
+                .withEncoders(encoder)
                 .withSurroundings(CacheFolder.path(), TerminalBar.display());
         Analysis chosen = like == null ? analysis : analysis.withLike(like);
         Path written = chosen.write(out == null ? chosen.usualFolder() : out);

@@ -46,10 +46,23 @@ public enum Metric {
         return space.inception() || elsewhere.isEmpty() ? id() : elsewhere + "_" + space.word();
     }
 
+    /**
+     * Returns the name of the number in files where other networks look at the same samples too: that of {@link
+     * #id(FeatureSpace)}, but precision and recall end with the space's word as well, such as {@code precision_judge}.
+     */
+    public String idAmongOthers(FeatureSpace space) {
+        return space.inception() ? id() : word() + "_" + space.word();
+    }
+
+    /** Returns what a name in files starts with, before the word of a space. */
+    public String word() {
+        return elsewhere.isEmpty() ? id() : elsewhere;
+    }
+
     /** Returns the metric of a name in files, in whatever space. */
     public static Optional<Metric> ofFile(String id) {
         return Arrays.stream(values())
-                .filter(m -> id.equals(m.id()) || !m.elsewhere.isEmpty() && id.startsWith(m.elsewhere + "_"))
+                .filter(m -> id.equals(m.id()) || id.startsWith(m.word() + "_"))
                 .findFirst();
     }
 

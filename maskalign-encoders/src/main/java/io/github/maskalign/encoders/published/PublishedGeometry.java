@@ -103,13 +103,20 @@ final class PublishedGeometry {
 
     /**
      * Returns the attention heads of the published models of a width: 64 numbers each, but 32 in MoCo v3's small model, 80 in
-     * I-JEPA's and C-RADIO's H, 72 in models of 400 million weights, 96 in SigLIP 2's and Perception Encoder's G, and 128 in
-     * DINOv3's of 7 billion.
+     * the H of I-JEPA, C-RADIO, MAE and CLIP, 88 and 104 in OpenCLIP's g and bigG, 72 in models of 400 million weights, 96 in
+     * SigLIP 2's and Perception Encoder's G, and 128 in DINOv3's of 7 billion. Sources: facebookresearch/mae, {@code
+     * models_vit.py}, {@code vit_huge_patch14}; mlfoundations/open_clip, {@code model_configs/ViT-H-14.json}, {@code
+     * ViT-g-14.json} and {@code ViT-bigG-14.json}.
      */
     private static int heads(EncoderFamily family, int width) {
         boolean sixteen = switch (width) {
             case 1152 -> family == EncoderFamily.SIGLIP2 || family == EncoderFamily.C_RADIO;
-            case 1280 -> family == EncoderFamily.IJEPA || family == EncoderFamily.C_RADIO;
+            case 1280 ->
+                family == EncoderFamily.IJEPA
+                        || family == EncoderFamily.C_RADIO
+                        || family == EncoderFamily.MAE
+                        || family == EncoderFamily.CLIP;
+            case 1408, 1664 -> family == EncoderFamily.CLIP;
             case 1536 -> family == EncoderFamily.SIGLIP2 || family.isPerceptionEncoder();
             default -> false;
         };

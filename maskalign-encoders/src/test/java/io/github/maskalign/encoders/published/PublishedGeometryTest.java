@@ -35,14 +35,18 @@ class PublishedGeometryTest {
         "c-radio-vit-g,     1536,  16384, 16, 6144, 24, 0",
         "dinov2-vit-g,      1536,  1370,  14, 4096, 24, 0",
         "mocov3-vit-s,      384,   197,   16, 1536, 12, 0",
-        "jepa-vit-h,        1280,  256,   14, 5120, 16, 0"
+        "jepa-vit-h,        1280,  256,   14, 5120, 16, 0",
+        "mae-vit-h,         1280,  257,   14, 5120, 16, 0",
+        "clip-vit-h,        1280,  257,   14, 5120, 16, 0",
+        "mae-vit-l,         1024,  197,   16, 4096, 16, 0",
+        "clip-vit-l,        1024,  257,   14, 4096, 16, 0"
     })
     void headsFollowFromTheWidth(String name, int width, int rows, int patch, int hidden, int heads, int poolHeads)
             throws Exception {
         EncoderName encoder = EncoderName.parse(name);
         Map<String, TensorSource> tensors = new LinkedHashMap<>();
         boolean classToken =
-                rows == 577 || rows == 1370 || rows == 197 || encoder.family().isDinov3();
+                rows == 577 || rows == 1370 || rows == 197 || rows == 257 || encoder.family().isDinov3();
         if (classToken || name.startsWith("c-radio")) {
             put(tensors, "cls_token", 1, 1, width);
         }
@@ -68,6 +72,26 @@ class PublishedGeometryTest {
             int first = config.parts().classToken() && !name.startsWith("c-radio") ? 1 : 0;
             assertThat(config.grid() * config.grid() + first).isEqualTo(rows);
         }
+    }
+
+    /** OpenCLIP's g and bigG, whose letter stands for other widths elsewhere; their heads are 88 and 104 numbers wide. */
+    @ParameterizedTest
+    @CsvSource({"1408, 6144", "1664, 8192"})
+    void theLargestOfClipHaveSixteenHeads(int width, int hidden) throws Exception {
+        Map<String, TensorSource> tensors = new LinkedHashMap<>();
+        put(tensors, "cls_token", 1, 1, width);
+        put(tensors, "pos_embed", 1, 257, width);
+        put(tensors, "patch_embed.proj.weight", width, 3, 14, 14);
+        put(tensors, "blocks.0.norm1.weight", width);
+        put(tensors, "blocks.0.mlp.fc2.weight", width, hidden);
+
+        VitConfig clip =
+                PublishedGeometry.of(tensors, EncoderName.parse("clip").family(), 0, Positions.ANTIALIAS, "file");
+        VitConfig given =
+                PublishedGeometry.of(tensors, EncoderName.parse("clip").family(), 8, Positions.ANTIALIAS, "file");
+
+        assertThat(clip.heads()).isEqualTo(16);
+        assertThat(given.heads()).isEqualTo(8);
     }
 
     private static void put(Map<String, TensorSource> tensors, String name, long... shape) {

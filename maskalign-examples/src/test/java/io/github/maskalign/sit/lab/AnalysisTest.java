@@ -214,7 +214,7 @@ class AnalysisTest {
         assertThat(found.getAsJsonArray("relations")).hasSize(8); // 2 of times and 2 of checkpoints, masked or not
 
         JsonObject sit = analyze(out.resolve("sit"), plain, "--pictures=24", "--times=0.5");
-        assertThat(sit.getAsJsonArray("notes").toString()).contains("without an encoder", "--like");
+        assertThat(sit.getAsJsonArray("notes").toString()).contains("without an encoder", "similarity is to the embedded teacher", "--like");
         JsonObject at = sit.getAsJsonArray("checkpoints")
                 .get(0)
                 .getAsJsonObject()
@@ -223,7 +223,7 @@ class AnalysisTest {
                 .getAsJsonObject();
         assertThat(at.keySet()).containsExactly("t", "velocityLoss", "taps");
         assertThat(at.getAsJsonArray("taps").get(0).getAsJsonObject().keySet())
-                .containsExactly("tap", "spatial", "probe");
+                .containsExactly("tap", "similarity", "spatial", "probe"); // to the embedded teacher
 
         JsonObject like = analyze(
                 out.resolve("like"),

@@ -77,7 +77,9 @@ class ComparisonTest {
         assertThat(Files.readString(out.resolve("cells/sit-seed0/protocols.json")))
                 .contains(fd.get(0).get("protocol").getAsString(), "\"equation\": \"ODE\"", "\"labels\": \"random\"");
         assertThat(Files.readString(out.resolve("comparison.html")))
-                .contains("<h2>Comparison</h2>", "embedded teacher over TFLOP of the model", "minutes of training");
+                .contains("<h2>Comparison</h2>", "embedded teacher over TFLOP of the model", "minutes of training")
+                .contains("data:image/jpeg;base64", "<a href=\"cells/mask-seed1/samples.png\">")
+                .doesNotContain("data:image/png");
 
         // a finished comparison computes nothing, an added seed only its own cells
         byte[] before = Files.readAllBytes(out.resolve("cells/mask-seed1/cell.json"));

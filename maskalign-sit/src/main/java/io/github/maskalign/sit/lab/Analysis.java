@@ -18,7 +18,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Measures what a model's alignment does: where its gradient prefers to be, how stable it is under masks, how alike the
  * model's tokens are to the encoder's, to their neighbours' and within classes, and whether alignment and denoising agree. Every
- * number has an interval and, where it is known, what chance alone gives.
+ * number has an interval and, where it is known, what chance alone gives. Models of all methods are measured: one without an
+ * alignment has no gradients of one, no stability and no conflict, and the rest is what it is of any model.
  *
  * <pre>{@code
  * Analysis.of(List.of(Path.of("runs/mine")))
@@ -40,7 +41,10 @@ public final class Analysis {
         GRADIENTS,
         /** How much the alignment loss rises under masks: MaskAlign Sec. 5.2. */
         STABILITY,
-        /** CKNNA, shared neighbours and CKA of each block's mean token with the encoder's. */
+        /**
+         * CKNNA, shared neighbours and CKA of each block's mean token with the encoder's; with the embedded teacher's where the
+         * run has no encoder, its data have pictures and its tokens are 8 x 8 or 16 x 16.
+         */
         SIMILARITY,
         /** LDS, CDS and RMSC of each block's tokens, and of the encoder's: iREPA. */
         SPATIAL,
@@ -53,6 +57,7 @@ public final class Analysis {
     private final List<Path> sources;
     private final String checkpoints;
     private final @Nullable Path like;
+    private final String encoders;
     private final AnalysisSettings settings;
     private final Surroundings surroundings;
 
@@ -63,11 +68,13 @@ public final class Analysis {
             List<Path> sources,
             String checkpoints,
             @Nullable Path like,
+            String encoders,
             AnalysisSettings settings,
             Surroundings surroundings) {
         this.sources = List.copyOf(sources);
         this.checkpoints = checkpoints;
         this.like = like;
+        this.encoders = encoders;
         this.settings = settings;
         this.surroundings = surroundings;
     }
@@ -86,6 +93,7 @@ public final class Analysis {
                 sources,
                 "newest",
                 null,
+                "1",
                 new AnalysisSettings(EnumSet.allOf(Part.class), 256, List.of(0.1, 0.3, 0.5, 0.7, 0.9), 4, 0, 16, 1000),
                 new Surroundings(
                         near(sources.get(0)).resolve("cache"),
@@ -174,7 +182,7 @@ public final class Analysis {
     }
 
     private Analysis with(AnalysisSettings other) {
-        return new Analysis(sources, checkpoints, like, other, surroundings);
+        return new Analysis(sources, checkpoints, like, encoders, other, surroundings);
     }
 
     /**
@@ -183,7 +191,7 @@ public final class Analysis {
      * @param which {@code newest}, {@code all}, or steps with commas between
      */
     public Analysis withCheckpoints(String which) {
-        return new Analysis(sources, which, like, settings, surroundings);
+        return new Analysis(sources, which, like, encoders, settings, surroundings);
     }
 
     /**
@@ -191,7 +199,16 @@ public final class Analysis {
      * without an encoder to be compared with one.
      */
     public Analysis withLike(Path other) {
-        return new Analysis(sources, checkpoints, other, settings, surroundings);
+        return new Analysis(sources, checkpoints, other, encoders, settings, surroundings);
+    }
+
+    /**
+     * Returns the analysis of what follows another encoder, of a run that aligns with several.
+     *
+     * @param which {@code all}, or the number of one: 1 is the first, 2 that of {@code moreEncoders[0]}; 1 unless given
+     */
+    public Analysis withEncoders(String which) {
+        return new Analysis(sources, checkpoints, like, which, settings, surroundings);
     }
 
     /**
@@ -203,7 +220,7 @@ public final class Analysis {
      */
     public Analysis withSurroundings(Path cache, Progress.Display display) {
         return new Analysis(
-                sources, checkpoints, like, settings, new Surroundings(cache, surroundings.device, display));
+                sources, checkpoints, like, encoders, settings, new Surroundings(cache, surroundings.device, display));
     }
 
     /** Returns where {@link #write} puts its files unless told otherwise: {@code analysis} in the first run's folder. */
@@ -226,7 +243,7 @@ public final class Analysis {
      */
     public Path write(Path folder) throws IOException {
         LOG.info("analysing {} on {} pictures", sources, settings.pictures());
-        return new AnalysisWork(sources, checkpoints, like, settings)
+        return new AnalysisWork(sources, checkpoints, like, encoders, settings)
                 .write(folder, surroundings.cache, surroundings.device, surroundings.display);
     }
 }

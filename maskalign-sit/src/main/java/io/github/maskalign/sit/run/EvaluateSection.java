@@ -10,6 +10,8 @@ import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.core.sample.SamplerConfig.SamplerMethod;
 import io.github.maskalign.encoders.inception.InceptionExtractor.InceptionSuite;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 
@@ -66,15 +68,27 @@ public record EvaluateSection(
      * @param trust whether a TorchScript file of inception without a hash may run, whatever it does
      * @param suite resize before Inception: adm or pytorch-fid
      * @param encoder whose features are compared without inception
+     * @param moreEncoders whose features are compared too, of the same samples
      */
     public record Network(
             @Default("null") Optional<Path> inception,
             @Default("null") Optional<String> sha256,
             @Default("false") boolean trust,
             @Default("adm") String suite,
-            @Default("OWN") Scorer encoder) {
+            @Default("OWN") Scorer encoder,
+            @Default("[]") List<Scorer> moreEncoders) {
         /** Checks hash and name. */
         public Network {
+            moreEncoders = List.copyOf(moreEncoders);
+            List<Scorer> all = new ArrayList<>(moreEncoders);
+            if (inception.isEmpty()) {
+                all.add(encoder);
+            }
+            if (all.stream().anyMatch(one -> Collections.frequency(all, one) > 1)) {
+                throw new IllegalArgumentException(
+                        "moreEncoders must name other encoders than encoder, " + encoder + ", each once, but were "
+                                + moreEncoders);
+            }
             if (inception.isPresent() && encoder != Scorer.OWN) {
                 throw new IllegalArgumentException(
                         "encoder must be OWN where inception is given, whose features are compared, but was "
@@ -92,7 +106,9 @@ public record EvaluateSection(
         /** The run's own encoder; the embedded teacher if the run has none, or reads its tokens from files. */
         OWN,
         /** The embedded judge, which no model aligns with. */
-        JUDGE
+        JUDGE,
+        /** The embedded teacher, whatever the run's own encoder is. */
+        TEACHER
     }
 
     /** Checks names and ranges. */

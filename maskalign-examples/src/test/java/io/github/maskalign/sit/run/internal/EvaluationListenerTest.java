@@ -30,6 +30,8 @@ import io.github.maskalign.sit.SiTTraining;
 import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.TrainingRun;
+import java.time.Instant;
+import io.github.maskalign.sit.run.RunReport;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -141,6 +143,43 @@ class EvaluationListenerTest {
     }
 
     @Test
+    void severalNetworksLookAtTheSameSamplesAndTheFirstSaysWhatItSaysAlone() throws Exception {
+        train("alone", 2, "evaluate.every=9");
+        train("judge", 2, "evaluate.every=9", "evaluate.encoder=JUDGE");
+        train("both", 2, "evaluate.every=9", "evaluate.moreEncoders=[JUDGE]");
+
+        JsonObject alone = at("alone", 2);
+        JsonObject judge = at("judge", 2);
+        JsonObject both = at("both", 2);
+        for (String name : alone.keySet()) {
+            if (!List.of("time", "eval/seconds").contains(name)) {
+                assertThat(both.get(name)).as(name).isEqualTo(alone.get(name));
+            }
+        }
+        for (String name : List.of("fd_judge", "fd_judge_se", "kd_judge", "kd_judge_se")) {
+            assertThat(both.get("eval/" + name)).as(name).isEqualTo(judge.get("eval/" + name));
+        }
+        for (String name : List.of("precision", "precision_se", "recall", "protocol")) {
+            String ofJudge = name.startsWith("precision") ? name.replace("precision", "precision_judge") : name + "_judge";
+            assertThat(both.get("eval/" + ofJudge)).as(name).isEqualTo(judge.get("eval/" + name));
+        }
+        assertThat(Files.readString(root.resolve("both/protocols.json")))
+                .contains(Protocol.fingerprint(both.get("eval/protocol").getAsDouble()))
+                .contains(Protocol.fingerprint(both.get("eval/protocol_judge").getAsDouble()));
+        assertThat(root.resolve("both/evaluate-reference-judge.safetensors")).isNotEmptyFile();
+        RunReport.read(List.of(root.resolve("both")), List.of(), 0)
+                .writePage(root.resolve("both.html"), null, Instant.EPOCH);
+        assertThat(Files.readString(root.resolve("both.html")))
+                .contains("Fréchet distance (not FID), judge", "Precision, judge", "Precision over steps")
+                .doesNotContain("eval/protocol");
+
+        assertThatThrownBy(() -> train("c", 2, "evaluate.encoder=JUDGE", "evaluate.moreEncoders=[JUDGE]"))
+                .hasMessageContaining("moreEncoders must name other encoders than encoder, JUDGE");
+        assertThatThrownBy(() -> train("d", 2, "evaluate.every=1", "evaluate.moreEncoders=[TEACHER]"))
+                .hasMessageContaining("but two are embedded teacher");
+    }
+
+    @Test
     void theFeaturesOfTheReferenceAreKeptUntilItChanges() throws Exception {
         train("run", 1, "evaluate.every=9");
         Path kept = root.resolve("run/evaluate-reference.safetensors");
@@ -204,18 +243,18 @@ class EvaluationListenerTest {
             }
 
             @Override
-            public Protocol protocol() {
-                return new Protocol(Map.of("sampler", "EULER"));
+            public List<Protocol> protocols() {
+                return List.of(new Protocol(Map.of("sampler", "EULER")));
             }
 
             @Override
-            public EvaluationResult of(Map<String, NDArray> weights, Runnable watch) throws IOException {
+            public List<EvaluationResult> of(Map<String, NDArray> weights, Runnable watch) throws IOException {
                 calls.add("of");
                 watch.run();
                 if (calls.size() == 3) {
                     throw new IOException("no disk");
                 }
-                return result;
+                return List.of(result);
             }
         };
         RunConfig config = config(9, "evaluate.every=2").value();

@@ -5,8 +5,9 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.github.maskalign.core.align.SubsetConfig;
 import io.github.maskalign.core.align.SubsetConfig.Drawing;
+import io.github.maskalign.core.align.SubsetConfig.Dropping;
 import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
-import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
+import io.github.maskalign.core.align.SubsetConfig.SubsetSchedule;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.StateDict;
@@ -16,6 +17,7 @@ import io.github.maskalign.core.files.internal.CheckpointDir;
 import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.sit.LossTerms;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
@@ -35,6 +37,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -140,20 +143,7 @@ record AnalysedWeights(String name, long step, Path file, Optional<RunConfig> ru
      * @param path the path it was trained on
      * @param notes what was changed in a file from elsewhere
      */
-    record Loaded(SiT model, SiTConfig trained, Interpolant path, List<String> notes) {
-        Loaded {
-            if (trained.process() == Process.DDPM) {
-                throw new IllegalArgumentException(
-                        "an analysis measures networks that predict velocities, but this one predicts noise"
-                                + " (diffusion.process DDPM)");
-            }
-            if (trained.subset().placement() == SubsetPlacement.MASKED_PASS) {
-                throw new IllegalArgumentException(
-                        "an analysis compares the blocks of a SiT, but this network has others, with long skips"
-                                + " (subset.placement MASKED_PASS)");
-            }
-        }
-    }
+    record Loaded(SiT model, SiTConfig trained, Interpolant path, List<String> notes) {}
 
     /**
      * Loads the model; its arrays belong to the manager.
@@ -195,33 +185,60 @@ record AnalysedWeights(String name, long step, Path file, Optional<RunConfig> ru
         model.initialize(manager);
         Map<String, NDArray> targets = Weights.of(model);
         Map<String, TensorSource> used = new LinkedHashMap<>(tensors.tensors());
-        if (config.subset().placement() == SubsetPlacement.DROP_REINSERT) {
-            used.keySet().retainAll(targets.keySet()); // the filler of dropped tokens, which have no place here
-        }
+        Set<String> known = ParameterKeys.of(new SiT(config, Precision.FLOAT32)).keySet();
+        // heads of terms and fillers of dropped tokens, which have no place here; whatever else there is, is refused
+        used.keySet().removeIf(key -> known.contains(key) && !targets.containsKey(key));
         try (GradMode editing = GradMode.off()) {
             StateDict.ofTensors(used).copyTo(targets);
         }
         return model;
     }
 
-    /** Whether a masked forward is possible: a convolution needs the whole grid. */
-    static boolean canDrop(SiTConfig config) {
-        return !config.align().enabled() || config.align().projector() != ProjectorKind.CONV;
+    /**
+     * Whether a masked forward says something about a projector: a convolution needs the whole grid, and the dense blocks of
+     * SPARSE always see all tokens.
+     */
+    static boolean canDrop(SiTConfig config, int projector) {
+        if (!config.align().enabled()) {
+            return true;
+        }
+        boolean sees = config.subset().placement() != SubsetPlacement.SPARSE
+                || config.subset()
+                        .sparse()
+                        .between(config.align().depthOf(projector) - 1, config.model().depth());
+        return sees && config.align().projector() != ProjectorKind.CONV;
     }
 
-    /** The model that drops tokens behind the mixer wherever it is given some to keep, and is else the same. */
+    /**
+     * The model that drops tokens wherever it is given some to keep, and is else the same: behind the mixer, or where parts of
+     * its own begin and end there, as the middle of SPARSE and the decoder that paints.
+     */
     static SiTConfig dropping(SiTConfig config) {
-        SiTConfig plain = config.withTerms(LossTerms.NONE);
-        if (!canDrop(config)) {
+        SiTConfig plain = config.withTerms(
+                config.terms().features().map(LossTerms.NONE::withFeatures).orElse(LossTerms.NONE));
+        SubsetConfig own = config.subset();
+        double trained = own.dropping().ratio();
+        double ratio =
+                trained > 0 ? trained : SubsetConfig.defaults().dropping().ratio();
+        if (own.placement() == SubsetPlacement.SPARSE || own.decoder().isPresent()) {
+            Dropping how = own.dropping();
+            return plain.withSubset(own.withSchedule(
+                            SubsetSchedule.CONSTANT, 0, how.schedulePower(), how.scheduleWidth())
+                    .withUnmaskedTailSteps(0)
+                    .withRatio(ratio)
+                    .withDrawing(
+                            SubsetConfig.Scope.PER_SAMPLE,
+                            own.drawing().rounding(),
+                            own.drawing().order()));
+        }
+        if (config.align().enabled() && config.align().projector() == ProjectorKind.CONV) {
             return plain.withSubset(SubsetConfig.none());
         }
-        double ratio = config.subset().dropping().ratio();
-        Drawing own = SubsetConfig.defaults().drawing();
+        Drawing usual = SubsetConfig.defaults().drawing();
         SubsetConfig subset = SubsetConfig.none()
                 .withPlacement(SubsetPlacement.DROP)
-                .withRatio(
-                        ratio > 0 ? ratio : SubsetConfig.defaults().dropping().ratio())
-                .withDrawing(SubsetConfig.Scope.PER_SAMPLE, own.rounding(), own.order());
+                .withRatio(ratio)
+                .withDrawing(SubsetConfig.Scope.PER_SAMPLE, usual.rounding(), usual.order());
         return plain.withSubset(subset);
     }
 

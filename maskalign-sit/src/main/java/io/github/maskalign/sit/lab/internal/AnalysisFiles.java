@@ -151,7 +151,7 @@ record AnalysisFiles(JsonObject results) {
         names.put("untrainedEncoder", "untrained encoder");
         names.put("mirroredPictures", "mirrored pictures");
         names.put("untrainedModel", "untrained model");
-        names.put("denoisingGradient", "gradient of the velocity loss");
+        names.put("denoisingGradient", "gradient of the denoising loss");
         JsonObject controls = gradients.getAsJsonObject("controls");
         names.forEach((key, name) -> {
             if (controls.has(key)) {

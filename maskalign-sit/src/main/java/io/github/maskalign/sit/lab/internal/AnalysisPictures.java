@@ -1,11 +1,13 @@
 package io.github.maskalign.sit.lab.internal;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.align.RepresentationEncoder;
+import io.github.maskalign.core.data.FeatureBasis;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
 import io.github.maskalign.core.data.internal.EpochOrder;
 import io.github.maskalign.core.distributed.Communicators.LocalCommunicator;
@@ -14,7 +16,9 @@ import io.github.maskalign.core.files.internal.OwnedArrays;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.Draws.RandomStream;
 import io.github.maskalign.core.random.internal.SplitMix64;
+import io.github.maskalign.encoders.Encoders;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.lab.Analysis.Part;
 import io.github.maskalign.sit.lab.internal.Mirrors.Mirrored;
 import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.RunConfig;
@@ -28,6 +32,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -38,23 +44,32 @@ final class AnalysisPictures {
     private static final String NO_RANDOM =
             "the control with an untrained encoder is left out, as the data hold no pictures for it to look at";
 
+    /** Sides of the grids that the embedded teacher gives. */
+    private static final Set<Integer> TEACHER_GRIDS = Set.of(8, 16);
+
     /**
      * Some pictures.
      *
      * @param first position of the first
      * @param latents (n, C, H, W)
      * @param labels (n), int64
-     * @param tokens what the encoder says (n, 1+T, Z); null without an encoder
+     * @param tokens what each encoder says (n, 1+T, Z); empty without one
      * @param mirrored the same of the mirrored pictures; null unless there are controls
-     * @param untrained what an encoder of random weights says; null if there are no pictures to look at
+     * @param untrained for each encoder what one of random weights says; empty if there are no pictures to look at
      */
     record Batch(
             int first,
             NDArray latents,
             NDArray labels,
-            @Nullable NDArray tokens,
+            List<NDArray> tokens,
             @Nullable Mirrored mirrored,
-            @Nullable NDArray untrained) {
+            List<NDArray> untrained) {
+        /** Copies the lists. */
+        Batch {
+            tokens = List.copyOf(tokens);
+            untrained = List.copyOf(untrained);
+        }
+
         int size() {
             return (int) labels.size();
         }
@@ -62,57 +77,51 @@ final class AnalysisPictures {
         /** Gives all arrays to a manager. */
         Batch keptBy(NDManager manager) {
             NDList arrays = new NDList(latents, labels);
-            if (tokens != null) {
-                arrays.add(tokens);
-            }
+            arrays.addAll(tokens);
             if (mirrored != null) {
                 arrays.add(mirrored.latents());
-                arrays.add(mirrored.tokens());
+                arrays.addAll(mirrored.tokens());
             }
-            if (untrained != null) {
-                arrays.add(untrained);
-            }
+            arrays.addAll(untrained);
             arrays.attach(manager);
             return this;
-        }
-
-        NDArray requireTokens() {
-            if (tokens == null) {
-                throw new IllegalStateException("there is no encoder");
-            }
-            return tokens;
         }
     }
 
     private final List<Batch> batches;
     private final Draws draws;
     private final int[] others;
-    private final String identity;
-    private final int grid;
-    private final List<String> notes;
+    private final Facts facts;
+
+    /**
+     * What is known of all pictures.
+     *
+     * @param identity what tells these data from others
+     * @param grid side of the grid of tokens
+     * @param basis what makes features of the first encoder's tokens, if the data have one
+     * @param borrowed whether the tokens are of an encoder that no run named, to be compared with alone
+     * @param notes what was changed
+     */
+    record Facts(String identity, int grid, Optional<FeatureBasis> basis, boolean borrowed, List<String> notes) {}
 
     /**
      * Takes pictures whose tokens are known.
      *
      * @param batches of equal sizes but for the last
      * @param draws noise and masks at their positions
-     * @param identity what tells these data from others
-     * @param grid side of the grid of tokens
-     * @param notes what was changed
+     * @param facts what is known of all
      */
-    AnalysisPictures(List<Batch> batches, Draws draws, String identity, int grid, List<String> notes) {
+    AnalysisPictures(List<Batch> batches, Draws draws, Facts facts) {
         this.batches = batches;
         this.draws = draws;
         others = others(draws, batches.stream().mapToInt(Batch::size).sum());
-        this.identity = identity;
-        this.grid = grid;
-        this.notes = notes;
+        this.facts = facts;
     }
 
     /**
      * Reads and encodes the pictures.
      *
-     * @param config whose data and encoder; without subsets, as all tokens are looked at
+     * @param config whose data and encoders; without subsets, as all tokens are looked at
      * @param controls whether what controls need is computed too
      */
     static AnalysisPictures open(
@@ -127,10 +136,7 @@ final class AnalysisPictures {
         SiTConfig model = RunPlan.model(config);
         List<String> notes = new ArrayList<>();
         try (RunData data = RunData.open(config, cache, draws, new LocalCommunicator(), display);
-                Opened encoder = new Opened(
-                        data.data().tokenWidth() > 0
-                                ? null
-                                : EncoderChoice.first(config, model, data.pictureSide(), manager.getDevice()));
+                Opened encoders = Opened.of(config, model, settings, data, manager.getDevice());
                 GradMode constants = GradMode.off()) {
             long size = data.data().size();
             if (settings.pictures() > size) {
@@ -146,53 +152,53 @@ final class AnalysisPictures {
             EpochOrder order = new EpochOrder(draws, (int) Math.min(Integer.MAX_VALUE, size));
             List<Batch> batches = new ArrayList<>();
             try (Controls more = controlled
-                    ? Controls.open(config, model, encoder.encoder, pictures, settings, manager)
+                    ? Controls.open(config, model, encoders.list, pictures, settings, manager)
                     : Controls.NONE) {
                 for (int first = 0; first < settings.pictures(); first += settings.batch()) {
                     int count = Math.min(settings.batch(), settings.pictures() - first);
                     try (NDManager scratch = manager.newSubManager()) {
                         TrainingBatch read = data.data().batch(scratch, first, count);
-                        NDArray tokens =
-                                encoder.encoder == null ? read.tokens() : Mirrors.all(encoder.encoder, images(read));
-                        NDArray images = read.images() != null || pictures == null || !controlled
-                                ? read.images()
-                                : pictures(scratch, pictures, order, first, count);
-                        batches.add(
-                                more.add(new Batch(first, read.latents(), read.labels(), tokens, null, null), images)
-                                        .keptBy(manager));
+                        NDArray images =
+                                read.images() != null || pictures == null || !(controlled || encoders.borrowed)
+                                        ? read.images()
+                                        : pictures(scratch, pictures, order, first, count);
+                        List<NDArray> tokens = encoders.tokens(read, images);
+                        Batch plain = new Batch(first, read.latents(), read.labels(), tokens, null, List.of());
+                        batches.add(more.add(plain, images).keptBy(manager));
                     }
                 }
                 notes.addAll(more.notes());
             }
-            return new AnalysisPictures(batches, draws, data.identity(), model.grid(), notes);
+            Facts facts = new Facts(
+                    data.identity(), model.grid(), data.data().featureBasis(), encoders.borrowed, List.copyOf(notes));
+            return new AnalysisPictures(batches, draws, facts);
         }
     }
 
     /** What controls need of each batch; nothing without an encoder. */
     private record Controls(
-            @Nullable Mirrors mirrors, @Nullable RandomEncoder random) implements AutoCloseable {
-        static final Controls NONE = new Controls(null, null);
+            @Nullable Mirrors mirrors, List<RandomEncoder> random) implements AutoCloseable {
+        static final Controls NONE = new Controls(null, List.of());
 
         static Controls open(
                 RunConfig config,
                 SiTConfig model,
-                @Nullable RepresentationEncoder encoder,
+                List<RepresentationEncoder> encoders,
                 @Nullable TrainingPictures pictures,
                 AnalysisSettings settings,
                 NDManager manager)
                 throws IOException {
             int side = pictures == null ? 0 : pictures.side();
-            return new Controls(
-                    Mirrors.open(config, model, encoder, side, manager.getDevice()),
-                    side == 0
-                            ? null
-                            : new RandomEncoder(
-                                    side, model.grid(), config.encoder().width(), settings.seed(), manager));
+            List<RandomEncoder> random = new ArrayList<>();
+            for (EncoderSection section : side == 0 ? List.<EncoderSection>of() : config.encoders()) {
+                random.add(new RandomEncoder(side, model.grid(), section.width(), settings.seed(), manager));
+            }
+            return new Controls(Mirrors.open(config, model, encoders, side, manager.getDevice()), random);
         }
 
         Batch add(Batch batch, @Nullable NDArray images) {
-            NDArray tokens = batch.tokens();
-            if (mirrors == null || tokens == null) {
+            List<NDArray> tokens = batch.tokens();
+            if (mirrors == null || tokens.isEmpty()) {
                 return batch;
             }
             return new Batch(
@@ -201,14 +207,14 @@ final class AnalysisPictures {
                     batch.labels(),
                     tokens,
                     mirrors.of(batch.latents(), tokens, images),
-                    random == null || images == null ? null : random.tokens(images));
+                    images == null
+                            ? List.of()
+                            : random.stream().map(one -> one.tokens(images)).toList());
         }
 
         List<String> notes() {
             List<String> notes = new ArrayList<>(mirrors == null ? List.of() : mirrors.notes());
-            if (random != null) {
-                notes.add(random.describe());
-            }
+            random.stream().map(RandomEncoder::describe).distinct().forEach(notes::add);
             return notes;
         }
 
@@ -217,18 +223,8 @@ final class AnalysisPictures {
             if (mirrors != null) {
                 mirrors.close();
             }
-            if (random != null) {
-                random.close();
-            }
+            random.forEach(RandomEncoder::close);
         }
-    }
-
-    private static NDArray images(TrainingBatch batch) {
-        NDArray images = batch.images();
-        if (images == null) {
-            throw new IllegalStateException("the data have no pictures for the encoder");
-        }
-        return images;
     }
 
     private static NDArray pictures(
@@ -274,26 +270,37 @@ final class AnalysisPictures {
 
     /** Returns what tells these data from others. */
     String identity() {
-        return identity;
+        return facts.identity;
     }
 
     /** Returns the side of the encoder's grid of tokens. */
     int grid() {
-        return grid;
+        return facts.grid;
     }
 
     List<String> notes() {
-        return notes;
+        return facts.notes;
     }
 
+    /** Returns what makes features of the first encoder's tokens. */
+    Optional<FeatureBasis> basis() {
+        return facts.basis;
+    }
+
+    /** Returns the number of encoders whose tokens are known. */
+    int encoders() {
+        return batches.get(0).tokens().size();
+    }
+
+    /** Whether models may be given the tokens: whether they are of encoders that the config names. */
     boolean hasTokens() {
-        return batches.get(0).tokens() != null;
+        return encoders() > 0 && !facts.borrowed;
     }
 
-    /** Returns the encoder's tokens of other pictures, one for each of the batch (n, 1+T, Z). */
-    NDArray permuted(Batch batch, NDManager scratch) {
+    /** Returns an encoder's tokens of other pictures, one for each of the batch (n, 1+T, Z). */
+    NDArray permuted(Batch batch, int encoder, NDManager scratch) {
         int[] positions = Arrays.copyOfRange(others, batch.first(), batch.first() + batch.size());
-        return rows(positions, Batch::requireTokens, scratch);
+        return rows(positions, other -> other.tokens().get(encoder), scratch);
     }
 
     /** Returns pictures at consecutive positions, whatever batches they are in. */
@@ -303,9 +310,11 @@ final class AnalysisPictures {
                 first,
                 rows(positions, Batch::latents, scratch),
                 rows(positions, Batch::labels, scratch),
-                hasTokens() ? rows(positions, Batch::requireTokens, scratch) : null,
+                IntStream.range(0, encoders())
+                        .mapToObj(i -> rows(positions, batch -> batch.tokens().get(i), scratch))
+                        .toList(),
                 null,
-                null);
+                List.of());
     }
 
     private NDArray rows(int[] positions, Function<Batch, NDArray> of, NDManager scratch) {
@@ -332,13 +341,44 @@ final class AnalysisPictures {
         return labels;
     }
 
-    /** The encoder, if there is one. */
-    private record Opened(@Nullable RepresentationEncoder encoder) implements AutoCloseable {
+    /**
+     * The encoders that are run; none if the data bring their tokens.
+     *
+     * @param borrowed whether it is the embedded teacher, as the config names none
+     */
+    private record Opened(List<RepresentationEncoder> list, boolean borrowed) implements AutoCloseable {
+        static Opened of(RunConfig config, SiTConfig model, AnalysisSettings settings, RunData data, Device device)
+                throws IOException {
+            if (data.data().tokenWidth() > 0) {
+                return new Opened(List.of(), false);
+            }
+            if (config.encoder().kind() != EncoderSection.Kind.NONE) {
+                return new Opened(EncoderChoice.open(config, model, data.pictureSide(), device), false);
+            }
+            TrainingPictures pictures = data.pictures();
+            boolean seen = settings.has(Part.SIMILARITY)
+                    && pictures != null
+                    && pictures.size() == data.data().size()
+                    && TEACHER_GRIDS.contains(model.grid());
+            return seen && pictures != null
+                    ? new Opened(List.of(Encoders.embeddedTeacher(model.tokens(), pictures.side(), device)), true)
+                    : new Opened(List.of(), false);
+        }
+
+        List<NDArray> tokens(TrainingBatch read, @Nullable NDArray images) {
+            NDArray known = read.tokens();
+            if (list.isEmpty()) {
+                return known == null ? List.of() : List.of(known);
+            }
+            if (images == null) {
+                throw new IllegalStateException("the data have no pictures for the encoder");
+            }
+            return list.stream().map(encoder -> Mirrors.all(encoder, images)).toList();
+        }
+
         @Override
         public void close() {
-            if (encoder != null) {
-                encoder.close();
-            }
+            list.forEach(RepresentationEncoder::close);
         }
     }
 }

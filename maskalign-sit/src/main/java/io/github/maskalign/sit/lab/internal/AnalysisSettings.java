@@ -27,7 +27,7 @@ public record AnalysisSettings(
 
     /** @throws IllegalArgumentException if a number is out of its range */
     public AnalysisSettings {
-        parts = EnumSet.copyOf(parts);
+        parts = parts.isEmpty() ? EnumSet.noneOf(Part.class) : EnumSet.copyOf(parts);
         times = List.copyOf(times);
         if (pictures < LEAST_PICTURES) {
             throw new IllegalArgumentException(
@@ -47,6 +47,11 @@ public record AnalysisSettings(
         if (batch < 1) {
             throw new IllegalArgumentException("batch must be at least 1 but was " + batch);
         }
+    }
+
+    /** Returns the same of other parts; there may be none. */
+    AnalysisSettings withParts(Set<Part> others) {
+        return new AnalysisSettings(others, pictures, times, masks, seed, batch, draws);
     }
 
     boolean has(Part part) {

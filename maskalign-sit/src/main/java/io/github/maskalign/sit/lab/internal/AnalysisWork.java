@@ -6,8 +6,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import io.github.maskalign.core.analysis.PositionScores;
 import io.github.maskalign.core.analysis.StabilityGap;
-import io.github.maskalign.core.config.ConfigBinder;
-import io.github.maskalign.core.config.ConfigWriter;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.files.internal.RunLock;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
@@ -17,19 +16,18 @@ import io.github.maskalign.sit.lab.internal.ModelPass.Found;
 import io.github.maskalign.sit.lab.internal.ModelPass.Scores;
 import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig.EncoderSection;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,22 +36,34 @@ import org.jspecify.annotations.Nullable;
  * @param sources runs and files
  * @param checkpoints which weights of run folders
  * @param like whose data and encoder are used; null for those of the first run
+ * @param encoders {@code all}, or the number of one encoder, from 1
  * @param settings what is asked
  */
 public record AnalysisWork(
-        List<Path> sources, String checkpoints, @Nullable Path like, AnalysisSettings settings) {
+        List<Path> sources, String checkpoints, @Nullable Path like, String encoders, AnalysisSettings settings) {
     private static final int FORMAT = 1;
-    /** All tokens are looked at, pictures are as they are, and each position is read once. */
-    private static final List<String> PLAIN = List.of("subset.placement=NONE", "data.flip=false", "data.readAhead=0");
-
-    private static final Set<Part> OF_ALIGNMENT = EnumSet.of(Part.GRADIENTS, Part.STABILITY, Part.CONFLICT);
+    private static final String ALL = "all";
 
     /** A map of one checkpoint and t, to be compared with others. */
     private record Mapped(int checkpoint, double t, boolean masked, PositionScores scores) {}
 
+    /**
+     * What is looked at.
+     *
+     * @param encoder number of the encoder, from 0
+     * @param named whether entries name it, as there are several
+     * @param possible what the data allow
+     * @param taps what the encoder says
+     */
+    private record Aim(int encoder, boolean named, AnalysisSettings possible, TapFindings taps) {}
+
     /** What grows while checkpoints are measured. */
     private record Results(
-            Set<String> notes, JsonArray checkpoints, List<Mapped> maps, Map<String, double[][]> untrained) {}
+            Set<String> notes,
+            JsonArray checkpoints,
+            List<Mapped> maps,
+            Map<String, double[][]> untrained,
+            AtomicLong steps) {}
 
     /** Measures and writes; see {@link io.github.maskalign.sit.lab.Analysis#write}. */
     public Path write(Path folder, Path cache, Device device, Progress.Display display) throws IOException {
@@ -61,31 +71,52 @@ public record AnalysisWork(
         for (Path source : sources) {
             all.addAll(AnalysedWeights.of(source, checkpoints));
         }
-        Path config = configFile();
-        RunConfig base = bind(config);
-        requireSameData(base, config, all);
-        Results results = new Results(new LinkedHashSet<>(), new JsonArray(), new ArrayList<>(), new HashMap<>());
+        AnalysedData base = AnalysedData.of(sources, like);
+        base.requireSame(all);
+        List<Integer> chosen = chosen(base.config());
+        Results results = new Results(new LinkedHashSet<>(), new JsonArray(), new ArrayList<>(), new HashMap<>(), new AtomicLong());
         try (NDManager manager = NDManager.newBaseManager(device)) {
-            AnalysisPictures pictures =
-                    AnalysisPictures.open(base, settings, settings.has(Part.GRADIENTS), cache, manager, display);
+            AnalysisPictures pictures = AnalysisPictures.open(
+                    base.config(), settings, settings.has(Part.GRADIENTS), cache, manager, display);
             results.notes.addAll(pictures.notes());
-            AnalysisSettings possible = possible(results, pictures);
-            TapFindings taps = new TapFindings(pictures, possible);
-            if (possible.has(Part.PROBE) && !taps.hasClasses()) {
+            MeasurableParts parts = new MeasurableParts(settings, base.config(), pictures, results.notes);
+            AnalysisSettings possible = parts.ofData();
+            List<Aim> aims = chosen.stream()
+                    .map(encoder -> new Aim(
+                            encoder,
+                            base.config().encoders().size() > 1,
+                            possible,
+                            new TapFindings(pictures, encoder, possible)))
+                    .toList();
+            if (possible.has(Part.PROBE) && !aims.get(0).taps.hasClasses()) {
                 results.notes.add("the probe is left out, as all pictures have one class");
             }
+            long steps = (long) aims.size() * all.size() * settings.times().size();
             try (RunLock lock = RunLock.acquire(folder); // told now, not after an hour's work
-                    Progress progress = display.open(new Progress.Plan(
-                            "analyze", 0, (long) all.size() * settings.times().size(), pictures.size(), 1))) {
+                    Progress progress =
+                            display.open(new Progress.Plan("analyze", 0, steps, pictures.size(), 1))) {
                 for (AnalysedWeights weights : all) {
-                    measure(weights, base, pictures, possible, taps, results, progress);
+                    try (NDManager owner =
+                            pictures.batches().get(0).latents().getManager().newSubManager()) {
+                        Loaded loaded = weights.load(owner, base.config());
+                        parts.requireFits(weights.name(), loaded.trained());
+                        loaded.notes().forEach(note -> results.notes.add(weights.name() + ": " + note));
+                        for (Aim aim : aims) {
+                            measure(weights, loaded, aim, parts, results, progress);
+                        }
+                    }
                 }
                 JsonObject out = new JsonObject();
                 out.addProperty("format", FORMAT);
                 out.add("asked", asked());
-                out.add("data", data(base, config, pictures));
+                out.add("data", data(base, pictures));
                 out.add("notes", AnalysisJson.texts(results.notes));
-                out.add("encoder", taps.ofEncoder());
+                out.add("encoder", aims.get(0).taps.ofEncoder());
+                if (aims.size() > 1) {
+                    JsonArray more = new JsonArray();
+                    aims.subList(1, aims.size()).forEach(aim -> more.add(aim.taps.ofEncoder()));
+                    out.add("moreEncoders", more);
+                }
                 out.add("checkpoints", results.checkpoints);
                 out.add("relations", relations(results.maps));
                 return new AnalysisFiles(out).write(folder);
@@ -93,107 +124,61 @@ public record AnalysisWork(
         }
     }
 
-    /** The config whose data and encoder are used. */
-    private Path configFile() {
-        if (like != null) {
-            return Files.isDirectory(like) ? like.resolve("config.yaml") : like;
+    /** The numbers of the encoders that are looked at, from 0. */
+    private List<Integer> chosen(RunConfig base) {
+        int all = base.encoders().size();
+        if (encoders.equals(ALL)) {
+            return IntStream.range(0, all).boxed().toList();
         }
-        for (Path source : sources) {
-            Path folder =
-                    Files.isDirectory(source) ? source : source.toAbsolutePath().resolveSibling("");
-            for (Path at = folder; at != null; at = at.getParent()) {
-                if (Files.exists(at.resolve("config.yaml"))) {
-                    return at.resolve("config.yaml");
-                }
-                if (!String.valueOf(at.getFileName()).matches("state-.*|checkpoints")) {
-                    break;
-                }
-            }
+        int number = encoders.matches("[0-9]{1,9}") ? Integer.parseInt(encoders) : 0;
+        if (number < 1 || number > all) {
+            throw new IllegalArgumentException("--encoder must be all or the number of an encoder, "
+                    + (all == 1 ? "1" : "1 to " + all + " (2 is moreEncoders[0])") + ", but was " + encoders);
         }
-        throw new IllegalArgumentException(sources.get(0)
-                + " belongs to no run, so --like must name a run or a config whose data and encoder are used");
+        return List.of(number - 1);
     }
 
-    private static RunConfig bind(Path config) {
-        return ConfigBinder.bind(config, PLAIN, RunConfig.class).value();
-    }
-
-    private static Map<String, String> dataOf(RunConfig config) {
-        Map<String, String> out = new TreeMap<>(ConfigWriter.settings(config));
-        out.keySet()
-                .removeIf(key -> !key.startsWith("data.")
-                        || Set.of("data.cache", "data.readAhead", "data.flip", "data.vae", "data.pixels")
-                                .contains(key));
-        return out;
-    }
-
-    /** Runs are compared on the same pictures, so they must have been trained on such. */
-    private void requireSameData(RunConfig base, Path config, List<AnalysedWeights> all) {
-        Map<String, String> expected = dataOf(base);
-        for (AnalysedWeights weights : all) {
-            weights.run()
-                    .ifPresent(run -> dataOf(run).forEach((key, value) -> {
-                        if (!value.equals(expected.get(key))) {
-                            throw new IllegalArgumentException("all runs of an analysis must have the data of " + config
-                                    + ", where " + key + " is " + expected.get(key) + ", but that of " + weights.name()
-                                    + " is " + value + "; analyse them one by one");
-                        }
-                    }));
-        }
-    }
-
-    /** What the data allow. */
-    private AnalysisSettings possible(Results results, AnalysisPictures pictures) {
-        Set<Part> parts = EnumSet.copyOf(settings.parts());
-        if (!pictures.hasTokens() && (parts.removeAll(OF_ALIGNMENT) | parts.remove(Part.SIMILARITY))) {
-            results.notes.add(
-                    "without an encoder there are no gradients, stability, similarity and conflict: name a run or"
-                            + " config that has one with --like");
-        }
-        if (parts.contains(Part.SPATIAL) && !PatchTokens.measurable(pictures.grid())) {
-            parts.remove(Part.SPATIAL);
-            results.notes.add("spatial is left out, as a grid of " + pictures.grid() + " x " + pictures.grid()
-                    + " tokens is too small for iREPA's distances");
-        }
-        return with(parts, results);
-    }
-
-    private AnalysisSettings with(Set<Part> parts, Results results) {
-        if (parts.isEmpty()) {
-            throw new IllegalArgumentException(
-                    "nothing of " + names() + " can be measured: " + String.join("; ", results.notes));
-        }
-        return new AnalysisSettings(
-                parts,
-                settings.pictures(),
-                settings.times(),
-                settings.masks(),
-                settings.seed(),
-                settings.batch(),
-                settings.draws());
-    }
-
-    private List<String> names() {
-        return settings.parts().stream()
-                .map(part -> part.name().toLowerCase(Locale.ROOT))
-                .toList();
-    }
-
+    /** Measures a model against an encoder: an entry for each projector that follows it. */
     private void measure(
             AnalysedWeights weights,
-            RunConfig base,
-            AnalysisPictures pictures,
-            AnalysisSettings possible,
-            TapFindings taps,
+            Loaded loaded,
+            Aim aim,
+            MeasurableParts parts,
             Results results,
             Progress progress)
             throws IOException {
+        List<Integer> projectors = parts.projectors(loaded.trained(), aim.encoder);
+        for (int i = 0; i < Math.max(1, projectors.size()); i++) {
+            int projector = projectors.isEmpty() ? -1 : projectors.get(i);
+            AnalysisSettings own = parts.ofModel(weights.name(), loaded.trained(), aim.possible, projector, i > 0);
+            if (!own.parts().isEmpty()) {
+                List<String> suffix = new ArrayList<>();
+                if (aim.named) {
+                    suffix.add("encoder " + (aim.encoder + 1));
+                }
+                if (projectors.size() > 1) {
+                    suffix.add("depth " + loaded.trained().align().depthOf(projector));
+                }
+                Entry entry = new Entry(aim, projector, own, String.join(", ", suffix));
+                measure(weights, loaded, entry, parts.pictures(), results, i == 0 ? progress : null);
+            }
+        }
+    }
+
+    /** What an entry of the results is of. */
+    private record Entry(Aim aim, int projector, AnalysisSettings settings, String suffix) {}
+
+    private void measure(
+            AnalysedWeights weights,
+            Loaded loaded,
+            Entry entry,
+            AnalysisPictures pictures,
+            Results results,
+            @Nullable Progress progress)
+            throws IOException {
+        AnalysisSettings own = entry.settings;
         try (NDManager owner = pictures.batches().get(0).latents().getManager().newSubManager()) {
-            Loaded loaded = weights.load(owner, base);
-            requireFits(weights, loaded.trained(), base, pictures);
-            loaded.notes().forEach(note -> results.notes.add(weights.name() + ": " + note));
-            AnalysisSettings own = ofModel(weights, loaded.trained(), possible, results);
-            ModelPass pass = new ModelPass(loaded, pictures, own, owner);
+            ModelPass pass = new ModelPass(loaded, pictures, own, Math.max(0, entry.projector), owner);
             GradientConflict conflict = new GradientConflict(loaded, pictures, pass, own.resampling());
             int number = results.checkpoints.size();
             JsonArray times = new JsonArray();
@@ -201,13 +186,13 @@ public record AnalysisWork(
                 Found found = pass.at(t);
                 JsonObject at = new JsonObject();
                 at.addProperty("t", t);
-                at.addProperty(
-                        "velocityLoss",
-                        Arrays.stream(found.velocityLoss()).average().orElseThrow());
+                found.losses()
+                        .forEach((name, losses) -> at.addProperty(
+                                name + "Loss", Arrays.stream(losses).average().orElseThrow()));
                 Scores scores = found.scores();
                 if (scores != null) {
                     boolean tokenwise = loaded.trained().align().projector() == ProjectorKind.MLP;
-                    double[][] untrained = untrained(loaded, pictures, own, t, owner, results);
+                    double[][] untrained = untrained(loaded, pictures, entry, t, owner, results);
                     GradientFindings gradients =
                             new GradientFindings(scores, pictures.grid(), own.resampling(), tokenwise, untrained);
                     at.add("gradients", gradients.json());
@@ -218,14 +203,16 @@ public record AnalysisWork(
                 if (cosines != null) {
                     at.add("stability", stability(cosines, loaded, own));
                 }
-                at.add("taps", taps.of(found));
+                at.add("taps", entry.aim.taps.of(found));
                 if (own.has(Part.CONFLICT)) {
                     at.add("conflict", conflict.at(t));
                 }
                 times.add(at);
-                progress.step((long) number * settings.times().size() + times.size(), Double.NaN);
+                if (progress != null) {
+                    progress.step(results.steps.incrementAndGet(), Double.NaN);
+                }
             }
-            JsonObject out = describe(weights, loaded);
+            JsonObject out = describe(weights, loaded, entry);
             out.add("times", times);
             results.checkpoints.add(out);
         }
@@ -235,92 +222,42 @@ public record AnalysisWork(
     private static double[][] untrained(
             Loaded loaded,
             AnalysisPictures pictures,
-            AnalysisSettings settings,
+            Entry entry,
             double t,
             NDManager owner,
             Results results) {
-        return results.untrained.computeIfAbsent(loaded.model().config() + " " + loaded.path() + " " + t, key -> {
+        String model = loaded.model().config() + " " + loaded.path() + " " + entry.projector;
+        return results.untrained.computeIfAbsent(model + " " + t, key -> {
             try (NDManager scratch = owner.newSubManager()) {
-                Loaded fresh = AnalysedWeights.untrained(loaded, settings.seed(), scratch);
-                return new ModelPass(fresh, pictures, settings, scratch).lengths(t);
+                Loaded fresh = AnalysedWeights.untrained(loaded, entry.settings.seed(), scratch);
+                return new ModelPass(fresh, pictures, entry.settings, entry.projector, scratch).lengths(t);
             }
         });
     }
 
-    private static void requireFits(
-            AnalysedWeights weights, SiTConfig model, RunConfig base, AnalysisPictures pictures) {
-        if (model.featureChannels() > 0) {
-            throw new IllegalArgumentException(
-                    weights.name() + " generates features beside the latent, terms.features, and"
-                            + " analyze knows models of latents alone");
-        }
-        int[][] pairs = {
-            {model.model().inputSize(), base.model().inputSize()},
-            {model.model().inChannels(), base.model().inChannels()},
-            {model.model().numClasses(), base.model().numClasses()}
-        };
-        String[] keys = {"inputSize", "inChannels", "numClasses"};
-        for (int i = 0; i < keys.length; i++) {
-            if (pairs[i][0] != pairs[i][1]) {
-                throw new IllegalArgumentException(weights.name() + " has model." + keys[i] + " " + pairs[i][0]
-                        + " but the data are for " + pairs[i][1]);
-            }
-        }
-        if (model.grid() != pictures.grid()) {
-            throw new IllegalArgumentException(weights.name() + " has " + model.grid() + " x " + model.grid()
-                    + " tokens but the encoder is asked for " + pictures.grid() + " x " + pictures.grid());
-        }
-        if (model.hasClassToken() && !pictures.hasTokens()) {
-            throw new IllegalArgumentException(
-                    weights.name() + " has a class token, which an encoder must give, but the data have none");
-        }
-        int width = base.encoder().width();
-        boolean fits = model.encoderWidths().stream().allMatch(z -> z == width)
-                && (model.classTokenWidth() == 0 || model.classTokenWidth() == width);
-        if (pictures.hasTokens() && !fits) {
-            throw new IllegalArgumentException(weights.name() + " aligns with tokens of widths "
-                    + model.encoderWidths() + " and has a class token of width " + model.classTokenWidth()
-                    + " but the encoder's have width " + width);
-        }
-    }
-
-    /** What a model allows. */
-    private AnalysisSettings ofModel(
-            AnalysedWeights weights, SiTConfig model, AnalysisSettings possible, Results results) {
-        Set<Part> parts = EnumSet.copyOf(possible.parts());
-        if (!model.align().enabled() && parts.removeAll(OF_ALIGNMENT)) {
-            results.notes.add(weights.name()
-                    + " has no projectors, so gradients, stability and conflict of an alignment are not measured");
-        }
-        if (model.align().enabled() && !AnalysedWeights.canDrop(model)) {
-            results.notes.add(weights.name()
-                    + " has a convolution for a projector, which needs the whole grid, so there is no masked forward; and a"
-                    + " token's gradient depends on its neighbours, so it is no product of its own factors");
-            parts.remove(Part.STABILITY);
-        }
-        if (model.encoderWidths().size() > 1) {
-            results.notes.add(weights.name() + " aligns with several encoders, of which the first is looked at");
-        }
-        return with(parts, results);
-    }
-
-    private JsonObject describe(AnalysedWeights weights, Loaded loaded) throws IOException {
+    private static JsonObject describe(AnalysedWeights weights, Loaded loaded, Entry entry) throws IOException {
         SiTConfig config = loaded.trained();
         SiTConfig dropping = loaded.model().config();
         JsonObject out = new JsonObject();
-        out.addProperty("name", weights.name());
+        out.addProperty("name", entry.suffix.isEmpty() ? weights.name() : weights.name() + ", " + entry.suffix);
         if (weights.step() >= 0) {
             out.addProperty("step", weights.step());
         }
         out.addProperty("weights", String.valueOf(weights.file().getFileName()));
         out.addProperty("sha256", weights.sha256());
         out.addProperty("path", loaded.path().name());
+        if (config.process() != Process.FLOW) {
+            out.addProperty("process", config.process().name());
+        }
         out.addProperty("depth", config.model().depth());
         out.addProperty("classToken", config.hasClassToken());
         out.addProperty("placement", config.subset().placement().name());
-        if (config.align().enabled()) {
-            out.addProperty("tap", config.align().depth());
-            if (AnalysedWeights.canDrop(config)) {
+        if (entry.aim.named) {
+            out.addProperty("encoder", entry.aim.encoder + 1);
+        }
+        if (entry.projector >= 0) {
+            out.addProperty("tap", config.align().depthOf(entry.projector));
+            if (AnalysedWeights.canDrop(config, entry.projector)) {
                 out.addProperty("maskRatio", dropping.subset().dropping().ratio());
                 out.addProperty("kept", ModelPass.kept(dropping));
             }
@@ -374,7 +311,7 @@ public record AnalysisWork(
 
     private JsonObject asked() {
         JsonObject out = new JsonObject();
-        out.add("what", AnalysisJson.texts(names()));
+        out.add("what", AnalysisJson.texts(MeasurableParts.names(settings)));
         out.addProperty("pictures", settings.pictures());
         out.add(
                 "times",
@@ -382,19 +319,26 @@ public record AnalysisWork(
                         .mapToDouble(Double::doubleValue)
                         .toArray()));
         out.addProperty("masks", settings.masks());
+        if (!encoders.equals("1")) {
+            out.addProperty("encoder", encoders);
+        }
         out.addProperty("seed", settings.seed());
         out.addProperty("draws", settings.draws());
         out.addProperty("level", settings.resampling().level());
         return out;
     }
 
-    private static JsonObject data(RunConfig base, Path config, AnalysisPictures pictures) {
+    private static JsonObject data(AnalysedData of, AnalysisPictures pictures) {
+        RunConfig base = of.config();
         JsonObject out = new JsonObject();
-        out.addProperty("config", config.toString());
+        out.addProperty("config", of.file().toString());
         out.addProperty("kind", base.data().kind().name());
         out.addProperty("identity", pictures.identity());
         out.addProperty("encoder", base.encoder().kind().name());
         out.addProperty("encoderWidth", pictures.hasTokens() ? base.encoder().width() : 0);
+        if (pictures.encoders() > 0 && !pictures.hasTokens()) {
+            out.addProperty("comparedWith", EncoderSection.Kind.EMBEDDED.name());
+        }
         out.addProperty("grid", pictures.grid());
         out.addProperty(
                 "classes", (int) Arrays.stream(pictures.labels()).distinct().count());

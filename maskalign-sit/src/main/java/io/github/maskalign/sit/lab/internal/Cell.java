@@ -69,6 +69,11 @@ public record Cell(String variant, long seed, Path folder, Bound<RunConfig> conf
         settings.put(
                 "evaluate.reference",
                 run.evaluate().referencePictures() + " " + run.evaluate().reference());
+        if (!run.evaluate().network().moreEncoders().isEmpty()) { // a later key
+            settings.put(
+                    "evaluate.moreEncoders",
+                    run.evaluate().network().moreEncoders().toString());
+        }
         return Digests.sha256(settings.toString());
     }
 

@@ -4,13 +4,15 @@ import ai.djl.ndarray.NDArray;
 import io.github.maskalign.core.analysis.SpatialStructure;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.IntStream;
 
 /** What all batches gave. */
 final class Collected {
-    final double[] velocityLoss;
+    final Map<String, double[]> losses = new LinkedHashMap<>();
     final double[][] full;
     final double[][] masked;
     final boolean[][] visible;
@@ -28,11 +30,12 @@ final class Collected {
     final List<List<SpatialStructure>> spatial = new ArrayList<>();
     private final float[][][] means;
     private final boolean classToken;
+    private final int pictures;
 
     Collected(int n, int tokens, int masks, boolean classToken, Set<Integer> taps) {
         this.classToken = classToken;
         this.taps = taps;
-        velocityLoss = new double[n];
+        pictures = n;
         full = new double[n][tokens];
         masked = new double[n][tokens];
         visible = new boolean[n][tokens];
@@ -48,6 +51,13 @@ final class Collected {
         maskedClass = new double[classToken ? n : 0][masks];
         means = new float[taps.size()][n][];
         taps.forEach(tap -> spatial.add(new ArrayList<>()));
+    }
+
+    void losses(String name, int first, float[] values) {
+        double[] all = losses.computeIfAbsent(name, key -> new double[pictures]);
+        for (int i = 0; i < values.length; i++) {
+            all[first + i] = values[i];
+        }
     }
 
     void pool(int first, int tap, float[][] rows) {

@@ -6,6 +6,7 @@ import io.github.maskalign.core.files.AtomicFile;
 import io.github.maskalign.sit.lab.ComparisonPlan;
 import io.github.maskalign.sit.lab.ComparisonPlan.Variant;
 import io.github.maskalign.sit.lab.internal.Cell.Outcome;
+import io.github.maskalign.sit.run.internal.GridPreviews;
 import io.github.maskalign.sit.run.internal.ReportPage;
 import io.github.maskalign.sit.run.internal.ReportedRun;
 import io.github.maskalign.sit.run.internal.RunGroup;
@@ -27,6 +28,10 @@ import org.jspecify.annotations.Nullable;
  */
 public record ComparisonFiles(ComparisonPlan plan, Map<Cell, Outcome> finished) {
     private static final int GRIDS = 1;
+
+    /** Bytes of all pictures of the page, a third less than as text. */
+    private static final int MOST_BYTES = 3_200_000;
+
     private static final Gson GSON = new GsonBuilder()
             .setPrettyPrinting()
             .serializeSpecialFloatingPointValues()
@@ -101,16 +106,17 @@ public record ComparisonFiles(ComparisonPlan plan, Map<Cell, Outcome> finished) 
         AtomicFile.write(folder.resolve("results.csv"), csv.toString());
         Path page = folder.resolve("comparison.html");
         ComparisonSection section = new ComparisonSection(plan, table);
-        AtomicFile.write(page, new ReportPage(plan.name(), groups(), List.of(), made, List.of(section)).html());
+        AtomicFile.write(page, new ReportPage(plan.name(), groups(folder), List.of(), made, List.of(section)).html());
         return page;
     }
 
     /** The runs of each variant, in the order of the plan. */
-    private List<RunGroup> groups() throws IOException {
+    private List<RunGroup> groups(Path folder) throws IOException {
+        GridPreviews previews = new GridPreviews(MOST_BYTES / (GRIDS * finished.size()), folder);
         Map<String, List<ReportedRun>> runs = new LinkedHashMap<>();
         for (Cell cell : finished.keySet()) {
             runs.computeIfAbsent(cell.variant(), name -> new ArrayList<>())
-                    .add(ReportedRun.read(cell.folder(), cell.name(), GRIDS));
+                    .add(ReportedRun.read(cell.folder(), cell.name(), GRIDS, previews));
         }
         List<RunGroup> groups = new ArrayList<>();
         for (Variant variant : plan.variants()) {

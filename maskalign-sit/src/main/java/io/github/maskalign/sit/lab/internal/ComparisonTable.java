@@ -4,6 +4,7 @@ import io.github.maskalign.core.evaluate.Metric;
 import io.github.maskalign.sit.lab.ComparisonPlan;
 import io.github.maskalign.sit.lab.internal.Cell.Outcome;
 import io.github.maskalign.sit.run.internal.Protocol;
+import io.github.maskalign.sit.run.internal.ScoreId;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,7 +22,6 @@ import java.util.TreeSet;
  */
 record ComparisonTable(ComparisonPlan plan, Map<Cell, Outcome> finished) {
     private static final String PREFIX = "eval/";
-    private static final String PROTOCOL = "eval/protocol";
 
     /**
      * What was measured, and how.
@@ -46,7 +46,7 @@ record ComparisonTable(ComparisonPlan plan, Map<Cell, Outcome> finished) {
                 .forEach(outcome -> outcome.scores().keySet().stream()
                         .filter(score -> score.startsWith(PREFIX) && isScore(score))
                         .forEach(score -> {
-                            Column column = new Column(score, protocol(outcome));
+                            Column column = new Column(score, protocol(outcome, score));
                             found.put(score + " " + column.protocol(), column);
                         }));
         return new ArrayList<>(found.values());
@@ -59,8 +59,8 @@ record ComparisonTable(ComparisonPlan plan, Map<Cell, Outcome> finished) {
                 && Metric.ofFile(score.substring(PREFIX.length())).isPresent();
     }
 
-    static String protocol(Outcome outcome) {
-        double number = outcome.last(PROTOCOL);
+    private static String protocol(Outcome outcome, String score) {
+        double number = outcome.last(ScoreId.protocol(score, outcome.scores().keySet()));
         return Double.isNaN(number) ? "" : Protocol.fingerprint(number);
     }
 
@@ -71,7 +71,7 @@ record ComparisonTable(ComparisonPlan plan, Map<Cell, Outcome> finished) {
             double value = outcome.last(column.score());
             if (cell.variant().equals(variant)
                     && Double.isFinite(value)
-                    && protocol(outcome).equals(column.protocol())) {
+                    && protocol(outcome, column.score()).equals(column.protocol())) {
                 values.put(cell.seed(), value);
             }
         });

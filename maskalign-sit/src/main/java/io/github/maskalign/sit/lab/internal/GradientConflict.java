@@ -6,14 +6,11 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Parameter;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import io.github.maskalign.core.align.AlignmentLoss;
 import io.github.maskalign.core.analysis.Measured;
 import io.github.maskalign.core.analysis.Measured.Resampling;
-import io.github.maskalign.core.diffusion.VelocityLoss;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.nn.internal.ParameterKeys;
 import io.github.maskalign.core.script.ScriptFunction;
-import io.github.maskalign.sit.SiTLoss.Aligned;
 import io.github.maskalign.sit.SiTLoss.SiTLossInput;
 import io.github.maskalign.sit.SiTOutput;
 import io.github.maskalign.sit.lab.internal.AnalysedWeights.Loaded;
@@ -92,11 +89,8 @@ final class GradientConflict {
                 GradMode recording = GradMode.on()) {
             SiTLossInput in = pass.input(pictures.slice(first, PICTURES, scratch), t, null, false, scratch);
             SiTOutput seen = pass.forward(in, Set.of());
-            Aligned aligned = pass.loss().aligned(seen, in);
-            NDArray alignment = AlignmentLoss.of(
-                    aligned.predictions().get(0), aligned.targets().get(0));
-            NDArray target = loaded.path().velocityTarget(in.clean(), in.noise(), in.t());
-            NDArray denoising = VelocityLoss.perSample(seen.velocity(), target).mean();
+            NDArray alignment = pass.alignment(seen, in);
+            NDArray denoising = pass.denoised(seen, in).total().mean();
             return PRODUCTS.callOn(scratch, alignment, denoising, parameters)
                     .singletonOrThrow()
                     .toDoubleArray();
@@ -105,7 +99,7 @@ final class GradientConflict {
 
     private Map<String, NDList> groups() {
         Map<String, NDList> groups = new LinkedHashMap<>();
-        int tap = loaded.trained().align().depth();
+        int tap = pass.tap();
         List<String> order = new ArrayList<>(List.of(FRONT));
         for (int i = 1; i <= tap; i++) {
             order.add("block " + i);

@@ -16,6 +16,7 @@ import io.github.maskalign.sit.run.RunConfig.DataSection;
 import io.github.maskalign.sit.run.RunConfig.EncoderSection;
 import io.github.maskalign.sit.run.internal.EncoderChoice;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -40,7 +41,7 @@ final class Mirrors implements AutoCloseable {
 
     private final boolean pixels;
     private final int grid;
-    private final @Nullable RepresentationEncoder encoder;
+    private final List<RepresentationEncoder> encoders;
     private final boolean own;
     private final @Nullable Autoencoder autoencoder;
     private final Set<String> notes = new LinkedHashSet<>();
@@ -48,42 +49,43 @@ final class Mirrors implements AutoCloseable {
     private Mirrors(
             boolean pixels,
             int grid,
-            @Nullable RepresentationEncoder encoder,
+            List<RepresentationEncoder> encoders,
             boolean own,
             @Nullable Autoencoder autoencoder) {
         this.pixels = pixels;
         this.grid = grid;
-        this.encoder = encoder;
+        this.encoders = encoders;
         this.own = own;
         this.autoencoder = autoencoder;
     }
 
-    /** Mirrored pictures: latents (n, C, H, W) and the encoder's tokens (n, 1+T, Z). */
-    record Mirrored(NDArray latents, NDArray tokens) {}
+    /** Mirrored pictures: latents (n, C, H, W) and the tokens of each encoder (n, 1+T, Z). */
+    record Mirrored(NDArray latents, List<NDArray> tokens) {}
 
     /**
      * Opens what encodes.
      *
-     * @param encoder the encoder, if it is open already; it is left open
+     * @param encoders the encoders, if they are open already; they are left open
      * @param side side of the pictures; 0 if there are none
      */
     static Mirrors open(
-            RunConfig config, SiTConfig model, @Nullable RepresentationEncoder encoder, int side, Device device)
+            RunConfig config, SiTConfig model, List<RepresentationEncoder> encoders, int side, Device device)
             throws IOException {
         boolean kept = config.encoder().kind() == EncoderSection.Kind.CACHED || side == 0;
-        RepresentationEncoder opened =
-                encoder != null || kept ? encoder : EncoderChoice.first(config, model, side, device);
+        boolean own = encoders.isEmpty();
+        List<RepresentationEncoder> opened =
+                !own || kept ? encoders : EncoderChoice.open(config, model, side, device);
         boolean embedded = config.data().embedded();
         try {
             return new Mirrors(
                     config.data().kind() != DataSection.Kind.LATENTS && !embedded,
                     model.grid(),
                     opened,
-                    encoder == null,
+                    own,
                     embedded && side > 0 ? PatchAutoencoder.embedded(device) : null);
         } catch (IOException | RuntimeException e) {
-            if (encoder == null && opened != null) {
-                opened.close();
+            if (own) {
+                opened.forEach(RepresentationEncoder::close);
             }
             throw e;
         }
@@ -93,11 +95,15 @@ final class Mirrors implements AutoCloseable {
      * Mirrors pictures.
      *
      * @param latents what the model sees of them
-     * @param tokens what the encoder says about them
+     * @param tokens what each encoder says about them
      * @param images the pictures (n, 3, H, W), uint8; null if there are none
      */
-    Mirrored of(NDArray latents, NDArray tokens, @Nullable NDArray images) {
-        return new Mirrored(latents(latents, images), tokens(tokens, images));
+    Mirrored of(NDArray latents, List<NDArray> tokens, @Nullable NDArray images) {
+        List<NDArray> all = new ArrayList<>();
+        for (int i = 0; i < tokens.size(); i++) {
+            all.add(tokens(encoders.isEmpty() ? null : encoders.get(i), tokens.get(i), images));
+        }
+        return new Mirrored(latents(latents, images), all);
     }
 
     private NDArray latents(NDArray latents, @Nullable NDArray images) {
@@ -117,7 +123,7 @@ final class Mirrors implements AutoCloseable {
         return flip(latents);
     }
 
-    private NDArray tokens(NDArray tokens, @Nullable NDArray images) {
+    private NDArray tokens(@Nullable RepresentationEncoder encoder, NDArray tokens, @Nullable NDArray images) {
         if (encoder != null && images != null && (!own || like(all(encoder, images), tokens))) {
             return all(encoder, flip(images));
         }
@@ -157,8 +163,8 @@ final class Mirrors implements AutoCloseable {
 
     @Override
     public void close() {
-        if (own && encoder != null) {
-            encoder.close();
+        if (own) {
+            encoders.forEach(RepresentationEncoder::close);
         }
         if (autoencoder != null) {
             autoencoder.close();

@@ -11,12 +11,13 @@ import io.github.maskalign.core.align.TokenSubset;
 import io.github.maskalign.core.align.TokenSubsetSampler;
 import io.github.maskalign.core.analysis.SpatialStructure;
 import io.github.maskalign.core.analysis.StabilityGap;
-import io.github.maskalign.core.diffusion.VelocityLoss;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.internal.OwnedArrays;
 import io.github.maskalign.core.nn.internal.BlockRunner;
 import io.github.maskalign.core.random.Draws.RandomStream;
 import io.github.maskalign.core.script.ScriptFunction;
+import io.github.maskalign.sit.SampleLosses;
+import io.github.maskalign.sit.SampleLosses.Denoised;
 import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTLoss;
 import io.github.maskalign.sit.SiTLoss.Aligned;
@@ -28,8 +29,11 @@ import io.github.maskalign.sit.lab.Analysis.Part;
 import io.github.maskalign.sit.lab.internal.AnalysedWeights.Loaded;
 import io.github.maskalign.sit.lab.internal.AnalysisPictures.Batch;
 import io.github.maskalign.sit.lab.internal.Mirrors.Mirrored;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
@@ -47,14 +51,23 @@ final class ModelPass {
     private final Loaded loaded;
     private final SiTConfig config;
     private final SiTLoss loss;
+    private final SampleLosses samples;
+    private final int projector;
     private final AnalysisPictures pictures;
     private final AnalysisSettings settings;
     private final ParameterStore store;
 
-    ModelPass(Loaded loaded, AnalysisPictures pictures, AnalysisSettings settings, NDManager owner) {
+    /**
+     * Prepares passes.
+     *
+     * @param projector which of the model's projectors is looked at, with its depth and encoder; any number without one
+     */
+    ModelPass(Loaded loaded, AnalysisPictures pictures, AnalysisSettings settings, int projector, NDManager owner) {
         this.loaded = loaded;
         config = loaded.model().config();
         loss = new SiTLoss(loaded.model(), loaded.path());
+        samples = new SampleLosses(loss, pictures.basis());
+        this.projector = projector;
         this.pictures = pictures;
         this.settings = settings;
         store = new ParameterStore(owner, false);
@@ -71,7 +84,7 @@ final class ModelPass {
      * @param permutedCosines s with those targets
      * @param mirrored of mirrored pictures
      * @param untrained with targets of an encoder of random weights; null if there are no pictures for it
-     * @param denoising of the velocity loss
+     * @param denoising of the loss of denoising
      * @param aligned tokens in the alignment loss of a picture
      */
     record Scores(
@@ -89,14 +102,14 @@ final class ModelPass {
     /**
      * What was seen at one t.
      *
-     * @param velocityLoss of each picture
+     * @param losses of each picture, by the name that logs use: {@code velocity}, or what there is instead
      * @param scores null unless gradients were asked for
      * @param cosines null unless the stability was asked for
      * @param pooled mean patch token at each tap: (taps, pictures, width); empty unless asked for
      * @param spatial neighbours' likeness at each tap, of each picture; empty unless asked for
      */
     record Found(
-            double[] velocityLoss,
+            Map<String, double[]> losses,
             @Nullable Scores scores,
             StabilityGap.@Nullable Cosines cosines,
             List<float[][]> pooled,
@@ -106,14 +119,13 @@ final class ModelPass {
     static int kept(SiTConfig dropping) {
         return dropping.subset()
                 .drawing()
-                .rounding()
                 .kept(dropping.tokens(), dropping.subset().dropping().ratio());
     }
 
     Found at(double t) {
         boolean gradients = settings.has(Part.GRADIENTS);
         boolean stability = settings.has(Part.STABILITY);
-        boolean drops = AnalysedWeights.canDrop(loaded.trained());
+        boolean drops = AnalysedWeights.canDrop(loaded.trained(), projector);
         int n = pictures.size();
         int tokens = config.tokens();
         int masks = drops ? stability ? settings.masks() : gradients ? 1 : 0 : 0;
@@ -136,7 +148,7 @@ final class ModelPass {
                 }
             }
         }
-        boolean untrained = pictures.batches().get(0).untrained() != null;
+        boolean untrained = !pictures.batches().get(0).untrained().isEmpty();
         Scores scores = gradients
                 ? new Scores(
                         out.full,
@@ -151,7 +163,7 @@ final class ModelPass {
                         tokens + (config.hasClassToken() ? 1 : 0))
                 : null;
         return new Found(
-                out.velocityLoss,
+                out.losses,
                 scores,
                 stability && drops
                         ? new StabilityGap.Cosines(out.fullPatch, out.maskedPatch, out.fullClass, out.maskedClass)
@@ -184,8 +196,14 @@ final class ModelPass {
         return taps;
     }
 
-    private int tap() {
-        return config.align().depth();
+    /** Returns the block behind which the projector looks. */
+    int tap() {
+        return config.align().depthOf(projector);
+    }
+
+    /** The encoder that the projector follows: one serves all. */
+    private int encoder() {
+        return pictures.encoders() == 1 ? 0 : projector;
     }
 
     private void whole(Collected out, Batch batch, double t, NDManager scratch) {
@@ -197,21 +215,14 @@ final class ModelPass {
         try (GradMode mode = gradients ? GradMode.on() : GradMode.off()) {
             SiTLossInput in = input(batch, t, null, false, scratch);
             SiTOutput seen = forward(in, taps);
-            NDArray target = loaded.path().velocityTarget(in.clean(), in.noise(), in.t());
-            NDArray perSample = VelocityLoss.perSample(seen.velocity(), target); // (n)
-            float[] losses = perSample.toFloatArray();
-            for (int i = 0; i < losses.length; i++) {
-                out.velocityLoss[batch.first() + i] = losses[i];
-            }
+            Denoised denoised = denoised(seen, in);
+            denoised.parts().forEach((name, values) -> out.losses(name, batch.first(), values.toFloatArray()));
             if (settings.has(Part.STABILITY)) {
-                Aligned aligned = loss.aligned(seen, in);
-                out.whole(
-                        batch.first(),
-                        COSINES.callForOne(
-                                aligned.predictions().get(0), aligned.targets().get(0)));
+                Compared aligned = compared(seen, in);
+                out.whole(batch.first(), COSINES.callForOne(aligned.prediction, aligned.target));
             }
             if (gradients) {
-                gradients(out, batch, in, seen, perSample, scratch);
+                gradients(out, batch, in, seen, denoised.total(), scratch);
             }
             for (int tap : out.taps) {
                 tokens(out, batch.first(), tap, hidden(seen, tap));
@@ -224,26 +235,18 @@ final class ModelPass {
         int n = batch.size();
         NDArray hidden = hidden(seen, tap());
         put(out.full, batch, lengths(alignment(seen, in), hidden, n));
-        Aligned aligned = loss.aligned(seen, in);
-        NDList parts =
-                FACTORS.call(aligned.predictions().get(0), aligned.targets().get(0), hidden);
+        Compared aligned = compared(seen, in);
+        NDList parts = FACTORS.call(aligned.prediction, aligned.target, hidden);
         for (int i = 0; i < parts.size(); i++) {
             put(out.factors[i], batch, rows(parts.get(i), 1));
         }
-        NDArray permuted = pictures.permuted(batch, scratch);
-        SiTLossInput others = in.withTargets(List.of(permuted));
+        SiTLossInput others = withTarget(in, pictures.permuted(batch, encoder(), scratch));
         put(out.permuted, batch, lengths(alignment(seen, others), hidden, n));
-        Aligned apart = loss.aligned(seen, others);
-        put(
-                out.permutedCosines,
-                batch,
-                rows(
-                        COSINES.callForOne(
-                                apart.predictions().get(0), apart.targets().get(0)),
-                        1));
-        NDArray untrained = batch.untrained();
-        if (untrained != null) {
-            put(out.untrained, batch, lengths(alignment(seen, in.withTargets(List.of(untrained))), hidden, n));
+        Compared apart = compared(seen, others);
+        put(out.permutedCosines, batch, rows(COSINES.callForOne(apart.prediction, apart.target), 1));
+        if (!batch.untrained().isEmpty()) {
+            SiTLossInput random = withTarget(in, batch.untrained().get(encoder()));
+            put(out.untrained, batch, lengths(alignment(seen, random), hidden, n));
         }
         put(out.denoising, batch, lengths(perSample.sum(), hidden, 1));
     }
@@ -256,12 +259,8 @@ final class ModelPass {
         try (GradMode mode = gradients ? GradMode.on() : GradMode.off()) {
             SiTLossInput in = input(batch, t, subset.toNDArray(scratch), false, scratch);
             SiTOutput seen = forward(in, gradients ? Set.of(tap()) : Set.of());
-            Aligned aligned = loss.aligned(seen, in);
-            out.masked(
-                    batch.first(),
-                    mask,
-                    COSINES.callForOne(
-                            aligned.predictions().get(0), aligned.targets().get(0)));
+            Compared aligned = compared(seen, in);
+            out.masked(batch.first(), mask, COSINES.callForOne(aligned.prediction, aligned.target));
             if (gradients) {
                 double[][] lengths = lengths(alignment(seen, in), hidden(seen, tap()), batch.size());
                 for (int i = 0; i < lengths.length; i++) {
@@ -280,11 +279,12 @@ final class ModelPass {
         int first = batch.first();
         NDArray labels = batch.labels();
         Mirrored image = mirrored ? Objects.requireNonNull(batch.mirrored(), "mirrored pictures") : null;
-        NDArray tokens = image == null ? batch.tokens() : image.tokens();
+        List<NDArray> tokens = image == null ? batch.tokens() : image.tokens();
         int n = batch.size();
         NDArray clean = (image == null ? batch.latents() : image.latents()).duplicate();
         clean.attach(scratch);
-        Shape shape = clean.getShape();
+        Shape latents = clean.getShape();
+        Shape shape = new Shape(n, config.model().inChannels(), latents.get(2), latents.get(3));
         int values = Math.toIntExact(shape.size() / n);
         NDArray noise = OwnedArrays.of(scratch, shape, pictures.draws().normal(RandomStream.NOISE, first, n, values));
         float[] times = new float[n];
@@ -296,16 +296,32 @@ final class ModelPass {
                         scratch,
                         new Shape(n, width),
                         pictures.draws().normal(RandomStream.CLASS_NOISE, first, n, width));
-        return new SiTLossInput(
+        return samples.input(new SiTLossInput(
                 clean,
                 mirrored ? Mirrors.flip(noise) : noise,
                 OwnedArrays.of(scratch, new Shape(n), times),
                 labels,
-                config.needsEncoder() && tokens != null ? List.of(tokens) : List.of(),
+                targets(tokens),
                 classNoise,
                 keep,
                 null,
-                Context.FIRST);
+                Context.FIRST));
+    }
+
+    /** Returns a target for each projector: one encoder serves all. */
+    private List<NDArray> targets(List<NDArray> tokens) {
+        if (!config.needsEncoder() || !pictures.hasTokens()) {
+            return List.of();
+        }
+        int projectors = config.encoderWidths().size();
+        return tokens.size() == 1 && projectors > 1 ? Collections.nCopies(projectors, tokens.get(0)) : tokens;
+    }
+
+    /** Returns the same batch with another target of the projector that is looked at. */
+    private SiTLossInput withTarget(SiTLossInput in, NDArray target) {
+        List<NDArray> all = new ArrayList<>(in.targets());
+        all.set(projector, target);
+        return in.withTargets(all);
     }
 
     SiTOutput forward(SiTLossInput in, Set<Integer> taps) {
@@ -317,10 +333,23 @@ final class ModelPass {
         return loss;
     }
 
-    /** The alignment loss of the first encoder: −mean cos over pictures and tokens, 0-d. */
-    private NDArray alignment(SiTOutput seen, SiTLossInput in) {
-        Aligned aligned = loss.aligned(seen, in);
-        return AlignmentLoss.of(aligned.predictions().get(0), aligned.targets().get(0));
+    /** What the projector that is looked at compares (n, [1+]K, Z). */
+    private record Compared(NDArray prediction, NDArray target) {}
+
+    private Compared compared(SiTOutput seen, SiTLossInput in) {
+        Aligned all = loss.aligned(seen, in);
+        return new Compared(all.predictions().get(projector), all.targets().get(projector));
+    }
+
+    /** The alignment loss of one projector: −mean cos over pictures and tokens, 0-d. */
+    NDArray alignment(SiTOutput seen, SiTLossInput in) {
+        Compared aligned = compared(seen, in);
+        return AlignmentLoss.of(aligned.prediction, aligned.target);
+    }
+
+    /** The losses of denoising of each picture. */
+    Denoised denoised(SiTOutput seen, SiTLossInput in) {
+        return samples.of(seen, in);
     }
 
     private static NDArray hidden(SiTOutput seen, int tap) {

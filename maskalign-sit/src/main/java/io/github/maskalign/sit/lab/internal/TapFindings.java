@@ -26,15 +26,15 @@ final class TapFindings {
     private final float[][] encoder;
     private final List<SpatialStructure> encoderSpatial = new ArrayList<>();
 
-    /** Takes what the encoder says of the pictures. */
-    TapFindings(AnalysisPictures pictures, AnalysisSettings settings) {
+    /** Takes what an encoder says of the pictures. */
+    TapFindings(AnalysisPictures pictures, int which, AnalysisSettings settings) {
         this.settings = settings;
         resampling = settings.resampling();
         labels = pictures.labels();
-        encoder = new float[pictures.hasTokens() ? pictures.size() : 0][];
-        if (pictures.hasTokens()) {
+        encoder = new float[pictures.encoders() > 0 ? pictures.size() : 0][];
+        if (pictures.encoders() > 0) {
             for (Batch batch : pictures.batches()) {
-                try (NDArray patches = batch.requireTokens().get(new NDIndex(":, 1:"))) {
+                try (NDArray patches = batch.tokens().get(which).get(new NDIndex(":, 1:"))) {
                     float[][] means = PatchTokens.means(patches);
                     System.arraycopy(means, 0, encoder, batch.first(), means.length);
                     if (settings.has(Part.SPATIAL)) {

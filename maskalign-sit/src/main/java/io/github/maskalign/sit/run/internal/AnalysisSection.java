@@ -128,7 +128,7 @@ public record AnalysisSection(String label, JsonObject results, Map<String, byte
             rows.put("spread of an untrained model", "gradients.controls.untrainedModel.spread");
             rows.put("mirrored pictures: ρ with the mirrored map", "gradients.controls.mirroredPictures.mirrored");
             rows.put("mirrored pictures: ρ with the map", "gradients.controls.mirroredPictures.unmirrored");
-            rows.put("ρ with the velocity loss’s gradient", "gradients.controls.denoisingGradient.withFull.spearman");
+            rows.put("ρ with the denoising loss’s gradient", "gradients.controls.denoisingGradient.withFull.spearman");
             table(page, "Factors and controls", times, rows);
         }
         if (times.get(0).has("stability")) {

@@ -14,17 +14,20 @@ import io.github.maskalign.core.train.TrainListener.StopReason;
 import io.github.maskalign.core.train.TrainState;
 import io.github.maskalign.sit.run.EvaluateSection;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.core.evaluate.FeatureExtractor.FeatureSpace;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.StringJoiner;
+import java.util.function.BiFunction;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -35,7 +38,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Each is one record of names {@code eval/fid}, {@code eval/kd_embedded_teacher}, {@code eval/precision} and so on, errors with
  * {@code _se} or {@code _sd} behind, and {@code eval/samples}, {@code eval/seconds} and {@code eval/protocol}, the
- * fingerprint that {@value Protocol#FILE} explains. What is recorded is not measured
+ * fingerprint that {@value Protocol#FILE} explains; further networks have names of their own, such as {@code
+ * eval/precision_judge} and {@code eval/protocol_judge}. What is recorded is not measured
  * again. An evaluation that fails is a warning, and one that is in the way of a stop is given up; the run goes on as it
  * would have without.
  */
@@ -61,15 +65,15 @@ public final class EvaluationListener implements TrainListener {
         void check() throws IOException;
 
         /**
-         * Draws and measures.
+         * Draws and measures, with one network or several.
          *
          * @param weights the weights to draw with, by key
          * @param watch called every now and then; what it throws ends the evaluation
          */
-        EvaluationResult of(Map<String, NDArray> weights, Runnable watch) throws IOException;
+        List<EvaluationResult> of(Map<String, NDArray> weights, Runnable watch) throws IOException;
 
-        /** Returns how it draws and measures; known once it has been checked. */
-        Protocol protocol();
+        /** Returns how it draws and measures, one for each network; known once it has been checked. */
+        List<Protocol> protocols();
     }
 
     /** Why an evaluation ended early. */
@@ -111,7 +115,9 @@ public final class EvaluationListener implements TrainListener {
     public void onStart(StartKind kind, TrainState state) {
         try {
             scoring.check();
-            scoring.protocol().addTo(folder);
+            for (Protocol protocol : scoring.protocols()) {
+                protocol.addTo(folder);
+            }
             sink = opening.open(state.step() + 1);
             recorded.addAll(StatsFile.steps(stats, SAMPLES));
         } catch (IOException e) {
@@ -156,18 +162,16 @@ public final class EvaluationListener implements TrainListener {
         long step = state.step();
         long start = System.nanoTime();
         try {
-            EvaluationResult result = scoring.of(state.shown(), () -> goOn(start));
+            List<EvaluationResult> results = scoring.of(state.shown(), () -> goOn(start));
             double seconds = (System.nanoTime() - start) * 1e-9;
             if (sink != null) {
-                Map<String, Double> values = values(result, seconds);
-                values.put("eval/protocol", scoring.protocol().number());
-                sink.scalars(step, values);
+                sink.scalars(step, values(results, scoring.protocols(), seconds));
             }
             recorded.add(step);
-            LOG.info("step {}: {}", step, text(result, seconds));
+            results.forEach(result -> LOG.info("step {}: {}", step, text(result, seconds)));
             if (!warned) {
                 warned = true;
-                result.warnings().forEach(LOG::info);
+                results.forEach(result -> result.warnings().forEach(LOG::info));
             }
         } catch (GivenUpException e) {
             LOG.warn("the evaluation of step {} was given up: {}", step, e.getMessage());
@@ -187,11 +191,26 @@ public final class EvaluationListener implements TrainListener {
         }
     }
 
-    /** The numbers under their names in {@code stats.jsonl}. */
-    static Map<String, Double> values(EvaluationResult result, double seconds) {
+    /** The numbers under their names in {@code stats.jsonl}; those of further networks end with what these are called. */
+    private static Map<String, Double> values(
+            List<EvaluationResult> results, List<Protocol> protocols, double seconds) {
+        Map<String, Double> values = values(results.get(0), Metric::id);
+        values.put(SAMPLES, (double) results.get(0).samples());
+        values.put("eval/seconds", seconds);
+        values.put(ScoreId.PROTOCOL, protocols.get(0).number());
+        for (int i = 1; i < results.size(); i++) {
+            values.putAll(values(results.get(i), Metric::idAmongOthers));
+            values.put(
+                    ScoreId.PROTOCOL + "_" + results.get(i).space().word(),
+                    protocols.get(i).number());
+        }
+        return values;
+    }
+
+    private static Map<String, Double> values(EvaluationResult result, BiFunction<Metric, FeatureSpace, String> id) {
         Map<String, Double> values = new LinkedHashMap<>();
         for (MetricValue value : result.values()) {
-            String name = "eval/" + value.metric().id(result.space());
+            String name = "eval/" + id.apply(value.metric(), result.space());
             Estimate estimate = value.estimate();
             values.put(name, estimate.value());
             OptionalDouble error = estimate.error();
@@ -201,8 +220,6 @@ public final class EvaluationListener implements TrainListener {
                 values.put(name + (standard ? "_se" : "_sd"), error(result, value.metric(), error.getAsDouble()));
             }
         }
-        values.put(SAMPLES, (double) result.samples());
-        values.put("eval/seconds", seconds);
         return values;
     }
 

@@ -68,7 +68,8 @@ public final class Markup {
     }
 
     /** Returns a PNG file as the address of a picture. */
-    static String dataUri(byte[] png) {
-        return "data:image/png;base64," + Base64.getEncoder().encodeToString(png);
+    static String dataUri(byte[] picture) {
+        String kind = picture.length > 1 && (picture[0] & 0xff) == 0xff && (picture[1] & 0xff) == 0xd8 ? "jpeg" : "png";
+        return "data:image/" + kind + ";base64," + Base64.getEncoder().encodeToString(picture);
     }
 }

@@ -2,6 +2,7 @@ package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.sit.run.internal.Chart.ChartSheet;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -15,11 +16,21 @@ import java.util.stream.DoubleStream;
 /** Which quantities are drawn, and how. */
 public final class ReportCharts {
     private static final double SMOOTHING = 0.02;
+    /** What a run learns first of all, by what it predicts. */
+    static final Map<String, String> DENOISING;
+
+    static {
+        Map<String, String> names = new LinkedHashMap<>();
+        names.put("loss/velocity", "velocity loss");
+        names.put("loss/noise", "noise loss");
+        DENOISING = Collections.unmodifiableMap(names);
+    }
+
     private static final String METRICS = "eval/";
     private static final String ERROR = "_se";
 
     /** Errors and spreads, which stand beside their scores, and what an evaluation took. */
-    private static final Pattern NO_SCORE = Pattern.compile("(.*)_s[ed]|eval/samples|eval/seconds|eval/protocol");
+    private static final Pattern NO_SCORE = Pattern.compile("(.*)_s[ed]|eval/samples|eval/seconds|eval/protocol(?:_.*)?");
 
     private final List<RunGroup> groups;
     private final List<ReportedRun> runs;
@@ -45,7 +56,9 @@ public final class ReportCharts {
     List<Drawing> losses() {
         Map<String, String> titles = new LinkedHashMap<>();
         titles.put("loss", "Loss");
-        titles.put("loss/velocity", "Velocity loss");
+        DENOISING.forEach((key, name) -> titles.put(key, name.substring(0, 1).toUpperCase(Locale.ROOT) + name.substring(1)));
+        titles.put("loss/vlb", "Variational bound of the noise’s variance");
+        titles.put("loss/features", "Feature loss");
         titles.put("loss/class", "Class token loss");
         titles.put("loss/align", "Alignment loss");
         runs.forEach(run -> run.stats().curves().keySet().stream()

@@ -23,7 +23,7 @@ import java.util.stream.DoubleStream;
 
 /**
  * The page. It holds everything it shows: styles, charts as SVG, pictures as data; no script and no address of another
- * file. It is well-formed XML too.
+ * file, but for links from {@linkplain GridPreviews previews} to the whole pictures. It is well-formed XML too.
  *
  * @param title headline
  * @param groups what is compared
@@ -138,10 +138,12 @@ public record ReportPage(
         rows.put(
                 "loss",
                 group -> group.spread(run -> ReportCharts.last(run, "loss")).text());
-        rows.put(
-                "velocity loss",
-                group -> group.spread(run -> ReportCharts.last(run, "loss/velocity"))
-                        .text());
+        ReportCharts.DENOISING.forEach((key, name) -> {
+            if (runs().stream().anyMatch(run -> run.stats().curves().containsKey(key))) {
+                rows.put(
+                        name, group -> group.spread(run -> ReportCharts.last(run, key)).text());
+            }
+        });
         rows.put("skipped steps", group -> each(group, run -> number(Math.max(0, ReportCharts.last(run, "skipped")))));
         head(page);
         rows.forEach((name, value) -> row(page, name, group -> escape(value.apply(group))));
@@ -344,13 +346,16 @@ public record ReportPage(
             page.append(String.format(
                     Locale.ROOT,
                     "<figure><img src=\"%s\" width=\"%d\" height=\"%d\" alt=\"samples of %s at step %d\"/>"
-                            + "<figcaption>step %,d</figcaption></figure>%n",
-                    Markup.dataUri(grid.png()),
+                            + "<figcaption>step %,d%s</figcaption></figure>%n",
+                    Markup.dataUri(grid.picture()),
                     grid.width(),
                     grid.height(),
                     escape(run.label()),
                     grid.step(),
-                    grid.step()));
+                    grid.step(),
+                    grid.link() == null
+                            ? ""
+                            : ", <a href=\"" + escape(grid.link()) + "\">all its pixels</a>"));
         }
         page.append("</div>\n");
     }

@@ -18,6 +18,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a report tells of one run, read from its folder without disturbing it.
@@ -49,13 +50,26 @@ public record ReportedRun(
      * A grid of samples.
      *
      * @param step when it was drawn
-     * @param png the file
+     * @param picture a PNG or JPEG file
      * @param width its width in pixels
      * @param height its height in pixels
+     * @param link where the whole picture lies, seen from the page; null if this is all there is
      */
-    record Grid(long step, byte[] png, int width, int height) {}
+    record Grid(long step, byte[] picture, int width, int height, @Nullable String link) {}
 
+    /** Reads a run for a page that holds its pictures. */
     public static ReportedRun read(Path folder, String label, int mostGrids) throws IOException {
+        return read(folder, label, mostGrids, null);
+    }
+
+    /**
+     * Reads a run.
+     *
+     * @param mostGrids most sample grids
+     * @param previews how they are made small; null for as they are
+     */
+    public static ReportedRun read(Path folder, String label, int mostGrids, @Nullable GridPreviews previews)
+            throws IOException {
         RunStatus status = RunStatus.read(folder, false);
         List<ScoreFile> scores = new ArrayList<>();
         for (Path file : named(folder, Pattern.compile("(evaluation|scores).*\\.json"))) {
@@ -67,7 +81,7 @@ public record ReportedRun(
                 facts,
                 status,
                 named(StatsFile.read(folder.resolve("stats.jsonl")), facts),
-                grids(folder, status.step(), mostGrids),
+                grids(folder, status.step(), mostGrids, previews),
                 scores,
                 text(folder.resolve("provenance.json")),
                 text(folder.resolve("ATTRIBUTION.txt")),
@@ -85,7 +99,8 @@ public record ReportedRun(
         return new StatsFile(curves, stats.damaged());
     }
 
-    private static List<Grid> grids(Path folder, long lastStep, int most) throws IOException {
+    private static List<Grid> grids(Path folder, long lastStep, int most, @Nullable GridPreviews previews)
+            throws IOException {
         List<Path> files = new ArrayList<>(named(folder, GRID));
         Path last = folder.resolve("samples.png");
         if (Files.exists(last)) {
@@ -97,7 +112,8 @@ public record ReportedRun(
         for (int i = 0; i < wanted; i++) { // evenly spaced, the last among them
             int back = wanted == 1 ? 0 : (int) Math.round((wanted - 1.0 - i) * (files.size() - 1.0) / (wanted - 1));
             Path file = files.get(files.size() - 1 - back);
-            out.add(grid(file, step(file, lastStep)));
+            long step = step(file, lastStep);
+            out.add(previews == null ? grid(file, step) : previews.of(file, PictureReader.read(file), step));
         }
         return out;
     }
@@ -112,9 +128,9 @@ public record ReportedRun(
         if (picture.width() > WIDEST) {
             int height = Math.max(1, Math.round((float) picture.height() * WIDEST / picture.width()));
             picture = Resampler.BICUBIC.resize(picture, WIDEST, height);
-            return new Grid(step, PictureWriter.png(picture, PictureWriter.Packing.DEFLATED), WIDEST, height);
+            return new Grid(step, PictureWriter.png(picture, PictureWriter.Packing.DEFLATED), WIDEST, height, null);
         }
-        return new Grid(step, Files.readAllBytes(file), picture.width(), picture.height());
+        return new Grid(step, Files.readAllBytes(file), picture.width(), picture.height(), null);
     }
 
     private static List<Path> named(Path folder, Pattern pattern) throws IOException {

@@ -21,7 +21,10 @@ import io.github.maskalign.sit.run.RunConfig.EncoderSection;
 import io.github.maskalign.sit.run.TrainingSource.TrainingPictures;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -35,8 +38,8 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
     private final EvaluateSection section;
     private final NDManager parent;
     private final @Nullable TrainingPictures training;
-    private final KeptReference kept;
-    private @Nullable Protocol protocol;
+    private final Path folder;
+    private List<Protocol> protocols = List.of();
 
     /**
      * Prepares evaluations.
@@ -50,25 +53,30 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
         this.parent = parent;
         this.training = training;
         section = run.evaluate();
-        kept = new KeptReference(folder.resolve("evaluate-reference.safetensors"));
+        this.folder = folder;
     }
 
     @Override
     public void check() throws IOException {
         try (NDManager scratch = parent.newSubManager();
                 PictureDecoder decoder = PictureDecoder.open(run, parent.getDevice());
-                FeatureExtractor extractor = open(decoder)) {
-            metrics(scratch, extractor.space(), decoder.side(RunPlan.model(run)));
-            protocol = describe(extractor.space(), decoder);
+                Networks networks = open(decoder)) {
+            List<Protocol> found = new ArrayList<>();
+            for (int i = 0; i < networks.all.size(); i++) {
+                FeatureSpace space = networks.all.get(i).space();
+                metrics(scratch, space, decoder.side(RunPlan.model(run)), i > 0);
+                found.add(describe(space, decoder));
+            }
+            protocols = List.copyOf(found);
         }
     }
 
     @Override
-    public Protocol protocol() {
-        if (protocol == null) {
+    public List<Protocol> protocols() {
+        if (protocols.isEmpty()) {
             throw new IllegalStateException("an evaluation must be checked before its protocol is known");
         }
-        return protocol;
+        return protocols;
     }
 
     private Protocol describe(FeatureSpace space, PictureDecoder decoder) throws IOException {
@@ -87,34 +95,67 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
     }
 
     @Override
-    public EvaluationResult of(Map<String, NDArray> weights, Runnable watch) throws IOException {
+    public List<EvaluationResult> of(Map<String, NDArray> weights, Runnable watch) throws IOException {
         SiTConfig model = RunPlan.model(run);
         try (NDManager scratch = parent.newSubManager();
                 PictureDecoder decoder = PictureDecoder.open(run, parent.getDevice(), weights);
-                FeatureExtractor extractor = open(decoder)) {
-            FeatureSpace space = extractor.space();
-            FeatureRun features = new FeatureRun(scratch, extractor, section.batch(), Progress.Display.LOG, watch);
-            Set<Metric> metrics = metrics(scratch, space, decoder.side(model));
-            Reference reference = reference(features);
-            Evaluation evaluation = new Evaluation(metrics, PrecisionRecall.NEIGHBOURS, kernel(section.samples()));
-            evaluation.requireReference(reference, space);
-            CollectorConfig needed = CollectorConfig.samples(metrics, CollectorConfig.USUAL_GROUPS, section.samples());
-            try (FeatureCollector collected = new FeatureCollector(scratch, space, needed)) {
-                try (Preview preview =
-                        new Preview(scratch, run, weights, section.sampling(run.sample()), section.batch())) {
-                    draw(scratch, preview, decoder, features, collected);
-                }
-                return evaluation.compare(scratch, reference, collected);
+                Networks networks = open(decoder);
+                Judgements judgements = new Judgements()) {
+            for (FeatureExtractor extractor : networks.all) {
+                FeatureSpace space = extractor.space();
+                boolean further = !judgements.all.isEmpty();
+                FeatureRun features = new FeatureRun(scratch, extractor, section.batch(), Progress.Display.LOG, watch);
+                Set<Metric> metrics = metrics(scratch, space, decoder.side(model), further);
+                Reference reference = reference(features, kept(further ? "-" + space.word() : ""));
+                Evaluation evaluation =
+                        new Evaluation(metrics, PrecisionRecall.NEIGHBOURS, kernel(section.samples()));
+                evaluation.requireReference(reference, space);
+                CollectorConfig needed =
+                        CollectorConfig.samples(metrics, CollectorConfig.USUAL_GROUPS, section.samples());
+                judgements.all.add(new Judgement(
+                        features, evaluation, reference, new FeatureCollector(scratch, space, needed)));
             }
+            try (Preview preview =
+                    new Preview(scratch, run, weights, section.sampling(run.sample()), section.batch())) {
+                draw(scratch, preview, decoder, judgements.all);
+            }
+            List<EvaluationResult> results = new ArrayList<>();
+            for (Judgement judgement : judgements.all) {
+                results.add(judgement.evaluation.compare(scratch, judgement.reference, judgement.collected));
+            }
+            return results;
         }
     }
 
-    private void draw(
-            NDManager scratch,
-            Preview preview,
-            PictureDecoder decoder,
-            FeatureRun features,
-            FeatureCollector collected) {
+    /** What one network makes of the samples. */
+    private record Judgement(
+            FeatureRun features, Evaluation evaluation, Reference reference, FeatureCollector collected) {}
+
+    /** What all of them make. */
+    private record Judgements(List<Judgement> all) implements AutoCloseable {
+        Judgements() {
+            this(new ArrayList<>());
+        }
+
+        @Override
+        public void close() {
+            all.forEach(judgement -> judgement.collected.close());
+        }
+    }
+
+    /** The networks that look at the same samples. */
+    private record Networks(List<FeatureExtractor> all) implements AutoCloseable {
+        @Override
+        public void close() {
+            all.forEach(FeatureExtractor::close);
+        }
+    }
+
+    private KeptReference kept(String suffix) {
+        return new KeptReference(folder.resolve("evaluate-reference" + suffix + ".safetensors"));
+    }
+
+    private void draw(NDManager scratch, Preview preview, PictureDecoder decoder, List<Judgement> judgements) {
         SiTConfig model = RunPlan.model(run);
         for (int first = 0; first < section.samples(); first += section.batch()) {
             int count = Math.min(section.batch(), section.samples() - first);
@@ -124,14 +165,14 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
                     labels,
                     first,
                     section.seed(),
-                    (done, of, t) -> features.watch().run());
+                    (done, of, t) -> judgements.get(0).features.watch().run());
             Pictures pictures = decoder.decode(scratch, model, x, count);
             int plane = pictures.height() * pictures.width();
             byte[] pixels = new byte[pictures.pixels().length];
             for (int i = 0; i < count; i++) {
                 TrainingPictures.interleave(pictures.pixels(), 3 * i * plane, pixels, 3 * i * plane, plane);
             }
-            features.add(collected, pixels, pictures.height(), pictures.width());
+            judgements.forEach(one -> one.features.add(one.collected, pixels, pictures.height(), pictures.width()));
         }
     }
 
@@ -154,8 +195,25 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
         return spread * Math.sqrt(m / (samples - m));
     }
 
-    private FeatureExtractor open(PictureDecoder decoder) throws IOException {
-        return choice().open(parent.getDevice(), decoder.side(RunPlan.model(run)));
+    private Networks open(PictureDecoder decoder) throws IOException {
+        List<ExtractorChoice> choices = new ArrayList<>(List.of(choice()));
+        section.network().moreEncoders().forEach(scorer -> choices.add(encoder(run, scorer)));
+        Map<String, FeatureExtractor> opened = new LinkedHashMap<>();
+        try {
+            for (ExtractorChoice choice : choices) {
+                FeatureExtractor extractor = choice.open(parent.getDevice(), decoder.side(RunPlan.model(run)));
+                FeatureExtractor before = opened.putIfAbsent(extractor.space().word(), extractor);
+                if (before != null) {
+                    extractor.close();
+                    throw new IllegalArgumentException("evaluate.moreEncoders must name other networks than evaluate.encoder,"
+                            + " each once, but two are " + extractor.space().name());
+                }
+            }
+        } catch (IOException | RuntimeException e) {
+            opened.values().forEach(FeatureExtractor::close);
+            throw e;
+        }
+        return new Networks(List.copyOf(opened.values()));
     }
 
     private ExtractorChoice choice() {
@@ -173,11 +231,16 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
 
     /** The network of a run's evaluations where there is no Inception. */
     static ExtractorChoice encoder(RunConfig run) {
+        return encoder(run, run.evaluate().network().encoder());
+    }
+
+    private static ExtractorChoice encoder(RunConfig run, EvaluateSection.Scorer scorer) {
         InceptionSuite suite = InceptionSuite.named(run.evaluate().network().suite());
         EncoderSection own = run.encoder();
-        if (run.evaluate().network().encoder() == EvaluateSection.Scorer.JUDGE) {
+        if (scorer != EvaluateSection.Scorer.OWN) {
+            String name = scorer == EvaluateSection.Scorer.JUDGE ? "judge" : "embedded";
             return new ExtractorChoice(
-                    null, suite, "judge", null, own.preprocessing(), ScriptPin.ofOptions(null, false));
+                    null, suite, name, null, own.preprocessing(), ScriptPin.ofOptions(null, false));
         }
         return switch (own.kind()) {
             case NONE, CACHED, EMBEDDED ->
@@ -196,7 +259,12 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
         };
     }
 
-    private Set<Metric> metrics(NDManager scratch, FeatureSpace space, int side) throws IOException {
+    /**
+     * Returns what is measured with a network.
+     *
+     * @param further whether it is not the first, which measures all that was asked for; others what they can of it
+     */
+    private Set<Metric> metrics(NDManager scratch, FeatureSpace space, int side, boolean further) throws IOException {
         Set<Metric> able = EnumSet.noneOf(Metric.class);
         if (section.reference().isPresent()) {
             try (ReferenceChoice against =
@@ -220,6 +288,9 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
         }
         Set<Metric> wanted = EnumSet.noneOf(Metric.class);
         section.metrics().forEach(id -> wanted.add(Metric.named(id)));
+        if (further && wanted.stream().anyMatch(able::contains)) {
+            wanted.retainAll(able);
+        }
         if (!able.containsAll(wanted)) {
             throw new IllegalArgumentException("evaluate.metrics must be among "
                     + able.stream().map(Metric::id).toList() + " with " + space.name() + " but were "
@@ -236,7 +307,7 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
         }
     }
 
-    private Reference reference(FeatureRun features) throws IOException {
+    private Reference reference(FeatureRun features, KeptReference kept) throws IOException {
         FeatureSpace space = features.extractor().space();
         if (section.reference().isPresent()) {
             Path path = section.reference().get();

@@ -2,8 +2,10 @@ package io.github.maskalign.sit.run.internal;
 
 import io.github.maskalign.core.evaluate.FeatureExtractor.FeatureSpace;
 import io.github.maskalign.core.evaluate.Metric;
+import java.util.Comparator;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -15,7 +17,23 @@ public final class ScoreId {
     private static final Pattern OLD_STATS =
             Pattern.compile("eval/(frechet|spatial_frechet|classifier_score|kernel)(|_se|_sd)");
 
+    /** What the fingerprint of a score's protocol is called; with {@code _} and a word behind for scores of further networks. */
+    static final String PROTOCOL = "eval/protocol";
+
     private ScoreId() {}
+
+    /**
+     * Returns the name of the protocol's fingerprint beside a score.
+     *
+     * @param score name of the score in {@code stats.jsonl}
+     * @param names all names there
+     */
+    public static String protocol(String score, Set<String> names) {
+        return names.stream()
+                .filter(name -> name.startsWith(PROTOCOL + "_") && score.endsWith(name.substring(PROTOCOL.length())))
+                .max(Comparator.comparingInt(String::length))
+                .orElse(PROTOCOL);
+    }
 
     /**
      * Returns the name in {@code stats.jsonl} today.
@@ -61,7 +79,7 @@ public final class ScoreId {
             boolean everywhere = metric.get().id(any).equals(id);
             return everywhere ? title.substring(0, 1).toUpperCase(Locale.ROOT) + title.substring(1) : inceptions(id);
         }
-        String word = id.substring(metric.get().id(any).length() - 1);
+        String word = id.substring(metric.get().word().length() + 1);
         return title.substring(0, 1).toUpperCase(Locale.ROOT) + title.substring(1) + ", " + word.replace('_', ' ');
     }
 

@@ -67,7 +67,7 @@ record ScoreTable(List<RunGroup> groups, List<Column> columns) {
             runs.stream()
                     .filter(run -> run.stats().curves().containsKey(key))
                     .forEach(run -> protocols
-                            .computeIfAbsent(protocol(run), fingerprint -> new ArrayList<>())
+                            .computeIfAbsent(protocol(run, key), fingerprint -> new ArrayList<>())
                             .add(run));
             protocols.forEach((fingerprint, members) ->
                     columns.add(protocols.size() == 1 ? recorded(key, runs) : recorded(key, members, fingerprint)));
@@ -101,9 +101,9 @@ record ScoreTable(List<RunGroup> groups, List<Column> columns) {
         return new ScoreTable(groups, columns);
     }
 
-    /** The protocol of a run's last score; empty if it was not recorded. */
-    private static String protocol(ReportedRun run) {
-        double number = last(run, "eval/protocol");
+    /** The protocol of a run's last value of a score; empty if it was not recorded. */
+    private static String protocol(ReportedRun run, String score) {
+        double number = last(run, ScoreId.protocol(score, run.stats().curves().keySet()));
         return Double.isNaN(number) ? "" : Protocol.fingerprint(number);
     }
 

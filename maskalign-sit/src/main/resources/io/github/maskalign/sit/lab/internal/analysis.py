@@ -48,7 +48,8 @@ def factors(projected: Tensor, target: Tensor, tokens: Tensor) -> List[Tensor]:
     return [cosine, angle, norm, gain]
 
 
-# Inner products of the gradients of two losses of one graph, a parameter each row: a.b, a.a, b.b, float64 (P, 3).
+# Inner products of the gradients of two losses of one graph, a parameter each row: a.b, a.a, b.b, float64 (P, 3). Of parameters
+# that the first does not reach all are 0.
 def products(first: Tensor, second: Tensor, parameters: List[Tensor]) -> Tensor:
     a = torch.autograd.grad([first], parameters, None, True, False, True)
     b = torch.autograd.grad([second], parameters, None, False, False, True)
@@ -60,6 +61,5 @@ def products(first: Tensor, second: Tensor, parameters: List[Tensor]) -> Tensor:
             out[i, 1] = torch.sum(torch.to(x, 7) * torch.to(x, 7))
             if y is not None:
                 out[i, 0] = torch.sum(torch.to(x, 7) * torch.to(y, 7))
-        if y is not None:
-            out[i, 2] = torch.sum(torch.to(y, 7) * torch.to(y, 7))
+                out[i, 2] = torch.sum(torch.to(y, 7) * torch.to(y, 7))
     return out

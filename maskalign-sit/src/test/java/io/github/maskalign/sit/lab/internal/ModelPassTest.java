@@ -9,10 +9,14 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.training.ParameterStore;
 import io.github.maskalign.core.align.AlignmentLoss;
+import io.github.maskalign.core.align.SubsetConfig;
+import io.github.maskalign.core.align.SubsetConfig.SubsetPlacement;
 import io.github.maskalign.core.analysis.Measured;
 import io.github.maskalign.core.analysis.PositionScores;
 import io.github.maskalign.core.analysis.PositionScores.Preference;
+import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.files.internal.OwnedArrays;
@@ -23,12 +27,14 @@ import io.github.maskalign.core.random.internal.SplitMix64;
 import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.sit.SiT;
 import io.github.maskalign.sit.SiTConfig;
+import io.github.maskalign.sit.SiTInput;
 import io.github.maskalign.sit.SiTLoss.Aligned;
 import io.github.maskalign.sit.SiTLoss.SiTLossInput;
 import io.github.maskalign.sit.SiTOutput;
 import io.github.maskalign.sit.lab.Analysis.Part;
 import io.github.maskalign.sit.lab.internal.AnalysedWeights.Loaded;
 import io.github.maskalign.sit.lab.internal.AnalysisPictures.Batch;
+import io.github.maskalign.sit.lab.internal.AnalysisPictures.Facts;
 import io.github.maskalign.sit.lab.internal.Mirrors.Mirrored;
 import io.github.maskalign.sit.lab.internal.ModelPass.Found;
 import io.github.maskalign.sit.lab.internal.ModelPass.Scores;
@@ -36,6 +42,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -102,13 +110,17 @@ class ModelPassTest {
                     first,
                     normal(new Shape(n, 3, GRID, GRID), first, 1, seed),
                     OwnedArrays.of(manager, new Shape(n), labels),
-                    normal(new Shape(n, 1 + GRID * GRID, WIDTH), first, 2, seed),
+                    List.of(normal(new Shape(n, 1 + GRID * GRID, WIDTH), first, 2, seed)),
                     new Mirrored(
                             normal(new Shape(n, 3, GRID, GRID), first, 5, seed),
-                            normal(new Shape(n, 1 + GRID * GRID, WIDTH), first, 3, seed)),
-                    normal(new Shape(n, 1 + GRID * GRID, WIDTH), first, 4, seed)));
+                            List.of(normal(new Shape(n, 1 + GRID * GRID, WIDTH), first, 3, seed))),
+                    List.of(normal(new Shape(n, 1 + GRID * GRID, WIDTH), first, 4, seed))));
         }
-        return new AnalysisPictures(batches, new Draws(seed), "noise", GRID, List.of());
+        return new AnalysisPictures(batches, new Draws(seed), facts("noise"));
+    }
+
+    private static Facts facts(String identity) {
+        return new Facts(identity, GRID, Optional.empty(), false, List.of());
     }
 
     /** Numbers that belong to a picture's position, not to its batch. */
@@ -132,7 +144,7 @@ class ModelPassTest {
             Loaded loaded = model(classToken, true, 3);
             AnalysisPictures pictures = pictures(PICTURES, 8, 1);
             AnalysisSettings settings = settings(EnumSet.of(Part.GRADIENTS), PICTURES, 8, 1);
-            ModelPass pass = new ModelPass(loaded, pictures, settings, manager);
+            ModelPass pass = new ModelPass(loaded, pictures, settings, 0, manager);
             Scores scores = pass.at(T).scores();
             assertThat(scores).isNotNull();
 
@@ -192,17 +204,22 @@ class ModelPassTest {
         AnalysisSettings settings = settings(EnumSet.of(Part.GRADIENTS), PICTURES, 16, 2);
         // targets that are what the model projects: the angle is 0 with them and not with those of other pictures
         List<Batch> batches = new ArrayList<>();
-        ModelPass first = new ModelPass(loaded, random, settings, manager);
+        ModelPass first = new ModelPass(loaded, random, settings, 0, manager);
         for (Batch batch : random.batches()) {
             SiTOutput seen = first.forward(first.input(batch, T, null, false, manager), Set.of());
             NDArray own = seen.projected().get(0);
-            NDArray kept = batch.requireTokens().get(new NDIndex(":, 0:1")).concat(own.get(new NDIndex(":, 1:")), 1);
+            NDArray kept = batch.tokens().get(0).get(new NDIndex(":, 0:1")).concat(own.get(new NDIndex(":, 1:")), 1);
             batches.add(new Batch(
-                    batch.first(), batch.latents(), batch.labels(), kept, new Mirrored(batch.latents(), kept), null));
+                    batch.first(),
+                    batch.latents(),
+                    batch.labels(),
+                    List.of(kept),
+                    new Mirrored(batch.latents(), List.of(kept)),
+                    List.of()));
         }
-        AnalysisPictures aligned = new AnalysisPictures(batches, new Draws(2), "own", GRID, List.of());
+        AnalysisPictures aligned = new AnalysisPictures(batches, new Draws(2), facts("own"));
 
-        Scores scores = new ModelPass(loaded, aligned, settings, manager).at(T).scores();
+        Scores scores = new ModelPass(loaded, aligned, settings, 0, manager).at(T).scores();
 
         assertThat(scores.untrained()).isNull();
         for (int m = 0; m < PICTURES; m++) {
@@ -226,7 +243,7 @@ class ModelPassTest {
         int[] sizes = {5, 32};
         for (int i = 0; i < 2; i++) {
             AnalysisSettings settings = settings(EnumSet.allOf(Part.class), PICTURES, sizes[i], 6);
-            found[i] = new ModelPass(loaded, pictures(PICTURES, sizes[i], 6), settings, manager).at(T);
+            found[i] = new ModelPass(loaded, pictures(PICTURES, sizes[i], 6), settings, 0, manager).at(T);
         }
         close(found[0].scores().full(), found[1].scores().full());
         close(found[0].scores().masked(), found[1].scores().masked());
@@ -236,7 +253,7 @@ class ModelPassTest {
         close(found[0].scores().denoising(), found[1].scores().denoising());
         close(found[0].cosines().maskedPatch(), found[1].cosines().maskedPatch());
         close(found[0].cosines().maskedClass(), found[1].cosines().maskedClass());
-        close(new double[][] {found[0].velocityLoss()}, new double[][] {found[1].velocityLoss()});
+        close(new double[][] {found[0].losses().get("velocity")}, new double[][] {found[1].losses().get("velocity")});
         assertThat(found[0].spatial().get(3).get(7).lds())
                 .isCloseTo(found[1].spatial().get(3).get(7).lds(), within(1e-5));
         assertThat(found[0].pooled().get(1)[9])
@@ -256,7 +273,7 @@ class ModelPassTest {
     void aMaskedForwardSeesAsManyTokensAsTrainingKeeps() {
         AnalysisSettings settings = settings(EnumSet.of(Part.GRADIENTS, Part.STABILITY), PICTURES, 16, 7);
 
-        Found found = new ModelPass(model(false, true, 6), pictures(PICTURES, 16, 7), settings, manager).at(T);
+        Found found = new ModelPass(model(false, true, 6), pictures(PICTURES, 16, 7), settings, 0, manager).at(T);
 
         assertThat(found.cosines().maskedPatch()[0]).hasSize(3).doesNotHaveDuplicates();
         assertThat(found.cosines().fullClass()).isEmpty();
@@ -272,6 +289,59 @@ class ModelPassTest {
         assertThat(found.pooled()).isEmpty();
     }
 
+    /** Parts that decide what all tokens give must stay when a model is looked at: the path of SPARSE, the painting decoder. */
+    @Test
+    void theAnalysedModelPredictsWhatTheTrainedOneDoes() {
+        SiTConfig plain = SiTConfig.of(6, 1, 3, 16, 5, 2, 4).withAlignment(2, 24, List.of(WIDTH));
+        SubsetConfig decoded = new SubsetConfig(
+                SubsetPlacement.DROP_REINSERT,
+                SubsetConfig.defaults().dropping(),
+                SubsetConfig.defaults().drawing(),
+                SubsetConfig.defaults().route(),
+                SubsetConfig.defaults().sparse(),
+                Optional.of(new SubsetConfig.Decoder(2, 8, 2)));
+        for (SiTConfig config : List.of(
+                plain,
+                plain.withPlacement(SubsetPlacement.DROP_REINSERT, 0, 0),
+                plain.withPlacement(SubsetPlacement.ROUTE, 1, 3),
+                plain.withSparse(1, 0.1),
+                plain.withSubset(decoded),
+                plain.withProcess(Process.DDPM))) {
+            SiT trained = new SiT(config, Precision.FLOAT32);
+            SiT analysed = new SiT(AnalysedWeights.dropping(config), Precision.FLOAT32);
+            Engine.getInstance().setRandomSeed(8);
+            trained.initialize(manager);
+            analysed.initialize(manager);
+            Map<String, NDArray> own = Weights.of(analysed);
+            SplitMix64 draw = new SplitMix64(9);
+            try (GradMode editing = GradMode.off()) {
+                Weights.of(trained).forEach((key, array) -> {
+                    float[] values = new float[(int) array.size()];
+                    for (int i = 0; i < values.length; i++) {
+                        values[i] = (float) (0.2 * draw.nextGaussian());
+                    }
+                    array.set(values);
+                    if (own.containsKey(key)) {
+                        own.get(key).set(values);
+                    }
+                });
+            }
+            SiTInput in = new SiTInput(
+                    normal(new Shape(2, 3, 6, 6), 0, 1, 3),
+                    manager.create(new float[] {0.3f, 0.7f}),
+                    manager.create(new long[] {1, 2}),
+                    null,
+                    null,
+                    null);
+            ParameterStore store = new ParameterStore(manager, false);
+
+            float[] expected = trained.forward(store, in, false).velocity().toFloatArray();
+            float[] found = analysed.forward(store, in, false).velocity().toFloatArray();
+
+            assertThat(found).as(config.subset().placement().name()).containsExactly(expected);
+        }
+    }
+
     /** Without the position table nothing tells one place of independent noise from another: chance is all there is. */
     private Preference exchangeable(long seed) {
         Loaded loaded = model(false, false, seed);
@@ -280,7 +350,7 @@ class ModelPassTest {
             positions.subi(positions.duplicate());
         }
         AnalysisSettings settings = settings(EnumSet.of(Part.GRADIENTS), 64, 32, seed);
-        double[][] lengths = new ModelPass(loaded, pictures(64, 32, seed), settings, manager).lengths(T);
+        double[][] lengths = new ModelPass(loaded, pictures(64, 32, seed), settings, 0, manager).lengths(T);
         return PositionScores.full(lengths, GRID, GRID, GradientFindings.SHARE).preference(settings.resampling());
     }
 
@@ -323,7 +393,7 @@ class ModelPassTest {
             batch.latents().subi(batch.latents().duplicate());
         }
 
-        double[][] lengths = new ModelPass(loaded, blank, settings, manager).lengths(0.05);
+        double[][] lengths = new ModelPass(loaded, blank, settings, 0, manager).lengths(0.05);
 
         Preference found =
                 PositionScores.full(lengths, GRID, GRID, GradientFindings.SHARE).preference(settings.resampling());
