@@ -214,7 +214,9 @@ class ReDiGoldenTest {
                 golden.has("inputs/keep") ? golden.get("inputs/keep") : null,
                 null,
                 SiTLossInput.Context.FIRST.withFeaturesDropped(bare));
-        return new FeatureGroup(config(golden), Optional.of(basis(golden)), in.clean().getManager()).add(in);
+        return new FeatureGroup(
+                        config(golden), Optional.of(basis(golden)), in.clean().getManager())
+                .add(in);
     }
 
     private static FeatureBasis basis(GoldenCase golden) {
