@@ -70,7 +70,8 @@ class EmbeddedJudgeResourceTest {
     @Test
     void featuresAreThoseOfPytorch() throws Exception {
         try (NDManager manager = NDManager.newBaseManager();
-                RepresentationEncoder judge = Encoders.embeddedJudge(64, Engine.getInstance().defaultDevice())) {
+                RepresentationEncoder judge =
+                        Encoders.embeddedJudge(64, Engine.getInstance().defaultDevice())) {
             GoldenCase golden = GoldenCase.load(EmbeddedJudgeResourceTest.class, "judge", "features", manager);
 
             EncoderTokens out = judge.encode(golden.get("inputs/pictures"));

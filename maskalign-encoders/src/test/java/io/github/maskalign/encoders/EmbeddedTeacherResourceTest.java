@@ -58,7 +58,8 @@ class EmbeddedTeacherResourceTest {
     @ParameterizedTest
     @ValueSource(ints = {64, 256})
     void picturesOf32PixelsGiveTheTokensAskedFor(int tokens) throws Exception {
-        try (RepresentationEncoder teacher = Encoders.embeddedTeacher(tokens, Engine.getInstance().defaultDevice());
+        try (RepresentationEncoder teacher =
+                        Encoders.embeddedTeacher(tokens, Engine.getInstance().defaultDevice());
                 NDManager manager = NDManager.newBaseManager()) {
             byte[] bytes = new byte[2 * 3 * 32 * 32];
             new SplittableRandom(8).nextBytes(bytes);
@@ -98,7 +99,8 @@ class EmbeddedTeacherResourceTest {
             int row = k / 96;
             large[k] = small[row / 96 * 1024 + row % 96 / 3 * 32 + k % 96 / 3];
         }
-        try (RepresentationEncoder own = Encoders.embeddedTeacher(64, Engine.getInstance().defaultDevice());
+        try (RepresentationEncoder own =
+                        Encoders.embeddedTeacher(64, Engine.getInstance().defaultDevice());
                 RepresentationEncoder wide =
                         Encoders.embeddedTeacher(64, 96, Engine.getInstance().defaultDevice());
                 NDManager manager = NDManager.newBaseManager()) {

@@ -137,7 +137,9 @@ class HostBudgetTest {
             assertThat(gradual.casts()).isEqualTo(plain.casts());
             assertThat(gradual.operations()).isEqualTo(plain.operations());
             for (int i = 0; i < gradients.get(0).size(); i++) {
-                assertThat(gradients.get(1).get(i)).as("%s, weight %d", name, i).isEqualTo(gradients.get(0).get(i));
+                assertThat(gradients.get(1).get(i))
+                        .as("%s, weight %d", name, i)
+                        .isEqualTo(gradients.get(0).get(i));
             }
         }
     }

@@ -191,16 +191,18 @@ public final class LatentData implements BufferedData {
             });
         });
         SampleBuffer buffer = new SampleBuffer(latents, new Shape(count).addAll(layout.latentShape()), labels);
-        return images
-                ? buffer.withImages(pixels, new Shape(count, 3, layout.imageSide(), layout.imageSide()))
-                : buffer;
+        return images ? buffer.withImages(pixels, new Shape(count, 3, layout.imageSide(), layout.imageSide())) : buffer;
     }
 
     private Tokens tokens(TokenChoice of, long first, int count) {
         int[][] rows = of.rows(first, count).orElse(null);
         int chosen = rows == null ? samples.layout().tokens() : rows[0].length;
         return new Tokens(
-                first, count, rows, chosen, Math.multiplyExact(chosen, samples.layout().tokenWidth()));
+                first,
+                count,
+                rows,
+                chosen,
+                Math.multiplyExact(chosen, samples.layout().tokenWidth()));
     }
 
     /** The tokens of a batch: which, and how many numbers those of a sample have. */

@@ -31,8 +31,8 @@ public record ProfiledCalls(long operations, long casts, long reads) {
     private static final String READ = "_local_scalar_dense";
 
     /** Made of other operators, which are reported as well. */
-    private static final Set<String> COMPOSED =
-            Set.of(("_to_copy linear matmul layer_norm to contiguous reshape flatten clone conv2d _convolution item chunk"
+    private static final Set<String> COMPOSED = Set.of(
+            ("_to_copy linear matmul layer_norm to contiguous reshape flatten clone conv2d _convolution item chunk"
                             + " split narrow zeros zeros_like ones ones_like full full_like stack embedding"
                             + " embedding_backward gather_backward slice_backward select_backward unbind squeeze"
                             + " scaled_dot_product_attention new_zeros")

@@ -67,7 +67,8 @@ class EncoderZooTest {
                 .build();
         try (ZooModel<Picture, float[]> model = criteria.loadModel();
                 Predictor<Picture, float[]> predictor = model.newPredictor();
-                RepresentationEncoder judge = Encoders.embeddedJudge(64, Engine.getInstance().defaultDevice());
+                RepresentationEncoder judge =
+                        Encoders.embeddedJudge(64, Engine.getInstance().defaultDevice());
                 NDManager manager =
                         NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             float[] predicted = predictor.predict(picture);
@@ -88,7 +89,8 @@ class EncoderZooTest {
                 .build();
         try (ZooModel<Picture, NDList> model = criteria.loadModel();
                 Predictor<Picture, NDList> predictor = model.newPredictor();
-                RepresentationEncoder teacher = Encoders.embeddedTeacher(64, Engine.getInstance().defaultDevice());
+                RepresentationEncoder teacher =
+                        Encoders.embeddedTeacher(64, Engine.getInstance().defaultDevice());
                 NDManager manager =
                         NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             List<NDList> predicted = predictor.batchPredict(pictures);
@@ -149,7 +151,8 @@ class EncoderZooTest {
                 .build();
         try (ZooModel<Image, float[]> model = criteria.loadModel();
                 Predictor<Image, float[]> predictor = model.newPredictor();
-                RepresentationEncoder teacher = Encoders.embeddedTeacher(256, Engine.getInstance().defaultDevice());
+                RepresentationEncoder teacher =
+                        Encoders.embeddedTeacher(256, Engine.getInstance().defaultDevice());
                 NDManager manager =
                         NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             EncoderTokens tokens = teacher.encode(Picture.toNDArray(manager, List.of(CentreCrop.adm(picture, 32))));
@@ -173,7 +176,8 @@ class EncoderZooTest {
         Map<String, Object> named = Map.of("path", file, "preprocessing", "emoji-vit");
         try (ZooModel<Picture, float[]> model = encoder(named, Map.of("sha256", sha256));
                 Predictor<Picture, float[]> predictor = model.newPredictor();
-                RepresentationEncoder teacher = Encoders.embeddedTeacher(64, Engine.getInstance().defaultDevice());
+                RepresentationEncoder teacher =
+                        Encoders.embeddedTeacher(64, Engine.getInstance().defaultDevice());
                 NDManager manager =
                         NDManager.newBaseManager(Engine.getInstance().defaultDevice())) {
             assertThat(predictor.predict(picture))

@@ -53,7 +53,8 @@ record LibtorchPlace(Optional<String> named, Optional<String> flavour, Path cach
         Check rest = natives.isEmpty() ? unpackedBefore(pytorch) : onClassPath(natives, pytorch);
         String missing = "PYTORCH_LIBRARY_PATH is " + named.get() + ", where there is no " + LIBRARY;
         return rest.result() == Check.Result.OK
-                ? Check.warning(NAME, missing + "; the engine takes " + rest.detail(), "unset it, or name the right folder")
+                ? Check.warning(
+                        NAME, missing + "; the engine takes " + rest.detail(), "unset it, or name the right folder")
                 : Check.failed(NAME, missing, "name the folder that has it, or unset it");
     }
 

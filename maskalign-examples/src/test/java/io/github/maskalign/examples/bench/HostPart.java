@@ -92,7 +92,9 @@ public final class HostPart {
             free = (threads.getCurrentThreadCpuTime() - after) * 1e-9;
             step++;
             waitForReader(); // which prepares one batch for each that is taken
-            long atEnd = readers().mapToLong(thread -> threads.getThreadCpuTime(thread.getId())).sum();
+            long atEnd = readers()
+                    .mapToLong(thread -> threads.getThreadCpuTime(thread.getId()))
+                    .sum();
             reader = (atEnd - readerAtEnd) * 1e-9;
             readerAtEnd = atEnd;
         }
@@ -106,8 +108,9 @@ public final class HostPart {
     /** Waits until the reading thread has nothing to do, as it has not beside a device that computes. */
     private static void waitForReader() throws IOException {
         try {
-            while (readers().anyMatch(thread -> Arrays.stream(thread.getStackTrace())
-                    .noneMatch(call -> call.getClassName().endsWith("LinkedBlockingQueue")))) {
+            while (readers()
+                    .anyMatch(thread -> Arrays.stream(thread.getStackTrace())
+                            .noneMatch(call -> call.getClassName().endsWith("LinkedBlockingQueue")))) {
                 Thread.sleep(5);
             }
         } catch (InterruptedException e) {

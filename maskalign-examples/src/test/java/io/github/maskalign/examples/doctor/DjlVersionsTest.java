@@ -93,7 +93,8 @@ class DjlVersionsTest {
         String named = folder.resolve("none") + File.pathSeparator + own;
 
         Check found = checks(place(Optional.of(named), true)).get(2);
-        Check ofFile = checks(place(Optional.of(own.resolve("libtorch.so").toString()), true)).get(2);
+        Check ofFile = checks(place(Optional.of(own.resolve("libtorch.so").toString()), true))
+                .get(2);
 
         assertThat(found).isEqualTo(Check.ok("libtorch is there", own + ", as PYTORCH_LIBRARY_PATH says"));
         assertThat(ofFile).isEqualTo(found);

@@ -86,8 +86,8 @@ class GpuStepTest {
     private ProfiledCalls sampled(Path run, String sampler, int steps) {
         CommandRun command = new CommandRun();
         ProfiledCalls.start();
-        int code = command.run(
-                StepBudget.sampling(run, sampler, steps, root.resolve(sampler + steps + ".safetensors")));
+        int code =
+                command.run(StepBudget.sampling(run, sampler, steps, root.resolve(sampler + steps + ".safetensors")));
         ProfiledCalls calls = ProfiledCalls.stop();
         assertThat(code).as(command.err()).isZero();
         return calls;
