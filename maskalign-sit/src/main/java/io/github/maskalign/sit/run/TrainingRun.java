@@ -207,8 +207,7 @@ public final class TrainingRun {
                                         run, RunPlan.model(run), data.pictureSide(), manager.getDevice())));
                 Sinks sinks = new Sinks()) {
             SiTObjective objective = agreement.together(() -> objective(run, data, encoder.opened(), manager));
-            try (TrainState state =
-                    new TrainState(manager, objective.parameters(), run.optim())) {
+            try (TrainState state = new TrainState(manager, objective.parameters(), run.optim())) {
                 Optional<RunCheckpoints> checkpoints = Optional.empty();
                 List<TrainListener> listeners = List.of();
                 if (ranks.isRoot()) {
