@@ -47,6 +47,23 @@ class ActivationMemoryTest {
                 .isEqualTo(193 * (6 * token + projected) + 257 * 6 * token);
     }
 
+    /** Attention weights and biases stay, 2 · 12 T² numbers of one sample, and a long skip keeps both of its inputs. */
+    @Test
+    void twoPassesWithBiasesAndLongSkipsAreBothCounted() {
+        SiTConfig twice =
+                PLAIN.withSubset(PLAIN.subset().withSparse(4, 0)).withPlacement(SubsetPlacement.MASKED_PASS, 0, 0);
+        long all = 256 * 80 * 768 + 4 * 2 * 12 * 256 * 256;
+        long some = 192 * 80 * 768 + 4 * 2 * 12 * 192 * 192;
+        long skip = 4 * 2 * 768;
+
+        assertThat(bytes(twice))
+                .isEqualTo((8 * all + 4 * 256 * skip + 4 * (all + 256 * skip))
+                        + (8 * some + 4 * 192 * skip + all + 4 * (all + 256 * skip)));
+        assertThat(ActivationMemory.bytes(
+                        twice, Precision.FLOAT32, 1, 256, 0)) // a step that drops nothing has one pass
+                .isEqualTo(12 * all + 8 * 256 * skip);
+    }
+
     private static long bytes(SiTConfig config) {
         return ActivationMemory.bytes(config, Precision.FLOAT32, 1, 192, 0);
     }

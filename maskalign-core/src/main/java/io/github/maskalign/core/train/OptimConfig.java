@@ -27,7 +27,12 @@ public record OptimConfig(
 
     /** The published setting of REPA, REG and MaskAlign: constant 1e-4, no decay, clipping at 1, EMA 0.9999. */
     public static final OptimConfig PAPER = new OptimConfig(
-            1e-4, new Adam(0.9, 0.999, 1e-8, 0, true, Kind.ADAMW, 0.99), 1, 0.9999, new LrCurve(LrSchedule.CONSTANT, 0, 0, 0), List.of());
+            1e-4,
+            new Adam(0.9, 0.999, 1e-8, 0, true, Kind.ADAMW, 0.99),
+            1,
+            0.9999,
+            new LrCurve(LrSchedule.CONSTANT, 0, 0, 0),
+            List.of());
 
     /**
      * The numbers of {@link AdamW}.

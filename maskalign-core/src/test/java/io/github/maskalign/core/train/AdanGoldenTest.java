@@ -57,7 +57,8 @@ class AdanGoldenTest {
                     }
                     float[] before = gradients.get(0).toFloatArray();
 
-                    assertThat(optimizer.step(gradients, new NDList(manager.create(1f)), manager)
+                    assertThat(optimizer
+                                    .step(gradients, new NDList(manager.create(1f)), manager)
                                     .applied())
                             .isTrue();
 
@@ -93,7 +94,8 @@ class AdanGoldenTest {
             assertThat(TrainState.StateMemory.of(plain, false, 0).moments()).isEqualTo(2 * weights);
             assertThat(TrainState.StateMemory.of(more, false, 0).moments()).isEqualTo(4 * weights);
         }
-        assertThatThrownBy(() -> OptimConfig.PAPER.withAdan(0.98, 0.92, 1)).hasMessage("beta3 must be in [0, 1) but was 1.0");
+        assertThatThrownBy(() -> OptimConfig.PAPER.withAdan(0.98, 0.92, 1))
+                .hasMessage("beta3 must be in [0, 1) but was 1.0");
     }
 
     private Map<String, Parameter> parameters(GoldenCase golden) {
