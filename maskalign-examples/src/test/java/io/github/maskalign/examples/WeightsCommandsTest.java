@@ -246,9 +246,9 @@ class WeightsCommandsTest {
             value = {
                 "reg        | a.bin         | --heads=2               | OUT must end in .safetensors, .pt or .pth",
                 "reg        | a.safetensors | --from=rag              | --from must be auto or a family but was rag",
-                "reg        | a.safetensors | --family=rag            | --family must be sit, repa, reg, maskalign, sit-official, irepa, dit, mdtv2 or redi but was rag",
+                "reg        | a.safetensors | --family=rag            | --family must be sit, repa, reg, maskalign, sit-official, irepa, dit, mdtv2, redi or reglue but was rag",
                 "reg        | a.safetensors | --heads=2 --family=repa | repa has no class token",
-                "reg        | a.safetensors | --heads=2 --family=redi | weights can be exported as sit, repa, reg, maskalign, sit-official, irepa, dit or mdtv2, and those with features as redi, but not as redi",
+                "reg        | a.safetensors | --heads=2 --family=redi | weights can be exported as sit, repa, reg, maskalign, sit-official, irepa, dit or mdtv2, and those with features as redi or reglue, but not as redi",
                 "irepa-conv | a.safetensors | --heads=2 --family=repa | repa has projectors of linear layers",
                 "maskalign  | a.pt          | --heads=2 --family=reg --mixer=refuse | reg has neither mixer",
                 "sit-official-c | a.pt      | --heads=2               | the family must be given",

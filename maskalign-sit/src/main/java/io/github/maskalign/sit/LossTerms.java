@@ -340,9 +340,14 @@ public record LossTerms(
             }
         }
 
+        /** Features of the encoder's last block, whose weight follows its course alone. */
+        public Features(int channels, double coeff, double drop, LossSchedule weight) {
+            this(channels, coeff, drop, weight, LossStages.NONE, FeatureSource.LAST_BLOCK);
+        }
+
         /** Features as ReDi has them, in so many channels. */
         public static Features of(int channels) {
-            return new Features(channels, 1, 0.2, LossSchedule.ALWAYS, LossStages.NONE, FeatureSource.LAST_BLOCK);
+            return new Features(channels, 1, 0.2, LossSchedule.ALWAYS);
         }
 
         private double weight(Context context) {

@@ -70,6 +70,7 @@ public final class FeatureBasis {
      * @throws IllegalArgumentException if sizes do not fit or a number is not finite
      */
     public FeatureBasis(float[] mean, float[] std, float[] components, Map<String, String> facts) {
+        this(mean, std, components, null, facts);
         if (mean.length == 0
                 || std.length != mean.length
                 || components.length == 0
@@ -80,28 +81,18 @@ public final class FeatureBasis {
                             + " has " + mean.length + " means, " + std.length + " deviations and " + components.length
                             + " numbers of components");
         }
-        requireNumbers(mean, std, components);
-        this.mean = mean.clone();
-        this.std = std.clone();
-        this.components = components.clone();
-        this.facts = Map.copyOf(facts);
-        compressor = null;
     }
 
-    private FeatureBasis(float[] mean, float[] std, TokenCompressor compressor, Map<String, String> facts) {
-        if (mean.length != compressor.width() || std.length != mean.length) {
+    private FeatureBasis(
+            float[] mean,
+            float[] std,
+            float[] components,
+            @Nullable TokenCompressor compressor,
+            Map<String, String> facts) {
+        if (compressor != null && (mean.length != compressor.width() || std.length != mean.length)) {
             throw new IllegalArgumentException("a compressor of tokens of width " + compressor.width()
                     + " needs as many means and deviations but has " + mean.length + " and " + std.length);
         }
-        requireNumbers(mean, std);
-        this.mean = mean.clone();
-        this.std = std.clone();
-        this.components = new float[0];
-        this.facts = Map.copyOf(facts);
-        this.compressor = compressor;
-    }
-
-    private static void requireNumbers(float[] mean, float[] std, float... components) {
         for (float[] numbers : List.of(mean, std, components)) {
             for (float x : numbers) {
                 if (!Float.isFinite(x) || (numbers == std && x <= 0)) {
@@ -110,6 +101,11 @@ public final class FeatureBasis {
                 }
             }
         }
+        this.mean = mean.clone();
+        this.std = std.clone();
+        this.components = components.clone();
+        this.compressor = compressor;
+        this.facts = Map.copyOf(facts);
     }
 
     /** Returns the width Z of the tokens. */
@@ -138,11 +134,7 @@ public final class FeatureBasis {
         return Digests.sha256(bytes.array());
     }
 
-    /**
-     * Returns the first channels alone.
-     *
-     * @throws IllegalArgumentException if there are fewer, or if they are a compressor's, which are of use together alone
-     */
+    /** Returns the first channels alone; refuses more than there are, and some of a compressor's, which go together. */
     public FeatureBasis first(int channels) {
         if (compressor != null) {
             if (channels != channels()) {
@@ -162,9 +154,7 @@ public final class FeatureBasis {
     public FeatureBasis with(Map<String, String> more) {
         Map<String, String> all = new TreeMap<>(facts);
         all.putAll(more);
-        return compressor == null
-                ? new FeatureBasis(mean, std, components, all)
-                : new FeatureBasis(mean, std, compressor, all);
+        return new FeatureBasis(mean, std, components, compressor, all);
     }
 
     /**
@@ -174,11 +164,8 @@ public final class FeatureBasis {
      * @return tokens (N, T, C), float32, on the same manager
      */
     public NDArray reduce(NDArray tokens) {
-        NDManager manager = tokens.getManager();
-        try (NDManager scratch = manager.newSubManager()) {
-            NDArray few = on(scratch).apply(tokens);
-            few.attach(manager);
-            return few;
+        try (NDManager scratch = tokens.getManager().newSubManager()) {
+            return on(scratch).apply(tokens); // which belongs to the manager of the tokens
         }
     }
 
@@ -253,6 +240,7 @@ public final class FeatureBasis {
                 return new FeatureBasis(
                         tensors.get("mean").floats(),
                         tensors.get("std").floats(),
+                        new float[0],
                         TokenCompressor.read(file, tensors),
                         opened.metadata());
             }

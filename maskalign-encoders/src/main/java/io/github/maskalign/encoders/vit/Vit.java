@@ -142,7 +142,7 @@ public final class Vit extends AbstractBlock {
         return new EncoderTokens(classToken, patches, attention);
     }
 
-    /** @throws IllegalArgumentException if the tokens of so many blocks cannot be joined; says why */
+    /** Refuses, with an {@code IllegalArgumentException} that says why, so many blocks whose tokens cannot be joined. */
     public void requireBlocks(int last) {
         if (last < 1 || last > config.depth()) {
             throw new IllegalArgumentException("the tokens of the last 1 to " + config.depth()

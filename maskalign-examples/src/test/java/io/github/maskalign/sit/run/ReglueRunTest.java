@@ -13,6 +13,8 @@ import io.github.maskalign.core.files.StateDict;
 import io.github.maskalign.core.files.TensorSource;
 import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.core.train.TrainListener.StopReason;
+import io.github.maskalign.sit.LossTerms.Features;
+import io.github.maskalign.sit.run.internal.EncoderChoice;
 import io.github.maskalign.sit.run.internal.RunPlan;
 import io.github.maskalign.sit.weights.SiTWeights;
 import java.io.IOException;
@@ -150,6 +152,38 @@ class ReglueRunTest {
         assertThat(RunPlan.settings(config(List.of()).value()))
                 .containsEntry("terms.features.lastBlocks", "4")
                 .containsEntry("terms.features.factors", "[0.5, 0.0]");
+    }
+
+    @Test
+    void publishedSizesHaveThePublishedWeightsAndAnEncoderWithEarlierBlocks() {
+        for (String size : List.of("b", "l", "xl")) {
+            RunConfig config = ConfigBinder.bind(
+                            Path.of("..", "configs", "imagenet-sit-" + size + "-2.yaml"),
+                            List.of("method=reglue"),
+                            RunConfig.class)
+                    .value();
+            Features features = config.method().terms().features().orElseThrow();
+            boolean extraLarge = size.equals("xl");
+
+            assertThat(features.channels()).isEqualTo(16);
+            assertThat(features.drop()).isZero();
+            assertThat(features.coeff() * features.stages().at(249_999)).isEqualTo(1);
+            assertThat(features.stages().at(250_000)).isEqualTo(extraLarge ? 0.5 : 1);
+            assertThat(features.stages().at(500_000)).isEqualTo(extraLarge ? 0.25 : 1);
+            assertThat(config.cls().beta()).isEqualTo(0.03);
+            assertThat(config.align().coeff()).isEqualTo(0.5);
+            assertThat(config.align().depth()).isEqualTo(size.equals("b") ? 4 : 8);
+            assertThat(config.encoder().model()).isEqualTo("dinov2reg-vit-b");
+            EncoderChoice.requireFits(config, RunPlan.model(config), 256);
+            RunConfig script = ConfigBinder.bind(
+                            Path.of("..", "configs", "imagenet-sit-" + size + "-2.yaml"),
+                            List.of("method=reglue", "encoder.kind=TORCHSCRIPT"),
+                            RunConfig.class)
+                    .value();
+            assertThatThrownBy(() -> EncoderChoice.requireFits(script, RunPlan.model(script), 256))
+                    .hasMessageContaining(
+                            "terms.features.lastBlocks must be at most 1 with encoder.kind TORCHSCRIPT but" + " was 4");
+        }
     }
 
     private static double number(String line, String key) {

@@ -94,10 +94,14 @@ public record RunData(
                 .features()
                 .flatMap(features -> features.source().reduction())
                 .orElse(null);
-        if (file == null || !(data instanceof BufferedData samples)) {
+        if (file == null) {
             return this;
         }
         try {
+            if (!(data instanceof BufferedData samples)) {
+                throw new IllegalArgumentException("terms.features.reduction must be null with data.kind "
+                        + config.data().kind() + " of this source but was " + file);
+            }
             FeatureBasis basis = FeatureBasis.read(file);
             LOG.info("{} makes {} channels of tokens of width {}", file, basis.channels(), basis.width());
             return new RunData(
