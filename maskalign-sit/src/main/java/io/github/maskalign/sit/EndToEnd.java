@@ -96,6 +96,11 @@ public record EndToEnd(
         require(
                 align.weight().schedule() != Course.AUTO,
                 "align.schedule must not be AUTO with terms.endToEnd, whose losses have gradients of their own");
+        require(
+                terms.attention()
+                        .filter(term -> term.weight().schedule() == Course.AUTO)
+                        .isEmpty(),
+                "terms.attention.schedule must not be AUTO with terms.endToEnd, whose losses have gradients of their own");
         require(!cls.enabled(), "cls.enabled must be false with terms.endToEnd but was true");
         require(
                 subset.placement() == SubsetPlacement.NONE && mixer.layers() == 0,

@@ -238,6 +238,7 @@ class EndToEndRunTest {
             subset={placement: DROP, ratio: 0.25}   | subset.placement must be NONE and mixer.layers 0
             cls.enabled=true                        | cls.enabled must be false with terms.endToEnd
             align.schedule=AUTO                     | align.schedule must not be AUTO with terms.endToEnd
+            terms.attention={blocks: [1], encoderBlocks: [1], schedule: AUTO} | terms.attention.schedule must not be AUTO
             terms.selfAlign={block: 1, teacherBlock: 2} | terms.selfAlign and terms.endToEnd exclude each other
             terms.endToEnd.vgg=vgg.pth              | terms.endToEnd.vgg and lpips go together
             terms.endToEnd={gan: 0, discriminator: d.pth} | terms.endToEnd.discriminator must be null with gan 0

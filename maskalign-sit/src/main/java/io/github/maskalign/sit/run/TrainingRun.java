@@ -194,7 +194,7 @@ public final class TrainingRun {
     public StopReason run(Agreement agreement) throws IOException {
         RunConfig run = config.value();
         Communicator ranks = agreement.ranks();
-        EndToEndRun.requireRanks(run, ranks.size());
+        EndToEndRun.requireRunnable(run, ranks.size());
         agreement.requireSame("the digest of the config", HexFormat.of().parseHex(config.hash()));
         try (DeterministicMode mode =
                         agreement.together(() -> DeterministicMode.of(run.runtime(), settings.environment));

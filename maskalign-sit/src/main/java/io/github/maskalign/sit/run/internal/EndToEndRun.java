@@ -82,10 +82,28 @@ public final class EndToEndRun implements AutoencoderSide, AutoCloseable {
         }
     }
 
-    /** @throws IllegalArgumentException if a run has more processes than it can have */
-    public static void requireRanks(RunConfig run, int ranks) {
-        if (isMeant(run) && ranks > 1) {
+    /**
+     * Checks what can be said before anything is opened.
+     *
+     * @throws IllegalArgumentException if a run has more processes than it can have, or names no autoencoder
+     */
+    public static void requireRunnable(RunConfig run, int ranks) {
+        if (!isMeant(run)) {
+            return;
+        }
+        if (ranks > 1) {
             throw EndToEndObjective.tooManyProcesses(ranks);
+        }
+        if (!run.data().embedded()) {
+            named(run);
+        }
+    }
+
+    /** @throws IllegalArgumentException if a run has no pictures for its autoencoder, whose side is 0 then */
+    static void requirePictures(RunConfig run, int side) {
+        if (isMeant(run) && side == 0) {
+            throw new IllegalArgumentException("terms.endToEnd looks at pictures, which data.path "
+                    + run.data().path().orElseThrow() + " does not hold: prepare it with --images");
         }
     }
 
@@ -147,13 +165,16 @@ public final class EndToEndRun implements AutoencoderSide, AutoCloseable {
         if (run.data().embedded()) {
             return PatchAutoencoder.embedded(device);
         }
-        Path vae = run.data()
+        return AutoencoderChoice.of(named(run)).opening().open(device, Precision.FLOAT32);
+    }
+
+    private static Path named(RunConfig run) {
+        return run.data()
                 .vae()
                 .filter(path -> !AutoencoderChoice.isNone(path))
                 .orElseThrow(() -> new IllegalArgumentException(
                         "data.vae must name the autoencoder that terms.endToEnd begins with, such as --set"
                                 + " data.vae=sd-vae-ft-mse"));
-        return AutoencoderChoice.of(vae).opening().open(device, Precision.FLOAT32);
     }
 
     private static void requireFits(RunConfig run, Autoencoder opened, int pictureSide) {
@@ -162,10 +183,7 @@ public final class EndToEndRun implements AutoencoderSide, AutoCloseable {
             throw new IllegalArgumentException("model.inChannels must be " + opened.latentChannels() + " for "
                     + opened.file() + " but was " + model.latentChannels());
         }
-        if (pictureSide == 0) {
-            throw new IllegalArgumentException("terms.endToEnd looks at pictures, which data.path "
-                    + run.data().path().orElseThrow() + " does not hold: prepare it with --images");
-        }
+        requirePictures(run, pictureSide);
         int side = opened.reduction() * model.model().inputSize();
         if (side != pictureSide) {
             throw new IllegalArgumentException("model.inputSize must be " + pictureSide / opened.reduction()

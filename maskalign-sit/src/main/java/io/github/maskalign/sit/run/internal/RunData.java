@@ -155,6 +155,7 @@ public record RunData(
         PreparedSamples set = openLatents(config);
         try {
             checkFits(config, set);
+            EndToEndRun.requirePictures(config, set.layout().imageSide());
             boolean encodes = needsPictures(config.encoder().kind()) || EndToEndRun.isMeant(config);
             boolean cached = config.encoder().kind() == EncoderSection.Kind.CACHED;
             TokenSubsetSampler subsets = new TokenSubsetSampler(
