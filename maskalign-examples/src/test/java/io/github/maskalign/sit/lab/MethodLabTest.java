@@ -160,6 +160,16 @@ class MethodLabTest {
                         .getAsString())
                 .isEqualTo("DDPM");
         assertThat(found.getAsJsonArray("relations")).isNotEmpty(); // of one run's map and the other's
+
+        Path file = root.resolve("converted.safetensors");
+        run("convert", cells.resolve("repa-dit-seed0"), file);
+        JsonObject elsewhere = json(analysis(file)
+                .withLike(cells.resolve("repa-dit-seed0"))
+                .withParts(EnumSet.of(Part.STABILITY))
+                .write(root.resolve("elsewhere")));
+        assertThat(time(elsewhere, 0).get("stability")).isEqualTo(time(found, 0).get("stability"));
+        assertThat(time(elsewhere, 0).get("noiseLoss"))
+                .isEqualTo(time(found, 0).get("noiseLoss"));
     }
 
     @Test

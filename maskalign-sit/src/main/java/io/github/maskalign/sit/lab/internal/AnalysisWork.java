@@ -71,7 +71,7 @@ public record AnalysisWork(
         for (Path source : sources) {
             all.addAll(AnalysedWeights.of(source, checkpoints));
         }
-        AnalysedData base = AnalysedData.of(sources, like);
+        AnalysedData base = AnalysedData.of(sources, like, all);
         base.requireSame(all);
         List<Integer> chosen = chosen(base.config());
         Results results = new Results(new LinkedHashSet<>(), new JsonArray(), new ArrayList<>(), new HashMap<>(), new AtomicLong());
