@@ -90,8 +90,9 @@ class SampleLossesTest {
         Engine.getInstance().setRandomSeed(3);
         model.initialize(manager);
         try (GradMode editing = GradMode.off()) {
-            Weights.of(model).forEach((key, array) ->
-                    array.addi(manager.randomNormal(0, 0.2f, array.getShape(), array.getDataType())));
+            Weights.of(model)
+                    .forEach((key, array) ->
+                            array.addi(manager.randomNormal(0, 0.2f, array.getShape(), array.getDataType())));
         }
         return model;
     }

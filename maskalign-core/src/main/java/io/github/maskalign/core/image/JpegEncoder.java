@@ -56,6 +56,7 @@ final class JpegEncoder {
             }
             writer.dispose();
         }
-        throw new IllegalStateException("This Java runtime cannot write JPEG files: its module java.desktop lacks them");
+        throw new IllegalStateException(
+                "This Java runtime cannot write JPEG files: its module java.desktop lacks them");
     }
 }

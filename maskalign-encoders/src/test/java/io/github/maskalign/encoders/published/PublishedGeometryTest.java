@@ -45,8 +45,11 @@ class PublishedGeometryTest {
             throws Exception {
         EncoderName encoder = EncoderName.parse(name);
         Map<String, TensorSource> tensors = new LinkedHashMap<>();
-        boolean classToken =
-                rows == 577 || rows == 1370 || rows == 197 || rows == 257 || encoder.family().isDinov3();
+        boolean classToken = rows == 577
+                || rows == 1370
+                || rows == 197
+                || rows == 257
+                || encoder.family().isDinov3();
         if (classToken || name.startsWith("c-radio")) {
             put(tensors, "cls_token", 1, 1, width);
         }

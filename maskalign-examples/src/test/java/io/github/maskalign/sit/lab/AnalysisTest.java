@@ -214,7 +214,8 @@ class AnalysisTest {
         assertThat(found.getAsJsonArray("relations")).hasSize(8); // 2 of times and 2 of checkpoints, masked or not
 
         JsonObject sit = analyze(out.resolve("sit"), plain, "--pictures=24", "--times=0.5");
-        assertThat(sit.getAsJsonArray("notes").toString()).contains("without an encoder", "similarity is to the embedded teacher", "--like");
+        assertThat(sit.getAsJsonArray("notes").toString())
+                .contains("without an encoder", "similarity is to the embedded teacher", "--like");
         JsonObject at = sit.getAsJsonArray("checkpoints")
                 .get(0)
                 .getAsJsonObject()

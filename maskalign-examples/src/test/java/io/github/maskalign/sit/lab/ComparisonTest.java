@@ -8,6 +8,8 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.maskalign.core.analysis.Measured;
+import io.github.maskalign.core.image.Picture;
+import io.github.maskalign.core.image.PictureWriter;
 import io.github.maskalign.examples.ChildJvm;
 import io.github.maskalign.examples.CommandRun;
 import io.github.maskalign.examples.Main;
@@ -80,6 +82,21 @@ class ComparisonTest {
                 .contains("<h2>Comparison</h2>", "embedded teacher over TFLOP of the model", "minutes of training")
                 .contains("data:image/jpeg;base64", "<a href=\"cells/mask-seed1/samples.png\">")
                 .doesNotContain("data:image/png");
+
+        // whatever the grids are, the page stays small; noise is what no file format packs
+        byte[] noise = new byte[3 * 1060 * 1188];
+        new SplittableRandom(1).nextBytes(noise);
+        try (Stream<Path> cells = Files.list(out.resolve("cells"))) {
+            for (Path cell : cells.toList()) {
+                PictureWriter.write(
+                        cell.resolve("samples.png"), Picture.of(1060, 1188, noise), PictureWriter.Packing.STORED);
+            }
+        }
+        assertThat(command.run("compare", plan, "--out=" + out, "--report-only"))
+                .as(command.err())
+                .isZero();
+        assertThat(out.resolve("comparison.html")).isNotEmptyFile();
+        assertThat(Files.size(out.resolve("comparison.html"))).isLessThan(5_000_000);
 
         // a finished comparison computes nothing, an added seed only its own cells
         byte[] before = Files.readAllBytes(out.resolve("cells/mask-seed1/cell.json"));

@@ -35,8 +35,8 @@ class LabPlansTest {
     void everyPlanBindsAndKnowsItsCosts(Path file) throws IOException {
         Comparison comparison = Comparison.open(file, folder.resolve("none"));
 
-        int cells = comparison.plan().variants().size()
-                * comparison.plan().seeds().size();
+        int cells =
+                comparison.plan().variants().size() * comparison.plan().seeds().size();
         assertThat(comparison.describe())
                 .contains("0 of " + cells + " cells are finished")
                 .contains(comparison.plan().reference() + "-seed0");
@@ -65,9 +65,7 @@ class LabPlansTest {
 
     private static SiTConfig model(Comparison of, String variant) {
         List<String> set = new ArrayList<>(of.plan().set());
-        of.plan().variants().stream()
-                .filter(one -> one.name().equals(variant))
-                .forEach(one -> set.addAll(one.set()));
+        of.plan().variants().stream().filter(one -> one.name().equals(variant)).forEach(one -> set.addAll(one.set()));
         return RunPlan.model(ConfigBinder.bind(LAB.resolve(of.plan().base()), set, RunConfig.class)
                 .value());
     }

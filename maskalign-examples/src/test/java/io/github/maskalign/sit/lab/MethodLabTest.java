@@ -58,8 +58,8 @@ class MethodLabTest {
     private final CommandRun command = new CommandRun();
 
     static List<String> others() {
-        List<String> ids = new ArrayList<>(
-                ConfigPresets.of(RunConfig.class).orElseThrow().names());
+        List<String> ids =
+                new ArrayList<>(ConfigPresets.of(RunConfig.class).orElseThrow().names());
         ids.removeAll(List.of("maskalign", "dit", "redi", "ediffi"));
         return ids;
     }
@@ -86,7 +86,8 @@ class MethodLabTest {
         assertThat(results.getAsJsonObject("failed").keySet()).isEmpty();
         Set<String> variants = new TreeSet<>();
         results.getAsJsonArray("rows")
-                .forEach(row -> variants.add(row.getAsJsonObject().get("variant").getAsString()));
+                .forEach(
+                        row -> variants.add(row.getAsJsonObject().get("variant").getAsString()));
         assertThat(variants).containsExactlyInAnyOrder(method, other);
         requireFinite("results", results, OF_ONE_SEED);
         assertThat(text(out.resolve("comparison.html"))).doesNotContain("NaN", "Infinity");
@@ -104,10 +105,8 @@ class MethodLabTest {
 
         JsonObject found = analyse(run);
         JsonObject at = time(found, 0);
-        boolean aligns = found.getAsJsonArray("checkpoints")
-                .get(0)
-                .getAsJsonObject()
-                .has("tap");
+        boolean aligns =
+                found.getAsJsonArray("checkpoints").get(0).getAsJsonObject().has("tap");
         boolean convolves = method.equals("irepa"); // its projector needs the whole grid: no masked forward
         assertThat(at.has("gradients")).isEqualTo(aligns);
         assertThat(at.has("conflict")).isEqualTo(aligns);
@@ -144,7 +143,8 @@ class MethodLabTest {
             JsonObject at = time(found, i);
             assertThat(at.keySet()).containsAll(losses.get(i)).contains("gradients", "stability", "taps", "conflict");
             JsonObject gradients = at.getAsJsonObject("gradients");
-            assertThat(gradients.getAsJsonObject("factors")
+            assertThat(gradients
+                            .getAsJsonObject("factors")
                             .get("productDeviation")
                             .getAsDouble())
                     .isLessThan(1e-4); // float32
@@ -163,6 +163,15 @@ class MethodLabTest {
                         .getAsString())
                 .isEqualTo("DDPM");
         assertThat(found.getAsJsonArray("relations")).isNotEmpty(); // of one run's map and the other's
+
+        Path file = root.resolve("converted.safetensors");
+        run("convert", cells.resolve("repa-dit-seed0"), file);
+        JsonObject elsewhere = json(analysis(file)
+                .withLike(cells.resolve("repa-dit-seed0"))
+                .withParts(EnumSet.of(Part.STABILITY))
+                .write(root.resolve("elsewhere")));
+        assertThat(time(elsewhere, 0).get("stability")).isEqualTo(time(found, 0).get("stability"));
+        assertThat(time(elsewhere, 0).get("noiseLoss")).isEqualTo(time(found, 0).get("noiseLoss"));
     }
 
     @Test
@@ -196,7 +205,8 @@ class MethodLabTest {
         assertThat(command.run("analyze", cells.resolve("two-seed0"), "--encoder=3", "--pictures=24"))
                 .isEqualTo(2);
         assertThat(command.err())
-                .contains("--encoder must be all or the number of an encoder, 1 to 2 (2 is moreEncoders[0]), but was 3");
+                .contains(
+                        "--encoder must be all or the number of an encoder, 1 to 2 (2 is moreEncoders[0]), but was 3");
     }
 
     private static List<String> names(JsonObject found) {

@@ -85,9 +85,8 @@ public record EvaluateSection(
                 all.add(encoder);
             }
             if (all.stream().anyMatch(one -> Collections.frequency(all, one) > 1)) {
-                throw new IllegalArgumentException(
-                        "moreEncoders must name other encoders than encoder, " + encoder + ", each once, but were "
-                                + moreEncoders);
+                throw new IllegalArgumentException("moreEncoders must name other encoders than encoder, " + encoder
+                        + ", each once, but were " + moreEncoders);
             }
             if (inception.isPresent() && encoder != Scorer.OWN) {
                 throw new IllegalArgumentException(

@@ -29,13 +29,13 @@ import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTTraining;
 import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.RunConfig;
-import io.github.maskalign.sit.run.TrainingRun;
-import java.time.Instant;
 import io.github.maskalign.sit.run.RunReport;
+import io.github.maskalign.sit.run.TrainingRun;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -160,7 +160,8 @@ class EvaluationListenerTest {
             assertThat(both.get("eval/" + name)).as(name).isEqualTo(judge.get("eval/" + name));
         }
         for (String name : List.of("precision", "precision_se", "recall", "protocol")) {
-            String ofJudge = name.startsWith("precision") ? name.replace("precision", "precision_judge") : name + "_judge";
+            String ofJudge =
+                    name.startsWith("precision") ? name.replace("precision", "precision_judge") : name + "_judge";
             assertThat(both.get("eval/" + ofJudge)).as(name).isEqualTo(judge.get("eval/" + name));
         }
         assertThat(Files.readString(root.resolve("both/protocols.json")))

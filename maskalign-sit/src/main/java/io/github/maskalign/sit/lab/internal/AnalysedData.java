@@ -5,14 +5,19 @@ import io.github.maskalign.core.config.ConfigBinder;
 import io.github.maskalign.core.config.ConfigWriter;
 import io.github.maskalign.core.sample.SamplerConfig;
 import io.github.maskalign.sit.LossTerms;
+import io.github.maskalign.sit.LossTerms.Features;
 import io.github.maskalign.sit.run.RunConfig;
+import io.github.maskalign.sit.run.RunConfig.EncoderSection;
 import io.github.maskalign.sit.run.RunConfig.Method;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,12 +38,18 @@ record AnalysedData(Path file, RunConfig config) {
      * Finds the config.
      *
      * @param like run or config; null for the run of the first source that belongs to one
+     * @param all what is analysed; runs that generate features need a basis of them
      * @throws IllegalArgumentException if none belongs to one
      */
-    static AnalysedData of(List<Path> sources, @Nullable Path like) {
+    static AnalysedData of(List<Path> sources, @Nullable Path like, List<AnalysedWeights> all) {
         Path file = file(sources, like);
-        return new AnalysedData(
-                file, whole(ConfigBinder.bind(file, PLAIN, RunConfig.class).value()));
+        RunConfig config = ConfigBinder.bind(file, PLAIN, RunConfig.class).value();
+        boolean encodes = config.encoder().kind() != EncoderSection.Kind.NONE;
+        Optional<Features> features = Stream.concat(
+                        Stream.of(config), encodes ? all.stream().flatMap(one -> one.run().stream()) : Stream.of())
+                .flatMap(run -> run.method().terms().features().stream())
+                .max(Comparator.comparingInt(Features::channels)); // which hold the first ones of fewer
+        return new AnalysedData(file, whole(config, features));
     }
 
     private static Path file(List<Path> sources, @Nullable Path like) {
@@ -62,10 +73,9 @@ record AnalysedData(Path file, RunConfig config) {
     }
 
     /** The same experiment with all tokens everywhere: no subset, and nothing that goes with one. */
-    private static RunConfig whole(RunConfig config) {
+    private static RunConfig whole(RunConfig config, Optional<Features> features) {
         Method method = config.method();
-        LossTerms terms =
-                method.terms().features().map(LossTerms.NONE::withFeatures).orElse(LossTerms.NONE);
+        LossTerms terms = features.map(LossTerms.NONE::withFeatures).orElse(LossTerms.NONE);
         return new RunConfig(
                 config.name(),
                 config.seed(),

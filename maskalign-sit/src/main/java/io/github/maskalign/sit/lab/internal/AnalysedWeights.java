@@ -205,7 +205,9 @@ record AnalysedWeights(String name, long step, Path file, Optional<RunConfig> ru
         boolean sees = config.subset().placement() != SubsetPlacement.SPARSE
                 || config.subset()
                         .sparse()
-                        .between(config.align().depthOf(projector) - 1, config.model().depth());
+                        .between(
+                                config.align().depthOf(projector) - 1,
+                                config.model().depth());
         return sees && config.align().projector() != ProjectorKind.CONV;
     }
 
@@ -222,14 +224,14 @@ record AnalysedWeights(String name, long step, Path file, Optional<RunConfig> ru
                 trained > 0 ? trained : SubsetConfig.defaults().dropping().ratio();
         if (own.placement() == SubsetPlacement.SPARSE || own.decoder().isPresent()) {
             Dropping how = own.dropping();
-            return plain.withSubset(own.withSchedule(
-                            SubsetSchedule.CONSTANT, 0, how.schedulePower(), how.scheduleWidth())
-                    .withUnmaskedTailSteps(0)
-                    .withRatio(ratio)
-                    .withDrawing(
-                            SubsetConfig.Scope.PER_SAMPLE,
-                            own.drawing().rounding(),
-                            own.drawing().order()));
+            return plain.withSubset(
+                    own.withSchedule(SubsetSchedule.CONSTANT, 0, how.schedulePower(), how.scheduleWidth())
+                            .withUnmaskedTailSteps(0)
+                            .withRatio(ratio)
+                            .withDrawing(
+                                    SubsetConfig.Scope.PER_SAMPLE,
+                                    own.drawing().rounding(),
+                                    own.drawing().order()));
         }
         if (config.align().enabled() && config.align().projector() == ProjectorKind.CONV) {
             return plain.withSubset(SubsetConfig.none());

@@ -158,10 +158,9 @@ final class AnalysisPictures {
                     int count = Math.min(settings.batch(), settings.pictures() - first);
                     try (NDManager scratch = manager.newSubManager()) {
                         TrainingBatch read = data.data().batch(scratch, first, count);
-                        NDArray images =
-                                read.images() != null || pictures == null || !(controlled || encoders.borrowed)
-                                        ? read.images()
-                                        : pictures(scratch, pictures, order, first, count);
+                        NDArray images = read.images() != null || pictures == null || !(controlled || encoders.borrowed)
+                                ? read.images()
+                                : pictures(scratch, pictures, order, first, count);
                         List<NDArray> tokens = encoders.tokens(read, images);
                         Batch plain = new Batch(first, read.latents(), read.labels(), tokens, null, List.of());
                         batches.add(more.add(plain, images).keptBy(manager));
@@ -176,8 +175,7 @@ final class AnalysisPictures {
     }
 
     /** What controls need of each batch; nothing without an encoder. */
-    private record Controls(
-            @Nullable Mirrors mirrors, List<RandomEncoder> random) implements AutoCloseable {
+    private record Controls(@Nullable Mirrors mirrors, List<RandomEncoder> random) implements AutoCloseable {
         static final Controls NONE = new Controls(null, List.of());
 
         static Controls open(

@@ -71,10 +71,11 @@ public record AnalysisWork(
         for (Path source : sources) {
             all.addAll(AnalysedWeights.of(source, checkpoints));
         }
-        AnalysedData base = AnalysedData.of(sources, like);
+        AnalysedData base = AnalysedData.of(sources, like, all);
         base.requireSame(all);
         List<Integer> chosen = chosen(base.config());
-        Results results = new Results(new LinkedHashSet<>(), new JsonArray(), new ArrayList<>(), new HashMap<>(), new AtomicLong());
+        Results results = new Results(
+                new LinkedHashSet<>(), new JsonArray(), new ArrayList<>(), new HashMap<>(), new AtomicLong());
         try (NDManager manager = NDManager.newBaseManager(device)) {
             AnalysisPictures pictures = AnalysisPictures.open(
                     base.config(), settings, settings.has(Part.GRADIENTS), cache, manager, display);
@@ -93,8 +94,7 @@ public record AnalysisWork(
             }
             long steps = (long) aims.size() * all.size() * settings.times().size();
             try (RunLock lock = RunLock.acquire(folder); // told now, not after an hour's work
-                    Progress progress =
-                            display.open(new Progress.Plan("analyze", 0, steps, pictures.size(), 1))) {
+                    Progress progress = display.open(new Progress.Plan("analyze", 0, steps, pictures.size(), 1))) {
                 for (AnalysedWeights weights : all) {
                     try (NDManager owner =
                             pictures.batches().get(0).latents().getManager().newSubManager()) {
@@ -140,12 +140,7 @@ public record AnalysisWork(
 
     /** Measures a model against an encoder: an entry for each projector that follows it. */
     private void measure(
-            AnalysedWeights weights,
-            Loaded loaded,
-            Aim aim,
-            MeasurableParts parts,
-            Results results,
-            Progress progress)
+            AnalysedWeights weights, Loaded loaded, Aim aim, MeasurableParts parts, Results results, Progress progress)
             throws IOException {
         List<Integer> projectors = parts.projectors(loaded.trained(), aim.encoder);
         for (int i = 0; i < Math.max(1, projectors.size()); i++) {
@@ -220,12 +215,7 @@ public record AnalysisWork(
 
     /** Computed once for all checkpoints of a model. */
     private static double[][] untrained(
-            Loaded loaded,
-            AnalysisPictures pictures,
-            Entry entry,
-            double t,
-            NDManager owner,
-            Results results) {
+            Loaded loaded, AnalysisPictures pictures, Entry entry, double t, NDManager owner, Results results) {
         String model = loaded.model().config() + " " + loaded.path() + " " + entry.projector;
         return results.untrained.computeIfAbsent(model + " " + t, key -> {
             try (NDManager scratch = owner.newSubManager()) {

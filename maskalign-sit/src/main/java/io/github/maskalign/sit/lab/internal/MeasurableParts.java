@@ -80,8 +80,7 @@ record MeasurableParts(AnalysisSettings asked, RunConfig base, AnalysisPictures 
      * @param projector which projector is looked at; negative if none follows the encoder
      * @param again whether taps were looked at before, with another projector
      */
-    AnalysisSettings ofModel(
-            String name, SiTConfig model, AnalysisSettings possible, int projector, boolean again) {
+    AnalysisSettings ofModel(String name, SiTConfig model, AnalysisSettings possible, int projector, boolean again) {
         Set<Part> parts = EnumSet.copyOf(possible.parts());
         if (again) {
             parts.removeAll(OF_TAPS);
@@ -89,9 +88,7 @@ record MeasurableParts(AnalysisSettings asked, RunConfig base, AnalysisPictures 
         }
         if (projector < 0 && parts.removeAll(OF_ALIGNMENT)) {
             notes.add(name
-                    + (model.align().enabled()
-                            ? " has no projector for this encoder"
-                            : " has no projectors")
+                    + (model.align().enabled() ? " has no projector for this encoder" : " has no projectors")
                     + ", so gradients, stability and conflict of an alignment are not measured");
         }
         if (projector >= 0 && !AnalysedWeights.canDrop(model, projector)) {
@@ -118,8 +115,8 @@ record MeasurableParts(AnalysisSettings asked, RunConfig base, AnalysisPictures 
         String[] keys = {"inputSize", "inChannels", "numClasses"};
         for (int i = 0; i < keys.length; i++) {
             if (pairs[i][0] != pairs[i][1]) {
-                throw new IllegalArgumentException(name + " has model." + keys[i] + " " + pairs[i][0]
-                        + " but the data are for " + pairs[i][1]);
+                throw new IllegalArgumentException(
+                        name + " has model." + keys[i] + " " + pairs[i][0] + " but the data are for " + pairs[i][1]);
             }
         }
         if (model.grid() != pictures.grid()) {
@@ -154,7 +151,9 @@ record MeasurableParts(AnalysisSettings asked, RunConfig base, AnalysisPictures 
                     + (pictures.encoders() == 1 ? "the encoder's have width " : "those of the encoders have ")
                     + (pictures.encoders() == 1
                             ? width(0)
-                            : base.encoders().stream().map(EncoderSection::width).toList()));
+                            : base.encoders().stream()
+                                    .map(EncoderSection::width)
+                                    .toList()));
         }
     }
 

@@ -73,8 +73,7 @@ final class Mirrors implements AutoCloseable {
             throws IOException {
         boolean kept = config.encoder().kind() == EncoderSection.Kind.CACHED || side == 0;
         boolean own = encoders.isEmpty();
-        List<RepresentationEncoder> opened =
-                !own || kept ? encoders : EncoderChoice.open(config, model, side, device);
+        List<RepresentationEncoder> opened = !own || kept ? encoders : EncoderChoice.open(config, model, side, device);
         boolean embedded = config.data().embedded();
         try {
             return new Mirrors(

@@ -28,7 +28,8 @@ public record GridPreviews(int mostBytes, Path page) {
             int narrow = Math.min(width, whole.width());
             int height = Math.max(1, Math.round((float) whole.height() * narrow / whole.width()));
             Picture small = narrow == whole.width() ? whole : Resampler.BICUBIC.resize(whole, narrow, height);
-            grid = new ReportedRun.Grid(step, PictureWriter.jpeg(small, QUALITY), small.width(), small.height(), link(file));
+            grid = new ReportedRun.Grid(
+                    step, PictureWriter.jpeg(small, QUALITY), small.width(), small.height(), link(file));
             if (grid.picture().length <= mostBytes) {
                 return grid;
             }
@@ -38,7 +39,9 @@ public record GridPreviews(int mostBytes, Path page) {
 
     /** A relative address, which stays right when the folder is moved. */
     private String link(Path file) {
-        Path to = page.toAbsolutePath().normalize().relativize(file.toAbsolutePath().normalize());
+        Path to = page.toAbsolutePath()
+                .normalize()
+                .relativize(file.toAbsolutePath().normalize());
         try {
             return new URI(null, null, to.toString().replace(File.separatorChar, '/'), null).getRawPath();
         } catch (URISyntaxException e) {

@@ -30,7 +30,8 @@ public final class ReportCharts {
     private static final String ERROR = "_se";
 
     /** Errors and spreads, which stand beside their scores, and what an evaluation took. */
-    private static final Pattern NO_SCORE = Pattern.compile("(.*)_s[ed]|eval/samples|eval/seconds|eval/protocol(?:_.*)?");
+    private static final Pattern NO_SCORE =
+            Pattern.compile("(.*)_s[ed]|eval/samples|eval/seconds|eval/protocol(?:_.*)?");
 
     private final List<RunGroup> groups;
     private final List<ReportedRun> runs;
@@ -56,7 +57,8 @@ public final class ReportCharts {
     List<Drawing> losses() {
         Map<String, String> titles = new LinkedHashMap<>();
         titles.put("loss", "Loss");
-        DENOISING.forEach((key, name) -> titles.put(key, name.substring(0, 1).toUpperCase(Locale.ROOT) + name.substring(1)));
+        DENOISING.forEach(
+                (key, name) -> titles.put(key, name.substring(0, 1).toUpperCase(Locale.ROOT) + name.substring(1)));
         titles.put("loss/vlb", "Variational bound of the noise’s variance");
         titles.put("loss/features", "Feature loss");
         titles.put("loss/class", "Class token loss");

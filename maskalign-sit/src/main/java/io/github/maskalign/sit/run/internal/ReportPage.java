@@ -141,7 +141,9 @@ public record ReportPage(
         ReportCharts.DENOISING.forEach((key, name) -> {
             if (runs().stream().anyMatch(run -> run.stats().curves().containsKey(key))) {
                 rows.put(
-                        name, group -> group.spread(run -> ReportCharts.last(run, key)).text());
+                        name,
+                        group ->
+                                group.spread(run -> ReportCharts.last(run, key)).text());
             }
         });
         rows.put("skipped steps", group -> each(group, run -> number(Math.max(0, ReportCharts.last(run, "skipped")))));
@@ -353,9 +355,7 @@ public record ReportPage(
                     escape(run.label()),
                     grid.step(),
                     grid.step(),
-                    grid.link() == null
-                            ? ""
-                            : ", <a href=\"" + escape(grid.link()) + "\">all its pixels</a>"));
+                    grid.link() == null ? "" : ", <a href=\"" + escape(grid.link()) + "\">all its pixels</a>"));
         }
         page.append("</div>\n");
     }

@@ -55,7 +55,12 @@ public record ReportedRun(
      * @param height its height in pixels
      * @param link where the whole picture lies, seen from the page; null if this is all there is
      */
-    record Grid(long step, byte[] picture, int width, int height, @Nullable String link) {}
+    record Grid(
+            long step,
+            byte[] picture,
+            int width,
+            int height,
+            @Nullable String link) {}
 
     /** Reads a run for a page that holds its pictures. */
     public static ReportedRun read(Path folder, String label, int mostGrids) throws IOException {

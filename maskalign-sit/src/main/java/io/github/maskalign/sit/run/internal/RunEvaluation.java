@@ -107,13 +107,12 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
                 FeatureRun features = new FeatureRun(scratch, extractor, section.batch(), Progress.Display.LOG, watch);
                 Set<Metric> metrics = metrics(scratch, space, decoder.side(model), further);
                 Reference reference = reference(features, kept(further ? "-" + space.word() : ""));
-                Evaluation evaluation =
-                        new Evaluation(metrics, PrecisionRecall.NEIGHBOURS, kernel(section.samples()));
+                Evaluation evaluation = new Evaluation(metrics, PrecisionRecall.NEIGHBOURS, kernel(section.samples()));
                 evaluation.requireReference(reference, space);
                 CollectorConfig needed =
                         CollectorConfig.samples(metrics, CollectorConfig.USUAL_GROUPS, section.samples());
-                judgements.all.add(new Judgement(
-                        features, evaluation, reference, new FeatureCollector(scratch, space, needed)));
+                judgements.all.add(
+                        new Judgement(features, evaluation, reference, new FeatureCollector(scratch, space, needed)));
             }
             try (Preview preview =
                     new Preview(scratch, run, weights, section.sampling(run.sample()), section.batch())) {
@@ -205,8 +204,10 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
                 FeatureExtractor before = opened.putIfAbsent(extractor.space().word(), extractor);
                 if (before != null) {
                     extractor.close();
-                    throw new IllegalArgumentException("evaluate.moreEncoders must name other networks than evaluate.encoder,"
-                            + " each once, but two are " + extractor.space().name());
+                    throw new IllegalArgumentException(
+                            "evaluate.moreEncoders must name other networks than evaluate.encoder,"
+                                    + " each once, but two are "
+                                    + extractor.space().name());
                 }
             }
         } catch (IOException | RuntimeException e) {
@@ -239,8 +240,7 @@ public final class RunEvaluation implements EvaluationListener.Scoring {
         EncoderSection own = run.encoder();
         if (scorer != EvaluateSection.Scorer.OWN) {
             String name = scorer == EvaluateSection.Scorer.JUDGE ? "judge" : "embedded";
-            return new ExtractorChoice(
-                    null, suite, name, null, own.preprocessing(), ScriptPin.ofOptions(null, false));
+            return new ExtractorChoice(null, suite, name, null, own.preprocessing(), ScriptPin.ofOptions(null, false));
         }
         return switch (own.kind()) {
             case NONE, CACHED, EMBEDDED ->

@@ -219,7 +219,8 @@ class ModelPassTest {
         }
         AnalysisPictures aligned = new AnalysisPictures(batches, new Draws(2), facts("own"));
 
-        Scores scores = new ModelPass(loaded, aligned, settings, 0, manager).at(T).scores();
+        Scores scores =
+                new ModelPass(loaded, aligned, settings, 0, manager).at(T).scores();
 
         assertThat(scores.untrained()).isNull();
         for (int m = 0; m < PICTURES; m++) {
@@ -253,7 +254,9 @@ class ModelPassTest {
         close(found[0].scores().denoising(), found[1].scores().denoising());
         close(found[0].cosines().maskedPatch(), found[1].cosines().maskedPatch());
         close(found[0].cosines().maskedClass(), found[1].cosines().maskedClass());
-        close(new double[][] {found[0].losses().get("velocity")}, new double[][] {found[1].losses().get("velocity")});
+        close(
+                new double[][] {found[0].losses().get("velocity")},
+                new double[][] {found[1].losses().get("velocity")});
         assertThat(found[0].spatial().get(3).get(7).lds())
                 .isCloseTo(found[1].spatial().get(3).get(7).lds(), within(1e-5));
         assertThat(found[0].pooled().get(1)[9])
