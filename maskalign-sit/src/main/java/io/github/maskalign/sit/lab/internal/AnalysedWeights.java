@@ -213,7 +213,7 @@ record AnalysedWeights(String name, long step, Path file, Optional<RunConfig> ru
 
     /**
      * The model that drops tokens wherever it is given some to keep, and is else the same: behind the mixer, or where parts of
-     * its own begin and end there, as the middle of SPARSE and the decoder that paints.
+     * its own begin and end there, as the middle of SPARSE, the encoder of MASKED_PASS and the decoder that paints.
      */
     static SiTConfig dropping(SiTConfig config) {
         SiTConfig plain = config.withTerms(
@@ -222,7 +222,8 @@ record AnalysedWeights(String name, long step, Path file, Optional<RunConfig> ru
         double trained = own.dropping().ratio();
         double ratio =
                 trained > 0 ? trained : SubsetConfig.defaults().dropping().ratio();
-        if (own.placement() == SubsetPlacement.SPARSE || own.decoder().isPresent()) {
+        boolean twice = own.placement() == SubsetPlacement.MASKED_PASS;
+        if (twice || own.placement() == SubsetPlacement.SPARSE || own.decoder().isPresent()) {
             Dropping how = own.dropping();
             return plain.withSubset(
                     own.withSchedule(SubsetSchedule.CONSTANT, 0, how.schedulePower(), how.scheduleWidth())

@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
 import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.data.FeatureBasis;
@@ -92,6 +93,7 @@ final class AnalysisPictures {
     private final Draws draws;
     private final int[] others;
     private final Facts facts;
+    private final List<List<NDArray>> lastBlocks; // of each batch and encoder
 
     /**
      * What is known of all pictures.
@@ -100,9 +102,16 @@ final class AnalysisPictures {
      * @param grid side of the grid of tokens
      * @param basis what makes features of the first encoder's tokens, if the data have one
      * @param borrowed whether the tokens are of an encoder that no run named, to be compared with alone
+     * @param widths width of one block of each encoder that the config names; tokens may have others, or features, in front
      * @param notes what was changed
      */
-    record Facts(String identity, int grid, Optional<FeatureBasis> basis, boolean borrowed, List<String> notes) {}
+    record Facts(
+            String identity,
+            int grid,
+            Optional<FeatureBasis> basis,
+            boolean borrowed,
+            List<Integer> widths,
+            List<String> notes) {}
 
     /**
      * Takes pictures whose tokens are known.
@@ -116,6 +125,18 @@ final class AnalysisPictures {
         this.draws = draws;
         others = others(draws, batches.stream().mapToInt(Batch::size).sum());
         this.facts = facts;
+        lastBlocks = batches.stream()
+                .map(batch -> IntStream.range(0, batch.tokens().size())
+                        .mapToObj(i -> lastBlock(batch.tokens().get(i), facts.borrowed ? 0 : facts.widths.get(i)))
+                        .toList())
+                .toList();
+    }
+
+    /** The last numbers of tokens, so many; all if they are not more, or so many is 0. */
+    private static NDArray lastBlock(NDArray tokens, int width) {
+        return width > 0 && tokens.getShape().get(2) > width
+                ? tokens.get(new NDIndex(":, :, -" + width + ":"))
+                : tokens;
     }
 
     /**
@@ -169,7 +190,12 @@ final class AnalysisPictures {
                 notes.addAll(more.notes());
             }
             Facts facts = new Facts(
-                    data.identity(), model.grid(), data.data().featureBasis(), encoders.borrowed, List.copyOf(notes));
+                    data.identity(),
+                    model.grid(),
+                    data.data().featureBasis(),
+                    encoders.borrowed,
+                    config.encoders().stream().map(EncoderSection::width).toList(),
+                    List.copyOf(notes));
             return new AnalysisPictures(batches, draws, facts);
         }
     }
@@ -295,10 +321,15 @@ final class AnalysisPictures {
         return encoders() > 0 && !facts.borrowed;
     }
 
-    /** Returns an encoder's tokens of other pictures, one for each of the batch (n, 1+T, Z). */
+    /** Returns an encoder's tokens of other pictures, one for each of the batch, (n, 1+T, Z) of its last block. */
     NDArray permuted(Batch batch, int encoder, NDManager scratch) {
         int[] positions = Arrays.copyOfRange(others, batch.first(), batch.first() + batch.size());
-        return rows(positions, other -> other.tokens().get(encoder), scratch);
+        return rows(positions, other -> lastBlock(other, encoder), scratch);
+    }
+
+    /** Returns what the last block of an encoder says of a batch (n, 1+T, Z), which is what models align with. */
+    NDArray lastBlock(Batch batch, int encoder) {
+        return lastBlocks.get(batch.first() / batches.get(0).size()).get(encoder);
     }
 
     /** Returns pictures at consecutive positions, whatever batches they are in. */

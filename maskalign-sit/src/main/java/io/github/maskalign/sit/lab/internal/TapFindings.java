@@ -34,7 +34,7 @@ final class TapFindings {
         encoder = new float[pictures.encoders() > 0 ? pictures.size() : 0][];
         if (pictures.encoders() > 0) {
             for (Batch batch : pictures.batches()) {
-                try (NDArray patches = batch.tokens().get(which).get(new NDIndex(":, 1:"))) {
+                try (NDArray patches = pictures.lastBlock(batch, which).get(new NDIndex(":, 1:"))) {
                     float[][] means = PatchTokens.means(patches);
                     System.arraycopy(means, 0, encoder, batch.first(), means.length);
                     if (settings.has(Part.SPATIAL)) {

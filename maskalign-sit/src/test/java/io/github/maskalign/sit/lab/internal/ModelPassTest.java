@@ -120,7 +120,7 @@ class ModelPassTest {
     }
 
     private static Facts facts(String identity) {
-        return new Facts(identity, GRID, Optional.empty(), false, List.of());
+        return new Facts(identity, GRID, Optional.empty(), false, List.of(WIDTH), List.of());
     }
 
     /** Numbers that belong to a picture's position, not to its batch. */
