@@ -199,6 +199,9 @@ final class SamplerOptions {
                     "--unconditional NO_FEATURES goes with a model that generates features beside the"
                             + " latent, as ReDi's do, but this one has none; NULL_LABEL goes with every model");
         }
+        if (cfgPower != null && w == 1) {
+            throw CommandFailure.badInput("--cfg-power lets guidance grow, so --cfg must be above 1 but was " + w);
+        }
         if (featureCfgScale != null && (model.featureChannels() == 0 || w == 1)) {
             throw CommandFailure.badInput(
                     "--feature-cfg goes with a model that generates features, and acts while the latent"

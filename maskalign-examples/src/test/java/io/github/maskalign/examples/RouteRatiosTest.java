@@ -50,6 +50,8 @@ class RouteRatiosTest {
         assertThat(chosen.guidance().cfgPower()).isEqualTo(4);
         assertThat(options("--cfg=2").over(chosen, PLAIN).guidance().cfgPower()).isEqualTo(4);
         assertThat(options("--cfg=2").over(own, PLAIN).guidance().cfgPower()).isZero();
+        assertThatThrownBy(() -> options("--cfg-power=4").over(own, PLAIN))
+                .hasMessageContaining("--cfg must be above 1 but was 1");
     }
 
     @Test

@@ -22,8 +22,7 @@ import io.github.maskalign.core.script.ScriptFunction;
  * token in the code that it was taken from, are never used. Source: sail-sg/MDT, {@code masked_diffusion/models.py}.
  */
 final class SkipBlock extends ScriptedBlock {
-    /** A key below a block's of which every block has one. */
-    static final String TABLE = "attn.rel_pos_bias.relative_position_bias_table";
+    private static final String TABLE = "attn.rel_pos_bias.relative_position_bias_table";
 
     private static final int UNUSED_ROWS = 3;
 

@@ -169,7 +169,7 @@ public final class SiTWeights implements Closeable {
             case MDTV2 -> {
                 named = without(plain, KeyNames.PAIRS);
                 if (named.keys().size() < plain.keys().size()) {
-                    notes.add("left out " + KeyNames.PAIRS + " of each block, which follows from the grid");
+                    notes.add("left out relative_position_index of each block, which follows from the grid");
                 }
             }
             case REG, REGLUE -> {

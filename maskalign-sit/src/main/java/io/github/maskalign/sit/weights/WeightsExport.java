@@ -117,7 +117,7 @@ public record WeightsExport(WeightsFamily family, StateDict tensors, Map<String,
         }
         if (family == WeightsFamily.MDTV2) {
             named = KeyNames.withPairs(left, config.grid());
-            notes.add("added " + KeyNames.PAIRS + " to each block, which mdtv2's own loader wants");
+            notes.add("added relative_position_index to each block, which mdtv2's own loader wants");
         }
         return new WeightsExport(family, named, metadata, notes);
     }

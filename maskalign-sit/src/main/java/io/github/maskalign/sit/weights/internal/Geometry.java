@@ -33,8 +33,6 @@ public final class Geometry {
     /** Two hundred times the largest published table: the formula's is computed to compare them. */
     private static final long MOST_POSITIONS = 1 << 26;
 
-    private static final String BIASES = "attn.rel_pos_bias.relative_position_bias_table";
-
     private final String origin;
     private final StateDict tensors;
     private final Map<String, Shape> shapes;
@@ -82,7 +80,7 @@ public final class Geometry {
                 config -> config.model().depth() == depth && config.model().hiddenSize() == width);
         int labels = size(shape(Keys.LABELS, 2).get(0));
         double dropout = told.map(config -> config.model().classDropoutProb()).orElse(PUBLISHED_DROPOUT);
-        int heads = skips ? size(shape(first + BIASES, 2).get(1)) : heads(width, depth);
+        int heads = skips ? size(shape(first + Keys.BIASES, 2).get(1)) : heads(width, depth);
         SiTConfig config = SiTConfig.of(
                         Math.multiplyExact(grid, patch),
                         patch,

@@ -23,8 +23,6 @@ public final class KeyNames {
     /** A buffer of each block of sail-sg/MDT: the rows of its table of biases, by pairs of tokens. */
     public static final String PAIRS = ".attn.rel_pos_bias.relative_position_index";
 
-    private static final String TABLE = ".attn.rel_pos_bias.relative_position_bias_table";
-
     private KeyNames() {}
 
     /** Adds to each block with biases the buffer that MDT's own loader wants, of a grid of side G. */
@@ -41,8 +39,8 @@ public final class KeyNames {
         Map<String, TensorSource> out = new LinkedHashMap<>();
         tensors.tensors().forEach((key, tensor) -> {
             out.put(key, tensor);
-            if (key.endsWith(TABLE)) {
-                out.put(key.substring(0, key.length() - TABLE.length()) + PAIRS, pairs);
+            if (key.endsWith("." + Keys.BIASES)) {
+                out.put(key.substring(0, key.length() - Keys.BIASES.length() - 1) + PAIRS, pairs);
             }
         });
         return StateDict.ofTensors(out);

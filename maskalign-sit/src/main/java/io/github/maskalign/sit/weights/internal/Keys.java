@@ -16,6 +16,7 @@ public final class Keys {
     static final String DECODER_BLOCKS = "decoder_blocks.";
     static final String IN_BLOCKS = "en_inblocks.";
     static final String DE_BLOCKS = "de_blocks.";
+    static final String BIASES = "attn.rel_pos_bias.relative_position_bias_table";
     static final String SPARSE_WEIGHT = "renoise_linear.weight";
     public static final String CLASS_WEIGHT = "cls_projectors2.weight";
     public static final String CLASS_HEAD_WEIGHT = "final_layer.linear_cls.weight";
