@@ -5,6 +5,7 @@ import static io.github.maskalign.sit.TinySiT.keepFive;
 import static io.github.maskalign.sit.TinySiT.lossInput;
 import static io.github.maskalign.sit.TinySiT.move;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.offset;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
@@ -93,9 +94,15 @@ class RoundedWeightsTest {
         Recomputation walk = Recomputation.ofNothing();
         Passed gradual = pass(model, rounded, in, walk, oneAfterTheOther(rounded.around(walk)));
 
-        same(found, expected);
-        same(recomputed, expected);
-        same(gradual, expected);
+        if (config.subset().placement() == SubsetPlacement.MASKED_PASS) { // each weight is used in both passes
+            addedInBfloat16(found, expected);
+            addedInBfloat16(recomputed, expected);
+            addedInBfloat16(gradual, expected);
+        } else {
+            same(found, expected);
+            same(recomputed, expected);
+            same(gradual, expected);
+        }
         same(values(model), before);
     }
 
@@ -264,6 +271,20 @@ class RoundedWeightsTest {
         assertThat(found.gradients).hasSameSizeAs(expected.gradients);
         for (int i = 0; i < expected.gradients.size(); i++) {
             assertThat(found.gradients.get(i)).as("gradient %d", i).isEqualTo(expected.gradients.get(i));
+        }
+    }
+
+    /** The loss is the same, and each gradient the sum of two in bfloat16, rounded to it: within half of its last place, 2^-8. */
+    private static void addedInBfloat16(Passed found, Passed expected) {
+        assertThat(found.loss).isEqualTo(expected.loss);
+        assertThat(found.gradients).hasSameSizeAs(expected.gradients);
+        for (int i = 0; i < expected.gradients.size(); i++) {
+            float[] values = expected.gradients.get(i);
+            for (int k = 0; k < values.length; k++) {
+                assertThat(found.gradients.get(i)[k])
+                        .as("gradient %d at %d", i, k)
+                        .isCloseTo(values[k], offset(Math.abs(values[k]) / 256));
+            }
         }
     }
 

@@ -33,7 +33,8 @@ class SampleLossesTest {
         SiTConfig plain = SiTConfig.of(6, 2, 3, 16, 2, 2, 4);
         for (SiTConfig config : List.of(
                 plain,
-                plain.withFeatures(new Features(4, 0.7, 0.2, LossSchedule.ALWAYS, LossStages.NONE, FeatureSource.LAST_BLOCK)),
+                plain.withFeatures(
+                        new Features(4, 0.7, 0.2, LossSchedule.ALWAYS, LossStages.NONE, FeatureSource.LAST_BLOCK)),
                 plain.withProcess(Process.DDPM))) {
             try (NDManager manager = NDManager.newBaseManager()) {
                 SiTLoss loss = new SiTLoss(model(config, manager), Interpolant.COSINE);

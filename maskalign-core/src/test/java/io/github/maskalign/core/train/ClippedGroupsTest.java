@@ -44,8 +44,7 @@ class ClippedGroupsTest {
             Map<String, Parameter> all = parameters(manager, "main.a", "main.b", "main.frozen", "side.a", "side.b");
             Map<String, Parameter> main = parameters(manager, "main.a", "main.b", "main.frozen");
             Map<String, Parameter> side = parameters(manager, "side.a", "side.b");
-            try (TrainState joint =
-                            new TrainState(manager, all, CONFIG, key -> key.startsWith("main"));
+            try (TrainState joint = new TrainState(manager, all, CONFIG, key -> key.startsWith("main"));
                     TrainState first = new TrainState(manager, main, CONFIG.extraEmaDecays());
                     TrainState second = new TrainState(manager, side, CONFIG.extraEmaDecays())) {
                 AdamW together = new AdamW(CONFIG, joint, key -> key.startsWith("main") ? "" : "side");
@@ -113,7 +112,8 @@ class ClippedGroupsTest {
     void averagedWeightsHaveToComeFirst() {
         try (NDManager manager = NDManager.newBaseManager()) {
             Map<String, Parameter> all = parameters(manager, "side.a", "main.a");
-            try (TrainState state = new TrainState(manager, all, OptimConfig.PAPER.withExtraEmaDecays(List.of(0.8)), key -> key.startsWith("main"))) {
+            try (TrainState state = new TrainState(
+                    manager, all, OptimConfig.PAPER.withExtraEmaDecays(List.of(0.8)), key -> key.startsWith("main"))) {
                 assertThatThrownBy(() -> new AdamW(CONFIG, state))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessageContaining("must come first");

@@ -212,10 +212,7 @@ public final class TrainingRun {
             SiTObjective transformer = agreement.together(() -> objective(run, data, encoder.opened(), manager));
             try (Side side = agreement.together(() -> Side.of(run, data, transformer, manager));
                     TrainState state = new TrainState(
-                            manager,
-                            side.objective().parameters(),
-                            run.optim(),
-                            side.objective()::isAveraged)) {
+                            manager, side.objective().parameters(), run.optim(), side.objective()::isAveraged)) {
                 Objective objective = side.objective();
                 Optional<RunCheckpoints> checkpoints = Optional.empty();
                 List<TrainListener> listeners = List.of();

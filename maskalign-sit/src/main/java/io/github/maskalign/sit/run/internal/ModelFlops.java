@@ -36,7 +36,8 @@ public record ModelFlops(long forward, long step, long sample) {
         long forward = trunk(config, twice ? config.tokens() : kept)
                 + (twice ? longSkips(config, kept, true) : 0)
                 + heads(config, kept);
-        long step = 3 * forward + (config.terms().selfAlign().isPresent() ? teacher(config) : 0)
+        long step = 3 * forward
+                + (config.terms().selfAlign().isPresent() ? teacher(config) : 0)
                 + (config.terms().endToEnd().isPresent() ? 2 * seenByTheAutoencoder(config) : 0);
         return new ModelFlops(forward, step, trunk(config, config.tokens()));
     }
