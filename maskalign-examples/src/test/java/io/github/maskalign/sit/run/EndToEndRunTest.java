@@ -177,6 +177,41 @@ class EndToEndRunTest {
                 .hasMessageContaining("features.2 must take 2 channels");
     }
 
+    @Test
+    void aDiscriminatorBeginsWithTheWeightsOfItsFile() throws IOException {
+        Path fresh = root.resolve("fresh");
+        train(fresh);
+        Path file = root.resolve("discriminator.safetensors");
+        Map<String, TensorSource> weights = new HashMap<>();
+        try (SafetensorsFile state =
+                SafetensorsFile.open(fresh.resolve("checkpoints/state-0000002/weights.safetensors"))) {
+            for (String key : state.stateDict().keys()) {
+                if (key.startsWith("discriminator.")) {
+                    TensorSource tensor = state.stateDict().get(key);
+                    weights.put(
+                            key.substring("discriminator.".length()), TensorSource.of(tensor.shape(), tensor.floats()));
+                }
+            }
+        }
+        weights.put(
+                "main.3.running_mean", TensorSource.of(new Shape(1), new float[] {7})); // as the original's file has
+        SafetensorsWriter.write(file, StateDict.ofTensors(weights), Map.of());
+        Path given = root.resolve("given");
+
+        train(given, "terms.endToEnd.discriminator=" + file, "train.steps=1");
+
+        JsonObject begun = steps(given).get(0);
+        JsonObject without = steps(fresh).get(0);
+        assertThat(begun.get("loss/pixel")).isEqualTo(without.get("loss/pixel"));
+        assertThat(begun.get("loss/discriminator")).isNotEqualTo(without.get("loss/discriminator"));
+        weights.remove("main.6.bias");
+        Path less = root.resolve("less.safetensors");
+        SafetensorsWriter.write(less, StateDict.ofTensors(weights), Map.of());
+        assertThatThrownBy(() -> train(root.resolve("bad"), "terms.endToEnd.discriminator=" + less))
+                .isInstanceOf(CheckpointFormatException.class)
+                .hasMessageContaining("main.6.bias");
+    }
+
     private static void lpips(Path file, float value, int inSecond) throws IOException {
         Map<String, TensorSource> tensors = new HashMap<>();
         int in = 3;

@@ -42,6 +42,7 @@ import io.github.maskalign.sit.run.internal.PictureListener;
 import io.github.maskalign.sit.run.internal.Provenance;
 import io.github.maskalign.sit.run.internal.RunData;
 import io.github.maskalign.sit.run.internal.RunEvaluation;
+import io.github.maskalign.sit.run.internal.RunObjective;
 import io.github.maskalign.sit.run.internal.RunPlan;
 import io.github.maskalign.sit.run.internal.RunStart;
 import io.github.maskalign.sit.run.internal.StopRequest;
@@ -210,7 +211,7 @@ public final class TrainingRun {
                                         run, RunPlan.model(run), data.pictureSide(), manager.getDevice())));
                 Sinks sinks = new Sinks()) {
             SiTObjective transformer = agreement.together(() -> objective(run, data, encoder.opened(), manager));
-            try (Side side = agreement.together(() -> Side.of(run, data, transformer, manager));
+            try (RunObjective side = agreement.together(() -> RunObjective.of(run, data, transformer, manager));
                     TrainState state = new TrainState(
                             manager, side.objective().parameters(), run.optim(), side.objective()::isAveraged)) {
                 Objective objective = side.objective();
@@ -276,7 +277,8 @@ public final class TrainingRun {
         return training.optEncoders(encoders).buildObjective(manager);
     }
 
-    private RunCheckpoints checkpoints(RunData data, Map<String, String> provenance, Side side) throws IOException {
+    private RunCheckpoints checkpoints(RunData data, Map<String, String> provenance, RunObjective side)
+            throws IOException {
         RunConfig run = config.value();
         SiTConfig model = RunPlan.model(run);
         Map<String, String> settled = identity(run, data);
@@ -342,37 +344,6 @@ public final class TrainingRun {
     /** Asks the run to end after its step, saving its state; may be called from any thread, at any time. */
     public void requestStop() {
         stopping.request();
-    }
-
-    /** What is trained: the transformer, and with {@code terms.endToEnd} the autoencoder beside it. */
-    private record Side(Objective objective, @Nullable EndToEndRun trained) implements AutoCloseable {
-        static Side of(RunConfig run, RunData data, SiTObjective transformer, NDManager manager) throws IOException {
-            if (!EndToEndRun.isMeant(run)) {
-                return new Side(transformer, null);
-            }
-            EndToEndRun opened = EndToEndRun.open(run, data.pictureSide(), manager);
-            try {
-                return new Side(opened.objective(transformer, manager), opened);
-            } catch (IOException | RuntimeException e) {
-                opened.close();
-                throw e;
-            }
-        }
-
-        Map<String, String> identity() throws IOException {
-            return trained == null ? Map.of() : trained.identity();
-        }
-
-        RunCheckpoints in(RunCheckpoints files, Path folder) throws IOException {
-            return trained == null ? files : trained.in(files, folder);
-        }
-
-        @Override
-        public void close() {
-            if (trained != null) {
-                trained.close();
-            }
-        }
     }
 
     /** The encoders, if there are any. */
