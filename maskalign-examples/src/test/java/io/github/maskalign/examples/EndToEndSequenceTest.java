@@ -3,6 +3,7 @@ package io.github.maskalign.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.Device;
+import io.github.maskalign.core.files.internal.Digests;
 import io.github.maskalign.core.nn.Precision;
 import io.github.maskalign.core.train.KillAndResume;
 import io.github.maskalign.encoders.vae.NativeAutoencoder;
@@ -30,7 +31,7 @@ class EndToEndSequenceTest {
     @BeforeEach
     void draw() {
         mini = folder.resolve("mini");
-        assertThat(maskalign.workbench("mini-ilsvrc", mini, "--per-class", "2")).isZero();
+        assertThat(maskalign.workbench("mini-ilsvrc", mini, "--per-class", "3")).isZero();
     }
 
     @Test
@@ -74,8 +75,18 @@ class EndToEndSequenceTest {
         assertThat(Files.readAllBytes(own)).isNotEqualTo(Files.readAllBytes(given));
         run(train(set, folder.resolve("next"), 1, "data.vae=" + trained, "evaluate.every=0"));
         run(List.of("report", whole.toString(), "--out=" + folder.resolve("report.html")));
-        assertThat(failure(List.of("analyze", whole.toString(), "--out=" + folder.resolve("findings"))))
-                .contains("was trained with terms.endToEnd");
+
+        List<String> analyze = List.of(
+                "analyze", whole.toString(), "--pictures=24", "--times=0.5", "--out=" + folder.resolve("findings"));
+        run(analyze);
+        String findings = Files.readString(folder.resolve("findings/analysis.json"));
+        assertThat(findings)
+                .contains("\"autoencoder\": \"" + Digests.sha256(trained))
+                .doesNotContain("the mirrored control mirrors latents");
+        Files.move(set, folder.resolve("with-images"));
+        run(prepare(set, "--shard=8"));
+        assertThat(failure(analyze))
+                .contains("terms.endToEnd looks at pictures, which data.path " + set + " does not hold");
     }
 
     @Test

@@ -79,7 +79,7 @@ class MethodLabTest {
 
     private void compareAndAnalyse(String method) throws IOException {
         String other = method.equals("sit") ? "repa" : "sit";
-        Path out = compare(method, List.of("method=" + method), other, List.of("method=" + other));
+        Path out = compare(method, on(method, method), other, on(method, other));
         Path run = out.resolve("cells/" + method + "-seed0");
 
         JsonObject results = json(out.resolve("results.json"));
@@ -125,6 +125,15 @@ class MethodLabTest {
                 .contains("<tr><th scope=\"row\">" + (NOISE.contains(method) ? "noise loss" : "velocity loss"))
                 .doesNotContain("NaN", "Infinity");
         assertThat(page.contains("velocity loss</th>")).isNotEqualTo(NOISE.contains(method));
+    }
+
+    /** What a variant is, on pixels; where a method trains an autoencoder, both are on its latents. */
+    private static List<String> on(String method, String variant) {
+        List<String> all = new ArrayList<>(List.of("method=" + variant));
+        if (method.equals("repa-e")) {
+            all.addAll(List.of("data.space=LATENTS", "model.inputSize=16", "model.inChannels=4", "model.patchSize=2"));
+        }
+        return all;
     }
 
     /** Alignment on DiT, and beside generated features: all parts, and the same pictures for both. */

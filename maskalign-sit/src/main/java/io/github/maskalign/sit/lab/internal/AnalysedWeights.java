@@ -25,9 +25,11 @@ import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.internal.RunPlan;
 import io.github.maskalign.sit.run.internal.SampleSource;
+import io.github.maskalign.sit.run.internal.TrainedLatents;
 import io.github.maskalign.sit.run.internal.TrainedWeights;
 import io.github.maskalign.sit.weights.SiTWeights;
 import io.github.maskalign.sit.weights.SiTWeights.ImportOptions;
+import io.github.maskalign.sit.weights.internal.ModelMetadata;
 import io.github.maskalign.sit.weights.internal.OpenWeights;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -51,9 +53,14 @@ import org.jspecify.annotations.Nullable;
  * @param step steps it was trained for; -1 if that is not known
  * @param file the file
  * @param run config of its run; empty for files from elsewhere
+ * @param latents what it sees of pictures, if that is not what the data hold
  */
-record AnalysedWeights(String name, long step, Path file, Optional<RunConfig> run) {
+record AnalysedWeights(
+        String name, long step, Path file, Optional<RunConfig> run, Optional<TrainedLatents> latents) {
     private static final Pattern SNAPSHOT = Pattern.compile("snapshot-(\\d+)\\.safetensors");
+    private static final String OTHER_LATENTS =
+            "its latents are taken to be those of the data, which must then have been made by the autoencoder that was"
+                    + " trained along with it, and normalised by the statistics in its file";
     private static final Pattern NUMBER = Pattern.compile("(\\d{7,18})");
 
     /**
@@ -67,7 +74,8 @@ record AnalysedWeights(String name, long step, Path file, Optional<RunConfig> ru
             if (!Files.isRegularFile(source)) {
                 throw new IllegalArgumentException(source + " is neither the folder of a run nor a file of weights");
             }
-            return List.of(new AnalysedWeights(String.valueOf(source.getFileName()), -1, source, Optional.empty()));
+            return List.of(new AnalysedWeights(
+                    String.valueOf(source.getFileName()), -1, source, Optional.empty(), Optional.empty()));
         }
         if (!Files.isDirectory(source)) {
             return List.of(inRun(TrainedWeights.find(source)));
@@ -119,12 +127,7 @@ record AnalysedWeights(String name, long step, Path file, Optional<RunConfig> ru
         return files;
     }
 
-    private static AnalysedWeights inRun(TrainedWeights found) {
-        if (found.config().method().terms().endToEnd().isPresent()) {
-            throw new IllegalArgumentException(
-                    found.folder() + " was trained with terms.endToEnd: its latents are those of"
-                            + " the autoencoder that was trained along, which an analysis of the data's does not know");
-        }
+    private static AnalysedWeights inRun(TrainedWeights found) throws IOException {
         Path file = found.weights().toAbsolutePath();
         Matcher inName = NUMBER.matcher(String.valueOf(file.getFileName()));
         Matcher inFolder = NUMBER.matcher(String.valueOf(file.resolveSibling("").getFileName()));
@@ -132,7 +135,12 @@ record AnalysedWeights(String name, long step, Path file, Optional<RunConfig> ru
                 ? Long.parseLong(inName.group())
                 : inFolder.find() ? Long.parseLong(inFolder.group()) : -1;
         String name = String.valueOf(found.folder().toAbsolutePath().normalize().getFileName());
-        return new AnalysedWeights(step < 0 ? name : name + ", step " + step, step, file, Optional.of(found.config()));
+        return new AnalysedWeights(
+                step < 0 ? name : name + ", step " + step,
+                step,
+                file,
+                Optional.of(found.config()),
+                TrainedLatents.of(found));
     }
 
     /**
@@ -168,7 +176,11 @@ record AnalysedWeights(String name, long step, Path file, Optional<RunConfig> ru
         try (OpenWeights weights = OpenWeights.open(file, null, Unknown.REFUSE)) {
             SiTWeights read = weights.sit(options).dataAtZero();
             SiTConfig config = read.config();
-            return new Loaded(load(manager, config, read.tensors()), config, read.path(), read.notes());
+            List<String> notes = new ArrayList<>(read.notes());
+            if (read.metadata().containsKey(ModelMetadata.LATENT_MEAN)) {
+                notes.add(OTHER_LATENTS);
+            }
+            return new Loaded(load(manager, config, read.tensors()), config, read.path(), notes);
         }
     }
 

@@ -1,13 +1,11 @@
 package io.github.maskalign.sit.lab.internal;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
-import io.github.maskalign.core.align.RepresentationEncoder;
 import io.github.maskalign.core.data.FeatureBasis;
 import io.github.maskalign.core.data.TrainingData.TrainingBatch;
 import io.github.maskalign.core.data.internal.EpochOrder;
@@ -17,24 +15,23 @@ import io.github.maskalign.core.files.internal.OwnedArrays;
 import io.github.maskalign.core.random.Draws;
 import io.github.maskalign.core.random.Draws.RandomStream;
 import io.github.maskalign.core.random.internal.SplitMix64;
-import io.github.maskalign.encoders.Encoders;
 import io.github.maskalign.sit.SiTConfig;
-import io.github.maskalign.sit.lab.Analysis.Part;
 import io.github.maskalign.sit.lab.internal.Mirrors.Mirrored;
 import io.github.maskalign.sit.run.Progress;
 import io.github.maskalign.sit.run.RunConfig;
 import io.github.maskalign.sit.run.RunConfig.EncoderSection;
 import io.github.maskalign.sit.run.TrainingSource.TrainingPictures;
-import io.github.maskalign.sit.run.internal.EncoderChoice;
+import io.github.maskalign.sit.run.internal.EndToEndRun;
 import io.github.maskalign.sit.run.internal.RunData;
 import io.github.maskalign.sit.run.internal.RunPlan;
+import io.github.maskalign.sit.run.internal.TrainedLatents;
+import io.github.maskalign.sit.run.internal.TrainedLatents.Coder;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -44,9 +41,6 @@ import org.jspecify.annotations.Nullable;
 final class AnalysisPictures {
     private static final String NO_RANDOM =
             "the control with an untrained encoder is left out, as the data hold no pictures for it to look at";
-
-    /** Sides of the grids that the embedded teacher gives. */
-    private static final Set<Integer> TEACHER_GRIDS = Set.of(8, 16);
 
     /**
      * Some pictures.
@@ -94,6 +88,8 @@ final class AnalysisPictures {
     private final int[] others;
     private final Facts facts;
     private final List<List<NDArray>> lastBlocks; // of each batch and encoder
+    private final List<NDArray> images; // (n, 3, H, W) of each batch; empty unless some weights encode them anew
+    private final String latents;
 
     /**
      * What is known of all pictures.
@@ -114,6 +110,15 @@ final class AnalysisPictures {
             List<String> notes) {}
 
     /**
+     * What is needed beside what the data hold.
+     *
+     * @param controls what controls need
+     * @param data whether there are weights that see the data's latents
+     * @param own a run whose weights do not, but make theirs of the pictures; empty if there is none
+     */
+    record Wanted(boolean controls, boolean data, Optional<RunConfig> own) {}
+
+    /**
      * Takes pictures whose tokens are known.
      *
      * @param batches of equal sizes but for the last
@@ -121,6 +126,12 @@ final class AnalysisPictures {
      * @param facts what is known of all
      */
     AnalysisPictures(List<Batch> batches, Draws draws, Facts facts) {
+        this(batches, List.of(), draws, facts);
+    }
+
+    private AnalysisPictures(List<Batch> batches, List<NDArray> images, Draws draws, Facts facts) {
+        this.images = images;
+        latents = "";
         this.batches = batches;
         this.draws = draws;
         others = others(draws, batches.stream().mapToInt(Batch::size).sum());
@@ -130,6 +141,52 @@ final class AnalysisPictures {
                         .mapToObj(i -> lastBlock(batch.tokens().get(i), facts.borrowed ? 0 : facts.widths.get(i)))
                         .toList())
                 .toList();
+    }
+
+    private AnalysisPictures(List<Batch> batches, AnalysisPictures like, String latents) {
+        this.batches = batches;
+        this.latents = latents;
+        draws = like.draws;
+        others = like.others;
+        facts = like.facts;
+        lastBlocks = like.lastBlocks;
+        images = like.images;
+    }
+
+    /**
+     * Returns the same pictures as weights see them that were trained along with an autoencoder of their own: other latents,
+     * also of the mirrored pictures, sampled with the noise that prepared latents have at their positions, and nothing else.
+     *
+     * @param weights the weights, which tell these latents from others
+     * @param owner gets the latents
+     */
+    AnalysisPictures seenBy(TrainedLatents own, Path weights, NDManager owner) throws IOException {
+        List<Batch> seen = new ArrayList<>();
+        try (Coder coder = own.open(owner.getDevice());
+                GradMode constants = GradMode.off()) {
+            for (int i = 0; i < batches.size(); i++) {
+                Batch batch = batches.get(i);
+                try (NDManager scratch = owner.newSubManager()) {
+                    Shape shape = batch.latents().getShape();
+                    int values = Math.toIntExact(shape.size() / batch.size());
+                    float[] numbers = draws.normal(RandomStream.POSTERIOR, batch.first(), batch.size(), values);
+                    NDArray noise = OwnedArrays.of(scratch, shape, numbers);
+                    NDArray plain = coder.latents(images.get(i), noise);
+                    plain.attach(owner);
+                    Mirrored mirrored = batch.mirrored();
+                    if (mirrored != null) {
+                        NDArray flipped = Mirrors.flip(images.get(i));
+                        flipped.attach(scratch);
+                        NDArray other = coder.latents(flipped, Mirrors.flip(noise));
+                        other.attach(owner);
+                        mirrored = new Mirrored(other, mirrored.tokens());
+                    }
+                    seen.add(new Batch(
+                            batch.first(), plain, batch.labels(), batch.tokens(), mirrored, batch.untrained()));
+                }
+            }
+        }
+        return new AnalysisPictures(seen, this, weights.toString());
     }
 
     /** The last numbers of tokens, so many; all if they are not more, or so many is 0. */
@@ -143,12 +200,13 @@ final class AnalysisPictures {
      * Reads and encodes the pictures.
      *
      * @param config whose data and encoders; without subsets, as all tokens are looked at
-     * @param controls whether what controls need is computed too
+     * @param wanted what else is computed
+     * @throws IllegalArgumentException if there are fewer pictures than asked for, or none where some weights need them
      */
     static AnalysisPictures open(
             RunConfig config,
             AnalysisSettings settings,
-            boolean controls,
+            Wanted wanted,
             Path cache,
             NDManager manager,
             Progress.Display display)
@@ -157,7 +215,7 @@ final class AnalysisPictures {
         SiTConfig model = RunPlan.model(config);
         List<String> notes = new ArrayList<>();
         try (RunData data = RunData.open(config, cache, draws, new LocalCommunicator(), display);
-                Opened encoders = Opened.of(config, model, settings, data, manager.getDevice());
+                PictureEncoders encoders = PictureEncoders.of(config, model, settings, data, manager.getDevice());
                 GradMode constants = GradMode.off()) {
             long size = data.data().size();
             if (settings.pictures() > size) {
@@ -166,88 +224,44 @@ final class AnalysisPictures {
             }
             TrainingPictures all = data.pictures();
             TrainingPictures pictures = all != null && all.size() == size ? all : null;
-            boolean controlled = controls && config.encoder().kind() != EncoderSection.Kind.NONE;
+            wanted.own.ifPresent(run -> EndToEndRun.requirePictures(run, pictures == null ? 0 : pictures.side()));
+            boolean controlled = wanted.controls && config.encoder().kind() != EncoderSection.Kind.NONE;
             if (controlled && pictures == null) {
                 notes.add(NO_RANDOM);
             }
             EpochOrder order = new EpochOrder(draws, (int) Math.min(Integer.MAX_VALUE, size));
             List<Batch> batches = new ArrayList<>();
-            try (Controls more = controlled
-                    ? Controls.open(config, model, encoders.list, pictures, settings, manager)
-                    : Controls.NONE) {
+            List<NDArray> kept = new ArrayList<>();
+            boolean seen = controlled || encoders.borrowed() || wanted.own.isPresent();
+            try (PictureControls more = controlled
+                    ? PictureControls.open(config, model, encoders.list(), pictures, settings, manager)
+                    : PictureControls.NONE) {
                 for (int first = 0; first < settings.pictures(); first += settings.batch()) {
                     int count = Math.min(settings.batch(), settings.pictures() - first);
                     try (NDManager scratch = manager.newSubManager()) {
                         TrainingBatch read = data.data().batch(scratch, first, count);
-                        NDArray images = read.images() != null || pictures == null || !(controlled || encoders.borrowed)
+                        NDArray images = read.images() != null || pictures == null || !seen
                                 ? read.images()
                                 : pictures(scratch, pictures, order, first, count);
                         List<NDArray> tokens = encoders.tokens(read, images);
                         Batch plain = new Batch(first, read.latents(), read.labels(), tokens, null, List.of());
                         batches.add(more.add(plain, images).keptBy(manager));
+                        if (wanted.own.isPresent() && images != null) {
+                            images.attach(manager);
+                            kept.add(images);
+                        }
                     }
                 }
-                notes.addAll(more.notes());
+                notes.addAll(more.notes(wanted.data));
             }
             Facts facts = new Facts(
                     data.identity(),
                     model.grid(),
                     data.data().featureBasis(),
-                    encoders.borrowed,
+                    encoders.borrowed(),
                     config.encoders().stream().map(EncoderSection::width).toList(),
                     List.copyOf(notes));
-            return new AnalysisPictures(batches, draws, facts);
-        }
-    }
-
-    /** What controls need of each batch; nothing without an encoder. */
-    private record Controls(@Nullable Mirrors mirrors, List<RandomEncoder> random) implements AutoCloseable {
-        static final Controls NONE = new Controls(null, List.of());
-
-        static Controls open(
-                RunConfig config,
-                SiTConfig model,
-                List<RepresentationEncoder> encoders,
-                @Nullable TrainingPictures pictures,
-                AnalysisSettings settings,
-                NDManager manager)
-                throws IOException {
-            int side = pictures == null ? 0 : pictures.side();
-            List<RandomEncoder> random = new ArrayList<>();
-            for (EncoderSection section : side == 0 ? List.<EncoderSection>of() : config.encoders()) {
-                random.add(new RandomEncoder(side, model.grid(), section.width(), settings.seed(), manager));
-            }
-            return new Controls(Mirrors.open(config, model, encoders, side, manager.getDevice()), random);
-        }
-
-        Batch add(Batch batch, @Nullable NDArray images) {
-            List<NDArray> tokens = batch.tokens();
-            if (mirrors == null || tokens.isEmpty()) {
-                return batch;
-            }
-            return new Batch(
-                    batch.first(),
-                    batch.latents(),
-                    batch.labels(),
-                    tokens,
-                    mirrors.of(batch.latents(), tokens, images),
-                    images == null
-                            ? List.of()
-                            : random.stream().map(one -> one.tokens(images)).toList());
-        }
-
-        List<String> notes() {
-            List<String> notes = new ArrayList<>(mirrors == null ? List.of() : mirrors.notes());
-            random.stream().map(RandomEncoder::describe).distinct().forEach(notes::add);
-            return notes;
-        }
-
-        @Override
-        public void close() {
-            if (mirrors != null) {
-                mirrors.close();
-            }
-            random.forEach(RandomEncoder::close);
+            return new AnalysisPictures(batches, kept, draws, facts);
         }
     }
 
@@ -295,6 +309,11 @@ final class AnalysisPictures {
     /** Returns what tells these data from others. */
     String identity() {
         return facts.identity;
+    }
+
+    /** Returns what tells these latents from those of the data; empty for those. */
+    String latents() {
+        return latents;
     }
 
     /** Returns the side of the encoder's grid of tokens. */
@@ -368,46 +387,5 @@ final class AnalysisPictures {
             }
         }
         return labels;
-    }
-
-    /**
-     * The encoders that are run; none if the data bring their tokens.
-     *
-     * @param borrowed whether it is the embedded teacher, as the config names none
-     */
-    private record Opened(List<RepresentationEncoder> list, boolean borrowed) implements AutoCloseable {
-        static Opened of(RunConfig config, SiTConfig model, AnalysisSettings settings, RunData data, Device device)
-                throws IOException {
-            if (data.data().tokenWidth() > 0) {
-                return new Opened(List.of(), false);
-            }
-            if (config.encoder().kind() != EncoderSection.Kind.NONE) {
-                return new Opened(EncoderChoice.open(config, model, data.pictureSide(), device), false);
-            }
-            TrainingPictures pictures = data.pictures();
-            boolean seen = settings.has(Part.SIMILARITY)
-                    && pictures != null
-                    && pictures.size() == data.data().size()
-                    && TEACHER_GRIDS.contains(model.grid());
-            return seen && pictures != null
-                    ? new Opened(List.of(Encoders.embeddedTeacher(model.tokens(), pictures.side(), device)), true)
-                    : new Opened(List.of(), false);
-        }
-
-        List<NDArray> tokens(TrainingBatch read, @Nullable NDArray images) {
-            NDArray known = read.tokens();
-            if (list.isEmpty()) {
-                return known == null ? List.of() : List.of(known);
-            }
-            if (images == null) {
-                throw new IllegalStateException("the data have no pictures for the encoder");
-            }
-            return list.stream().map(encoder -> Mirrors.all(encoder, images)).toList();
-        }
-
-        @Override
-        public void close() {
-            list.forEach(RepresentationEncoder::close);
-        }
     }
 }

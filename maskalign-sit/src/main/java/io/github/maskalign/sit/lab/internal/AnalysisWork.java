@@ -12,6 +12,7 @@ import io.github.maskalign.sit.SiTConfig;
 import io.github.maskalign.sit.SiTConfig.AlignConfig.ProjectorKind;
 import io.github.maskalign.sit.lab.Analysis.Part;
 import io.github.maskalign.sit.lab.internal.AnalysedWeights.Loaded;
+import io.github.maskalign.sit.lab.internal.AnalysisPictures.Wanted;
 import io.github.maskalign.sit.lab.internal.ModelPass.Found;
 import io.github.maskalign.sit.lab.internal.ModelPass.Scores;
 import io.github.maskalign.sit.run.Progress;
@@ -78,7 +79,7 @@ public record AnalysisWork(
                 new LinkedHashSet<>(), new JsonArray(), new ArrayList<>(), new HashMap<>(), new AtomicLong());
         try (NDManager manager = NDManager.newBaseManager(device)) {
             AnalysisPictures pictures = AnalysisPictures.open(
-                    base.config(), settings, settings.has(Part.GRADIENTS), cache, manager, display);
+                    base.config(), settings, wanted(all), cache, manager, display);
             results.notes.addAll(pictures.notes());
             MeasurableParts parts = new MeasurableParts(settings, base.config(), pictures, results.notes);
             AnalysisSettings possible = parts.ofData();
@@ -101,8 +102,11 @@ public record AnalysisWork(
                         Loaded loaded = weights.load(owner, base.config());
                         parts.requireFits(weights.name(), loaded.trained());
                         loaded.notes().forEach(note -> results.notes.add(weights.name() + ": " + note));
+                        AnalysisPictures seen = weights.latents().isEmpty()
+                                ? pictures
+                                : pictures.seenBy(weights.latents().get(), weights.file(), owner);
                         for (Aim aim : aims) {
-                            measure(weights, loaded, aim, parts, results, progress);
+                            measure(weights, loaded, aim, parts.of(seen), results, progress);
                         }
                     }
                 }
@@ -122,6 +126,16 @@ public record AnalysisWork(
                 return new AnalysisFiles(out).write(folder);
             }
         }
+    }
+
+    private Wanted wanted(List<AnalysedWeights> all) {
+        return new Wanted(
+                settings.has(Part.GRADIENTS),
+                all.stream().anyMatch(weights -> weights.latents().isEmpty()),
+                all.stream()
+                        .filter(weights -> weights.latents().isPresent())
+                        .flatMap(weights -> weights.run().stream())
+                        .findFirst());
     }
 
     /** The numbers of the encoders that are looked at, from 0. */
@@ -216,7 +230,8 @@ public record AnalysisWork(
     /** Computed once for all checkpoints of a model. */
     private static double[][] untrained(
             Loaded loaded, AnalysisPictures pictures, Entry entry, double t, NDManager owner, Results results) {
-        String model = loaded.model().config() + " " + loaded.path() + " " + entry.projector;
+        String model =
+                loaded.model().config() + " " + loaded.path() + " " + entry.projector + " " + pictures.latents();
         return results.untrained.computeIfAbsent(model + " " + t, key -> {
             try (NDManager scratch = owner.newSubManager()) {
                 Loaded fresh = AnalysedWeights.untrained(loaded, entry.settings.seed(), scratch);
@@ -235,6 +250,9 @@ public record AnalysisWork(
         }
         out.addProperty("weights", String.valueOf(weights.file().getFileName()));
         out.addProperty("sha256", weights.sha256());
+        if (weights.latents().isPresent()) {
+            out.addProperty("autoencoder", weights.latents().get().sha256());
+        }
         out.addProperty("path", loaded.path().name());
         if (config.process() != Process.FLOW) {
             out.addProperty("process", config.process().name());

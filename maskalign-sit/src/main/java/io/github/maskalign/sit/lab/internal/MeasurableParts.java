@@ -32,6 +32,11 @@ record MeasurableParts(AnalysisSettings asked, RunConfig base, AnalysisPictures 
                 .toList();
     }
 
+    /** Returns the same for pictures as some weights see them. */
+    MeasurableParts of(AnalysisPictures seen) {
+        return new MeasurableParts(asked, base, seen, notes);
+    }
+
     /** Returns what the data allow. */
     AnalysisSettings ofData() {
         Set<Part> parts = EnumSet.copyOf(asked.parts());

@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  * they are encoded; otherwise latents and tokens are moved to their mirrored places, and a note says so.
  */
 final class Mirrors implements AutoCloseable {
-    private static final String LATENTS =
+    static final String LATENTS =
             "the mirrored control mirrors latents, not pictures before they were encoded; an"
                     + " autoencoder commutes with a mirror only nearly";
     private static final String TOKENS =

@@ -100,7 +100,7 @@ public final class EndToEndRun implements AutoencoderSide, AutoCloseable {
     }
 
     /** @throws IllegalArgumentException if a run has no pictures for its autoencoder, whose side is 0 then */
-    static void requirePictures(RunConfig run, int side) {
+    public static void requirePictures(RunConfig run, int side) {
         if (isMeant(run) && side == 0) {
             throw new IllegalArgumentException("terms.endToEnd looks at pictures, which data.path "
                     + run.data().path().orElseThrow() + " does not hold: prepare it with --images");
