@@ -122,7 +122,8 @@ class EndToEndSequenceTest {
 
     private KillAndResume training(Path set, Path run, int kills) {
         List<String> java = KillAndResume.jvm(
-                Main.class, train(set, run, 8, "train.saveEvery=1", "runtime.threads=1", "runtime.logEvery=1")
+                Main.class,
+                train(set, run, 8, "train.saveEvery=1", "runtime.threads=1", "runtime.logEvery=1")
                         .toArray(String[]::new));
         java.add(1, "-Dlogback.configurationFile=logback.xml"); // the program's, not the tests': it tells the steps
         List<String> command = new ArrayList<>(List.of("bash", "-c", "exec \"$@\" 2>&1", "bash"));
@@ -176,6 +177,8 @@ class EndToEndSequenceTest {
     }
 
     private void run(List<String> args) {
-        assertThat(maskalign.run(args.toArray())).as("%s: %s", args, maskalign.err()).isZero();
+        assertThat(maskalign.run(args.toArray()))
+                .as("%s: %s", args, maskalign.err())
+                .isZero();
     }
 }

@@ -111,7 +111,8 @@ class MethodLabTest {
         assertThat(at.has("gradients")).isEqualTo(aligns);
         assertThat(at.has("conflict")).isEqualTo(aligns);
         assertThat(at.has("stability")).isEqualTo(aligns && !convolves);
-        assertThat(at.has(NOISE.contains(method) ? "noiseLoss" : "velocityLoss")).isTrue();
+        assertThat(at.has(NOISE.contains(method) ? "noiseLoss" : "velocityLoss"))
+                .isTrue();
         assertThat(at.getAsJsonArray("taps")).hasSize(5);
         at.getAsJsonArray("taps")
                 .forEach(tap -> assertThat(tap.getAsJsonObject().keySet())
