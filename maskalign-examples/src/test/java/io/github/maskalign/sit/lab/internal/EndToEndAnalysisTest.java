@@ -65,8 +65,8 @@ class EndToEndAnalysisTest {
 
     private static Path train(String name, String method) {
         Path run = folder.resolve(name);
-        List<Object> words = new ArrayList<>(
-                List.of("train", "../configs/quickstart.yaml", "--method=" + method, "--out=" + run));
+        List<Object> words =
+                new ArrayList<>(List.of("train", "../configs/quickstart.yaml", "--method=" + method, "--out=" + run));
         for (String set : List.of(
                 "data.sets=[fxemoji]",
                 "data.cache=" + CACHE.toAbsolutePath(),
@@ -101,8 +101,7 @@ class EndToEndAnalysisTest {
 
             List<float[]> found = new ArrayList<>();
             for (AnalysedWeights weights : all) {
-                AnalysisPictures seen =
-                        pictures.seenBy(weights.latents().orElseThrow(), weights.file(), manager);
+                AnalysisPictures seen = pictures.seenBy(weights.latents().orElseThrow(), weights.file(), manager);
                 for (int position : new int[] {0, 9, 23}) { // of three batches
                     Batch data = pictures.batches().get(position / 10);
                     Batch own = seen.batches().get(position / 10);
@@ -161,8 +160,7 @@ class EndToEndAnalysisTest {
                         SafetensorsFile.open(trained.resolve("snapshot-000000" + step + ".safetensors"))) {
             TrainingPictures pictures = Objects.requireNonNull(data.pictures());
             byte[] pixels = new byte[3 * 64 * 64];
-            pictures.reader()
-                    .read(new EpochOrder(draws, (int) data.data().size()).indexAt(position), pixels);
+            pictures.reader().read(new EpochOrder(draws, (int) data.data().size()).indexAt(position), pixels);
             NDArray image = OwnedArrays.of(manager, new Shape(1, 3, 64, 64), pixels);
             NDArray noise = OwnedArrays.of(
                     manager, new Shape(1, 4, 16, 16), draws.normal(RandomStream.POSTERIOR, position, 1, 4 * 16 * 16));
@@ -191,11 +189,20 @@ class EndToEndAnalysisTest {
             Files.move(away, autoencoder(1));
 
             for (Map.Entry<Integer, Boolean> same : Map.of(1, true, 2, false).entrySet()) {
-                TrainedLatents other =
-                        latents(trained.resolve("snapshot-000000" + same.getKey() + ".safetensors"));
+                TrainedLatents other = latents(trained.resolve("snapshot-000000" + same.getKey() + ".safetensors"));
                 double apart = apart(
-                        one(pictures.seenBy(inState, average, manager).batches().get(0).latents(), 4),
-                        one(pictures.seenBy(other, average, manager).batches().get(0).latents(), 4));
+                        one(
+                                pictures.seenBy(inState, average, manager)
+                                        .batches()
+                                        .get(0)
+                                        .latents(),
+                                4),
+                        one(
+                                pictures.seenBy(other, average, manager)
+                                        .batches()
+                                        .get(0)
+                                        .latents(),
+                                4));
                 assertThat(apart == 0).isEqualTo(same.getValue());
             }
         } finally {

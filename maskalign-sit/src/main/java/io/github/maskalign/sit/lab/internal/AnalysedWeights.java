@@ -55,8 +55,7 @@ import org.jspecify.annotations.Nullable;
  * @param run config of its run; empty for files from elsewhere
  * @param latents what it sees of pictures, if that is not what the data hold
  */
-record AnalysedWeights(
-        String name, long step, Path file, Optional<RunConfig> run, Optional<TrainedLatents> latents) {
+record AnalysedWeights(String name, long step, Path file, Optional<RunConfig> run, Optional<TrainedLatents> latents) {
     private static final Pattern SNAPSHOT = Pattern.compile("snapshot-(\\d+)\\.safetensors");
     private static final String OTHER_LATENTS =
             "its latents are taken to be those of the data, which must then have been made by the autoencoder that was"

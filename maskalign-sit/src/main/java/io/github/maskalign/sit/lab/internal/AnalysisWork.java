@@ -78,8 +78,8 @@ public record AnalysisWork(
         Results results = new Results(
                 new LinkedHashSet<>(), new JsonArray(), new ArrayList<>(), new HashMap<>(), new AtomicLong());
         try (NDManager manager = NDManager.newBaseManager(device)) {
-            AnalysisPictures pictures = AnalysisPictures.open(
-                    base.config(), settings, wanted(all), cache, manager, display);
+            AnalysisPictures pictures =
+                    AnalysisPictures.open(base.config(), settings, wanted(all), cache, manager, display);
             results.notes.addAll(pictures.notes());
             MeasurableParts parts = new MeasurableParts(settings, base.config(), pictures, results.notes);
             AnalysisSettings possible = parts.ofData();
@@ -230,8 +230,7 @@ public record AnalysisWork(
     /** Computed once for all checkpoints of a model. */
     private static double[][] untrained(
             Loaded loaded, AnalysisPictures pictures, Entry entry, double t, NDManager owner, Results results) {
-        String model =
-                loaded.model().config() + " " + loaded.path() + " " + entry.projector + " " + pictures.latents();
+        String model = loaded.model().config() + " " + loaded.path() + " " + entry.projector + " " + pictures.latents();
         return results.untrained.computeIfAbsent(model + " " + t, key -> {
             try (NDManager scratch = owner.newSubManager()) {
                 Loaded fresh = AnalysedWeights.untrained(loaded, entry.settings.seed(), scratch);

@@ -27,9 +27,8 @@ import org.jspecify.annotations.Nullable;
  * they are encoded; otherwise latents and tokens are moved to their mirrored places, and a note says so.
  */
 final class Mirrors implements AutoCloseable {
-    static final String LATENTS =
-            "the mirrored control mirrors latents, not pictures before they were encoded; an"
-                    + " autoencoder commutes with a mirror only nearly";
+    static final String LATENTS = "the mirrored control mirrors latents, not pictures before they were encoded; an"
+            + " autoencoder commutes with a mirror only nearly";
     private static final String TOKENS =
             "the mirrored control moves the encoder's tokens to their mirrored places, as the"
                     + " data hold no pictures for the encoder to look at";
