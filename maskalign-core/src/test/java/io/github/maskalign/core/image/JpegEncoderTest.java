@@ -20,7 +20,8 @@ class JpegEncoderTest {
         for (int i = 0; i < picture.pixels().length; i++) {
             apart += Math.abs((picture.pixels()[i] & 0xff) - (read.pixels()[i] & 0xff));
         }
-        assertThat(apart / picture.pixels().length).isLessThan(3); // levels of 255; channels that are swapped are 60 apart
+        assertThat(apart / picture.pixels().length)
+                .isLessThan(3); // levels of 255; channels that are swapped are 60 apart
         assertThat(jpeg.length).isLessThan(PictureWriter.png(picture, PictureWriter.Packing.STORED).length / 5);
         assertThat(PictureWriter.jpeg(picture, 0.3f).length).isLessThan(jpeg.length);
     }

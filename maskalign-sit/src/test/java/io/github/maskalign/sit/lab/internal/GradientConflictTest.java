@@ -10,8 +10,7 @@ import io.github.maskalign.core.script.ScriptFunction;
 import org.junit.jupiter.api.Test;
 
 class GradientConflictTest {
-    private static final ScriptFunction PRODUCTS =
-            ScriptFunction.of(GradientConflict.class, "analysis.py", "products");
+    private static final ScriptFunction PRODUCTS = ScriptFunction.of(GradientConflict.class, "analysis.py", "products");
 
     /** Else the join behind SPRINT's middle and MaskDiT's decoder would lower the cosine of the embedders. */
     @Test
