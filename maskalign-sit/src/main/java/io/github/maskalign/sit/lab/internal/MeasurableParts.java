@@ -39,9 +39,9 @@ record MeasurableParts(AnalysisSettings asked, RunConfig base, AnalysisPictures 
             boolean borrowed = pictures.encoders() > 0;
             boolean less = parts.removeAll(OF_ALIGNMENT);
             if (borrowed && parts.contains(Part.SIMILARITY)) {
-                notes.add(String.format(NO_ENCODER, "", ", and similarity is to the embedded teacher"));
+                notes.add(String.format(Locale.ROOT, NO_ENCODER, "", ", and similarity is to the embedded teacher"));
             } else if (parts.remove(Part.SIMILARITY) | less) {
-                notes.add(String.format(NO_ENCODER, ", similarity", ""));
+                notes.add(String.format(Locale.ROOT, NO_ENCODER, ", similarity", ""));
             }
         }
         if (parts.contains(Part.SPATIAL) && !PatchTokens.measurable(pictures.grid())) {
