@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.maskalign.core.data.FeatureBasis;
 import io.github.maskalign.core.diffusion.DdpmLoss;
 import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
+import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.diffusion.VelocityLoss;
 import io.github.maskalign.core.script.ScriptFunction;
 import io.github.maskalign.sit.SiTLoss.SiTLossInput;
@@ -21,6 +22,10 @@ import java.util.Optional;
  * </pre>
  */
 public final class SampleLosses {
+    /** In a script, as a number of Java's is gone when the backward pass looks for it. */
+    private static final ScriptFunction ADD_WEIGHTED =
+            ScriptFunction.of(Interpolant.class, "losses.py", "add_weighted");
+
     private static final ScriptFunction GROUP = ScriptFunction.of(SiT.class, "groups.py", "group");
 
     private final SiTLoss loss;
@@ -90,7 +95,7 @@ public final class SampleLosses {
         NDArray beside = of(out.velocity(), target, latent, more);
         parts.put("features", beside);
         double weight = config.terms().weight("features", in.context());
-        return new Denoised(velocity.add(beside.mul(weight)), parts);
+        return new Denoised(ADD_WEIGHTED.callForOne(velocity, beside, weight), parts);
     }
 
     private NDArray of(NDArray predicted, NDArray target, int first, int count) {

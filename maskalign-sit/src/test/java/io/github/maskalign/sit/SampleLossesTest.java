@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
@@ -13,6 +14,7 @@ import io.github.maskalign.core.diffusion.DiffusionConfig.Process;
 import io.github.maskalign.core.diffusion.Interpolant;
 import io.github.maskalign.core.engine.GradMode;
 import io.github.maskalign.core.nn.Weights;
+import io.github.maskalign.core.script.Autograd;
 import io.github.maskalign.core.train.LossSchedule;
 import io.github.maskalign.core.train.LossStages;
 import io.github.maskalign.sit.LossTerms.Features;
@@ -52,6 +54,39 @@ class SampleLossesTest {
                 Map<String, NDArray> parts = expected.parts();
                 assertThat(found.parts().keySet()).containsExactlyInAnyOrderElementsOf(parts.keySet());
                 found.parts().forEach((name, values) -> close(values, parts.get(name)));
+            }
+        }
+    }
+
+    /** The weight of the features must live as long as the graph: what Java frees is overwritten here before it is asked for. */
+    @Test
+    void theirGradientIsThatOfTheTrainingLossHoweverLateItIsTaken() {
+        SiTConfig config =
+                SiTConfig.of(6, 2, 3, 16, 2, 2, 4).withFeatures(new Features(4, 0.7, 0.2, LossSchedule.ALWAYS));
+        try (NDManager manager = NDManager.newBaseManager();
+                GradMode recording = GradMode.on()) {
+            SiTLoss loss = new SiTLoss(model(config, manager), Interpolant.LINEAR);
+            SampleLosses samples = new SampleLosses(loss, Optional.empty());
+            SiTLossInput in = samples.input(input(config, manager));
+            SiTOutput out = loss.model().forward(new ParameterStore(manager, false), loss.noised(in), false);
+            NDList at = new NDList(out.velocity());
+            float[] expected = Autograd.gradients(loss.of(out, in).total(), at, manager)
+                    .singletonOrThrow()
+                    .toFloatArray();
+
+            NDArray total = samples.of(out, in).total();
+            for (int i = 0; i < 20; i++) {
+                System.gc();
+                for (int k = 0; k < 1000; k++) {
+                    manager.create(1e6f).close();
+                }
+            }
+            float[] found = Autograd.gradients(total.mean(), at, manager)
+                    .singletonOrThrow()
+                    .toFloatArray();
+
+            for (int i = 0; i < found.length; i++) { // 1e-6: float32
+                assertThat(found[i]).isCloseTo(expected[i], within(1e-6f));
             }
         }
     }
