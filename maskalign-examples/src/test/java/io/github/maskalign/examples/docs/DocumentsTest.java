@@ -40,6 +40,23 @@ class DocumentsTest {
     }
 
     @Test
+    void everyRowOfATableHasTheCellsOfItsHead() throws IOException {
+        List<String> wrong = new ArrayList<>();
+        for (Path document : documents()) {
+            int cells = 0;
+            for (String line : Files.readAllLines(document)) {
+                int found = line.startsWith("|") ? line.split("(?<!\\\\)\\|", -1).length : 0;
+                if (cells > 0 && found > 0 && found != cells) {
+                    wrong.add(document + ": " + line);
+                }
+                cells = found == 0 ? 0 : cells == 0 ? found : cells;
+            }
+        }
+
+        assertThat(wrong).isEmpty();
+    }
+
+    @Test
     void everyKeyOfATrainingConfigHasOneRow() throws IOException {
         List<String> keys = new ArrayList<>();
         JsonParser.parseString(ConfigSchema.json(RunConfig.class, Map.of()))
