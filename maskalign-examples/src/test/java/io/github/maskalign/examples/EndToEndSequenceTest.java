@@ -31,7 +31,7 @@ class EndToEndSequenceTest {
     @BeforeEach
     void draw() {
         mini = folder.resolve("mini");
-        assertThat(maskalign.workbench("mini-ilsvrc", mini, "--per-class", "3")).isZero();
+        assertThat(maskalign.workbench("mini-ilsvrc", mini, "--per-class", "4")).isZero();
     }
 
     @Test
