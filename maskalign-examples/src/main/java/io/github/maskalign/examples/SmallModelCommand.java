@@ -52,7 +52,7 @@ abstract class SmallModelCommand<C extends Record> implements Callable<Integer>,
 
     /** How a run is made of its config, its folder, the folder of drawn pictures and this program's version. */
     interface Trained<C extends Record> {
-        SmallModelRun of(Bound<C> config, Path folder, Path cache, String version);
+        SmallModelRun<C> of(Bound<C> config, Path folder, Path cache, String version);
     }
 
     /**
@@ -86,7 +86,7 @@ abstract class SmallModelCommand<C extends Record> implements Callable<Integer>,
             return ExitCode.OK;
         }
         Path folder = out != null ? out : Path.of("runs", name.apply(bound.value()));
-        SmallModelRun training = trained.of(bound, folder, CacheFolder.path(), Version.ours());
+        SmallModelRun<C> training = trained.of(bound, folder, CacheFolder.path(), Version.ours());
         training.show(TerminalBar.display());
         try (StopSignal signal = StopSignal.listen(training::requestStop)) {
             StopReason reason = training.run();

@@ -34,18 +34,13 @@ import org.slf4j.LoggerFactory;
  * weights, latents standardised on the training drawings) and {@code emoji-vae.json}: how it was made, how well the
  * held-out artist's drawings come back, and the hash of the weights.
  */
-public final class AutoencoderRun extends SmallModelRun {
+public final class AutoencoderRun extends SmallModelRun<AutoencoderConfig> {
     private static final Logger LOG = LoggerFactory.getLogger(AutoencoderRun.class);
     private static final String WEIGHTS = "emoji-vae.safetensors";
     private static final String PROVENANCE = "emoji-vae.json";
     private static final int SIDE = 64;
     private static final Gson GSON =
             new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
-
-    private final Bound<AutoencoderConfig> config;
-    private final Path folder;
-    private final Path cache;
-    private final String version;
 
     /**
      * Describes a run.
@@ -56,11 +51,7 @@ public final class AutoencoderRun extends SmallModelRun {
      * @param version version of this program, for the provenance
      */
     public AutoencoderRun(Bound<AutoencoderConfig> config, Path folder, Path cache, String version) {
-        super(new ObjectiveRun("autoencoder", config, folder, version));
-        this.config = config;
-        this.folder = folder;
-        this.cache = cache;
-        this.version = version;
+        super("autoencoder", config, folder, cache, version);
     }
 
     @Override

@@ -41,7 +41,7 @@ import org.slf4j.LoggerFactory;
  * their norms, which are the mean over {@value #MEASURED} batches after the last step. {@code compressor.json} tells how it was
  * made, how well the tokens of held-out pictures come back, and the hash of the file.
  */
-public final class CompressorRun extends SmallModelRun {
+public final class CompressorRun extends SmallModelRun<CompressorConfig> {
     /** Batches over which the statistics of the norms are measured. */
     static final int MEASURED = 64;
 
@@ -53,11 +53,6 @@ public final class CompressorRun extends SmallModelRun {
     private static final Gson GSON =
             new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().create();
 
-    private final Bound<CompressorConfig> config;
-    private final Path folder;
-    private final Path cache;
-    private final String version;
-
     /**
      * Describes a run.
      *
@@ -67,11 +62,7 @@ public final class CompressorRun extends SmallModelRun {
      * @param version version of this program, for the provenance
      */
     public CompressorRun(Bound<CompressorConfig> config, Path folder, Path cache, String version) {
-        super(new ObjectiveRun("compressor", config, folder, version));
-        this.config = config;
-        this.folder = folder;
-        this.cache = cache;
-        this.version = version;
+        super("compressor", config, folder, cache, version);
     }
 
     @Override

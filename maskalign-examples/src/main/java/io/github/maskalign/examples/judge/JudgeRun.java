@@ -28,15 +28,10 @@ import org.slf4j.LoggerFactory;
  * <p>Besides what {@link ObjectiveRun} writes, the folder holds at the end {@code emoji-judge.pt} (averaged weights) with
  * {@code emoji-judge.json}: how it was made, what it has learned, and the archive's hash.
  */
-public final class JudgeRun extends SmallModelRun {
+public final class JudgeRun extends SmallModelRun<JudgeConfig> {
     private static final Logger LOG = LoggerFactory.getLogger(JudgeRun.class);
     private static final EncoderPublication.Names NAMES =
             new EncoderPublication.Names("emoji-judge", "judge", JudgeObjective.ENCODER);
-
-    private final Bound<JudgeConfig> config;
-    private final Path folder;
-    private final Path cache;
-    private final String version;
 
     /**
      * Describes a run.
@@ -47,11 +42,7 @@ public final class JudgeRun extends SmallModelRun {
      * @param version version of this program, for the provenance
      */
     public JudgeRun(Bound<JudgeConfig> config, Path folder, Path cache, String version) {
-        super(new ObjectiveRun("judge", config, folder, version));
-        this.config = config;
-        this.folder = folder;
-        this.cache = cache;
-        this.version = version;
+        super("judge", config, folder, cache, version);
     }
 
     @Override

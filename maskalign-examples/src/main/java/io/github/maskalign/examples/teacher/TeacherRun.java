@@ -28,16 +28,11 @@ import org.slf4j.LoggerFactory;
  * <p>Besides what {@link ObjectiveRun} writes, the folder holds at the end {@code emoji-vit.pt} (averaged weights) with
  * {@code emoji-vit.json}: how it was made, what it has learned, and the archive's hash.
  */
-public final class TeacherRun extends SmallModelRun {
+public final class TeacherRun extends SmallModelRun<TeacherConfig> {
     private static final Logger LOG = LoggerFactory.getLogger(TeacherRun.class);
     private static final EncoderPublication.Names NAMES =
             new EncoderPublication.Names("emoji-vit", "teacher", TeacherObjective.ENCODER);
     private static final List<Preprocessing> BOTH = List.of(Preprocessing.EMOJI_VIT, Preprocessing.EMOJI_VIT_DOUBLE);
-
-    private final Bound<TeacherConfig> config;
-    private final Path folder;
-    private final Path cache;
-    private final String version;
 
     /**
      * Describes a run.
@@ -48,11 +43,7 @@ public final class TeacherRun extends SmallModelRun {
      * @param version version of this program, for the provenance
      */
     public TeacherRun(Bound<TeacherConfig> config, Path folder, Path cache, String version) {
-        super(new ObjectiveRun("teacher", config, folder, version));
-        this.config = config;
-        this.folder = folder;
-        this.cache = cache;
-        this.version = version;
+        super("teacher", config, folder, cache, version);
     }
 
     @Override

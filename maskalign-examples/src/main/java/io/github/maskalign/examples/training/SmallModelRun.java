@@ -1,16 +1,46 @@
 package io.github.maskalign.examples.training;
 
+import io.github.maskalign.core.config.ConfigBinder.Bound;
 import io.github.maskalign.core.train.TrainListener.StopReason;
 import io.github.maskalign.sit.run.Progress;
 import java.io.IOException;
+import java.nio.file.Path;
 
-/** Training of a small model in a folder of its own; the same call again continues where the last one stopped. */
-public abstract class SmallModelRun {
+/**
+ * Training of a small model in a folder of its own; the same call again continues where the last one stopped.
+ *
+ * @param <C> its config
+ */
+public abstract class SmallModelRun<C extends Record> {
+    /** What to train. */
+    protected final Bound<C> config;
+
+    /** The run's folder; made if it does not exist. */
+    protected final Path folder;
+
+    /** Where drawn pictures are kept. */
+    protected final Path cache;
+
+    /** Version of this program, for the provenance. */
+    protected final String version;
+
     private final ObjectiveRun run;
 
-    /** Creates a run that trains by the given one. */
-    protected SmallModelRun(ObjectiveRun run) {
-        this.run = run;
+    /**
+     * Describes a run.
+     *
+     * @param family what kind of model it trains, which its checkpoints state
+     * @param config what to train
+     * @param folder the run's folder; made if it does not exist
+     * @param cache where drawn pictures are kept
+     * @param version version of this program, for the provenance
+     */
+    protected SmallModelRun(String family, Bound<C> config, Path folder, Path cache, String version) {
+        this.config = config;
+        this.folder = folder;
+        this.cache = cache;
+        this.version = version;
+        run = new ObjectiveRun(family, config, folder, version);
     }
 
     /**
