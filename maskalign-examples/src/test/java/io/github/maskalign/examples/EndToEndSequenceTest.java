@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -35,6 +36,7 @@ class EndToEndSequenceTest {
     }
 
     @Test
+    @Tag("slow")
     void anArchiveBecomesAModelAndAnAutoencoder() throws Exception {
         Path set = folder.resolve("set");
         run(prepare(set, "--images"));
