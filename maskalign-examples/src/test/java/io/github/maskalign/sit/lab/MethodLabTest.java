@@ -138,6 +138,7 @@ class MethodLabTest {
 
     /** Alignment on DiT, and beside generated features: all parts, and the same pictures for both. */
     @Test
+    @Tag("slow")
     void anAlignmentIsAnalysedInFullWhateverItsModelPredicts() throws IOException {
         Path cells = compare(
                         "repa-dit",
@@ -185,6 +186,7 @@ class MethodLabTest {
     }
 
     @Test
+    @Tag("slow")
     void eachEncoderAndEachDepthHasItsOwnNumbers() throws IOException {
         Path cells = compare(
                         "two",
